@@ -1,0 +1,154 @@
+"""The facts that a journal can hold, and their msgpack form.
+
+Every payload is one msgpack array whose first item tells what follows:
+
+=====  ==========================================  =====================================================
+first  form                                        meaning
+=====  ==========================================  =====================================================
+> 0    ``[sid, step, wall_us, [value, ...]]``      one row: values of the key set ``sid``
+0      ``[0, sid, [key, ...]]``                    names a key set, once per journal
+-1..   one of the structs below, by its tag        everything else
+=====  ==========================================  =====================================================
+
+A row's values are float, int or bool. Times are microseconds since 1970 UTC. Readers skip tags that they do not know
+and fields past the ones that they know, so that an older Epochal can read a newer journal. Tags and the order of fields
+never change; new fields go to the end with a default.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import msgspec
+
+
+class Cut(msgspec.Struct, frozen=True, array_like=True, tag=-1):
+    """Hide every point with a step >= ``step`` that lies before this record.
+
+    "Before" means earlier in this journal, or anywhere in a journal whose writer started earlier.
+    """
+
+    step: int
+    wall_us: int
+
+
+class Header(msgspec.Struct, frozen=True, array_like=True, tag=-2):
+    """The first record of every journal: which run this is, and who writes."""
+
+    entity: str
+    project: str
+    run_id: str
+    started_us: int
+    host: str = ""
+    pid: int = 0
+    user: str = ""
+    rank: int = 0
+    version: str = ""
+    resumed: bool = False
+    continues: str | None = None
+    """The writer whose journal this one goes on with (rotation of a long journal, a forked child)."""
+    primary: bool = True
+    """Whether this writer decides the run's state: false for forked children and for ranks above 0."""
+
+
+class Config(msgspec.Struct, frozen=True, array_like=True, tag=-3):
+    """Config changes, nested; mappings merge key by key, other values replace. ``removed`` are dotted keys."""
+
+    wall_us: int
+    changes: dict[str, Any]
+    removed: list[str] = []
+
+
+class Summary(msgspec.Struct, frozen=True, array_like=True, tag=-4):
+    """Values that the user set on the summary; keys are flat. ``removed`` takes user-set values back."""
+
+    wall_us: int
+    changes: dict[str, Any]
+    removed: list[str] = []
+
+
+class Attributes(msgspec.Struct, frozen=True, array_like=True, tag=-5):
+    """New values of the run's attributes: any of name, notes, tags, group, job_type, parent, sweep."""
+
+    wall_us: int
+    changes: dict[str, Any]
+
+
+class Console(msgspec.Struct, frozen=True, array_like=True, tag=-6):
+    """Console lines ``first``, ``first + 1``, ... of this writer; a later record may replace a line.
+
+    ``stream`` is 0 for stdout and 1 for stderr. Lines have no line end; carriage returns are folded.
+    """
+
+    wall_us: int
+    stream: int
+    first: int
+    lines: list[str]
+
+
+class Text(msgspec.Struct, frozen=True, array_like=True, tag=-7):
+    """A value that is no number, logged under a key at a step: a string, or any JSON-like value."""
+
+    key: str
+    step: int
+    wall_us: int
+    value: Any
+
+
+class Definition(msgspec.Struct, frozen=True, array_like=True, tag=-11):
+    """How a series wants to be read: its x-axis, its summary values. ``name`` may end in ``*``."""
+
+    wall_us: int
+    name: str
+    step_metric: str | None = None
+    summary: list[str] = []
+    hidden: bool = False
+    goal: str | None = None
+
+
+class Event(msgspec.Struct, frozen=True, array_like=True, tag=-12):
+    """Something worth telling a person: an alert, a warning of the tracker itself. level: info, warning, error."""
+
+    wall_us: int
+    level: str
+    title: str
+    text: str = ""
+
+
+class Heartbeat(msgspec.Struct, frozen=True, array_like=True, tag=-13):
+    """The writer is alive though nothing was logged."""
+
+    wall_us: int
+
+
+class Finish(msgspec.Struct, frozen=True, array_like=True, tag=-14):
+    """The writer is done; the last record of a journal. A ``state`` of None closes the journal but not the run."""
+
+    wall_us: int
+    state: str | None
+    exit_code: int | None = None
+
+
+class Environment(msgspec.Struct, frozen=True, array_like=True, tag=-17):
+    """What surrounds the run: host, Python, packages, command line, git. Top-level keys replace earlier ones."""
+
+    wall_us: int
+    facts: dict[str, Any]
+
+
+Fact: TypeAlias = (
+    Cut
+    | Header
+    | Config
+    | Summary
+    | Attributes
+    | Console
+    | Text
+    | Definition
+    | Event
+    | Heartbeat
+    | Finish
+    | Environment
+)
+
+"""Any fact. Tags -8 (media), -9 (files) and -10 (artifacts) are kept for those records."""

@@ -1,0 +1,245 @@
+"""What the reading side asks for and gets: the structs behind the REST API, the reading API and the command line.
+
+Field by field they are the JSON of docs/internals/wire.md. Times are microseconds since 1970 UTC. Numbers in ``Any`` fields may be NaN or
+infinite in Python; the server's JSON encoder turns those into strings.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from epochal.domain.names import DEFAULT_ENTITY
+from epochal.domain.run import RunState
+
+
+class ProjectRow(msgspec.Struct, frozen=True):
+    """A project in a list."""
+
+    entity: str
+    name: str
+    runs: int
+    running: int
+    created_us: int
+    updated_us: int
+
+
+class ProjectList(msgspec.Struct, frozen=True):
+    """All projects, newest activity first."""
+
+    projects: list[ProjectRow]
+
+
+class KeyUse(msgspec.Struct, frozen=True):
+    """A key, how many runs of the project have it, and the kind of its values: number, text or mixed."""
+
+    key: str
+    runs: int
+    kind: str = "number"
+
+
+class ProjectKeys(msgspec.Struct, frozen=True):
+    """Every key that the runs of a project use: series, flattened config, and user-set summary values."""
+
+    metrics: list[KeyUse]
+    config: list[KeyUse]
+    summary: list[KeyUse]
+
+
+class RunQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which runs, in which order, with which columns. See docs for the ``where`` grammar."""
+
+    project: str
+    entity: str = DEFAULT_ENTITY
+    where: str = ""
+    order: list[str] = ["-created"]
+    limit: int = 100
+    cursor: str | None = None
+    columns: list[str] = []
+    ids: list[str] = []
+    archived: bool = False
+
+
+class RunRow(msgspec.Struct, frozen=True):
+    """A run in a list. ``nan_key`` and ``nan_step`` name the first series that became NaN."""
+
+    uid: str
+    id: str
+    entity: str
+    project: str
+    name: str
+    state: RunState
+    created_us: int
+    updated_us: int
+    ended_us: int | None
+    group: str
+    job_type: str
+    tags: list[str]
+    notes: str
+    color: int
+    archived: bool
+    host: str
+    exit_code: int | None
+    last_step: int | None
+    nan_key: str | None
+    nan_step: int | None
+
+
+class RunPage(msgspec.Struct, frozen=True):
+    """One page of a run query; ``columns[name][i]`` belongs to ``runs[i]``. ``cursor`` asks for the next page."""
+
+    total: int
+    matched: int
+    cursor: str | None
+    runs: list[RunRow]
+    columns: dict[str, list[Any]]
+
+
+class Metric(msgspec.Struct, frozen=True):
+    """What is known of a series without reading its points. Aggregates are over finite values."""
+
+    key: str
+    count: int
+    last: float | int | None
+    last_step: int | None
+    min: float | None
+    max: float | None
+    mean: float | None
+    n_nan: int
+    n_inf: int
+    first_nan_step: int | None
+
+
+class RunEvent(msgspec.Struct, frozen=True):
+    """Something worth telling a person."""
+
+    t_us: int
+    level: str
+    title: str
+    text: str
+
+
+class WriterRow(msgspec.Struct, frozen=True):
+    """One process's stretch of writing to a run."""
+
+    uid: str
+    host: str
+    pid: int
+    started_us: int
+    closed: bool
+    offset: int
+
+
+class DefinitionRow(msgspec.Struct, frozen=True):
+    """How a series wants to be read; ``name`` may end in ``*``."""
+
+    name: str
+    step_metric: str | None
+    summary: list[str]
+    hidden: bool
+    goal: str | None
+
+
+class RunDetail(RunRow, frozen=True):
+    """Everything about a run but its points and console."""
+
+    config: dict[str, Any]
+    summary: dict[str, Any]
+    metrics: list[Metric]
+    definitions: list[DefinitionRow]
+    environment: dict[str, Any]
+    events: list[RunEvent]
+    writers: list[WriterRow]
+
+
+class RunChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Attributes to change; None leaves one as it is."""
+
+    name: str | None = None
+    notes: str | None = None
+    tags: list[str] | None = None
+    group: str | None = None
+    job_type: str | None = None
+    archived: bool | None = None
+    color: int | None = None
+
+
+class ResumeState(msgspec.Struct, frozen=True):
+    """What a writer needs to go on with a run. Also the content of ``resume.json`` in a run's directory."""
+
+    exists: bool
+    state: RunState | None = None
+    last_step: int | None = None
+    config: dict[str, Any] = {}
+    summary: dict[str, Any] = {}
+    name: str = ""
+
+
+class MetricAxis(msgspec.Struct, frozen=True):
+    """An x-axis made of another series of the same run."""
+
+    metric: str
+
+
+class SeriesRef(msgspec.Struct, frozen=True):
+    """One series: the run's uid and the key."""
+
+    run: str
+    key: str
+
+
+BucketField = Literal["first", "last", "min", "max", "mean"]
+
+
+class BucketQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Series to draw on one shared grid; see docs/internals/wire.md for the answer."""
+
+    series: list[SeriesRef]
+    x: Literal["step", "wall", "relative"] | MetricAxis = "step"
+    lo: float | None = None
+    hi: float | None = None
+    buckets: int = 400
+    fields: list[BucketField] = ["first", "last", "min", "max", "mean"]
+    smooth: float | None = None
+
+
+class PointQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Exact points of some series of one run. ``lo`` and ``hi`` bound the step, both included."""
+
+    run: str
+    keys: list[str]
+    view: Literal["last", "all"] = "last"
+    lo: int | None = None
+    hi: int | None = None
+
+
+class LogLine(msgspec.Struct, frozen=True):
+    """One console line; ``n`` counts from 0 over the whole run."""
+
+    n: int
+    t_us: int
+    stream: Literal["out", "err"]
+    writer: str
+    text: str
+
+
+class LogPage(msgspec.Struct, frozen=True):
+    """A window of console lines. ``total`` counts all lines of the run."""
+
+    total: int
+    start: int
+    lines: list[LogLine]
+
+
+class RunChange(msgspec.Struct, frozen=True):
+    """A live invalidation: this run has something new of the kinds in ``what``."""
+
+    uid: str
+    entity: str
+    project: str
+    rev: int
+    what: list[Literal["series", "facts", "logs", "deleted"]]
+    state: RunState
+    last_step: int | None
+    reset: bool

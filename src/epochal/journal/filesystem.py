@@ -1,0 +1,44 @@
+"""Which kind of file system a path lies on. Journals are memory-mapped only where a map is safe."""
+
+from __future__ import annotations
+
+import os
+
+NETWORK_TYPES = frozenset(
+    {
+        "nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "lustre", "gpfs", "beegfs", "glusterfs",
+        "fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.gcsfuse", "fuse.s3fs", "fuse.rclone", "virtiofs", "panfs", "pvfs2", "orangefs",
+    }
+)  # fmt: skip
+
+
+def filesystem_type(path: str, mounts: str = "/proc/self/mountinfo") -> str:
+    """The name of the file system that holds ``path``, such as ``"ext4"``; empty when it cannot be known.
+
+    Args:
+        path: an existing file or directory.
+        mounts: the kernel's table of mounts (proc(5), "mountinfo").
+    """
+    try:
+        with open(mounts, encoding="utf-8", errors="surrogateescape") as table:
+            lines = table.readlines()
+    except OSError:
+        return ""
+    real = os.path.realpath(path)
+    best, kind = "", ""
+    for line in lines:
+        fields = line.split(" ")
+        try:
+            point = fields[4].encode("latin-1", "replace").decode("unicode_escape")
+            name = fields[fields.index("-") + 1]
+        except (ValueError, IndexError, UnicodeDecodeError):
+            continue
+        inside = real == point or real.startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= len(best):
+            best, kind = point, name
+    return kind
+
+
+def is_network(path: str) -> bool:
+    """Whether ``path`` lies on a network file system."""
+    return filesystem_type(path) in NETWORK_TYPES

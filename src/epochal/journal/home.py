@@ -1,0 +1,67 @@
+"""Where things lie in a home, for the side that writes journals as well as for the store.
+
+A home is found, in this order: the argument, ``EPOCHAL_HOME``, the nearest ``.epochal`` directory from the working
+directory upward, ``~/.epochal``. User strings never become path names: a run's directory is its uid.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from epochal.domain.names import check_uid
+
+LOCAL_NAME = ".epochal"
+RUNS = "runs"
+DATABASE = "epochal.db"
+LOCK = "store.lock"
+SERVER = "server.json"
+RESUME = "resume.json"
+
+
+class ServerAddress(msgspec.Struct, frozen=True):
+    """What a running server writes into its home. ``token`` lets this OS user in where the peer cannot be checked."""
+
+    url: str
+    pid: int
+    version: str
+    started_us: int
+    token: str = ""
+
+
+def find_home(explicit: str | os.PathLike[str] | None = None, start: str | None = None) -> Path:
+    """The absolute path of the home to use; it may not exist yet.
+
+    Args:
+        explicit: a path that the caller named; wins over everything.
+        start: where the search for ``.epochal`` begins; the working directory by default.
+    """
+    chosen = explicit or os.environ.get("EPOCHAL_HOME")
+    if chosen:
+        return Path(os.path.abspath(os.path.expanduser(chosen)))
+    here = Path(os.path.abspath(start or os.getcwd()))
+    for directory in (here, *here.parents):
+        candidate = directory / LOCAL_NAME
+        if candidate.is_dir():
+            return candidate
+    return Path(os.path.expanduser("~")) / LOCAL_NAME
+
+
+def run_directory(home: Path, uid: str) -> Path:
+    """The directory of one run.
+
+    Raises:
+        InvalidInput: ``uid`` is not 32 hex digits.
+    """
+    return home / RUNS / check_uid(uid)
+
+
+def read_server_address(home: Path) -> ServerAddress | None:
+    """The address of the server that runs on this home, or None. The caller still has to find it alive."""
+    try:
+        data = (home / SERVER).read_bytes()
+        return msgspec.json.decode(data, type=ServerAddress)
+    except (OSError, msgspec.MsgspecError):
+        return None
