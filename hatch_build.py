@@ -1,0 +1,73 @@
+"""Keeps the committed page in step with its sources when a wheel is built.
+
+Promises: an installation never fails because of the page. When the sources in ``web/`` differ from
+those that the committed bundle was built from and npm is at hand, the bundle is rebuilt; otherwise
+the committed one ships and a line says so. The digest is the one ``web/scripts`` writes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+SKIPPED_FOLDERS = frozenset({"node_modules", "dist", "coverage", "test-results"})
+BUILD_LIMIT_SECONDS = 600
+
+
+def sources_digest(web: Path) -> str:
+    """The sha256 over every source file of the page: its name, a NUL, its bytes, a NUL; sorted."""
+    digest = hashlib.sha256()
+    files = [path for path in web.rglob("*") if path.is_file()]
+    names = sorted(path.relative_to(web).as_posix() for path in files)
+    for name in names:
+        if SKIPPED_FOLDERS.isdisjoint(name.split("/")):
+            digest.update(name.encode() + b"\0" + (web / name).read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def committed_digest(static: Path) -> str | None:
+    """The digest that the committed bundle names; None when there is no readable bundle."""
+    try:
+        named = json.loads((static / "BUILD.json").read_text(encoding="utf-8"))
+        return str(named["sources"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def rebuild(web: Path) -> str | None:
+    """Build the page. Returns why it could not be done, or None."""
+    npm = shutil.which("npm")
+    if npm is None:
+        return "npm is not installed"
+    for arguments in (["ci", "--no-audit", "--no-fund"], ["run", "build"]):
+        try:
+            subprocess.run([npm, *arguments], cwd=web, check=True, timeout=BUILD_LIMIT_SECONDS)
+        except (OSError, subprocess.SubprocessError) as error:
+            return f"npm {arguments[0]} failed: {error}"
+    return None
+
+
+class CustomBuildHook(BuildHookInterface[Any]):
+    """Rebuild the page when it is behind its sources; never stand in the way of an install."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Called by hatchling before files are gathered."""
+        del version, build_data
+        web = Path(self.root, "web")
+        static = Path(self.root, "src", "epochal", "server", "static")
+        if not (web / "package.json").is_file():
+            return  # a source distribution without the front end: the bundle in it is the page
+        if committed_digest(static) == sources_digest(web):
+            return
+        problem = rebuild(web)
+        if problem is not None:
+            self.app.display_warning(
+                f"The page in {static} is older than its sources in web/ and ships as committed: "
+                f"{problem}. Install Node 20 and run `npm ci && npm run build` in web/."
+            )
