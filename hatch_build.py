@@ -45,7 +45,9 @@ def rebuild(web: Path) -> str | None:
     npm = shutil.which("npm")
     if npm is None:
         return "npm is not installed"
-    for arguments in (["ci", "--no-audit", "--no-fund"], ["run", "build"]):
+    installed = (web / "node_modules").is_dir()
+    commands = [["run", "build"]] if installed else [["ci", "--no-audit"], ["run", "build"]]
+    for arguments in commands:
         try:
             subprocess.run([npm, *arguments], cwd=web, check=True, timeout=BUILD_LIMIT_SECONDS)
         except (OSError, subprocess.SubprocessError) as error:
@@ -58,7 +60,9 @@ class CustomBuildHook(BuildHookInterface[Any]):
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Called by hatchling before files are gathered."""
-        del version, build_data
+        del build_data
+        if version == "editable":
+            return  # who works on the page builds it by hand
         web = Path(self.root, "web")
         static = Path(self.root, "src", "epochal", "server", "static")
         if not (web / "package.json").is_file():
