@@ -1,7 +1,9 @@
 """Every error that Epochal raises on purpose, as one tree.
 
-A message says what happened (with the value), what was expected, and what to do. The server maps each class
-to one HTTP status (``status``), the command line to one exit code (``exit_code``); nothing else decides these.
+A message says what happened (with the value), what was expected, and what to do. The server maps
+each class
+to one HTTP status (``status``), the command line to one exit code (``exit_code``); nothing else
+decides these.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""The nouns of Epochal: frozen values and pure functions. No file, network, clock or database is touched here."""
+"""The nouns of Epochal: frozen values and pure functions, no input or output of any kind."""

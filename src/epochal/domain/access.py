@@ -24,7 +24,7 @@ class Permission(IntEnum):
 
 
 class Principal(msgspec.Struct, frozen=True):
-    """Who acts. In local mode the OS user, who is an admin; in team mode the owner of an API key."""
+    """Who acts: the OS user (an admin) in local mode, the owner of an API key in team mode."""
 
     name: str
     role: Role

@@ -1,6 +1,7 @@
 """What a project, run, key or tag may be called, and how long it may be.
 
-User strings are data, never file paths: a run's directory is named after ``run_uid``, a digest that every process
+User strings are data, never file paths: a run's directory is named after ``run_uid``, a digest
+that every process
 can compute from (entity, project, id) without asking anyone.
 """
 
@@ -41,7 +42,8 @@ def check_name(value: object, what: str, limit: int = MAX_NAME) -> str:
         The name, stripped of surrounding white space, in NFC.
 
     Raises:
-        InvalidInput: it is no string, empty, too long, or holds control, surrogate or direction-changing
+        InvalidInput: it is no string, empty, too long, or holds control, surrogate or
+            direction-changing
             characters.
     """
     if not isinstance(value, str):
@@ -50,22 +52,27 @@ def check_name(value: object, what: str, limit: int = MAX_NAME) -> str:
     if not text:
         raise InvalidInput(f"{what} is empty; give at least one visible character")
     if len(text) > limit:
-        raise InvalidInput(f"{what} has {len(text)} characters, the limit is {limit}: {text[:40]!r}...")
+        raise InvalidInput(
+            f"{what} has {len(text)} characters, the limit is {limit}: {text[:40]!r}..."
+        )
+
     for index, character in enumerate(text):
         if unicodedata.category(character) in _REFUSED_CATEGORIES or character in _BIDI:
             raise InvalidInput(
-                f"{what} has the control character U+{ord(character):04X} at position {index}: {text[:80]!r}; "
-                f"use printable characters"
+                f"{what} has the control character U+{ord(character):04X} at position {index}: "
+                f"{text[:80]!r}; use printable characters"
             )
     return text
 
 
 def check_run_id(value: object) -> str:
-    """Validate a run id chosen by a user: a name without ``/ \\ # ? % :``, at most 128 characters."""
+    r"""Validate a run id chosen by a user: a name without ``/ \ # ? % :``, at most 128 long."""
     text = check_name(value, "run id", MAX_RUN_ID)
     bad = sorted(set(text) & set("/\\#?%:"))
     if bad:
-        raise InvalidInput(f"run id {text!r} has {' '.join(bad)}; use letters, digits, '-', '_' and '.'")
+        raise InvalidInput(
+            f"run id {text!r} has {' '.join(bad)}; use letters, digits, '-', '_' and '.'"
+        )
     return text
 
 
@@ -86,11 +93,17 @@ def clean_key(value: object) -> tuple[str, str | None]:
         The usable key, and one sentence on what was changed, or None when nothing was.
     """
     text = value if isinstance(value, str) else str(value)
-    problem = None if isinstance(value, str) else f"key {value!r:.80} is no string; it is stored as {text[:80]!r}"
+    problem = (
+        None
+        if isinstance(value, str)
+        else f"key {value!r:.80} is no string; it is stored as {text[:80]!r}"
+    )
     if len(text) > MAX_KEY:
         problem = f"key {text[:40]!r}... has {len(text)} characters; it is cut to {MAX_KEY}"
         text = text[:MAX_KEY]
-    cleaned = "".join("\ufffd" if unicodedata.category(c) in _REFUSED_CATEGORIES else c for c in text)
+    cleaned = "".join(
+        "\ufffd" if unicodedata.category(c) in _REFUSED_CATEGORIES else c for c in text
+    )
     if cleaned != text:
         problem = f"key {text[:80]!r} has control characters; they are replaced by U+FFFD"
         text = cleaned
@@ -112,8 +125,9 @@ def new_uid() -> str:
 def run_uid(entity: str, project: str, run_id: str) -> str:
     """The 32 hex digits that name a run everywhere on disk and on the wire.
 
-    It depends on nothing but its arguments, so ranks, resumed processes and other machines agree on it
+    It depends on nothing but its arguments, so ranks, resumed processes and other machines agree
+    on it
     without talking to each other.
     """
-    text = "\0".join((entity, project, run_id)).encode("utf-8", "surrogatepass")
+    text = f"{entity}\0{project}\0{run_id}".encode("utf-8", "surrogatepass")
     return hashlib.blake2b(text, digest_size=16, person=b"epochal-run").hexdigest()

@@ -2,16 +2,21 @@
 
 Every payload is one msgpack array whose first item tells what follows:
 
-=====  ==========================================  =====================================================
+=====  ==========================================
+=====================================================
 first  form                                        meaning
-=====  ==========================================  =====================================================
+=====  ==========================================
+=====================================================
 > 0    ``[sid, step, wall_us, [value, ...]]``      one row: values of the key set ``sid``
 0      ``[0, sid, [key, ...]]``                    names a key set, once per journal
 -1..   one of the structs below, by its tag        everything else
-=====  ==========================================  =====================================================
+=====  ==========================================
+=====================================================
 
-A row's values are float, int or bool. Times are microseconds since 1970 UTC. Readers skip tags that they do not know
-and fields past the ones that they know, so that an older Epochal can read a newer journal. Tags and the order of fields
+A row's values are float, int or bool. Times are microseconds since 1970 UTC. Readers skip tags
+that they do not know
+and fields past the ones that they know, so that an older Epochal can read a newer journal. Tags
+and the order of fields
 never change; new fields go to the end with a default.
 """
 
@@ -46,13 +51,13 @@ class Header(msgspec.Struct, frozen=True, array_like=True, tag=-2):
     version: str = ""
     resumed: bool = False
     continues: str | None = None
-    """The writer whose journal this one goes on with (rotation of a long journal, a forked child)."""
+    """The writer that this one goes on from: rotation of a long journal, a forked child."""
     primary: bool = True
-    """Whether this writer decides the run's state: false for forked children and for ranks above 0."""
+    """Whether this writer decides the run's state; not so for forked children and ranks > 0."""
 
 
 class Config(msgspec.Struct, frozen=True, array_like=True, tag=-3):
-    """Config changes, nested; mappings merge key by key, other values replace. ``removed`` are dotted keys."""
+    """Config changes; mappings merge key by key, others replace. ``removed`` are dotted keys."""
 
     wall_us: int
     changes: dict[str, Any]
@@ -60,7 +65,7 @@ class Config(msgspec.Struct, frozen=True, array_like=True, tag=-3):
 
 
 class Summary(msgspec.Struct, frozen=True, array_like=True, tag=-4):
-    """Values that the user set on the summary; keys are flat. ``removed`` takes user-set values back."""
+    """Summary values set by the user, keys flat. ``removed`` takes such values back."""
 
     wall_us: int
     changes: dict[str, Any]
@@ -68,16 +73,17 @@ class Summary(msgspec.Struct, frozen=True, array_like=True, tag=-4):
 
 
 class Attributes(msgspec.Struct, frozen=True, array_like=True, tag=-5):
-    """New values of the run's attributes: any of name, notes, tags, group, job_type, parent, sweep."""
+    """New values of any of name, notes, tags, group, job_type, parent, sweep."""
 
     wall_us: int
     changes: dict[str, Any]
 
 
 class Console(msgspec.Struct, frozen=True, array_like=True, tag=-6):
-    """Console lines ``first``, ``first + 1``, ... of this writer; a later record may replace a line.
+    """Console lines ``first``, ``first + 1``, ... of this writer.
 
-    ``stream`` is 0 for stdout and 1 for stderr. Lines have no line end; carriage returns are folded.
+    A later record may replace a line. ``stream`` is 0 for stdout and 1 for stderr. Lines have no
+    line end; carriage returns are folded.
     """
 
     wall_us: int
@@ -87,7 +93,7 @@ class Console(msgspec.Struct, frozen=True, array_like=True, tag=-6):
 
 
 class Text(msgspec.Struct, frozen=True, array_like=True, tag=-7):
-    """A value that is no number, logged under a key at a step: a string, or any JSON-like value."""
+    """A value that is no number, logged at a step: a string, or anything JSON-like."""
 
     key: str
     step: int
@@ -96,7 +102,7 @@ class Text(msgspec.Struct, frozen=True, array_like=True, tag=-7):
 
 
 class Definition(msgspec.Struct, frozen=True, array_like=True, tag=-11):
-    """How a series wants to be read: its x-axis, its summary values. ``name`` may end in ``*``."""
+    """How a series wants to be read: x-axis, summary values. ``name`` may end in ``*``."""
 
     wall_us: int
     name: str
@@ -107,7 +113,7 @@ class Definition(msgspec.Struct, frozen=True, array_like=True, tag=-11):
 
 
 class Event(msgspec.Struct, frozen=True, array_like=True, tag=-12):
-    """Something worth telling a person: an alert, a warning of the tracker itself. level: info, warning, error."""
+    """Something worth telling a person. ``level`` is info, warning or error."""
 
     wall_us: int
     level: str
@@ -122,7 +128,7 @@ class Heartbeat(msgspec.Struct, frozen=True, array_like=True, tag=-13):
 
 
 class Finish(msgspec.Struct, frozen=True, array_like=True, tag=-14):
-    """The writer is done; the last record of a journal. A ``state`` of None closes the journal but not the run."""
+    """The last record of a journal. A ``state`` of None closes the journal but not the run."""
 
     wall_us: int
     state: str | None
@@ -130,7 +136,7 @@ class Finish(msgspec.Struct, frozen=True, array_like=True, tag=-14):
 
 
 class Environment(msgspec.Struct, frozen=True, array_like=True, tag=-17):
-    """What surrounds the run: host, Python, packages, command line, git. Top-level keys replace earlier ones."""
+    """Host, Python, packages, command line, git. Top-level keys replace earlier ones."""
 
     wall_us: int
     facts: dict[str, Any]

@@ -8,7 +8,7 @@ import msgspec
 
 
 class RunState(StrEnum):
-    """Where a run stands. ``CRASHED`` means that its writers are gone without a word; it can flip back."""
+    """Where a run stands. ``CRASHED``: its writers went without a word; it can flip back."""
 
     RUNNING = "running"
     FINISHED = "finished"

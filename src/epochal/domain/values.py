@@ -1,6 +1,7 @@
 """Numbers and nested values on their way in and out.
 
-NaN is data: a value that is not finite keeps its bits in journals and segments and travels through JSON as one of
+NaN is data: a value that is not finite keeps its bits in journals and segments and travels
+through JSON as one of
 three strings. Nothing here ever turns NaN into null or zero.
 """
 
@@ -8,9 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Final, TypeAlias, Union
+from typing import Final, TypeAlias
 
-JsonValue: TypeAlias = Union[None, bool, int, float, str, list["JsonValue"], dict[str, "JsonValue"]]
+JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
+
 
 NAN: Final = "NaN"
 INFINITY: Final = "Infinity"
@@ -25,9 +27,9 @@ MAX_LEAVES: Final = 100_000
 
 def number_to_json(value: float) -> float | str:
     """A number as JSON can carry it: itself, or ``"NaN"``, ``"Infinity"``, ``"-Infinity"``."""
-    if isinstance(value, float) and not math.isfinite(value):
-        if math.isnan(value):
-            return NAN
+    if math.isnan(value):
+        return NAN
+    if math.isinf(value):
         return INFINITY if value > 0 else NEGATIVE_INFINITY
     return value
 
@@ -50,7 +52,8 @@ def to_json(value: object) -> JsonValue:
         value: decoded msgpack: None, bool, int, float, str, bytes, list, tuple or mapping.
 
     Returns:
-        A value that every JSON parser accepts. Bytes become their repr; integers past 64 bits become text.
+        A value that every JSON parser accepts. Bytes become their repr; integers past 64 bits
+        become text.
     """
     if value is None or isinstance(value, (bool, str)):
         return value
@@ -66,9 +69,10 @@ def to_json(value: object) -> JsonValue:
 
 
 def flatten(data: Mapping[str, object], separator: str = ".") -> Iterator[tuple[str, object]]:
-    """Yield the leaves of a nested mapping with joined keys, ``{"a": {"b": 1}}`` as ``("a.b", 1)``.
+    """Yield the leaves of a nested mapping with joined keys.
 
-    An empty mapping is a leaf of its own. Deeper than 32 levels, the rest is one leaf.
+    ``{"a": {"b": 1}}`` gives ``("a.b", 1)``. An empty mapping is a leaf of its own.
+    Deeper than 32 levels, the rest is one leaf.
 
     Args:
         data: a mapping without cycles.

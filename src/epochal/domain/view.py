@@ -1,7 +1,8 @@
-"""What the reading side asks for and gets: the structs behind the REST API, the reading API and the command line.
+"""The structs of the REST API, the reading API and the command line.
 
-Field by field they are the JSON of docs/internals/wire.md. Times are microseconds since 1970 UTC. Numbers in ``Any`` fields may be NaN or
-infinite in Python; the server's JSON encoder turns those into strings.
+Field by field they are the JSON of docs/internals/wire.md. Times are microseconds since 1970 UTC.
+Numbers in ``Any`` fields may be NaN or infinite in Python; the server's JSON encoder turns those
+into strings.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class ProjectList(msgspec.Struct, frozen=True):
 
 
 class KeyUse(msgspec.Struct, frozen=True):
-    """A key, how many runs of the project have it, and the kind of its values: number, text or mixed."""
+    """A key, how many runs have it, and the kind of its values: number, text or mixed."""
 
     key: str
     runs: int
@@ -40,7 +41,7 @@ class KeyUse(msgspec.Struct, frozen=True):
 
 
 class ProjectKeys(msgspec.Struct, frozen=True):
-    """Every key that the runs of a project use: series, flattened config, and user-set summary values."""
+    """Every key that a project's runs use: series, flattened config, user-set summary."""
 
     metrics: list[KeyUse]
     config: list[KeyUse]
@@ -87,7 +88,7 @@ class RunRow(msgspec.Struct, frozen=True):
 
 
 class RunPage(msgspec.Struct, frozen=True):
-    """One page of a run query; ``columns[name][i]`` belongs to ``runs[i]``. ``cursor`` asks for the next page."""
+    """One page of runs; ``columns[name][i]`` belongs to ``runs[i]``, ``cursor`` asks for more."""
 
     total: int
     matched: int
@@ -166,7 +167,7 @@ class RunChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ResumeState(msgspec.Struct, frozen=True):
-    """What a writer needs to go on with a run. Also the content of ``resume.json`` in a run's directory."""
+    """What a writer needs to go on with a run; also the content of its ``resume.json``."""
 
     exists: bool
     state: RunState | None = None
@@ -193,7 +194,7 @@ BucketField = Literal["first", "last", "min", "max", "mean"]
 
 
 class BucketQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Series to draw on one shared grid; see docs/internals/wire.md for the answer."""
+    """Series to draw on one shared grid; docs/internals/wire.md shows the answer."""
 
     series: list[SeriesRef]
     x: Literal["step", "wall", "relative"] | MetricAxis = "step"

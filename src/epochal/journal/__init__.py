@@ -1,1 +1,1 @@
-"""The durable log: one append-only file per writer. See docs/internals/journal.md for the format."""
+"""The durable log: one append-only file per writer. Format: docs/internals/journal.md."""

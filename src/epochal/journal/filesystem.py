@@ -1,19 +1,20 @@
-"""Which kind of file system a path lies on. Journals are memory-mapped only where a map is safe."""
+"""Which kind of file system a path lies on: journals are mapped only where that is safe."""
 
 from __future__ import annotations
 
 import os
 
 NETWORK_TYPES = frozenset(
-    {
-        "nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "lustre", "gpfs", "beegfs", "glusterfs",
-        "fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.gcsfuse", "fuse.s3fs", "fuse.rclone", "virtiofs", "panfs", "pvfs2", "orangefs",
-    }
+    (
+        "nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph",
+        "lustre", "gpfs", "beegfs", "glusterfs", "virtiofs", "panfs", "pvfs2", "orangefs",
+        "fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.gcsfuse", "fuse.s3fs", "fuse.rclone",
+    )
 )  # fmt: skip
 
 
 def filesystem_type(path: str, mounts: str = "/proc/self/mountinfo") -> str:
-    """The name of the file system that holds ``path``, such as ``"ext4"``; empty when it cannot be known.
+    """The type of the file system under ``path``, such as ``"ext4"``; empty when unknown.
 
     Args:
         path: an existing file or directory.

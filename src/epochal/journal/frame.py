@@ -1,7 +1,9 @@
 """The bytes of a journal: a 64-byte file header, then 8-aligned frames.
 
-A frame is ``[u32 length][u32 crc32 of the payload][payload][zeros to a multiple of 8]``, little-endian. A length of zero means that
-nothing was written there yet. The writer puts the payload first and the 8 header bytes last, so a frame that can be
+A frame is ``[u32 length][u32 crc32 of the payload][payload][zeros to a multiple of 8]``,
+little-endian. A length of zero means that
+nothing was written there yet. The writer puts the payload first and the 8 header bytes last, so a
+frame that can be
 seen is whole or, after a crash, fails its checksum.
 """
 
@@ -59,13 +61,16 @@ def unpack_file_header(data: bytes, path: object) -> FileHeader:
         NewerFormat: the file needs a newer Epochal.
     """
     if len(data) < FILE_HEADER_SIZE:
-        raise CorruptFile(path, f"a journal has at least {FILE_HEADER_SIZE} bytes, this has {len(data)}")
+        raise CorruptFile(
+            path, f"a journal has at least {FILE_HEADER_SIZE} bytes, this has {len(data)}"
+        )
     magic, version, _flags, _size, run, writer, created_us = _FILE_HEADER.unpack_from(data)
     if magic != MAGIC:
         raise CorruptFile(path, f"a journal starts with {MAGIC!r}, this starts with {magic!r}")
     if version > FORMAT_VERSION:
         raise NewerFormat(
-            f"{path} has journal format {version}, this Epochal reads up to {FORMAT_VERSION}; upgrade epochal"
+            f"{path} has journal format {version}, this Epochal reads up to "
+            f"{FORMAT_VERSION}; upgrade epochal"
         )
     return FileHeader(run=run.hex(), writer=writer.hex(), created_us=created_us, version=version)
 
@@ -79,7 +84,8 @@ def pack_frame(payload: bytes) -> bytes:
 class Scan(msgspec.Struct, frozen=True):
     """What a stretch of journal bytes holds.
 
-    ``payloads`` are in order; ``end`` is the offset within the buffer after the last good frame; ``damaged`` counts frames that
+    ``payloads`` are in order; ``end`` is the offset within the buffer after the last good frame;
+    ``damaged`` counts frames that
     failed their checksum but were followed by a good one, so they could be stepped over.
     """
 
@@ -101,7 +107,7 @@ def _frame_at(buffer: bytes, position: int, size: int) -> bytes | None:
 
 
 def scan_frames(buffer: bytes, position: int = 0, max_payload_bytes: int | None = None) -> Scan:
-    """Read frames until the data ends, a frame is unfinished, or ``max_payload_bytes`` are collected.
+    """Read frames until the data, its whole frames, or ``max_payload_bytes`` end.
 
     Args:
         buffer: journal bytes; ``position`` must be the start of a frame.

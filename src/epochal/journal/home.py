@@ -1,7 +1,9 @@
 """Where things lie in a home, for the side that writes journals as well as for the store.
 
-A home is found, in this order: the argument, ``EPOCHAL_HOME``, the nearest ``.epochal`` directory from the working
-directory upward, ``~/.epochal``. User strings never become path names: a run's directory is its uid.
+A home is found, in this order: the argument, ``EPOCHAL_HOME``, the nearest ``.epochal`` directory
+from the working
+directory upward, ``~/.epochal``. User strings never become path names: a run's directory is its
+uid.
 """
 
 from __future__ import annotations
@@ -22,7 +24,10 @@ RESUME = "resume.json"
 
 
 class ServerAddress(msgspec.Struct, frozen=True):
-    """What a running server writes into its home. ``token`` lets this OS user in where the peer cannot be checked."""
+    """What a running server writes into its home.
+
+    ``token`` lets this OS user in where the server cannot tell who its peer is.
+    """
 
     url: str
     pid: int
@@ -59,7 +64,7 @@ def run_directory(home: Path, uid: str) -> Path:
 
 
 def read_server_address(home: Path) -> ServerAddress | None:
-    """The address of the server that runs on this home, or None. The caller still has to find it alive."""
+    """The address that a server left in this home, or None; it may be gone by now."""
     try:
         data = (home / SERVER).read_bytes()
         return msgspec.json.decode(data, type=ServerAddress)

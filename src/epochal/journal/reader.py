@@ -1,7 +1,8 @@
-"""The reading end of a journal: turns frames into rows and facts, from any offset, again and again.
+"""The reading end of a journal: turns frames into rows and facts, from any offset.
 
-A reader never writes and never locks. It stops at the first unfinished frame and goes on from there at the next call, so
-it can follow a journal that is being written. Damaged frames in the middle are stepped over and counted.
+A reader never writes and never locks. It stops at the first unfinished frame and goes on from
+there at the next call, so it can follow a journal that is being written. Damaged frames in the
+middle are stepped over and counted.
 """
 
 from __future__ import annotations
@@ -59,7 +60,9 @@ class JournalReader:
         NewerFormat: it needs a newer Epochal.
     """
 
-    def __init__(self, path: str, offset: int = 0, schemas: dict[int, list[str]] | None = None) -> None:
+    def __init__(
+        self, path: str, offset: int = 0, schemas: dict[int, list[str]] | None = None
+    ) -> None:
         self.path = path
         self.offset = max(offset, FILE_HEADER_SIZE)
         self.schemas: dict[int, list[str]] = dict(schemas or {})
@@ -89,7 +92,7 @@ class JournalReader:
         return entry
 
     def pending(self) -> int:
-        """Bytes in the file after the offset; preallocated space counts, so 0 is certain and more is a maybe."""
+        """Bytes in the file after the offset, preallocated space included."""
         return max(0, os.stat(self.path).st_size - self.offset)
 
 
@@ -105,7 +108,8 @@ def decode_payloads(
     decode = _decode_row
     for payload in payloads:
         try:
-            # The second byte is the array's first item when that is a small integer: 0xe0..0xff are -32..-1.
+            # The second byte is the array's first item when that is a small integer: 0xe0..0xff
+            # are -32..-1.
             if payload[1] < 0xE0:
                 row = decode(payload)
                 if row[0] == 0:
