@@ -102,12 +102,53 @@ class OffsetMismatch(Conflict):
         self.given = given
 
 
+class MethodNotAllowed(EpochalError):
+    """The address exists, but not for this HTTP method."""
+
+    status = 405
+    exit_code = 2
+    code = "method_not_allowed"
+
+
+class RequestTimeout(EpochalError):
+    """The request's body did not arrive in time."""
+
+    status = 408
+    exit_code = 6
+    code = "request_timeout"
+
+
 class TooLarge(EpochalError):
     """A request is larger than its limit."""
 
     status = 413
     exit_code = 2
     code = "too_large"
+
+
+class UnsupportedMediaType(EpochalError):
+    """The request's body is of a type or encoding that this address does not take."""
+
+    status = 415
+    exit_code = 2
+    code = "unsupported_media_type"
+
+
+class TooManyRequests(EpochalError):
+    """The caller asked too often.
+
+    Args:
+        message: what was counted, and when to try again.
+        retry_after: seconds to wait.
+    """
+
+    status = 429
+    exit_code = 6
+    code = "too_many_requests"
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class Unavailable(EpochalError):
