@@ -2,7 +2,7 @@
 
 Promises: an installation never fails because of the page. When the sources in ``web/`` differ from
 those that the committed bundle was built from and npm is at hand, the bundle is rebuilt; otherwise
-the committed one ships and a line says so. The digest is the one ``web/scripts`` writes.
+the committed one ships and a line says so.
 """
 
 from __future__ import annotations
@@ -16,18 +16,27 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SKIPPED_FOLDERS = frozenset({"node_modules", "dist", "coverage", "test-results"})
+# The two lists and the form of the digest are those of web/scripts/sources.mjs.
+FOLDERS = ("public", "scripts", "src")
+FILES = (
+    "index.html",
+    "package-lock.json",
+    "package.json",
+    "svelte.config.js",
+    "tsconfig.json",
+    "vite.config.ts",
+)
 BUILD_LIMIT_SECONDS = 600
 
 
 def sources_digest(web: Path) -> str:
-    """The sha256 over every source file of the page: its name, a NUL, its bytes, a NUL; sorted."""
+    """The sha256 over "path NUL sha256 LF" of each source file of the page, in path order."""
+    found = [path for folder in FOLDERS for path in (web / folder).rglob("*") if path.is_file()]
+    names = [*(path.relative_to(web).as_posix() for path in found), *FILES]
     digest = hashlib.sha256()
-    files = [path for path in web.rglob("*") if path.is_file()]
-    names = sorted(path.relative_to(web).as_posix() for path in files)
-    for name in names:
-        if SKIPPED_FOLDERS.isdisjoint(name.split("/")):
-            digest.update(name.encode() + b"\0" + (web / name).read_bytes() + b"\0")
+    for name in sorted(names):
+        of_file = hashlib.sha256((web / name).read_bytes()).hexdigest()
+        digest.update(f"{name}\0{of_file}\n".encode())
     return digest.hexdigest()
 
 
@@ -67,9 +76,12 @@ class CustomBuildHook(BuildHookInterface[Any]):
         static = Path(self.root, "src", "epochal", "server", "static")
         if not (web / "package.json").is_file():
             return  # a source distribution without the front end: the bundle in it is the page
-        if committed_digest(static) == sources_digest(web):
-            return
-        problem = rebuild(web)
+        try:
+            if committed_digest(static) == sources_digest(web):
+                return
+            problem = rebuild(web)
+        except OSError as error:
+            problem = str(error)
         if problem is not None:
             self.app.display_warning(
                 f"The page in {static} is older than its sources in web/ and ships as committed: "
