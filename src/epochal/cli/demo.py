@@ -60,7 +60,7 @@ def demo(
             "Training on scikit-learn's handwritten digits instead, also real images."
         )
     with running_server(chosen_home, port) as url:
-        link = f"{url}/p/local/{PROJECT}"
+        link = f"{url}/p/{PROJECT}"
         console.print(f"Live page: [bold cyan]{link}[/]\n")
         if not no_browser and _has_display():
             webbrowser.open(link)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -37,16 +36,13 @@ def answers(url: str) -> bool:
         return False
 
 
-def free_port() -> int:
-    """A TCP port of the loopback address that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
-
-
 @contextlib.contextmanager
 def running_server(home: Path, port: int | None) -> Iterator[str]:
     """The address of a server on ``home``: the one that runs already, or a new one.
+
+    Args:
+        home: the directory to serve.
+        port: the TCP port of a new server; None takes any free one.
 
     Raises:
         Unavailable: the new server ended or did not answer in time; its last words are quoted.
@@ -55,10 +51,8 @@ def running_server(home: Path, port: int | None) -> Iterator[str]:
     if address is not None and answers(address.url):
         yield address.url
         return
-    chosen = free_port() if port is None else port
     command = [sys.executable, "-m", "epochal", "server", f"--home={home}"]
-    command += [f"--host={HOST}", f"--port={chosen}"]
-    url = f"http://{HOST}:{chosen}"
+    command += [f"--host={HOST}", f"--port={port or 0}"]
     with tempfile.TemporaryFile() as words:
         process = subprocess.Popen(
             command,
@@ -68,23 +62,25 @@ def running_server(home: Path, port: int | None) -> Iterator[str]:
             start_new_session=True,  # Ctrl-C ends the training first, then this block the server
         )
         try:
-            _wait(process, url, words)
-            yield url
+            yield _wait(process, home, words)
         finally:
             _end(process)
 
 
-def _wait(process: subprocess.Popen[bytes], url: str, words: IO[bytes]) -> None:
+def _wait(process: subprocess.Popen[bytes], home: Path, words: IO[bytes]) -> str:
+    """The address that the new server wrote into its home, once it answers there."""
     deadline = time.monotonic() + START_SECONDS
-    while not answers(url):
-        if process.poll() is not None or time.monotonic() > deadline:
-            words.seek(0)
-            said = words.read()[-2000:].decode(errors="replace").strip()
-            raise Unavailable(
-                f"The server for {url} did not start (exit code {process.poll()}). It said:\n"
-                f"{said or '(nothing)'}\nFree the port or name another with --port."
-            )
+    while process.poll() is None and time.monotonic() < deadline:
+        address = read_server_address(home)
+        if address is not None and address.pid == process.pid and answers(address.url):
+            return address.url
         time.sleep(0.1)
+    words.seek(0)
+    said = words.read()[-2000:].decode(errors="replace").strip()
+    raise Unavailable(
+        f"The server for {home} did not start (exit code {process.poll()}). It said:\n"
+        f"{said or '(nothing)'}\nFree the port or name another with --port."
+    )
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -1,0 +1,184 @@
+"""What every test may ask for: a home of its own, a real server on it, a real browser.
+
+No fixture reaches past loopback, none sleeps without a deadline, and each ends what it started by
+its pid. The environment of a test holds no ``EPOCHAL_*`` variable but those that the test sets.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+
+from epochal.journal.home import read_server_address
+
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+START_SECONDS = 60.0
+
+hypothesis.settings.register_profile("dev", deadline=None, print_blob=True)
+hypothesis.settings.register_profile(
+    "ci", deadline=None, print_blob=True, derandomize=True, database=None
+)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+def pytest_report_header() -> str:
+    """Say which hypothesis profile draws the examples."""
+    return f"hypothesis profile: {os.environ.get('HYPOTHESIS_PROFILE', 'dev')}"
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: Any) -> None:
+    """No test sees the developer's own settings or writes into the developer's own home."""
+    for name in list(os.environ):
+        if name.startswith("EPOCHAL_") and name != "EPOCHAL_TEST_CHROMIUM":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("EPOCHAL_HOME", str(tmp_path_factory.mktemp("home", numbered=True)))
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home, which ``EPOCHAL_HOME`` names."""
+    path = tmp_path / "home"
+    path.mkdir(mode=0o700)
+    monkeypatch.setenv("EPOCHAL_HOME", str(path))
+    return path
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running ``epochal server``."""
+
+    url: str
+    pid: int
+    home: Path
+    process: subprocess.Popen[bytes]
+
+    def get(self, path: str, timeout: float = 10.0) -> bytes:
+        """The body of ``GET path``."""
+        with urllib.request.urlopen(self.url + path, timeout=timeout) as reply:
+            body: bytes = reply.read()
+        return body
+
+
+def start_server(home: Path, *arguments: str, log: Path) -> Server:
+    """Start ``epochal server`` on ``home`` and wait until it answers.
+
+    Raises:
+        AssertionError: it ended or was silent for a minute; its log is quoted.
+    """
+    command = [sys.executable, "-m", "epochal", "server", f"--home={home}", "--host=127.0.0.1"]
+    command += ["--port=0", *arguments]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
+    deadline = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        address = read_server_address(home)
+        if address is not None and address.pid == process.pid and answers(address.url):
+            return Server(address.url, process.pid, home, process)
+        time.sleep(0.05)
+    end_process(process)
+    raise AssertionError(
+        f"epochal server did not start (exit code {process.returncode}):\n{log.read_text()}"
+    )
+
+
+def answers(url: str) -> bool:
+    """Whether ``/healthz`` answers ok."""
+    try:
+        with urllib.request.urlopen(f"{url}/healthz", timeout=2) as reply:
+            return bool(reply.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def end_process(process: subprocess.Popen[bytes], seconds: float = 10.0) -> int:
+    """End a process by its pid, politely first. Returns its exit code."""
+    if process.poll() is None:
+        os.kill(process.pid, signal.SIGTERM)
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
+@pytest.fixture
+def server(home: Path, tmp_path: Path) -> Iterator[Server]:
+    """The real server process on ``home``, on a free port."""
+    running = start_server(home, log=tmp_path / "server.log")
+    yield running
+    end_process(running.process)
+
+
+@pytest.fixture
+def wait_for() -> Callable[..., Any]:
+    """``wait_for(question, seconds=10)``: ask until the answer is true, and give it back."""
+
+    def ask(question: Callable[[], Any], seconds: float = 10.0, interval: float = 0.02) -> Any:
+        deadline = time.monotonic() + seconds
+        while True:
+            answer = question()
+            if answer:
+                return answer
+            if time.monotonic() > deadline:
+                raise AssertionError(f"not true within {seconds} s: {question}; last: {answer!r}")
+            time.sleep(interval)
+
+    return ask
+
+
+def find_chromium() -> str | None:
+    """Debian's Chromium, or the one that ``EPOCHAL_TEST_CHROMIUM`` names."""
+    named = os.environ.get("EPOCHAL_TEST_CHROMIUM")
+    return named or shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@pytest.fixture(scope="session")
+def _chromium() -> Iterator[Any]:
+    executable = find_chromium()
+    if executable is None:
+        complaint = "Chromium is missing: apt install chromium, or set EPOCHAL_TEST_CHROMIUM"
+        if os.environ.get("CI"):
+            pytest.fail(complaint)
+        pytest.skip(complaint)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def browser_page(_chromium: Any) -> Iterator[Any]:
+    """A Playwright page (1440x900) in a fresh context; fails the test on an error in the page."""
+    context = _chromium.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    context.close()
+    assert not errors, f"the page raised: {errors}"
