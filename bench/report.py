@@ -1,0 +1,169 @@
+"""Turns bench/results/latest.json into docs/benchmarks.md."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+TARGET = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+Results = dict[str, Any]
+
+NAMES = {
+    "list_append": "*list.append*",
+    "sqlite_rows": "*SQLite row per point*",
+    "epochal": "**Epochal**",
+    "wandb": "wandb, offline",
+    "mlflow": "mlflow, SQLite",
+    "tensorboard": "tensorboardX (float32)",
+    "trackio": "trackio",
+}
+
+INTRODUCTION = """# Benchmarks
+
+This page is written by `python -m bench run`; do not edit it. Every peer runs in its own
+environment and does the same work on the same machine in the same run, in turns. **Ratios are what
+to read**: absolute figures move with the machine. A *point* is one scalar. CPU is user + system
+time, children that the process waited for included. A peer's capture of console, system and git is
+switched off where it can be.
+"""
+
+
+def number(value: Any) -> str:
+    if not isinstance(value, (int, float)):
+        return "-"
+    if value == 0:
+        return "0"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|---|" + "--:|" * (len(head) - 1)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows]) + "\n"
+
+
+def clients_section(found: Results, versions: dict[str, str]) -> str:
+    def cell(work: str, field: str) -> Callable[[str], str]:
+        return lambda peer: number(found[work].get(peer, {}).get(field))
+
+    columns = {
+        "5 scalars p50 us": cell("calls5", "p50_us"),
+        "p99 us": cell("calls5", "p99_us"),
+        "500 scalars p50 us": cell("calls500", "p50_us"),
+        "200 calls/s p50 us": cell("paced", "p50_us"),
+        "p99 us ": cell("paced", "p99_us"),
+        "CPU us/point": cell("calls5", "cpu_us_per_point"),
+        "bytes/point": cell("calls5", "bytes_per_point"),
+        "start + finish CPU s": cell("start", "cpu_s"),
+        "lost to SIGKILL": lambda peer: lost(found["killed"].get(peer, {})),
+    }
+    rows = []
+    for peer, name in NAMES.items():
+        if peer in found["calls5"]:
+            label = f"{name} {versions.get(peer, '')}".strip()
+            rows.append([label, *(read(peer) for read in columns.values())])
+    return "## Logging\n\n" + table(["peer", *columns], rows)
+
+
+def lost(result: Results) -> str:
+    return f"{result['lost']:g} of {result['accepted']:g}" if "lost" in result else "-"
+
+
+INGESTS = {
+    "ingest_5_keys": "5 scalars a call",
+    "ingest_20_keys": "20 scalars a call (SQLite: 100 calls a transaction)",
+    "ingest_500_keys": "500 scalars a call",
+}
+CHARTS = {
+    "chart_1m": "1M points to 1,500 buckets",
+    "chart_10m": "10M points to 1,500 buckets",
+    "panel_500x10k": "500 series x 10k points to 1,000 buckets, one request",
+}
+
+
+def store_section(store: Results) -> str:
+    ingests = [
+        [
+            label,
+            number(store[name]["epochal_us_per_point"]),
+            number(store[name]["throughput_ratio"]) + "x",
+            number(store[name]["epochal_bytes_per_point"]),
+            "1/" + number(store[name]["bytes_ratio"]),
+        ]
+        for name, label in INGESTS.items()
+    ]
+    charts = [
+        [
+            label,
+            number(store[name]["epochal_ms"]),
+            number(store[name]["sqlite_ms"]),
+            "1/" + number(store[name]["ratio"]),
+        ]
+        for name, label in CHARTS.items()
+    ]
+    head = ["log + ingest until queryable", "CPU us/point", "throughput", "bytes/point", "bytes"]
+    writers, rewind = store["eight_writers"], store["rewind_1m"]
+    return "\n".join(
+        [
+            "## Store, beside a SQLite row per point\n",
+            table(head, ingests),
+            table(["chart query, warm", "CPU ms", "SQLite CPU ms", "ratio"], charts),
+            f"- Exact read-back of 1M points: {number(store['chart_1m']['read_back_ms'])} ms CPU.",
+            (
+                f"- Rewind of 40 % of 1M points: {number(rewind['epochal_us'])} us;"
+                f" SQLite DELETE {number(rewind['sqlite_us'])} us."
+            ),
+            (
+                f"- Eight processes at once: {writers['found']:,.0f} of {writers['expected']:,.0f}"
+                f" points found, {writers['errors']:g} errors,"
+                f" {number(writers['points_per_s'])} points/s until queryable.\n"
+            ),
+        ]
+    )
+
+
+def runs_section(runs: Results) -> str:
+    return (
+        f"## Run lists\n\n- {runs['runs']:,} runs of 20 params + 50 metrics, filter two params,"
+        f" sort by a metric, first 100 with full rows: {number(runs['query_ms'])} ms CPU.\n"
+        "- List 1,000 runs with 20 params and 20 metrics:"
+        f" {number(runs['list_1000_ms'])} ms CPU.\n"
+        f"- Ingest of a short run: {number(runs['ingest_ms_per_run'])} ms CPU.\n"
+    )
+
+
+def http_section(http: Results) -> str:
+    return (
+        f"## Native ingest over HTTP\n\n- {number(http['points_per_cpu_s'])} points per server"
+        " CPU second until queryable; durable answer to 1 MiB after"
+        f" {number(http['ack_p50_ms'])} ms (p50).\n"
+    )
+
+
+def page_section(page: Results) -> str:
+    lines = [f"- {name}: {number(value)}" for name, value in page.items()]
+    return "## Page (headless Chromium, software drawing)\n\n" + "\n".join(lines) + "\n"
+
+
+def write(results: Results) -> None:
+    """Print the tables and write them to docs/benchmarks.md."""
+    machine = results["machine"]
+    parts = [
+        INTRODUCTION,
+        (
+            f"Measured {machine['date']}, {machine['cores']} cores, Python {machine['python']}"
+            f"{', small sizes' if machine['quick'] else ''}.\n"
+        ),
+    ]
+    if "clients" in results:
+        parts.append(clients_section(results["clients"], machine["versions"]))
+    sections = {
+        "store": store_section,
+        "runs": runs_section,
+        "http": http_section,
+        "page": page_section,
+    }
+    parts += [section(results[name]) for name, section in sections.items() if name in results]
+    text = "\n".join(parts)
+    TARGET.write_text(text)
+    print(text)
