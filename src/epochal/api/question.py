@@ -1,0 +1,123 @@
+"""What the reading API can ask, as values: one frozen struct per question, typed with its answer.
+
+A question knows nothing of where it is answered. `epochal.api.local` answers it from a home,
+`epochal.api.remote` through HTTP, and both give equal answers: tests/api/test_sources.py holds
+each of them to that.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Generic, Protocol, TypeVar
+
+import msgspec
+
+from epochal.domain.view import (
+    BucketQuery,
+    LogPage,
+    PointQuery,
+    ProjectKeys,
+    ProjectRow,
+    RunChanges,
+    RunDetail,
+    RunPage,
+    RunQuery,
+    RunRow,
+)
+
+Answer = TypeVar("Answer")
+
+
+class Question(msgspec.Struct, Generic[Answer], frozen=True):
+    """Something to ask of a source."""
+
+
+class ListProjects(Question[list[ProjectRow]], frozen=True):
+    """All projects, newest activity first."""
+
+
+class ListKeys(Question[ProjectKeys], frozen=True):
+    """Every key that the runs of a project use."""
+
+    entity: str
+    project: str
+
+
+class QueryRuns(Question[RunPage], frozen=True):
+    """One page of runs."""
+
+    query: RunQuery
+
+
+class GetRun(Question[RunDetail], frozen=True):
+    """A run by its uid."""
+
+    uid: str
+
+
+class ResolveRun(Question[RunDetail], frozen=True):
+    """A run by the three words that people use."""
+
+    entity: str
+    project: str
+    id: str
+
+
+class ReadPoints(Question[bytes], frozen=True):
+    """Exact points, as the columns of docs/internals/wire.md."""
+
+    query: PointQuery
+
+
+class ReadBuckets(Question[bytes], frozen=True):
+    """Points in buckets, as the columns of docs/internals/wire.md."""
+
+    query: BucketQuery
+
+
+class ReadLogs(Question[LogPage], frozen=True):
+    """A window of console lines; ``tail`` wins over ``start``."""
+
+    uid: str
+    start: int | None = None
+    limit: int = 1000
+    tail: int | None = None
+    search: str | None = None
+
+
+class UpdateRun(Question[RunRow], frozen=True):
+    """Change attributes of a run."""
+
+    uid: str
+    changes: RunChanges
+
+
+class DeleteRun(Question[None], frozen=True):
+    """Delete a run with everything that belongs to it."""
+
+    uid: str
+
+
+class Source(Protocol):
+    """Where runs are read: a home or a server.
+
+    Calls may come from several threads. A source holds no lock and no connection between calls,
+    except inside `session`.
+    """
+
+    def ask(self, question: Question[Answer]) -> Answer:
+        """Answer one question.
+
+        Raises:
+            EpochalError: the class says why; a server's error comes back as the class that it had
+                there.
+        """
+        ...
+
+    def session(self) -> AbstractContextManager[object]:
+        """Several questions in a row at the price of one; they see one state of a home."""
+        ...
+
+    def page_url(self) -> str | None:
+        """Where the page is served, without a slash at the end; None when no server runs."""
+        ...

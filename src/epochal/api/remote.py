@@ -1,0 +1,256 @@
+"""Answers questions over HTTP, by the routes of docs/internals/wire.md.
+
+Only the standard library is used. Every error of the server comes back as the class of
+`epochal.errors` that it had there; whatever goes wrong on the way is `Unavailable` and names the
+address. Redirects are refused: they would carry the key elsewhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import ssl
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar, cast
+from urllib.parse import quote, urlencode, urlsplit
+
+import msgspec
+
+from epochal.api import question as q
+from epochal.domain.values import number_from_json
+from epochal.domain.view import LogPage, ProjectKeys, ProjectList, RunDetail, RunPage, RunRow
+from epochal.errors import EpochalError, InvalidInput, NotFound, QuerySyntaxError, Unavailable
+
+TIMEOUT_SECONDS = 60.0
+PROBE_SECONDS = 2.0
+_TEXT_COLUMNS = frozenset(
+    {"id", "uid", "name", "state", "tags", "notes", "group", "job_type", "host"}
+)
+_METRIC_NUMBERS = ("last", "min", "max", "mean")
+
+Answer = TypeVar("Answer")
+
+
+class Route(msgspec.Struct, frozen=True):
+    """How one question travels, and how its answer is read."""
+
+    method: str
+    path: Callable[[Any], str]
+    read: Callable[[bytes], Any]
+    body: Callable[[Any], Any] = lambda _question: None
+    query: Callable[[Any], dict[str, object]] = lambda _question: {}
+
+
+def _run_path(rest: str = "") -> Callable[[Any], str]:
+    return lambda question: f"/api/v1/runs/{quote(question.uid, safe='')}{rest}"
+
+
+def _at(path: str) -> Callable[[Any], str]:
+    return lambda _question: path
+
+
+def _fields(*names: str) -> Callable[[Any], dict[str, object]]:
+    return lambda question: {name: getattr(question, name) for name in names}
+
+
+def _changes(question: q.UpdateRun) -> dict[str, object]:
+    given = msgspec.structs.asdict(question.changes)
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def finite_or_not(value: Any) -> Any:
+    """Undo the JSON spelling of NaN and the infinities, at any depth."""
+    if isinstance(value, str):
+        number = number_from_json(value)
+        return value if number is None else number
+    if isinstance(value, dict):
+        return {key: finite_or_not(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [finite_or_not(item) for item in value]
+    return value
+
+
+def read_detail(body: bytes) -> RunDetail:
+    """Decode a `RunDetail`, with NaN and infinities as floats."""
+    raw = msgspec.json.decode(body)
+    for part in ("config", "summary"):
+        raw[part] = finite_or_not(raw[part])
+    for metric in raw["metrics"]:
+        for name in _METRIC_NUMBERS:
+            metric[name] = number_from_json(metric[name])
+    return msgspec.convert(raw, RunDetail)
+
+
+def read_page(body: bytes) -> RunPage:
+    """Decode a `RunPage`, with NaN and infinities in its columns as floats."""
+    page = msgspec.json.decode(body, type=RunPage)
+    for name, values in page.columns.items():
+        if name not in _TEXT_COLUMNS:
+            values[:] = finite_or_not(values)
+    return page
+
+
+def _json(kind: type[Answer]) -> Callable[[bytes], Answer]:
+    return lambda body: msgspec.json.decode(body, type=kind)
+
+
+ROUTES: Mapping[type[q.Question[Any]], Route] = {
+    q.ListProjects: Route(
+        "GET", _at("/api/v1/projects"), lambda body: _json(ProjectList)(body).projects
+    ),
+    q.ListKeys: Route(
+        "GET", _at("/api/v1/projects/keys"), _json(ProjectKeys), query=_fields("entity", "project")
+    ),
+    q.QueryRuns: Route("POST", _at("/api/v1/runs/query"), read_page, body=lambda x: x.query),
+    q.GetRun: Route("GET", _run_path(), read_detail),
+    q.ResolveRun: Route(
+        "GET", _at("/api/v1/runs/resolve"), read_detail, query=_fields("entity", "project", "id")
+    ),
+    q.ReadPoints: Route("POST", _at("/api/v1/series/points"), bytes, body=lambda x: x.query),
+    q.ReadBuckets: Route("POST", _at("/api/v1/series/buckets"), bytes, body=lambda x: x.query),
+    q.ReadLogs: Route(
+        "GET",
+        _run_path("/logs"),
+        _json(LogPage),
+        query=_fields("start", "limit", "tail", "search"),
+    ),
+    q.UpdateRun: Route("PATCH", _run_path(), _json(RunRow), body=_changes),
+    q.DeleteRun: Route("DELETE", _run_path(), lambda _body: None),
+}
+"""One line per question, to be laid beside the table of docs/internals/wire.md."""
+
+
+class HttpSource:
+    """A server.
+
+    Args:
+        url: ``http://host:port`` or ``https://host``, with or without a path in front of ``/api``.
+        api_key: sent as a bearer token; empty for none.
+
+    Raises:
+        InvalidInput: ``url`` is no HTTP address.
+    """
+
+    def __init__(self, url: str, api_key: str = "") -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise InvalidInput(f"{url!r} is no server address; write http://host:port")
+        self.url = url.rstrip("/")
+        self._secure = parts.scheme == "https"
+        self._host, self._prefix = parts.netloc.rpartition("@")[2], parts.path.rstrip("/")
+        self._headers = {"Accept": "application/json", "User-Agent": "epochal-reader"}
+        if api_key:
+            self._headers["Authorization"] = f"Bearer {api_key}"
+        self._kept = threading.local()
+
+    def ask(self, question: q.Question[Answer]) -> Answer:
+        """Send the question; see `Source.ask`."""
+        route = ROUTES[type(question)]
+        query = {key: value for key, value in route.query(question).items() if value is not None}
+        path = self._prefix + route.path(question) + (f"?{urlencode(query)}" if query else "")
+        content = route.body(question)
+        body = None if content is None else msgspec.json.encode(content)
+        status, answer = self._exchange(route.method, path, body)
+        if status >= 300:
+            raise error_of(status, answer, self.url, question)
+        try:
+            return cast("Answer", route.read(answer))
+        except (msgspec.MsgspecError, KeyError, TypeError) as error:
+            raise Unavailable(
+                f"{self.url} gave an answer that this Epochal cannot read ({error}); "
+                f"is it an Epochal server of the same version?"
+            ) from error
+
+    @contextlib.contextmanager
+    def session(self) -> Iterator[HttpSource]:
+        """Keep one connection of this thread open meanwhile."""
+        outer = getattr(self._kept, "connection", None)
+        if outer is not None:
+            yield self
+            return
+        self._kept.connection = self._connect(TIMEOUT_SECONDS)
+        try:
+            yield self
+        finally:
+            self._kept.connection.close()
+            self._kept.connection = None
+
+    def page_url(self) -> str:
+        """The address itself."""
+        return self.url
+
+    def alive(self) -> bool:
+        """Whether an Epochal server answers here within two seconds."""
+        connection = self._connect(PROBE_SECONDS)
+        try:
+            connection.request("GET", f"{self._prefix}/healthz", headers=self._headers)
+            response = connection.getresponse()
+            return response.status == 200 and response.read(16).strip() == b"ok"
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def _connect(self, timeout: float) -> http.client.HTTPConnection:
+        if self._secure:
+            context = ssl.create_default_context()
+            return http.client.HTTPSConnection(self._host, timeout=timeout, context=context)
+        return http.client.HTTPConnection(self._host, timeout=timeout)
+
+    def _exchange(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
+        kept = getattr(self._kept, "connection", None)
+        connection = kept or self._connect(TIMEOUT_SECONDS)
+        headers = self._headers | ({"Content-Type": "application/json"} if body else {})
+        try:
+            connection.request(method, path, body=body, headers=headers)
+            response = connection.getresponse()
+            return response.status, response.read()
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            raise Unavailable(
+                f"no answer from {self.url} ({type(error).__name__}: {error}); "
+                f"check the address and that the server runs"
+            ) from error
+        finally:
+            if connection is not kept:
+                connection.close()
+
+
+def _classes(root: type[EpochalError]) -> Iterator[type[EpochalError]]:
+    yield root
+    for child in root.__subclasses__():
+        yield from _classes(child)
+
+
+def error_of(status: int, body: bytes, url: str, question: q.Question[Any]) -> EpochalError:
+    """The exception that a server's error stands for.
+
+    Args:
+        status: HTTP status, 300 or more.
+        body: ``{"error": {"code", "message", ...}}``, or anything that stands between.
+        url: only for messages.
+        question: what was asked.
+    """
+    try:
+        told = msgspec.json.decode(body)["error"]
+        code, message = str(told["code"]), str(told["message"])
+    except (msgspec.MsgspecError, KeyError, TypeError):
+        text = body[:200].decode("utf-8", "replace").strip()
+        made = NotFound if status == 404 else Unavailable
+        return made(
+            f"{url} answered {status} without an Epochal error: {text!r}; check the address"
+        )
+    if code == QuerySyntaxError.code and isinstance(question, q.QueryRuns):
+        return _syntax_error(told, message, question)
+    chosen = next((kind for kind in _classes(EpochalError) if kind.code == code), EpochalError)
+    error = chosen.__new__(chosen)
+    EpochalError.__init__(error, message)
+    return error
+
+
+def _syntax_error(told: dict[str, Any], message: str, question: q.QueryRuns) -> QuerySyntaxError:
+    """Rebuild the error with its caret, whichever of ``where`` and ``order`` is meant."""
+    reason, _, drawn = message.partition("\n  ")
+    text = drawn.partition("\n")[0] if drawn else question.query.where
+    return QuerySyntaxError(reason, str(told.get("text", text)), int(told.get("position", 0)))
