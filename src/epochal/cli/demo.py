@@ -19,7 +19,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-import epochal
+from epochal.api import runs as recorded_runs
 from epochal.demo.folder import find_folder
 from epochal.demo.recipes import RECIPES, Recipe
 from epochal.demo.server import running_server
@@ -93,7 +93,7 @@ def _train(recipe: Recipe, home: Path, folder: Path | None, epochs: int, images:
 def _summary(home: Path) -> Table:
     """The demo's runs, best validation accuracy first."""
     table = Table("run", "state", "learning rate", "width", "best val/acc", "last train/loss")
-    for run in epochal.runs(PROJECT, home=home, order="-max(val/acc)"):
+    for run in recorded_runs(PROJECT, home=home, order="-max(val/acc)"):
         table.add_row(
             run.name,
             str(run.state),
