@@ -111,8 +111,8 @@ def _is_secret(key: str, value: str) -> bool:
 # ------------------------------------------------------------------------------------------ text
 # (what must occur in the lower-cased text, pattern). Sources: the vendors' pages on their token
 # formats, 2025.
-_SHAPES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
-    (hint, re.compile(rf"(?<![A-Za-z0-9_])(?:{pattern})"))
+_SHAPES: Final[tuple[tuple[str, str], ...]] = tuple(
+    (hint, rf"(?<![A-Za-z0-9_])(?:{pattern})")
     for hint, pattern in (
         ("akia", r"AKIA[0-9A-Z]{16}"),
         ("asia", r"ASIA[0-9A-Z]{16}"),
@@ -140,7 +140,7 @@ _SHAPES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
     )
 )
 _PRIVATE_KEY: Final = re.compile(
-    r"(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL
+    r"(-----BEGIN [A-Z ]*PRIVATE KEY-----)(.*?)(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL
 )
 _USERINFO: Final = re.compile(
     r"(\b[a-zA-Z][a-zA-Z0-9+.-]{0,30}://)([^\s/@?#'\"<>]{1,512})@(?=[\w\[])"
@@ -180,17 +180,18 @@ def redact_text(text: str) -> str:
             hints at a secret.
 
     Returns:
-        The text with secrets replaced by ``[redacted]``; the same object when there is none.
+        The text with secrets replaced by ``[redacted]``; the same object when there is none. It
+        has as many lines as before.
     """
     lowered = text.lower()
     result = text
     if "-----begin " in lowered:
-        result = _PRIVATE_KEY.sub(rf"\1{MARK}\2", result)
+        result = _PRIVATE_KEY.sub(_without_private_key, result)
     if "://" in lowered:
         result = _USERINFO.sub(_without_userinfo, result)
     for hint, pattern in _SHAPES:
         if hint in lowered:
-            result = pattern.sub(MARK, result)
+            result = re.sub(pattern, MARK, result)  # re compiles it once, when it is needed
     if "sig" in lowered or "credential" in lowered:
         result = _SIGNATURE.sub(rf"\1{MARK}", result)
     if " login" in lowered:
@@ -201,6 +202,11 @@ def redact_text(text: str) -> str:
     if "bearer" in lowered or "basic" in lowered:
         result = _HEADER.sub(rf"\1{MARK}", result)
     return text if result == text else result
+
+
+def _without_private_key(found: re.Match[str]) -> str:
+    begin, body, end = found.groups()
+    return begin + MARK + "\n" * body.count("\n") + end
 
 
 def _without_userinfo(found: re.Match[str]) -> str:
