@@ -54,7 +54,7 @@ class RunQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     project: str
     entity: str = DEFAULT_ENTITY
     where: str = ""
-    order: list[str] = ["-created"]
+    order: list[str] = msgspec.field(default_factory=lambda: ["-created"])
     limit: int = 100
     cursor: str | None = None
     columns: list[str] = []
@@ -201,7 +201,9 @@ class BucketQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lo: float | None = None
     hi: float | None = None
     buckets: int = 400
-    fields: list[BucketField] = ["first", "last", "min", "max", "mean"]
+    fields: list[BucketField] = msgspec.field(
+        default_factory=lambda: ["first", "last", "min", "max", "mean"]
+    )
     smooth: float | None = None
 
 
