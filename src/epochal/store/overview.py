@@ -1,0 +1,79 @@
+"""Buckets of a run's series on the step axis: from mips where exact, from points elsewhere.
+
+The answer does not depend on which way was taken (means may differ in the last digits). A stretch
+is answered from its mip when its steps strictly increase, no cut touches it, no other stretch
+overlaps its steps, and the buckets are at least as wide as its cells. Because cells and buckets
+share one grid, there are no edges to make up. Other stretches are read; overlapping ones together,
+so that the last arrival of each step wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from epochal.domain.values import INT64_MAX, INT64_MIN
+from epochal.store.buckets import Buckets, bucket_series, empty_buckets, join_buckets, regrid
+from epochal.store.grid import Grid
+from epochal.store.points import Window, WriterPoints, find_windows, step_values
+
+
+def bucket_steps(
+    writers: Sequence[WriterPoints], grid: Grid, *, smooth: float | None = None
+) -> Buckets:
+    """Buckets over the last point of each step.
+
+    Args:
+        writers: of one run, ordered by start.
+        grid: on steps, with a width of at least 1.
+        smooth: weight of the moving average; with it all points are read.
+
+    Raises:
+        InvalidInput: the weight is not between 0 and 1.
+        CorruptFile: a segment is damaged.
+        OSError: a segment cannot be read.
+    """
+    windows = find_windows(writers)
+    if smooth is not None:
+        step, value = step_values(windows, INT64_MIN, INT64_MAX)
+        return bucket_series(step, value, grid, smooth=smooth)
+    lo = max(INT64_MIN, grid.start << grid.exponent)
+    hi = min(INT64_MAX, ((grid.start + grid.count) << grid.exponent) - 1)
+    parts = [_bucket_cluster(cluster, grid, lo, hi) for cluster in _clusters(windows, lo, hi)]
+    return join_buckets([part for part in parts if len(part)])
+
+
+def step_extent(writers: Sequence[WriterPoints]) -> tuple[int, int] | None:
+    """Bounds of the visible steps, known without reading; None when there is no point.
+
+    The bounds may be wider than the visible points where a cut hides part of a stretch.
+    """
+    windows = find_windows(writers)
+    if not windows:
+        return None
+    return min(w.stretch.step_min for w in windows), max(w.step_max for w in windows)
+
+
+def _clusters(windows: Sequence[Window], lo: int, hi: int) -> list[list[Window]]:
+    """Windows in view, those whose steps overlap together; ascending, each in arrival order."""
+    seen = [(w.stretch.step_min, at, w) for at, w in enumerate(windows)]
+    clusters: list[list[tuple[int, Window]]] = []
+    reach = INT64_MIN - 1
+    for step_min, at, window in sorted(seen, key=lambda item: item[:2]):
+        if step_min > hi or window.step_max < lo:
+            continue
+        if step_min > reach:
+            clusters.append([])
+        clusters[-1].append((at, window))
+        reach = max(reach, window.step_max)
+    return [[w for _, w in sorted(cluster, key=lambda item: item[0])] for cluster in clusters]
+
+
+def _bucket_cluster(cluster: Sequence[Window], grid: Grid, lo: int, hi: int) -> Buckets:
+    alone = cluster[0] if len(cluster) == 1 else None
+    if alone is not None and alone.whole:
+        exponent = alone.stretch.cell_exponent
+        mip = alone.stretch.mip() if exponent is not None and exponent <= grid.exponent else None
+        if mip is not None:
+            return regrid(mip.cells, mip.grid, grid)
+    step, value = step_values(cluster, lo, hi)
+    return bucket_series(step, value, grid) if len(step) else empty_buckets()
