@@ -1,0 +1,167 @@
+/**
+ * The client of Epochal's REST API (docs/internals/wire.md).
+ *
+ * Promises: every failure is an ApiError with a code and a sentence for people; while the server cannot be reached
+ * `reachable` is false, one slow probe of /healthz runs, and listeners hear when it is back. Owns no data.
+ */
+import { decodeColumns, type ColumnMessage } from "./columns";
+import type {
+  BucketHead, BucketQuery, Info, LogPage, Project, ProjectKeys, RunDetail, RunPage, RunPatch, RunQuery, RunRow,
+} from "./wire";
+
+export class ApiError extends Error {
+  override name = "ApiError";
+  constructor(
+    /** The server's code, or `unreachable`, `aborted`, `bad_answer`. */
+    readonly code: string,
+    message: string,
+    readonly status = 0,
+    /** Where a `where` expression went wrong, in characters from 0. */
+    readonly position: number | null = null,
+  ) {
+    super(message);
+  }
+}
+
+const PROBE_FIRST_MS = 1000;
+const PROBE_LAST_MS = 5000;
+
+export class Api {
+  reachable = true;
+  private readonly listeners = new Set<(reachable: boolean) => void>();
+  private probing = false;
+
+  constructor(private readonly base = "") {}
+
+  /** Calls `listener` whenever the server goes away or comes back; returns how to stop. */
+  onReachable(listener: (reachable: boolean) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  info(): Promise<Info> {
+    return this.json("GET", "/api/v1/info");
+  }
+
+  async projects(): Promise<Project[]> {
+    return (await this.json<{ projects: Project[] }>("GET", "/api/v1/projects")).projects;
+  }
+
+  keys(entity: string, project: string): Promise<ProjectKeys> {
+    return this.json("GET", `/api/v1/projects/keys?${query({ entity, project })}`);
+  }
+
+  queryRuns(body: RunQuery, signal?: AbortSignal): Promise<RunPage> {
+    return this.json("POST", "/api/v1/runs/query", body, signal);
+  }
+
+  resolveRun(entity: string, project: string, id: string): Promise<RunDetail> {
+    return this.json("GET", `/api/v1/runs/resolve?${query({ entity, project, id })}`);
+  }
+
+  run(uid: string): Promise<RunDetail> {
+    return this.json("GET", `/api/v1/runs/${uid}`);
+  }
+
+  patchRun(uid: string, patch: RunPatch): Promise<RunRow> {
+    return this.json("PATCH", `/api/v1/runs/${uid}`, patch);
+  }
+
+  async deleteRun(uid: string): Promise<void> {
+    await this.send("DELETE", `/api/v1/runs/${uid}`);
+  }
+
+  logs(uid: string, window: { start?: number; limit?: number; tail?: number; search?: string }): Promise<LogPage> {
+    return this.json("GET", `/api/v1/runs/${uid}/logs?${query(window)}`);
+  }
+
+  async buckets(body: BucketQuery, signal?: AbortSignal): Promise<ColumnMessage<BucketHead>> {
+    const response = await this.send("POST", "/api/v1/series/buckets", body, signal);
+    try {
+      return decodeColumns<BucketHead>(await response.arrayBuffer());
+    } catch (error) {
+      if (signal?.aborted) throw new ApiError("aborted", "the request was given up");
+      throw new ApiError("bad_answer", error instanceof Error ? error.message : String(error), response.status);
+    }
+  }
+
+  eventsUrl(scope: { entity: string; project: string } | { run: string }): string {
+    return `${this.base}/api/v1/events?${query(scope)}`;
+  }
+
+  private async json<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+    const response = await this.send(method, path, body, signal);
+    try {
+      return (await response.json()) as T;
+    } catch {
+      throw new ApiError("bad_answer", `${method} ${path} gave no JSON`, response.status);
+    }
+  }
+
+  private async send(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
+    const headers: Record<string, string> = body === undefined ? {} : { "content-type": "application/json" };
+    let response: Response;
+    try {
+      response = await fetch(this.base + path, { method, headers, body: body === undefined ? null : JSON.stringify(body), signal });
+    } catch {
+      if (signal?.aborted) throw new ApiError("aborted", "the request was given up");
+      this.lost();
+      throw new ApiError("unreachable", "the Epochal server does not answer; it is asked again until it does");
+    }
+    this.found();
+    if (!response.ok) throw await failure(response);
+    return response;
+  }
+
+  private lost(): void {
+    this.announce(false);
+    if (!this.probing) void this.probe(PROBE_FIRST_MS);
+  }
+
+  private found(): void {
+    this.announce(true);
+  }
+
+  private announce(reachable: boolean): void {
+    if (this.reachable === reachable) return;
+    this.reachable = reachable;
+    for (const listener of this.listeners) listener(reachable);
+  }
+
+  private async probe(wait: number): Promise<void> {
+    this.probing = true;
+    await new Promise((resolve) => setTimeout(resolve, wait));
+    if (this.reachable) {
+      this.probing = false;
+      return;
+    }
+    try {
+      const answer = await fetch(`${this.base}/healthz`, { cache: "no-store" });
+      if (answer.ok) {
+        this.probing = false;
+        return this.found();
+      }
+    } catch {
+      // Still away: the next probe waits longer.
+    }
+    return this.probe(Math.min(PROBE_LAST_MS, wait * 1.5));
+  }
+}
+
+async function failure(response: Response): Promise<ApiError> {
+  try {
+    const { error } = (await response.json()) as { error: { code?: string; message?: string; position?: number } };
+    return new ApiError(error.code ?? "error", error.message ?? response.statusText, response.status, error.position ?? null);
+  } catch {
+    return new ApiError("error", `the server answered ${response.status} ${response.statusText}`, response.status);
+  }
+}
+
+function query(values: Record<string, string | number | undefined>): string {
+  const params = new URLSearchParams();
+  for (const [key, value] of Object.entries(values)) if (value !== undefined) params.set(key, String(value));
+  return params.toString();
+}
+
+/** The server of this page. */
+export const api = new Api();

@@ -1,0 +1,263 @@
+/**
+ * A chart: uPlot gives axes, cursor, selection and synchronization; buckets are drawn by paint.ts in its draw hook.
+ *
+ * Promises: nothing is drawn outside the shared frame queue; a live update never changes the zoom; what stands in the
+ * corner note is what was drawn. This file is the only one that knows uPlot, so that another engine can take its place.
+ */
+import uPlot from "uplot";
+import { tickLabels, ticks, type AxisKind } from "./axis";
+import { isExact, pointCount, type BucketSeries } from "./buckets";
+import { xExtent, yExtent } from "./extent";
+import { frames } from "./frame";
+import { forgetDrawn, markOnce, noteDrawn } from "./hooks";
+import { hitsAt, type Hit } from "./nearest";
+import { paint, type Curve, type Plane } from "./paint";
+import type { Look } from "./palette";
+import { chartColors } from "./theme";
+import { hideTooltip, showTooltip } from "./tooltip";
+import { xName } from "./url";
+import type { XAxis } from "./wire";
+
+export interface ChartSeries {
+  run: string;
+  name: string;
+  look: Look;
+  buckets: BucketSeries | null;
+}
+
+export interface ChartData {
+  series: readonly ChartSeries[];
+  x: XAxis;
+  range: readonly [number, number] | null;
+  logX: boolean;
+  logY: boolean;
+  smooth: boolean;
+  clip: boolean;
+}
+
+/** What the chart has to say about its own drawing. */
+export interface ChartNotes {
+  buckets: number;
+  points: number;
+  exact: boolean;
+  clipped: number;
+  hidden: number;
+  /** x from which a series holds NaN; null when none does. */
+  nanFrom: number | null;
+  empty: boolean;
+}
+
+export interface ChartEvents {
+  zoom(range: [number, number] | null): void;
+  hover(run: string | null): void;
+  painted(notes: ChartNotes, ms: number): void;
+}
+
+const HOVER_PX = 24;
+const TOUCH_TICKS = 70;
+const FONT = '11px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif';
+
+export class Chart {
+  private plot: uPlot | null = null;
+  private shape = "";
+  private data: ChartData | null = null;
+  private curves: Curve[] = [];
+  private x: [number, number] = [0, 1];
+  private y: [number, number] = [0, 1];
+  private highlight: string | null = null;
+  private pointer: { left: number; top: number; clientX: number; clientY: number } | null = null;
+  private dragging = false;
+  private size = { width: 0, height: 0 };
+
+  constructor(
+    private readonly root: HTMLElement,
+    private readonly panel: string,
+    private readonly events: ChartEvents,
+  ) {}
+
+  /** Shows other data, in the next free frame. */
+  set(data: ChartData): void {
+    this.data = data;
+    frames.add(this, () => this.render());
+  }
+
+  /** Makes one run stand out; null for none. */
+  emphasize(run: string | null): void {
+    if (this.highlight === run) return;
+    this.highlight = run;
+    if (this.plot) frames.add(this, () => this.render());
+  }
+
+  resize(width: number, height: number): void {
+    this.size = { width: Math.floor(width), height: Math.floor(height) };
+    if (this.data) frames.add(this, () => this.render());
+  }
+
+  /** Colors or pixel density changed: the next drawing starts afresh. */
+  refresh(): void {
+    this.shape = "";
+    if (this.data) frames.add(this, () => this.render());
+  }
+
+  destroy(): void {
+    frames.cancel(this);
+    this.plot?.destroy();
+    this.plot = null;
+    forgetDrawn(this.panel);
+    if (this.pointer) hideTooltip();
+  }
+
+  private render(): void {
+    const data = this.data;
+    if (!data || this.size.width < 40 || this.size.height < 40) return;
+    const started = performance.now();
+    this.curves = data.series.filter((s) => s.buckets && s.buckets.length > 0).map((s) => ({ buckets: s.buckets as BucketSeries, look: s.look }));
+    const all = this.curves.map((c) => c.buckets);
+    const whole = xExtent(all, data.logX);
+    this.x = data.range && (!data.logX || data.range[0] > 0) ? [...data.range] : (whole ?? [data.logX ? 1 : 0, data.logX ? 10 : 1]);
+    const extent = yExtent(all, this.x[0], this.x[1], data.logY, data.clip);
+    this.y = [extent.lo, extent.hi];
+    const plot = this.ensurePlot(data);
+    plot.batch(() => {
+      if (plot.width !== this.size.width || plot.height !== this.size.height) plot.setSize(this.size);
+      plot.setScale("x", { min: this.x[0], max: this.x[1] });
+      plot.setScale("y", { min: this.y[0], max: this.y[1] });
+      plot.redraw(false, true);
+    });
+    noteDrawn(this.panel, all);
+    if (all.length > 0) markOnce("chart:first");
+    this.events.painted(notesOf(all, extent.clipped, extent.hidden), performance.now() - started);
+    if (this.pointer) this.hover();
+  }
+
+  /** uPlot cannot change the kind of a scale or its colors, so those make a new one. */
+  private ensurePlot(data: ChartData): uPlot {
+    const shape = `${data.logX}|${data.logY}|${xName(data.x)}`;
+    if (this.plot && this.shape === shape) return this.plot;
+    this.plot?.destroy();
+    this.shape = shape;
+    this.plot = new uPlot(this.optionsFor(data), [this.x, [null, null]] as uPlot.AlignedData, this.root);
+    return this.plot;
+  }
+
+  private optionsFor(data: ChartData): uPlot.Options {
+    const colors = chartColors();
+    const kindX = axisKind(data.x, data.logX);
+    const kindY: AxisKind = data.logY ? "log" : "number";
+    const common = {
+      stroke: colors.muted, font: FONT, labelGap: 0,
+      grid: { stroke: colors.grid, width: 1 / devicePixelRatio },
+      ticks: { show: false },
+    };
+    const splits = (kind: AxisKind, gap: number) => (u: uPlot, axis: number, min: number, max: number) =>
+      ticks(kind, min, max, Math.max(2, Math.floor((axis === 0 ? u.bbox.width : u.bbox.height) / devicePixelRatio / gap)));
+    return {
+      ...this.size,
+      padding: [8, 10, 0, 0],
+      legend: { show: false },
+      focus: { alpha: 1 },
+      scales: {
+        x: { time: false, auto: false, distr: data.logX ? 3 : 1, log: 10 },
+        y: { auto: false, distr: data.logY ? 3 : 1, log: 10 },
+      },
+      series: [{}, { scale: "y", paths: () => null, points: { show: false } }],
+      axes: [
+        { ...common, size: 22, gap: 4, splits: splits(kindX, kindX === "number" ? TOUCH_TICKS : TOUCH_TICKS + 14), values: (_u, v) => tickLabels(kindX, v), filter: (_u, v) => v },
+        { ...common, gap: 5, size: (_u, labels) => labelWidth(labels), splits: splits(kindY, 38), values: (_u, v) => tickLabels(kindY, v), filter: (_u, v) => v },
+      ],
+      cursor: {
+        y: false,
+        points: { show: false },
+        focus: { prox: -1 },
+        drag: { x: true, y: false, setScale: false, uni: 10 },
+        sync: { key: `epochal:${xName(data.x)}`, setSeries: false, scales: ["x", null] },
+        bind: { dblclick: () => () => (this.events.zoom(null), null) },
+      },
+      hooks: {
+        draw: [(u) => this.draw(u)],
+        setSelect: [(u) => this.selected(u)],
+        ready: [(u) => this.listen(u.over)],
+      },
+    };
+  }
+
+  private plane(u: uPlot): Plane {
+    const { left, top, width, height } = u.bbox;
+    const { logX = false, logY = false } = this.data ?? {};
+    return { left, top, width, height, xLo: this.x[0], xHi: this.x[1], yLo: this.y[0], yHi: this.y[1], logX, logY, ratio: devicePixelRatio };
+  }
+
+  private draw(u: uPlot): void {
+    paint(u.ctx, this.plane(u), this.curves, {
+      highlight: this.highlight, fail: chartColors().fail, smooth: this.data?.smooth ?? false, dragging: this.dragging,
+    });
+  }
+
+  private selected(u: uPlot): void {
+    const { left, width } = u.select;
+    if (width < 4) return;
+    const lo = u.posToVal(left, "x");
+    const hi = u.posToVal(left + width, "x");
+    u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+    // Synchronized charts get the same event; the one under the pointer speaks for all.
+    if (this.pointer && hi > lo) this.events.zoom(roundRange(lo, hi, this.data?.x ?? "step"));
+  }
+
+  private listen(over: HTMLElement): void {
+    over.addEventListener("pointermove", (e) => {
+      this.pointer = { left: e.offsetX, top: e.offsetY, clientX: e.clientX, clientY: e.clientY };
+      frames.add(over, () => this.hover());
+    });
+    over.addEventListener("pointerdown", () => (this.dragging = true));
+    addEventListener("pointerup", () => (this.dragging = false), { passive: true });
+    over.addEventListener("pointerleave", () => {
+      this.pointer = null;
+      hideTooltip();
+      this.events.hover(null);
+    });
+  }
+
+  private hover(): void {
+    const { plot, pointer, data } = this;
+    if (!plot || !pointer || !data) return;
+    const ratio = devicePixelRatio;
+    const plane = this.plane(plot);
+    const hits = hitsAt(plane, this.curves, plane.left + pointer.left * ratio, plane.top + pointer.top * ratio, data.smooth);
+    const names = new Map(data.series.map((s) => [s.run, s.name]));
+    const rows = hits.slice(0, 5).map((hit: Hit) => ({ hit, name: names.get(hit.curve.buckets.run) ?? "" }));
+    showTooltip(data.x, rows, hits.length - rows.length, pointer.clientX, pointer.clientY);
+    const near = hits[0] && hits[0].distance <= HOVER_PX * ratio ? hits[0].curve.buckets.run : null;
+    this.events.hover(this.curves.length > 1 ? near : null);
+  }
+}
+
+function axisKind(x: XAxis, log: boolean): AxisKind {
+  if (log) return "log";
+  if (x === "wall") return "time";
+  return x === "relative" ? "duration" : "number";
+}
+
+function labelWidth(labels: string[] | null): number {
+  const longest = labels ? Math.max(2, ...labels.map((l) => l.length)) : 4;
+  return Math.ceil(longest * 6.2) + 11;
+}
+
+/** A zoom on whole steps or microseconds keeps addresses short. */
+function roundRange(lo: number, hi: number, x: XAxis): [number, number] {
+  if (typeof x !== "string") return [Number(lo.toPrecision(6)), Number(hi.toPrecision(6))];
+  const [a, b] = [Math.floor(lo), Math.ceil(hi)];
+  return [a, Math.max(b, a + 1)];
+}
+
+function notesOf(all: readonly BucketSeries[], clipped: number, hidden: number): ChartNotes {
+  let nanFrom: number | null = null;
+  let buckets = 0;
+  let points = 0;
+  for (const s of all) {
+    buckets += s.length;
+    points += pointCount(s);
+    const at = s.nNan ? s.nNan.findIndex((n) => n > 0) : -1;
+    if (at >= 0) nanFrom = Math.min(nanFrom ?? Infinity, s.index[at] * s.width + s.xFirst[at]);
+  }
+  return { buckets, points, exact: all.every(isExact), clipped, hidden, nanFrom, empty: all.length === 0 };
+}

@@ -1,0 +1,225 @@
+/**
+ * A table of any size in a few hundred elements: rows and cells that scroll out are used again for those that scroll in.
+ *
+ * Promises: cost follows the window, not the table; the header row and first column stay in view; the ARIA grid
+ * pattern holds (row and column counts, indices, active descendant). Text goes in as text, never as markup.
+ */
+import { columnEdges, columnWindow, contentHeight, rowWindow, scrollTopFor, topRow } from "./grid";
+
+export interface GridColumn {
+  id: string;
+  title: string;
+  width: number;
+  numeric: boolean;
+}
+
+/** Where the grid asks for what it shows. */
+export interface GridSource {
+  /** Builds the first cell of a recycled row once; the returned function fills it for a row. */
+  lead(cell: HTMLElement): (row: number) => void;
+  text(row: number, column: number): string;
+  /** Classes of a row and of a cell, space separated. */
+  rowClass(row: number): string;
+  cellClass(row: number, column: number): string;
+  head(cell: HTMLElement, column: number): void;
+  /** The rows on screen have changed. */
+  window(first: number, end: number): void;
+}
+
+interface RowSlot {
+  element: HTMLElement;
+  lead: (row: number) => void;
+  cells: HTMLElement[];
+  row: number;
+}
+
+export class GridView {
+  active = -1;
+  private columns: readonly GridColumn[] = [];
+  private edges: number[] = [0];
+  private rows = 0;
+  private readonly slots: RowSlot[] = [];
+  private readonly head = document.createElement("div");
+  private readonly body = document.createElement("div");
+  private scheduled = false;
+  private stale = true;
+  private readonly resize: ResizeObserver;
+  private readonly onScroll = (): void => this.schedule(false);
+
+  constructor(
+    readonly root: HTMLElement,
+    private readonly source: GridSource,
+    private readonly rowHeight: number,
+    label: string,
+  ) {
+    root.setAttribute("role", "grid");
+    root.setAttribute("aria-label", label);
+    root.tabIndex = 0;
+    this.head.className = "grid-head";
+    this.head.setAttribute("role", "row");
+    this.head.setAttribute("aria-rowindex", "1");
+    this.body.className = "grid-body";
+    this.body.setAttribute("role", "rowgroup");
+    root.append(this.head, this.body);
+    root.addEventListener("scroll", this.onScroll, { passive: true });
+    this.resize = new ResizeObserver(() => this.schedule(false));
+    this.resize.observe(root);
+  }
+
+  destroy(): void {
+    this.resize.disconnect();
+    this.root.removeEventListener("scroll", this.onScroll);
+    this.root.replaceChildren();
+  }
+
+  setColumns(columns: readonly GridColumn[]): void {
+    this.columns = columns;
+    this.edges = columnEdges(columns.map((c) => c.width));
+    const total = this.edges[columns.length];
+    this.root.setAttribute("aria-colcount", String(columns.length));
+    this.head.style.width = this.body.style.width = `max(100%, ${total}px)`;
+    this.head.replaceChildren(...columns.map((_, i) => this.headCell(i)));
+    for (const slot of this.slots) slot.element.remove();
+    this.slots.length = 0;
+    this.schedule(true);
+  }
+
+  setRows(rows: number): void {
+    this.rows = rows;
+    this.root.setAttribute("aria-rowcount", String(rows + 1));
+    this.body.style.height = `${contentHeight(rows, this.rowHeight)}px`;
+    this.schedule(true);
+  }
+
+  /** Reads everything on screen from the source again, in the next frame. */
+  refresh(): void {
+    this.schedule(true);
+  }
+
+  /** Makes a row the active one and brings it into view. */
+  activate(row: number): void {
+    this.active = Math.max(-1, Math.min(this.rows - 1, row));
+    if (this.active >= 0) this.reveal(this.active);
+    this.schedule(true);
+  }
+
+  /** Scrolls only as far as needed to show a row. */
+  reveal(row: number): void {
+    const view = this.viewHeight();
+    const top = topRow(this.root.scrollTop, view, this.rows, this.rowHeight);
+    const fits = Math.floor(view / this.rowHeight);
+    if (row < Math.ceil(top)) this.root.scrollTop = scrollTopFor(row, view, this.rows, this.rowHeight);
+    else if (row >= top + fits) this.root.scrollTop = scrollTopFor(row - fits + 1, view, this.rows, this.rowHeight);
+  }
+
+  /** The row that holds an element of this grid, -1 for none. */
+  rowOf(element: Element | null): number {
+    const row = element?.closest<HTMLElement>(".grid-row");
+    return row && this.body.contains(row) ? Number(row.dataset.row) : -1;
+  }
+
+  private viewHeight(): number {
+    return Math.max(0, this.root.clientHeight - this.rowHeight);
+  }
+
+  private schedule(stale: boolean): void {
+    this.stale ||= stale;
+    if (this.scheduled) return;
+    this.scheduled = true;
+    requestAnimationFrame(() => {
+      this.scheduled = false;
+      this.render();
+    });
+  }
+
+  private render(): void {
+    if (!this.root.isConnected || this.columns.length === 0) return;
+    const view = rowWindow(this.root.scrollTop, this.viewHeight(), this.rows, this.rowHeight);
+    const across = columnWindow(this.root.scrollLeft, this.root.clientWidth, this.edges);
+    const count = view.end - view.first;
+    while (this.slots.length < count) this.slots.push(this.newSlot());
+    for (let i = 0; i < this.slots.length; i++) {
+      // A row keeps its element while it stays in the window.
+      const row = view.first + ((i - (view.first % this.slots.length) + this.slots.length) % this.slots.length);
+      const slot = this.slots[i];
+      if (row >= view.end) {
+        slot.element.hidden = true;
+        slot.row = -1;
+      } else this.fill(slot, row, view.offset + (row - view.first) * this.rowHeight, across.first, across.end);
+    }
+    this.stale = false;
+    if (this.active >= 0) this.root.setAttribute("aria-activedescendant", `${this.root.id}-row-${this.active}`);
+    else this.root.removeAttribute("aria-activedescendant");
+    this.source.window(view.first, view.end);
+  }
+
+  private newSlot(): RowSlot {
+    const element = document.createElement("div");
+    element.setAttribute("role", "row");
+    const lead = document.createElement("div");
+    lead.className = "grid-lead";
+    lead.setAttribute("role", "rowheader");
+    lead.setAttribute("aria-colindex", "1");
+    lead.style.width = `${this.columns[0].width}px`;
+    element.append(lead);
+    this.body.append(element);
+    return { element, lead: this.source.lead(lead), cells: [], row: -1 };
+  }
+
+  private fill(slot: RowSlot, row: number, top: number, first: number, end: number): void {
+    const fresh = slot.row !== row || this.stale;
+    slot.element.hidden = false;
+    slot.element.style.transform = `translateY(${Math.round(top)}px)`;
+    if (fresh) {
+      slot.row = row;
+      slot.element.className = `grid-row ${row === this.active ? "active " : ""}${this.source.rowClass(row)}`;
+      slot.element.dataset.row = String(row);
+      slot.element.id = `${this.root.id}-row-${row}`;
+      slot.element.setAttribute("aria-rowindex", String(row + 2));
+      slot.lead(row);
+    }
+    const count = end - first;
+    while (slot.cells.length < count) slot.cells.push(this.newCell(slot.element));
+    for (let i = 0; i < slot.cells.length; i++) {
+      const column = first + ((i - (first % slot.cells.length) + slot.cells.length) % slot.cells.length);
+      this.fillCell(slot.cells[i], row, column, end, fresh);
+    }
+  }
+
+  private fillCell(cell: HTMLElement, row: number, column: number, end: number, fresh: boolean): void {
+    if (column >= end) {
+      cell.hidden = true;
+      cell.dataset.column = "";
+      return;
+    }
+    cell.hidden = false;
+    if (!fresh && cell.dataset.column === String(column)) return;
+    cell.dataset.column = String(column);
+    cell.style.left = `${this.edges[column]}px`;
+    cell.style.width = `${this.columns[column].width}px`;
+    cell.setAttribute("aria-colindex", String(column + 1));
+    cell.className = `grid-cell${this.columns[column].numeric ? " num" : ""} ${this.source.cellClass(row, column)}`;
+    const text = this.source.text(row, column);
+    cell.textContent = text;
+    cell.title = text.length > 10 ? text : "";
+  }
+
+  private newCell(row: HTMLElement): HTMLElement {
+    const cell = document.createElement("div");
+    cell.setAttribute("role", "gridcell");
+    row.append(cell);
+    return cell;
+  }
+
+  private headCell(column: number): HTMLElement {
+    const cell = document.createElement("div");
+    cell.className = `grid-headcell${column === 0 ? " first" : ""}${this.columns[column].numeric ? " num" : ""}`;
+    cell.setAttribute("role", "columnheader");
+    cell.setAttribute("aria-colindex", String(column + 1));
+    cell.dataset.column = String(column);
+    cell.style.left = column === 0 ? "0" : `${this.edges[column]}px`;
+    cell.style.width = `${this.columns[column].width}px`;
+    this.source.head(cell, column);
+    return cell;
+  }
+}

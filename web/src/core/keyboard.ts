@@ -1,0 +1,72 @@
+/**
+ * Single-key shortcuts. A page adds its own; the newest handler of a key wins. Silent while typing, with Ctrl, Alt or
+ * Meta held, and when the user has turned single keys off (WCAG 2.1.4).
+ */
+
+export interface Shortcut {
+  keys: string;
+  what: string;
+  run: (event: KeyboardEvent) => void;
+  /** Group in the help. */
+  group: string;
+}
+
+const STORAGE_KEY = "epochal:single-keys";
+const stack: Shortcut[][] = [];
+
+/** Adds shortcuts; returns how to remove them. `keys` lists `KeyboardEvent.key` values, separated by spaces. */
+export function addShortcuts(shortcuts: Shortcut[]): () => void {
+  stack.push(shortcuts);
+  return () => {
+    const at = stack.indexOf(shortcuts);
+    if (at >= 0) stack.splice(at, 1);
+  };
+}
+
+/** All shortcuts in force, for the help. */
+export function allShortcuts(): Shortcut[] {
+  return stack.flat();
+}
+
+export function singleKeysOn(): boolean {
+  try {
+    return localStorage.getItem(STORAGE_KEY) !== "off";
+  } catch {
+    return true;
+  }
+}
+
+export function setSingleKeys(on: boolean): void {
+  try {
+    if (on) localStorage.removeItem(STORAGE_KEY);
+    else localStorage.setItem(STORAGE_KEY, "off");
+  } catch {
+    // Without storage the setting cannot be kept; the default stays.
+  }
+}
+
+function typing(target: EventTarget | null): boolean {
+  if (!(target instanceof HTMLElement)) return false;
+  return target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName);
+}
+
+/** Whether a key press belongs to the control that has the focus. */
+function taken(event: KeyboardEvent): boolean {
+  if (!(event.target instanceof HTMLElement)) return false;
+  return /^(BUTTON|A)$/.test(event.target.tagName) && (event.key === "Enter" || event.key === " ");
+}
+
+export function startKeyboard(): void {
+  addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (typing(event.target) || taken(event)) return;
+    if (event.key !== "Escape" && !singleKeysOn()) return;
+    for (const shortcut of stack.flat().reverse()) {
+      const keys = shortcut.keys.split(" ").map((k) => (k === "Space" ? " " : k));
+      if (!keys.includes(event.key)) continue;
+      event.preventDefault();
+      shortcut.run(event);
+      return;
+    }
+  });
+}

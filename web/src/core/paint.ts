@@ -1,0 +1,240 @@
+/**
+ * Draws buckets on a canvas.
+ *
+ * Promises: every column of pixels covers the extent of its points (min–max, or first→min/max→last for few runs);
+ * a bucket with NaN leaves a red tick on the x axis and a gap behind it; infinite values leave a triangle at the edge;
+ * a point without neighbors is a dot. Lines are one device pixel when there is much to draw (the fast path of the
+ * rasterizer), thicker otherwise.
+ */
+import { finiteAt, type BucketSeries, type Numbers } from "./buckets";
+import { bucketWindow } from "./extent";
+import type { Look } from "./palette";
+
+/** The plot's rectangle in device pixels and the values at its edges. */
+export interface Plane {
+  left: number;
+  top: number;
+  width: number;
+  height: number;
+  xLo: number;
+  xHi: number;
+  yLo: number;
+  yHi: number;
+  logX: boolean;
+  logY: boolean;
+  ratio: number;
+}
+
+export interface Curve {
+  buckets: BucketSeries;
+  look: Look;
+}
+
+export interface PaintOptions {
+  /** Uid of the run that stands out; others fade. */
+  highlight: string | null;
+  fail: string;
+  smooth: boolean;
+  dragging: boolean;
+}
+
+const HAIRLINE_ABOVE = 4000;
+const M4_UP_TO = 4;
+const FADED = 0.22;
+const GHOST = 0.28;
+const DOTS_BELOW = 60;
+
+type Map1 = (v: number) => number;
+
+/** Where a value stands in device pixels. */
+export function xMap(p: Plane): Map1 {
+  return p.logX ? logMap(p.xLo, p.xHi, p.left, p.width) : linearMap(p.xLo, p.xHi, p.left, p.width);
+}
+
+export function yMap(p: Plane): Map1 {
+  const [from, size] = [p.top + p.height, -p.height];
+  return p.logY ? logMap(p.yLo, p.yHi, from, size) : linearMap(p.yLo, p.yHi, from, size);
+}
+
+function linearMap(lo: number, hi: number, from: number, size: number): Map1 {
+  const k = size / (hi - lo);
+  return (v) => from + (v - lo) * k;
+}
+
+function logMap(lo: number, hi: number, from: number, size: number): Map1 {
+  const base = Math.log10(lo);
+  const k = size / (Math.log10(hi) - base);
+  // Nothing at or below zero has a place; far below the plot it is clipped away.
+  return (v) => (v > 0 ? from + (Math.log10(v) - base) * k : from - size * 10);
+}
+
+/** Paints all curves of a chart, the highlighted run last. */
+export function paint(ctx: CanvasRenderingContext2D, plane: Plane, curves: readonly Curve[], options: PaintOptions): void {
+  const x = xMap(plane);
+  const y = yMap(plane);
+  const points = curves.reduce((sum, c) => sum + c.buckets.length, 0) * 2;
+  const hairline = options.dragging || points > HAIRLINE_ABOVE;
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(plane.left, plane.top - plane.ratio, plane.width, plane.height + 2 * plane.ratio);
+  ctx.clip();
+  ctx.lineJoin = "round";
+  const front = curves.filter((c) => c.buckets.run === options.highlight);
+  const back = front.length > 0 ? curves.filter((c) => c.buckets.run !== options.highlight) : curves;
+  for (const curve of back) {
+    paintCurve(ctx, plane, x, y, curve, { alpha: front.length > 0 ? FADED : 1, width: hairline ? 1 : 1.25 * plane.ratio, m4: curves.length <= M4_UP_TO, smooth: options.smooth });
+  }
+  for (const curve of front) {
+    paintCurve(ctx, plane, x, y, curve, { alpha: 1, width: hairline && options.dragging ? 1 : 2 * plane.ratio, m4: curves.length <= M4_UP_TO, smooth: options.smooth });
+  }
+  paintMarks(ctx, plane, x, curves, options.fail);
+  ctx.restore();
+}
+
+interface Stroke {
+  alpha: number;
+  width: number;
+  m4: boolean;
+  smooth: boolean;
+}
+
+function paintCurve(ctx: CanvasRenderingContext2D, plane: Plane, x: Map1, y: Map1, { buckets, look }: Curve, stroke: Stroke): void {
+  if (!buckets.min || !buckets.max) return;
+  const [from, to] = bucketWindow(buckets, plane.xLo, plane.xHi);
+  const smooth = stroke.smooth ? buckets.smooth : null;
+  ctx.strokeStyle = look.color;
+  ctx.fillStyle = look.color;
+  ctx.lineWidth = smooth ? 1 : stroke.width;
+  ctx.globalAlpha = smooth ? stroke.alpha * GHOST : stroke.alpha;
+  ctx.setLineDash(look.dash.map((d) => d * plane.ratio));
+  const dots: number[] = [];
+  ctx.beginPath();
+  tracePoints(ctx, x, y, buckets, from, to, stroke.m4, dots);
+  ctx.stroke();
+  if (smooth) {
+    ctx.globalAlpha = stroke.alpha;
+    ctx.lineWidth = Math.max(stroke.width, 1.5 * plane.ratio);
+    ctx.beginPath();
+    traceLine(ctx, x, y, buckets, smooth, from, to);
+    ctx.stroke();
+  }
+  ctx.setLineDash([]);
+  if (to - from <= DOTS_BELOW && (to - from) * 8 * plane.ratio < plane.width) allDots(x, y, buckets, from, to, dots);
+  const size = Math.max(3 * plane.ratio, stroke.width * 2);
+  for (let i = 0; i < dots.length; i += 2) {
+    ctx.beginPath();
+    ctx.arc(dots[i], dots[i + 1], size / 2, 0, 2 * Math.PI);
+    ctx.fill();
+  }
+  ctx.globalAlpha = 1;
+}
+
+/** The raw curve: per bucket its extent, nearest end first; breaks after NaN. Isolated points go to `dots`. */
+function tracePoints(ctx: CanvasRenderingContext2D, x: Map1, y: Map1, s: BucketSeries, from: number, to: number, m4: boolean, dots: number[]): void {
+  const min = s.min as Numbers;
+  const max = s.max as Numbers;
+  let down = false;
+  let lastY = 0;
+  let drawn = 0;
+  let px = 0;
+  for (let i = from; i < to; i++) {
+    if (finiteAt(s, i) === 0) {
+      if (down && drawn === 1) dots.push(px, lastY);
+      down = false;
+      continue;
+    }
+    const start = s.index[i] * s.width;
+    const low = y(min[i]);
+    const high = y(max[i]);
+    if (!down) drawn = 0;
+    if (min[i] === max[i] && s.n[i] === 1) {
+      px = x(start + s.xFirst[i]);
+      if (down) ctx.lineTo(px, low);
+      else ctx.moveTo(px, low);
+      lastY = low;
+      drawn++;
+    } else {
+      const opening = m4 && s.first ? y(s.first[i]) : NaN;
+      if (opening === opening) {
+        px = x(start + s.xFirst[i]);
+        if (down) ctx.lineTo(px, opening);
+        else ctx.moveTo(px, opening);
+        lastY = opening;
+        down = true;
+      }
+      px = x(start + (s.xFirst[i] + s.xLast[i]) / 2);
+      const lowNearer = Math.abs(low - lastY) <= Math.abs(high - lastY);
+      const near = lowNearer ? low : high;
+      if (down) ctx.lineTo(px, near);
+      else ctx.moveTo(px, near);
+      lastY = lowNearer ? high : low;
+      ctx.lineTo(px, lastY);
+      if (m4 && s.last) {
+        px = x(start + s.xLast[i]);
+        lastY = y(s.last[i]);
+        ctx.lineTo(px, lastY);
+      }
+      drawn += 2;
+    }
+    down = true;
+    if (s.nNan && s.nNan[i] > 0) {
+      if (drawn === 1) dots.push(px, lastY);
+      down = false;
+    }
+  }
+  if (down && drawn === 1) dots.push(px, lastY);
+}
+
+function traceLine(ctx: CanvasRenderingContext2D, x: Map1, y: Map1, s: BucketSeries, values: Numbers, from: number, to: number): void {
+  let down = false;
+  for (let i = from; i < to; i++) {
+    if (finiteAt(s, i) === 0 || Number.isNaN(values[i])) {
+      down = false;
+      continue;
+    }
+    const px = x(s.index[i] * s.width + s.xLast[i]);
+    if (down) ctx.lineTo(px, y(values[i]));
+    else ctx.moveTo(px, y(values[i]));
+    down = true;
+  }
+}
+
+function allDots(x: Map1, y: Map1, s: BucketSeries, from: number, to: number, dots: number[]): void {
+  dots.length = 0;
+  for (let i = from; i < to; i++) {
+    if (s.n[i] === 1 && finiteAt(s, i) === 1) dots.push(x(s.index[i] * s.width + s.xFirst[i]), y((s.min as Numbers)[i]));
+  }
+}
+
+/** The rug of NaN along the x axis and the triangles of infinite values. */
+function paintMarks(ctx: CanvasRenderingContext2D, plane: Plane, x: Map1, curves: readonly Curve[], fail: string): void {
+  const rug = new Set<number>();
+  const up = new Map<number, string>();
+  const down = new Map<number, string>();
+  for (const { buckets: s, look } of curves) {
+    if (!s.nNan && !s.nPos && !s.nNeg) continue;
+    const [from, to] = bucketWindow(s, plane.xLo, plane.xHi);
+    for (let i = from; i < to; i++) {
+      const start = s.index[i] * s.width;
+      const px = Math.round(x(start + (s.xFirst[i] + s.xLast[i]) / 2));
+      if (s.nNan && s.nNan[i] > 0) rug.add(px);
+      if (s.nPos && s.nPos[i] > 0) up.set(px, look.color);
+      if (s.nNeg && s.nNeg[i] > 0) down.set(px, look.color);
+    }
+  }
+  const bottom = plane.top + plane.height;
+  const tick = 6 * plane.ratio;
+  ctx.fillStyle = fail;
+  for (const px of rug) ctx.fillRect(px, bottom - tick, Math.max(1, plane.ratio), tick);
+  for (const [px, color] of up) triangle(ctx, px, plane.top, 5 * plane.ratio, color);
+  for (const [px, color] of down) triangle(ctx, px, bottom, -5 * plane.ratio, color);
+}
+
+function triangle(ctx: CanvasRenderingContext2D, px: number, edge: number, size: number, color: string): void {
+  ctx.fillStyle = color;
+  ctx.beginPath();
+  ctx.moveTo(px, edge);
+  ctx.lineTo(px - Math.abs(size) * 0.7, edge + size);
+  ctx.lineTo(px + Math.abs(size) * 0.7, edge + size);
+  ctx.fill();
+}

@@ -1,0 +1,26 @@
+/**
+ * Run colours. A run's look depends only on its stored color number (order of first sight in the project), never on
+ * filters or sorting: 8 colours (ui.md 5.5, chosen for color-blind distance), then 4 dash patterns, 32 looks in all.
+ */
+
+export type Theme = "light" | "dark";
+
+export const RUN_COLORS: Record<Theme, readonly string[]> = {
+  light: ["#7D131A", "#9A9709", "#3D4B67", "#6597CF", "#CC7C86", "#6F6D1C", "#7C18A8", "#5B60EF"],
+  dark: ["#E29893", "#F2EE43", "#4779EB", "#6EADF2", "#D14260", "#ABA70E", "#9270A7", "#C5CCEF"],
+};
+
+/** Dash patterns in CSS pixels; the first is a solid line. */
+export const DASHES: readonly (readonly number[])[] = [[], [6, 3], [2, 2], [8, 2, 2, 2]];
+
+export interface Look {
+  color: string;
+  dash: readonly number[];
+}
+
+/** How the run with this color number is drawn. Numbers wrap around after 32. */
+export function lookOf(color: number, theme: Theme): Look {
+  const n = Math.max(0, Math.floor(color));
+  const colors = RUN_COLORS[theme];
+  return { color: colors[n % colors.length], dash: DASHES[Math.floor(n / colors.length) % DASHES.length] };
+}

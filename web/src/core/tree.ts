@@ -1,0 +1,48 @@
+/** Nested config and environment values as the flat rows of a tree that can be folded and searched. */
+import { formatValue } from "./format";
+import type { Value } from "./wire";
+
+export interface TreeRow {
+  /** Keys joined with dots; unique. */
+  path: string;
+  name: string;
+  depth: number;
+  /** Number of members of a branch, null for a leaf. */
+  members: number | null;
+  text: string;
+}
+
+/**
+ * @param folded paths of branches whose members are left out (ignored while searching)
+ * @param search keeps leaves whose path or value contains it, with the branches above them
+ */
+export function treeRows(root: { [key: string]: Value }, folded: ReadonlySet<string>, search = ""): TreeRow[] {
+  const wanted = search.trim().toLowerCase();
+  const rows: TreeRow[] = [];
+  walk(root, "", 0);
+  return rows;
+
+  function walk(node: { [key: string]: Value }, above: string, depth: number): boolean {
+    let any = false;
+    for (const [name, value] of Object.entries(node)) {
+      const path = above ? `${above}.${name}` : name;
+      if (isBranch(value)) {
+        const at = rows.length;
+        rows.push({ path, name, depth, members: Object.keys(value).length, text: "" });
+        const found = wanted === "" ? folded.has(path) || walk(value, path, depth + 1) || true : walk(value, path, depth + 1);
+        if (!found) rows.length = at;
+        any ||= found;
+      } else {
+        const text = formatValue(value);
+        if (wanted !== "" && !path.toLowerCase().includes(wanted) && !text.toLowerCase().includes(wanted)) continue;
+        rows.push({ path, name, depth, members: null, text });
+        any = true;
+      }
+    }
+    return any;
+  }
+}
+
+function isBranch(value: Value): value is { [key: string]: Value } {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && Object.keys(value).length > 0;
+}

@@ -1,0 +1,123 @@
+/**
+ * The view as a query string: q, sort, cols, sel, x, xl, yl, sm, z, pf, line (ui.md 5.2).
+ *
+ * Promises: what is default is absent, so an untouched page has a bare address; reading back what was written gives an
+ * equal view; nonsense in an address falls back to the default of that one part.
+ */
+import type { XAxis } from "./wire";
+
+export interface View {
+  /** The `where` expression of the runs table. */
+  q: string;
+  /** Column to order by, with `-` before it for descending. */
+  sort: string;
+  /** Columns of the table; null means the project's own choice. */
+  cols: string[] | null;
+  /** Ids of the plotted runs; null means the first rows of the table. */
+  sel: string[] | null;
+  x: XAxis;
+  /** Panels with a logarithmic x or y axis; "all" means each. */
+  xl: "all" | string[];
+  yl: "all" | string[];
+  /** Weight of the moving average, 0 is off. */
+  sm: number;
+  /** Visible range of x. */
+  z: [number, number] | null;
+  /** Filter of panels. */
+  pf: string;
+}
+
+export const DEFAULT_SORT = "-created";
+
+export function defaultView(): View {
+  return { q: "", sort: DEFAULT_SORT, cols: null, sel: null, x: "step", xl: [], yl: [], sm: 0, z: null, pf: "" };
+}
+
+const list = (values: string[]): string => values.map(encodeURIComponent).join(",");
+
+function unlist(text: string): string[] {
+  return text.split(",").filter((t) => t !== "").map(safeDecode);
+}
+
+function safeDecode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Writes a view; the leading `?` is included when there is anything to say. */
+export function formatView(view: View): string {
+  const out: string[] = [];
+  const put = (key: string, value: string): void => void out.push(`${key}=${value}`);
+  const free = (text: string): string => encodeURIComponent(text).replace(/%2F/g, "/").replace(/%3A/g, ":").replace(/%20/g, "+");
+  if (view.q) put("q", free(view.q));
+  if (view.sort !== DEFAULT_SORT) put("sort", free(view.sort));
+  if (view.cols) put("cols", free(list(view.cols)).replace(/%2C/g, ","));
+  if (view.sel) put("sel", free(list(view.sel)).replace(/%2C/g, ","));
+  if (view.x !== "step") put("x", free(typeof view.x === "string" ? X_SHORT[view.x] : `m:${view.x.metric}`));
+  for (const axis of ["xl", "yl"] as const) {
+    const value = view[axis];
+    if (value === "all") put(axis, "1");
+    else if (value.length > 0) put(axis, free(list(value)).replace(/%2C/g, ","));
+  }
+  if (view.sm > 0) put("sm", `ema:${view.sm}`);
+  if (view.z) put("z", `${view.z[0]},${view.z[1]}`);
+  if (view.pf) put("pf", free(view.pf));
+  return out.length === 0 ? "" : `?${out.join("&")}`;
+}
+
+const X_SHORT = { step: "step", wall: "time", relative: "rel" } as const;
+
+/** Reads a query string, with or without the `?`. */
+export function parseView(query: string): View {
+  const params = new URLSearchParams(query);
+  const view = defaultView();
+  view.q = params.get("q") ?? "";
+  view.sort = params.get("sort") || DEFAULT_SORT;
+  view.cols = params.has("cols") ? unlist(params.get("cols") ?? "") : null;
+  view.sel = params.has("sel") ? unlist(params.get("sel") ?? "") : null;
+  view.x = parseX(params.get("x"));
+  view.xl = parseLog(params.get("xl"));
+  view.yl = parseLog(params.get("yl"));
+  view.sm = parseSmooth(params.get("sm"));
+  view.z = parseZoom(params.get("z"));
+  view.pf = params.get("pf") ?? "";
+  return view;
+}
+
+function parseX(text: string | null): XAxis {
+  if (text === "time") return "wall";
+  if (text === "rel") return "relative";
+  if (text?.startsWith("m:") && text.length > 2) return { metric: text.slice(2) };
+  return "step";
+}
+
+function parseLog(text: string | null): "all" | string[] {
+  if (!text) return [];
+  return text === "1" ? "all" : unlist(text);
+}
+
+function parseSmooth(text: string | null): number {
+  const match = /^ema:(0?\.\d+)$/.exec(text ?? "");
+  const weight = match ? Number(match[1]) : 0;
+  return weight > 0 && weight < 1 ? weight : 0;
+}
+
+function parseZoom(text: string | null): [number, number] | null {
+  const parts = (text ?? "").split(",");
+  if (parts.length !== 2 || parts.some((p) => p.trim() === "")) return null;
+  const [lo, hi] = parts.map(Number);
+  return Number.isFinite(lo) && Number.isFinite(hi) && lo < hi ? [lo, hi] : null;
+}
+
+/** Whether a panel's axis is logarithmic under this view. */
+export function isLog(setting: "all" | string[], panel: string): boolean {
+  return setting === "all" || setting.includes(panel);
+}
+
+/** A short text that tells two x axes apart. */
+export function xName(x: XAxis): string {
+  return typeof x === "string" ? x : `m:${x.metric}`;
+}

@@ -1,0 +1,180 @@
+/** The JSON shapes of docs/internals/wire.md, word for word. Nothing here runs. */
+
+/** A number that JSON can carry; one that is not finite travels as a string. */
+export type WireNumber = number | "NaN" | "Infinity" | "-Infinity";
+export type Value = WireNumber | string | boolean | null | Value[] | { [key: string]: Value };
+
+export type RunStatus = "running" | "finished" | "failed" | "crashed" | "killed";
+
+export interface Info {
+  version: string;
+  mode: "local" | "team";
+  user: { name: string; role: string } | null;
+  home: string;
+  server_time_us: number;
+}
+
+export interface Project {
+  entity: string;
+  name: string;
+  runs: number;
+  running: number;
+  created_us: number;
+  updated_us: number;
+}
+
+export interface MetricKey {
+  key: string;
+  runs: number;
+}
+
+export interface FactKey {
+  key: string;
+  runs: number;
+  kind: "number" | "text" | "mixed";
+}
+
+export interface ProjectKeys {
+  metrics: MetricKey[];
+  config: FactKey[];
+  summary: FactKey[];
+}
+
+export interface RunQuery {
+  entity?: string;
+  project: string;
+  where?: string;
+  order?: string[];
+  limit?: number;
+  cursor?: string;
+  columns?: string[];
+  ids?: string[];
+  archived?: boolean;
+}
+
+export interface RunRow {
+  uid: string;
+  id: string;
+  entity: string;
+  project: string;
+  name: string;
+  state: RunStatus;
+  created_us: number;
+  updated_us: number;
+  ended_us: number | null;
+  group: string | null;
+  job_type: string | null;
+  tags: string[];
+  notes: string | null;
+  color: number;
+  archived: boolean;
+  host: string | null;
+  exit_code: number | null;
+  last_step: number | null;
+  nan_key: string | null;
+  nan_step: number | null;
+}
+
+export interface RunPage {
+  total: number;
+  matched: number;
+  cursor: string | null;
+  runs: RunRow[];
+  columns: Record<string, Value[]>;
+}
+
+export interface Metric {
+  key: string;
+  count: number;
+  last: WireNumber | null;
+  last_step: number | null;
+  min: WireNumber | null;
+  max: WireNumber | null;
+  mean: WireNumber | null;
+  n_nan: number;
+  n_inf: number;
+  first_nan_step: number | null;
+}
+
+export interface RunEvent {
+  t_us: number;
+  level: "info" | "warning" | "error";
+  title: string;
+  text: string;
+}
+
+export interface Writer {
+  uid: string;
+  host: string | null;
+  pid: number | null;
+  started_us: number;
+  closed: boolean;
+  offset: number;
+}
+
+export interface Definition {
+  name: string;
+  step_metric: string | null;
+  summary: string[];
+  hidden: boolean;
+  goal: string | null;
+}
+
+export interface RunDetail extends RunRow {
+  config: { [key: string]: Value };
+  summary: { [key: string]: Value };
+  metrics: Metric[];
+  definitions: Definition[];
+  environment: { [key: string]: Value };
+  events: RunEvent[];
+  writers: Writer[];
+}
+
+export type RunPatch = Partial<Pick<RunRow, "name" | "notes" | "tags" | "group" | "job_type" | "archived" | "color">>;
+
+export type XAxis = "step" | "wall" | "relative" | { metric: string };
+export type BucketField = "first" | "last" | "min" | "max" | "mean";
+
+export interface BucketQuery {
+  series: { run: string; key: string }[];
+  x?: XAxis;
+  lo?: number;
+  hi?: number;
+  buckets?: number;
+  fields?: BucketField[];
+  smooth?: number;
+}
+
+export interface BucketHead {
+  x: XAxis;
+  width: number;
+  origin: number;
+  lo: number | null;
+  hi: number | null;
+  series: { run: string; key: string; start: number; count: number; points: number; n_nan: number; exact: boolean }[];
+}
+
+export interface LogLine {
+  n: number;
+  t_us: number;
+  stream: "out" | "err";
+  writer: string;
+  text: string;
+}
+
+export interface LogPage {
+  total: number;
+  start: number;
+  lines: LogLine[];
+}
+
+export interface Change {
+  uid: string;
+  project: string;
+  entity: string;
+  rev: number;
+  what: ("series" | "facts" | "logs")[];
+  state: RunStatus;
+  last_step: number | null;
+  reset: boolean;
+}

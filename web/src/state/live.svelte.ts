@@ -1,0 +1,56 @@
+/** Connects a page to the live stream of a project or run, and to polling when there is none. */
+import { api } from "../core/api";
+import { eventSourcePipe, Live } from "../core/live";
+import type { Change } from "../core/wire";
+import { page } from "./page.svelte";
+
+const POLLED_RUNS = 200;
+
+interface Handlers {
+  changes(changes: Change[]): void;
+  resync(): void;
+}
+
+/** Follows all runs of a project; returns how to stop. */
+export function followProject(entity: string, project: string, handlers: Handlers): () => void {
+  const seen = new Map<string, number>();
+  const poll = async (): Promise<Change[]> => {
+    const { runs } = await api.queryRuns({ entity, project, order: ["-created"], limit: POLLED_RUNS });
+    return runs.filter((r) => remember(seen, r.uid, r.updated_us)).map(changeOf);
+  };
+  return follow(() => api.eventsUrl({ entity, project }), poll, handlers);
+}
+
+/** Follows one run; returns how to stop. */
+export function followRun(uid: string, handlers: Handlers): () => void {
+  const seen = new Map<string, number>();
+  const poll = async (): Promise<Change[]> => {
+    const run = await api.run(uid);
+    return remember(seen, uid, run.updated_us) ? [changeOf(run)] : [];
+  };
+  return follow(() => api.eventsUrl({ run: uid }), poll, handlers);
+}
+
+function remember(seen: Map<string, number>, uid: string, updated: number): boolean {
+  const before = seen.get(uid);
+  seen.set(uid, updated);
+  return before !== updated;
+}
+
+function changeOf(run: { uid: string; project: string; entity: string; state: Change["state"]; last_step: number | null }): Change {
+  const { uid, project, entity, last_step } = run;
+  return { uid, project, entity, rev: 0, what: ["series", "facts", "logs"], state: run.state, last_step, reset: false };
+}
+
+function follow(url: () => string, poll: () => Promise<Change[]>, handlers: Handlers): () => void {
+  const live = new Live({ open: () => eventSourcePipe(url()), poll }, { ...handlers, mode: (mode) => (page.live = mode) });
+  // After an outage the stream may have silently missed changes.
+  const stop = api.onReachable((reachable) => {
+    if (reachable) handlers.resync();
+  });
+  return () => {
+    stop();
+    live.close();
+    page.live = null;
+  };
+}

@@ -1,0 +1,59 @@
+/** Where the page is: path and view. The address bar is the only store of it; Back, reload and a shared link agree. */
+import { parseRoute, type Route } from "../core/route";
+import { formatView, parseView, type View } from "../core/url";
+
+class Nav {
+  route = $state.raw<Route>(parseRoute(location.pathname));
+  view = $state.raw<View>(parseView(location.search));
+  /** The line of a log that the address points at. */
+  line = $state.raw<number | null>(lineOf(location.search));
+
+  constructor() {
+    addEventListener("popstate", () => this.read());
+    document.addEventListener("click", (event) => this.follow(event));
+  }
+
+  /** Opens another page. */
+  go(path: string): void {
+    history.pushState(null, "", path);
+    this.read();
+  }
+
+  /** Changes the view in place; sorting, filters and zoom make no history. */
+  change(part: Partial<View>): void {
+    this.view = { ...this.view, ...part };
+    this.write();
+  }
+
+  setLine(line: number | null): void {
+    this.line = line;
+    this.write();
+  }
+
+  private write(): void {
+    const query = formatView(this.view);
+    const line = this.line === null ? "" : `${query ? "&" : "?"}line=${this.line}`;
+    history.replaceState(null, "", location.pathname + query + line);
+  }
+
+  private read(): void {
+    this.route = parseRoute(location.pathname);
+    this.view = parseView(location.search);
+    this.line = lineOf(location.search);
+  }
+
+  private follow(event: MouseEvent): void {
+    if (event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    const link = event.target instanceof Element ? event.target.closest("a") : null;
+    if (!link || link.target || link.origin !== location.origin || link.hasAttribute("download")) return;
+    event.preventDefault();
+    this.go(link.pathname + link.search);
+  }
+}
+
+function lineOf(search: string): number | null {
+  const text = new URLSearchParams(search).get("line");
+  return text !== null && /^\d+$/.test(text) ? Number(text) : null;
+}
+
+export const nav = new Nav();

@@ -1,0 +1,50 @@
+/** What all parts of the page share: whether the server answers, the live stream's mode, the run under the pointer, the theme. */
+import { api } from "../core/api";
+import type { LiveMode } from "../core/live";
+import type { Theme } from "../core/palette";
+import { onTheme, setTheme, theme } from "../core/theme";
+import type { Info } from "../core/wire";
+
+class Page {
+  reachable = $state(true);
+  info = $state.raw<Info | null>(null);
+  live = $state<LiveMode | null>(null);
+  /** Uid of the run whose curve and row stand out. */
+  lit = $state<string | null>(null);
+  theme = $state<Theme>(theme());
+  help = $state(false);
+  /** Seconds tick for "3 min ago". */
+  now = $state(Date.now() * 1000);
+
+  constructor() {
+    api.onReachable((reachable) => (this.reachable = reachable));
+    onTheme(() => (this.theme = theme()));
+    setInterval(() => {
+      if (!document.hidden) this.now = Date.now() * 1000;
+    }, 5000);
+    void this.loadInfo();
+  }
+
+  get mayWrite(): boolean {
+    return this.info?.user?.role !== "reader";
+  }
+
+  toggleTheme(): void {
+    setTheme(this.theme === "dark" ? "light" : "dark");
+  }
+
+  private async loadInfo(): Promise<void> {
+    try {
+      this.info = await api.info();
+    } catch {
+      // The banner tells about a server that is away; the version is then asked for after it is back.
+      const stop = api.onReachable((reachable) => {
+        if (!reachable) return;
+        stop();
+        void this.loadInfo();
+      });
+    }
+  }
+}
+
+export const page = new Page();
