@@ -1,27 +1,25 @@
-"""A journal written by plain appends, for network file systems; or kept in memory only."""
+"""A journal written by plain appends, for network file systems, or kept in memory.
+
+On a file, `append` fills a buffer that `maintain` writes out, so that a slow file system never
+makes the caller wait: a SIGKILL loses what was logged since the last `maintain`. In memory
+everything is lost with the process, unless a server has it by then.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import threading
 
+from epochal.domain.record import Fact
 from epochal.errors import EpochalError
-from epochal.journal.files import (
-    create_file,
-    discard_file,
-    journal_path,
-    publish_file,
-    read_file,
-)
+from epochal.journal import files
+from epochal.journal.base import SPILL_LIMIT, Journal
 from epochal.journal.frame import FILE_HEADER_SIZE, FileHeader, pack_file_header, pack_frame
-from epochal.journal.journal import SPILL_LIMIT, Journal
 
 
 class BufferedJournal(Journal):
-    """A journal written by plain appends; kept in memory when ``directory`` is None.
-
-    On a file, `append` fills a buffer that `maintain` writes out: a SIGKILL loses what was logged
-    since the last `maintain`.
+    """A journal in a plain file, or in memory when ``directory`` is None.
 
     Args:
         directory: the run's directory, or None.
@@ -36,73 +34,78 @@ class BufferedJournal(Journal):
         self.path = None
         self._fd = -1
         self._memory = bytearray()
+        self._writing = 0
         self._base = 0
+        self._write_lock = threading.Lock()
         self.size = FILE_HEADER_SIZE
         if directory is None:
             self._memory += pack_file_header(file_header)
             return
-        self._fd = create_file(directory, file_header)
-        self.path = journal_path(directory, file_header.writer)
+        self._fd = files.create(directory, file_header)
+        self.path = files.journal_path(directory, file_header.writer)
         try:
-            publish_file(directory, file_header.writer)
+            files.publish(directory, file_header.writer)
         except OSError:
-            discard_file(self._fd, directory, file_header.writer)
+            files.discard(self._fd, directory, file_header.writer)
             raise
 
     def _put(self, payload: bytes) -> None:
-        if self._closed or (self._fd < 0 and len(self._memory) > SPILL_LIMIT):
+        if len(self._memory) + self._writing + len(payload) > SPILL_LIMIT:
             self.dropped += 1
             return
-        if self._fd >= 0:
-            self._spill_frame(payload)
-            return
         self._memory += pack_frame(payload)
-        self.size = self._base + len(self._memory)
+        if self._fd < 0:
+            self.size = self._base + len(self._memory)
 
-    def _spill_frame(self, payload: bytes) -> None:
-        if len(self._memory) > SPILL_LIMIT:
-            self.dropped += 1
-            return
+    def _put_last(self, payload: bytes) -> None:
         self._memory += pack_frame(payload)
+        if self._fd < 0:
+            self.size = self._base + len(self._memory)
 
     def maintain(self) -> None:
-        """Write the buffer out. A write that stops half-way is undone and tried again."""
+        """Write the buffer out. A write that stops half-way is undone and tried again later."""
         if self._fd < 0 or not self._memory:
             return
-        with self._lock:
-            if self._closed:
-                return
-            try:
-                written = os.pwrite(self._fd, self._memory, self.size)
-                if written < len(self._memory):
-                    os.ftruncate(self._fd, self.size)
-                    self.problem = f"the journal {self.path} cannot grow; is the disk full?"
+        with self._write_lock:
+            with self._lock:
+                if self._busy:
                     return
-            except OSError as error:
-                with contextlib.suppress(OSError):
-                    os.ftruncate(self._fd, self.size)
-                self.problem = f"the journal {self.path} cannot be written: {error}"
-                return
-            self.size += written
-            self._memory.clear()
-            self.problem = None
+                chunk, self._memory = self._memory, bytearray()
+                self._writing = len(chunk)
+            if self._write_out(chunk):
+                self.size += len(chunk)
+            else:
+                with self._lock:
+                    self._memory[:0] = chunk
+            self._writing = 0
+
+    def _write_out(self, chunk: bytearray) -> bool:
+        try:
+            if os.pwrite(self._fd, chunk, self.size) == len(chunk):
+                if not self._sync_failed:
+                    self.problem = None
+                return True
+            self.problem = f"the journal {self.path} cannot grow; is the disk full?"
+        except OSError as error:
+            self.problem = f"the journal {self.path} cannot be written: {error}"
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._fd, self.size)
+        return False
 
     def sync(self) -> bool:
-        """Make what was appended survive power loss; False when that is not sure."""
+        """Write the buffer out and sync the file. See `Journal.sync`."""
         self.maintain()
         if self._fd < 0:
             return False
-        try:
-            os.fdatasync(self._fd)
-        except OSError as error:
-            self.problem = f"the journal {self.path} could not be synced: {error}"
-            return False
-        return not self._memory
+        with self._sync_lock:
+            if self.closed:
+                return not self._sync_failed
+            return self._sync_descriptor(self._fd) and not self._memory
 
     def read(self, start: int, limit: int) -> bytes:
-        """Bytes from ``start``, at most ``limit``, never past `size`."""
+        """See `Journal.read`."""
         if self.path is not None:
-            return read_file(self.path, start, min(limit, self.size - start))
+            return self._read_path(start, limit)
         with self._lock:
             if start < self._base:
                 raise EpochalError(
@@ -117,19 +120,24 @@ class BufferedJournal(Journal):
                 del self._memory[: offset - self._base]
                 self._base = offset
 
-    def close(self) -> None:
-        """Write what is possible, sync, and let go of the file."""
+    def close(self, last: Fact | None = None) -> None:
+        """See `Journal.close`."""
         with self._lock:
-            if self._closed:
+            if not self._seal(last):
                 return
-            if self._fd >= 0:
-                self.sync()
-                os.close(self._fd)
-            self._closed = True
+        if self._fd < 0:
+            return
+        self.maintain()
+        with self._sync_lock:
+            self._sync_descriptor(self._fd)
+            os.close(self._fd)
+            self._memory.clear()
 
     def abandon(self) -> None:
-        """In a forked child: let go without touching the file."""
-        self._closed = True
+        """See `Journal.abandon`."""
+        was_closed = self.closed
+        super().abandon()
+        self._write_lock = threading.Lock()
         self._memory = bytearray()
-        if self._fd >= 0:
+        if self._fd >= 0 and not was_closed:
             os.close(self._fd)

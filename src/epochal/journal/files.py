@@ -1,4 +1,8 @@
-"""A journal's file: created unseen, published whole, private to its owner."""
+"""The file under a journal: created under a temporary name, held by its writer, published by a
+rename.
+
+No reader ever sees a journal without its header or without the writer's lock.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import os
 from epochal.journal.frame import SUFFIX, FileHeader, pack_file_header
 from epochal.journal.liveness import hold
 
+DIRECTORY_MODE = 0o700
 FILE_MODE = 0o600
 
 
@@ -16,39 +21,62 @@ def journal_path(directory: str, writer: str) -> str:
     return os.path.join(directory, writer + SUFFIX)
 
 
-def temporary_path(directory: str, writer: str) -> str:
-    """Its name until it is published."""
+def _temporary(directory: str, writer: str) -> str:
     return os.path.join(directory, f".{writer}.new")
 
 
-def create_file(directory: str, file_header: FileHeader) -> int:
-    """Create the file under a temporary name: no reader may see it before it is held."""
-    name = temporary_path(directory, file_header.writer)
+def create(directory: str, file_header: FileHeader) -> int:
+    """Create the file under a temporary name, locked and with its header; return the descriptor.
+
+    Raises:
+        OSError: it cannot be created; nothing is left behind.
+    """
+    name = _temporary(directory, file_header.writer)
     descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
     try:
         hold(descriptor)
         os.pwrite(descriptor, pack_file_header(file_header), 0)
     except OSError:
-        discard_file(descriptor, directory, file_header.writer)
+        discard(descriptor, directory, file_header.writer)
         raise
     return descriptor
 
 
-def publish_file(directory: str, writer: str) -> None:
+def publish(directory: str, writer: str) -> None:
     """Give the file its final name."""
-    os.rename(temporary_path(directory, writer), journal_path(directory, writer))
+    os.rename(_temporary(directory, writer), journal_path(directory, writer))
 
 
-def discard_file(descriptor: int, directory: str, writer: str) -> None:
-    """Remove a file that could not be made ready."""
+def discard(descriptor: int, directory: str, writer: str) -> None:
+    """Undo `create`."""
     os.close(descriptor)
-    for name in (temporary_path(directory, writer), journal_path(directory, writer)):
+    for name in (_temporary(directory, writer), journal_path(directory, writer)):
         with contextlib.suppress(OSError):
             os.unlink(name)
 
 
-def read_file(path: str | None, start: int, limit: int) -> bytes:
-    """At most ``limit`` bytes from ``start``; none without a path."""
+def sync_directories(path: str, levels: int = 3) -> None:
+    """Make the names of a new file and of its parent directories survive power loss.
+
+    Raises:
+        OSError: a directory cannot be synced.
+    """
+    directory = os.path.dirname(os.path.abspath(path))
+    for _ in range(levels):
+        descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        directory = os.path.dirname(directory)
+
+
+def read_stretch(path: str | None, start: int, limit: int) -> bytes:
+    """At most ``limit`` bytes of a file from ``start``; nothing when there is no file or no room.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
     if path is None or limit <= 0:
         return b""
     with open(path, "rb") as file:

@@ -1,4 +1,11 @@
-"""A journal written through a memory map: for local file systems."""
+"""A journal on a local file system, written through a memory map.
+
+When `append` returns, the bytes are in the page cache: SIGKILL of this process loses nothing (P2).
+Space is allocated before it is mapped (`posix_fallocate`), because a write through a map into a
+file that cannot grow would end the process with SIGBUS. While the disk is full, frames wait in
+memory, bounded by ``SPILL_LIMIT``, and come home when there is room again. The last 4 KiB of the
+allocated space are kept for the records that `close` writes.
+"""
 
 from __future__ import annotations
 
@@ -9,26 +16,22 @@ import struct
 import zlib
 from collections import deque
 
-from epochal.journal.files import (
-    create_file,
-    discard_file,
-    journal_path,
-    publish_file,
-    read_file,
-)
+from epochal.domain.record import Fact
+from epochal.journal import files
+from epochal.journal.base import SPILL_LIMIT, Journal
 from epochal.journal.frame import FILE_HEADER_SIZE, FRAME_HEADER_SIZE, FileHeader
-from epochal.journal.journal import Journal
 
 FIRST_ALLOCATION = 1024 * 1024
 ALLOCATION = 4 * 1024 * 1024
 HEADROOM = 2 * 1024 * 1024
+RESERVE = 4096
 
 _write_header = struct.Struct("<Q").pack_into
 _crc32 = zlib.crc32
 
 
 class MappedJournal(Journal):
-    """A journal on a local file system, written through a memory map.
+    """A journal in a memory-mapped file.
 
     Args:
         directory: the run's directory; it exists.
@@ -38,25 +41,31 @@ class MappedJournal(Journal):
         OSError: the file cannot be created or its first space cannot be allocated.
     """
 
+    path: str
+
     def __init__(self, directory: str, file_header: FileHeader) -> None:
         super().__init__(file_header)
-        self._fd = create_file(directory, file_header)
-        self.path = journal_path(directory, file_header.writer)
+        self._fd = files.create(directory, file_header)
+        self.path = files.journal_path(directory, file_header.writer)
         try:
             os.posix_fallocate(self._fd, 0, FIRST_ALLOCATION)
             self._map = mmap.mmap(self._fd, FIRST_ALLOCATION)
-            publish_file(directory, file_header.writer)
+            files.publish(directory, file_header.writer)
         except OSError:
-            discard_file(self._fd, directory, file_header.writer)
+            files.discard(self._fd, directory, file_header.writer)
             raise
         self._capacity = FIRST_ALLOCATION
+        self._limit = FIRST_ALLOCATION - RESERVE
+        self._spill: deque[bytes] = deque()
+        self._spilled = 0
+        self._named = False
         self.size = FILE_HEADER_SIZE
 
     def _put(self, payload: bytes) -> None:
         length = len(payload)
         position = self.size
         end = position + FRAME_HEADER_SIZE + length + (-length & 7)
-        if end > self._capacity or self._spill:
+        if end > self._limit or self._spill:
             self._put_slowly(payload, end)
             return
         self._map[position + 8 : position + 8 + length] = payload
@@ -64,86 +73,114 @@ class MappedJournal(Journal):
         self.size = end
 
     def _put_slowly(self, payload: bytes, end: int) -> None:
-        if self._closed:
-            self.dropped += 1
-            return
         if not self._spill and self._grow(end):
             self._put(payload)
             return
-        self._spill_payload(payload, f"the journal {self.path} cannot grow; is the disk full?")
+        if self.problem is None:
+            self.problem = f"the journal {self.path} cannot grow; is the disk full?"
+        if self._spilled + len(payload) > SPILL_LIMIT:
+            self.dropped += 1
+            return
+        self._spill.append(payload)
+        self._spilled += len(payload)
+
+    def _put_last(self, payload: bytes) -> None:
+        """Write into the reserve, which a full disk leaves us."""
+        self._limit = self._capacity
+        waiting, self._spill = self._spill, deque()
+        self._put(payload)
+        self.dropped += len(self._spill)
+        self._spill = waiting
 
     def _grow(self, need: int) -> bool:
-        """Make the file at least ``need`` bytes long. Takes the lock itself."""
-        capacity = -(-(need + HEADROOM) // ALLOCATION) * ALLOCATION
-        try:
-            os.posix_fallocate(self._fd, 0, capacity)
-            with self._lock:
-                if capacity > self._capacity:
-                    self._map.resize(capacity)
-                    self._capacity = capacity
-        except (OSError, ValueError, SystemError) as error:
-            self.problem = f"the journal {self.path} cannot grow: {error}"
-            return False
-        return True
+        """Make room for frames up to offset ``need``; just enough if the disk is nearly full."""
+        need += RESERVE
+        generous = -(-(need + HEADROOM) // ALLOCATION) * ALLOCATION
+        for capacity in (generous, -(-need // RESERVE) * RESERVE):
+            try:
+                os.posix_fallocate(self._fd, 0, capacity)
+                with self._lock:
+                    if capacity > self._capacity and not self.closed:
+                        self._map.resize(capacity)
+                        self._capacity = capacity
+                        self._limit = capacity - RESERVE
+                if not self._sync_failed:
+                    self.problem = None
+                return True
+            except (OSError, ValueError, SystemError) as error:
+                self.problem = f"the journal {self.path} cannot grow: {error}"
+        return False
 
     def maintain(self) -> None:
-        """Prepare room, or write out what waits. Never raises."""
-        if self._closed:
-            return
-        if self._capacity - self.size < HEADROOM // 2:
-            self._grow(self.size)
-        if self._spill:
-            self._bring_home()
+        """Allocate space ahead of need, and bring spilled frames home. See `Journal.maintain`."""
+        with self._sync_lock:
+            if self.closed:
+                return
+            if self._limit - self.size < HEADROOM // 2 and not self._spill:
+                self._grow(self.size + HEADROOM)
+            if self._spill:
+                self._bring_home()
 
     def _bring_home(self) -> None:
         with self._lock:
             need = self.size + self._spilled + (FRAME_HEADER_SIZE + 8) * len(self._spill)
-            if need > self._capacity and not self._grow(need):
+            if self._busy or (need > self._limit and not self._grow(need)):
                 return
-            waiting, self._spill, self._spilled = self._spill, deque(), 0
-            for payload in waiting:
+            self._bring_home_what_fits()
+
+    def _bring_home_what_fits(self) -> None:
+        waiting, self._spill, self._spilled = self._spill, deque(), 0
+        self._busy = True
+        try:
+            for index, payload in enumerate(waiting):
+                length = len(payload)
+                if self.size + FRAME_HEADER_SIZE + length + (-length & 7) > self._limit:
+                    self.dropped += len(waiting) - index
+                    return
                 self._put(payload)
-            if not self._spill:
-                self.problem = None
+        finally:
+            self._busy = False
 
     def sync(self) -> bool:
-        """Make what was appended survive power loss; False when that is not sure."""
-        if self._closed:
-            return self.problem is None
-        try:
-            os.fdatasync(self._fd)
-        except OSError as error:
-            # After a failed sync Linux may have dropped the dirty pages: a second try that
-            # succeeds proves nothing.
-            self.problem = f"the journal {self.path} could not be synced: {error}"
-            return False
-        return not self._spill
+        """Data, and once the names of the file and its directories. See `Journal.sync`."""
+        with self._sync_lock:
+            if self.closed:
+                return not self._sync_failed
+            if not self._named:
+                self._named = True
+                with contextlib.suppress(OSError):
+                    files.sync_directories(self.path)
+            return self._sync_descriptor(self._fd) and not self._spill
 
     def read(self, start: int, limit: int) -> bytes:
-        """Bytes from ``start``, at most ``limit``, never past `size`."""
+        """See `Journal.read`."""
         with self._lock:
-            if self._closed:
-                return read_file(self.path, start, min(limit, self.size - start))
-            return self._map[start : min(start + limit, self.size)]
+            if not self.closed:
+                return self._map[start : min(start + limit, self.size)]
+        return self._read_path(start, limit)
 
-    def close(self) -> None:
-        """Write what is possible, sync, and let go of the file."""
-        with self._lock:
-            if self._closed:
-                return
-            self.maintain()
-            self._closed = True
-            self.dropped += len(self._spill)
-            self._map.close()
-            self._capacity = 0
+    def close(self, last: Fact | None = None) -> None:
+        """See `Journal.close`."""
+        self.maintain()
+        with self._sync_lock:
+            with self._lock:
+                if not self.closed:
+                    self._bring_home_what_fits()
+                if not self._seal(last):
+                    return
+                self._map.close()
+                self._capacity = self._limit = 0
             with contextlib.suppress(OSError):
                 os.ftruncate(self._fd, self.size)
-                os.fdatasync(self._fd)
+            self._sync_descriptor(self._fd)
             os.close(self._fd)
 
     def abandon(self) -> None:
-        """In a forked child: let go without touching the file."""
-        self._closed = True
-        self._capacity = 0
+        """See `Journal.abandon`."""
+        if self.closed:
+            super().abandon()
+            return
+        super().abandon()
+        self._capacity = self._limit = 0
         self._map.close()
         os.close(self._fd)

@@ -1,0 +1,73 @@
+"""Epochal: an experiment tracker and pipeline runner for PyTorch.
+
+``import epochal`` loads msgspec and the standard library only; the reading API is loaded when it is first used. W&B scripts run with
+``import epochal as wandb``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final
+
+from epochal import errors
+from epochal._version import __version__
+from epochal.client.api import alert, define_metric, finish, init, log
+from epochal.client.credentials import login
+from epochal.client.proxies import CurrentMapping, CurrentRun
+from epochal.client.run import Run
+from epochal.client.settings import Settings
+
+if TYPE_CHECKING:
+    from epochal.api import connect, projects, runs
+
+__all__ = [
+    "Run",
+    "Settings",
+    "__version__",
+    "alert",
+    "config",
+    "connect",
+    "define_metric",
+    "errors",
+    "finish",
+    "init",
+    "log",
+    "login",
+    "projects",
+    "run",
+    "runs",
+    "summary",
+]
+
+run: Final = CurrentRun()
+config: Final = CurrentMapping("config")
+summary: Final = CurrentMapping("summary")
+
+_READING: Final = frozenset({"connect", "projects", "runs"})
+
+
+def __getattr__(name: str) -> Any:
+    if name in _READING:
+        return getattr(importlib.import_module("epochal.api"), name)
+    if name == "api":
+        return importlib.import_module("epochal.api")
+    raise AttributeError(f"epochal has no {name!r}; it offers {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+class _Module(ModuleType):
+    """Lets ``wandb.config = {...}``, which tutorials write, set the config instead of replacing it."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name == "config" and value is not config:
+            config.update(value)
+            return
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Module

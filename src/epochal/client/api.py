@@ -1,0 +1,172 @@
+"""The module-level face of the training side: `init`, `log`, `finish` and the current run.
+
+One run is current in a process. `log` and `finish` act on it; without one, `log` warns once and does nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from epochal.client import guard
+from epochal.client.request import RunRequest, read_request
+from epochal.client.run import Run
+from epochal.client.settings import Settings
+from epochal.client.start import begin
+from epochal.domain.record import Definition
+from epochal.errors import RunStateError
+
+
+class _NoRun:
+    """Stands where the current run would."""
+
+    def log(
+        self, data: Any, step: Any = None, commit: bool | None = None, sync: bool | None = None
+    ) -> None:
+        """Warn once."""
+        del data, step, commit, sync
+        guard.warn_once("no run", "log() was called without a run; call epochal.init() first")
+
+
+_current: Run | _NoRun = _NoRun()
+
+
+def current_run() -> Run | None:
+    """The run that `log` writes to, or None."""
+    run = _current
+    return run if isinstance(run, Run) and not run.finished else None
+
+
+def init(
+    project: str | None = None,
+    entity: str | None = None,
+    name: str | None = None,
+    config: Any = None,
+    id: str | None = None,  # noqa: A002 - the word users know
+    resume: bool | str | None = None,
+    group: str | None = None,
+    job_type: str | None = None,
+    tags: Iterable[str] | None = None,
+    notes: str | None = None,
+    mode: str | None = None,
+    dir: str | os.PathLike[str] | None = None,  # noqa: A002 - the word users know
+    settings: Settings | Mapping[str, Any] | None = None,
+    reinit: bool | str | None = None,
+    config_exclude_keys: Iterable[str] | None = None,
+    config_include_keys: Iterable[str] | None = None,
+    resume_from: str | None = None,
+    **unknown: Any,
+) -> Run:
+    """Start a run and make it the current one.
+
+    Args:
+        project: space of runs it belongs to (``EPOCHAL_PROJECT``).
+        entity: whose project (``EPOCHAL_ENTITY``).
+        name: for people; a readable one is made up by default.
+        config: inputs: a mapping, ``argparse.Namespace``, dataclass or OmegaConf-like object.
+        id: names the run within the project (``EPOCHAL_RUN_ID``); an id that exists is gone on with.
+        resume: ``allow``: go on with ``id`` if it exists; ``must``: it has to exist; ``never``: it must not; ``auto`` or True: go
+            on with this directory's last run if it did not finish.
+        group: ties runs together.
+        job_type: what kind of job, such as ``train``.
+        tags: words to find it by.
+        notes: free text.
+        mode: ``online``: record here and send to ``EPOCHAL_URL`` if set; ``offline``: record only; ``disabled``: do nothing.
+        dir: a home, or the directory that gets one; see `epochal.journal.home`.
+        settings: `Settings` or a dict of them.
+        reinit: what a second call does while a run is live: ``return_previous``, ``finish_previous`` (or True) or ``create_new``. By
+            default it returns the live run, and in notebooks finishes it.
+        config_exclude_keys: keys of ``config`` to leave out.
+        config_include_keys: the only keys of ``config`` to take.
+        resume_from: ``"id?_step=N"``: go on with a run from step N; its points from N on are hidden, not deleted.
+        unknown: named in one warning.
+
+    Returns:
+        The run; also a context manager.
+
+    Raises:
+        InvalidInput: an argument cannot be used; nothing was created.
+        NotFound: ``resume="must"`` and there is no such run.
+        Conflict: ``resume="never"`` and there is one.
+    """
+    global _current  # noqa: PLW0603 - the current run is what this module is for
+    given = {**locals(), **unknown}
+    del given["unknown"]
+    request = read_request(given, os.environ)
+    live = current_run()
+    if live is not None:
+        kept = _settle_previous(live, request)
+        if kept is not None:
+            return kept
+    run = begin(request)
+    _current = run
+    return run
+
+
+def log(
+    data: Mapping[str, Any],
+    step: int | None = None,
+    commit: bool | None = None,
+    sync: bool | None = None,
+) -> None:
+    """Record values in the current run; see `Run.log`. Never raises."""
+    _current.log(data, step, commit)
+
+
+def finish(exit_code: int | None = None, quiet: bool | None = None) -> None:
+    """End the current run, if there is one; see `Run.finish`."""
+    run = current_run()
+    if run is not None:
+        run.finish(exit_code, quiet)
+
+
+def define_metric(name: str, step_metric: str | Definition | None = None, **more: Any) -> Definition:
+    """Say how a series of the current run wants to be read; see `Run.define_metric`.
+
+    Raises:
+        RunStateError: no run is active.
+    """
+    return need_run("define_metric()").define_metric(name, step_metric, **more)
+
+
+def alert(
+    title: str, text: str = "", level: str = "info", wait_duration: float | Any = 60
+) -> None:
+    """Put something worth telling a person into the current run; see `Run.alert`.
+
+    Raises:
+        RunStateError: no run is active.
+    """
+    need_run("alert()").alert(title, text, level, wait_duration)
+
+
+def need_run(what: str) -> Run:
+    """The current run.
+
+    Raises:
+        RunStateError: there is none.
+    """
+    run = current_run()
+    if run is None:
+        raise RunStateError(f"{what} needs a run; call epochal.init() first")
+    return run
+
+
+def _settle_previous(live: Run, request: RunRequest) -> Run | None:
+    """What a second `init` does to a live run; the run to return instead of a new one, or None."""
+    wish = request.reinit
+    if wish == "default":
+        wish = "finish_previous" if "ipykernel" in sys.modules else "return_previous"
+        if wish == "return_previous":
+            guard.warn_once(
+                ("reinit", live.uid),
+                f"init() was called while run {live.name} is live; it is returned. Call finish() "
+                "first, or use reinit='finish_previous' or 'create_new'",
+            )
+    if wish == "return_previous":
+        return live
+    if wish == "finish_previous":
+        live.finish()
+    return None

@@ -1,0 +1,95 @@
+"""What a run says on the terminal at its start and its end: where to look, and how it went. Pure text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from epochal.client.keyset import KeySet
+from epochal.domain.names import DEFAULT_ENTITY, SYSTEM_PREFIX
+from epochal.domain.run import RunRef, RunState
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+SPARK_WIDTH = 24
+MAX_LINES = 12
+
+
+def run_url(base: str, ref: RunRef) -> str:
+    """The page of a run on a server."""
+    entity = "" if ref.entity == DEFAULT_ENTITY else f"@{quote(ref.entity, safe='')}/"
+    return f"{base.rstrip('/')}/p/{entity}{quote(ref.project, safe='')}/r/{quote(ref.id, safe='')}"
+
+
+def start_lines(name: str, ref: RunRef, url: str | None, place: str, *, resumed: bool) -> list[str]:
+    """The lines at the start.
+
+    Args:
+        name: the run's name.
+        ref: the run.
+        url: its page, when a server is there to show it.
+        place: where it is recorded.
+        resumed: whether it existed before.
+    """
+    verb = "resuming" if resumed else "recording"
+    look = url if url is not None else "run `epochal ui` to watch it"
+    return [
+        f"epochal: {verb} {name} (id {ref.id}) of project {ref.project} in {place}",
+        f"epochal: {look}",
+    ]
+
+
+def finish_lines(
+    name: str,
+    state: RunState,
+    summary: Mapping[str, Any],
+    key_sets: Iterable[KeySet],
+    url: str | None,
+    notes: Sequence[str],
+) -> list[str]:
+    """The lines at the end: state, sparklines of the series, last values, where to look."""
+    lines = [f"epochal: {name} {state.value}"]
+    sparks = sparklines(key_sets)
+    numbers = {
+        key: value
+        for key, value in summary.items()
+        if isinstance(value, (int, float)) and not key.startswith(SYSTEM_PREFIX)
+    }
+    keys = sorted(numbers, key=lambda key: (key not in sparks, key))[:MAX_LINES]
+    width = max((len(key) for key in keys), default=0)
+    for key in keys:
+        spark = sparks.get(key, "")
+        lines.append(f"  {key:<{min(width, 40)}.40}  {spark:<{SPARK_WIDTH}}  {numbers[key]:.6g}".rstrip())
+    if len(numbers) > len(keys):
+        lines.append(f"  and {len(numbers) - len(keys)} more")
+    lines += [f"epochal: {note}" for note in notes]
+    lines.append(f"epochal: {url if url is not None else 'run `epochal ui` to look at it'}")
+    return lines
+
+
+def sparklines(key_sets: Iterable[KeySet]) -> dict[str, str]:
+    """A line of blocks for every key that was logged at least twice."""
+    points: dict[str, list[float]] = {}
+    for keyset in key_sets:
+        rows = [*keyset.samples]
+        if rows and rows[-1] is not keyset.last:
+            rows.append(keyset.last)
+        for position, name in enumerate(keyset.names[:256]):
+            points.setdefault(name, []).extend(row[3][position] for row in rows if row[3])
+    return {name: sparkline(values) for name, values in points.items() if len(values) > 1}
+
+
+def sparkline(values: Sequence[float], width: int = SPARK_WIDTH) -> str:
+    """Blocks whose height follows the values; ``×`` stands for a stretch without a finite value."""
+    count = min(width, len(values))
+    groups = [values[i * len(values) // count : (i + 1) * len(values) // count] for i in range(count)]
+    finite = [[v for v in group if math.isfinite(v)] for group in groups]
+    flat = [v for group in finite for v in group]
+    if not flat:
+        return "×" * count
+    low, high = float(min(flat)), float(max(flat))
+    scale = (len(BLOCKS) - 1) / (high - low) if 0 < high - low < math.inf else 0.0
+    return "".join(
+        BLOCKS[round((sum(group) / len(group) - low) * scale)] if group else "×" for group in finite
+    )

@@ -1,0 +1,122 @@
+"""The one background thread of a run.
+
+Ten times a second it lets the journal prepare room; once a second it syncs what was written; it resolves values that came
+from a device, writes a heartbeat when nothing else was written for 15 s, goes on in a new journal at 256 MiB, and says once
+when the journal is in trouble. It is a daemon: the end of the process does not wait for it, `finish` does its last work.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from epochal.client import guard
+from epochal.client.recording import Recorder
+from epochal.domain.record import Heartbeat
+
+TICK_S = 0.1
+SYNC_S = 1.0
+HEARTBEAT_S = 15.0
+
+
+class Worker:
+    """Looks after a recorder's journal.
+
+    Args:
+        recorder: whose journal.
+        rotate: called from the thread when the journal is longer than ``rotate_bytes`` or its file is sick.
+        rotate_bytes: see above.
+        start: carried out first in the thread: slow beginnings that `init` should not wait for.
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        rotate: Callable[[], None],
+        rotate_bytes: int,
+        start: Callable[[], None] | None = None,
+    ) -> None:
+        self._recorder = recorder
+        self._rotate = rotate
+        self._rotate_bytes = rotate_bytes
+        self._start = start
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._synced: tuple[str, int] = ("", 0)
+        self._sync_due = 0.0
+        self._beat: tuple[str, int] = ("", 0)
+        self._beat_due = time.monotonic() + HEARTBEAT_S
+        self._rotation_refused = 0
+
+    def start(self) -> None:
+        """Start the thread; without one (no memory, interpreter at its end) `finish` does all the work."""
+        self._thread = threading.Thread(target=self._run, name="epochal-worker", daemon=True)
+        with guard.Shield("starting the background thread"):
+            self._thread.start()
+            return
+        self._thread = None
+
+    def stop(self, timeout: float) -> None:
+        """End the thread; returns when it has ended or the time is over."""
+        self._stop.set()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout)
+
+    def _run(self) -> None:
+        if self._start is not None:
+            with guard.Shield("starting to capture"):
+                self._start()
+        while not self._stop.wait(TICK_S):
+            with guard.Shield("looking after the journal"):
+                self.tick(time.monotonic())
+
+    def tick(self, now: float) -> None:
+        """One round.
+
+        Args:
+            now: monotonic seconds.
+        """
+        recorder = self._recorder
+        if len(recorder.pending):
+            recorder.resolve_pending()
+        journal = recorder.journal
+        journal.maintain()
+        mark = (journal.writer, journal.size)
+        if mark != self._synced and now >= self._sync_due:
+            self._sync_due = now + SYNC_S
+            self._synced = mark
+            journal.sync()
+        if mark != self._beat:
+            self._beat, self._beat_due = mark, now + HEARTBEAT_S
+        elif now >= self._beat_due:
+            recorder.record(Heartbeat(time.time_ns() // 1000))
+            self._beat_due = now + HEARTBEAT_S
+        if journal.size >= self._rotate_bytes and journal.size >= self._rotation_refused:
+            self._rotation_refused = journal.size + self._rotate_bytes
+            self._rotate()
+            self._rotation_refused = 0
+        tell_problem(recorder)
+
+
+def tell_problem(recorder: Recorder) -> None:
+    """Say once what is wrong with the journal, and once that records are being lost."""
+    journal = recorder.journal
+    if journal.problem is not None:
+        guard.warn_once(
+            ("journal", "problem"),
+            f"{journal.problem}. Training goes on; new records wait in memory until there is room",
+        )
+    if journal.dropped:
+        guard.warn_once(
+            ("journal", "dropped"),
+            "records are being lost: the journal cannot be written and the memory for it is full. "
+            "Free disk space; recording goes on as soon as there is room",
+        )
+    if recorder.pending.dropped:
+        guard.warn_once(
+            ("pending", "dropped"),
+            "values on the GPU came faster than they could be copied; the oldest were dropped. "
+            "Log less often, or log value.item()",
+        )
