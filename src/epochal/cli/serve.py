@@ -1,0 +1,169 @@
+"""``epochal server`` and ``epochal ui``: run a server on a home, or open its page.
+
+Both print what a person needs and return an exit code: 0 after a clean end, 2 for settings that
+cannot be, 6 when the home or the port is taken.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+import webbrowser
+
+from epochal.errors import EpochalError, Unavailable
+from epochal.journal.home import ServerAddress, find_home
+from epochal.server.address import live_server
+from epochal.server.auth import make_code
+from epochal.server.peer import can_tell
+from epochal.server.runner import Started, run_server
+from epochal.server.settings import DEFAULT_PORT, Settings, is_loopback
+
+
+def serve(
+    home: str | os.PathLike[str] | None = None,
+    host: str = "127.0.0.1",
+    port: int = DEFAULT_PORT,
+    *,
+    auth: bool = False,
+    public_url: str = "",
+    access_log: bool = False,
+    quiet: bool = False,
+) -> int:
+    """Run a server until Ctrl-C or SIGTERM.
+
+    Args:
+        home: the home to serve; found as everywhere else when None.
+        host: address to listen on; anything but loopback needs ``auth``.
+        port: TCP port; 0 takes any free one.
+        auth: team mode, with API keys.
+        public_url: the address that people use, when a proxy stands in between.
+        access_log: one line per request on stderr.
+        quiet: print nothing but errors.
+
+    Returns:
+        The exit code.
+    """
+    _log_to_stderr(access_log=access_log)
+    try:
+        settings = Settings(
+            home=find_home(home),
+            host=host,
+            port=port,
+            auth=auth,
+            public_url=public_url,
+            access_log=access_log,
+        )
+        run_server(settings, lambda started: None if quiet else _announce(settings, started))
+    except EpochalError as error:
+        return _fail(error)
+    return 0
+
+
+def ui(
+    home: str | os.PathLike[str] | None = None,
+    port: int = DEFAULT_PORT,
+    *,
+    browser: bool = True,
+    path: str = "/",
+) -> int:
+    """Show the page of a home: reuse the server that runs on it, or run one until Ctrl-C.
+
+    When the port is taken by something else, any free one is used.
+
+    Args:
+        home: the home to show; found as everywhere else when None.
+        port: the port to try first.
+        browser: open the web browser.
+        path: where in the page to begin.
+
+    Returns:
+        The exit code.
+    """
+    _log_to_stderr(access_log=False)
+    where = find_home(home)
+    running = live_server(where)
+    if running is not None:
+        print(f"Epochal already serves {where} at {running.url}")
+        if browser:
+            _open(running, path)
+        return 0
+
+    def started(news: Started) -> None:
+        print(f"Epochal shows {where} at {news.url}\nCtrl-C ends it.", flush=True)
+        if browser:
+            _open(news.address, path)
+
+    try:
+        try:
+            run_server(Settings(home=where, port=port), started)
+        except Unavailable as error:
+            if error.code != Unavailable.code or port == 0:
+                raise
+            run_server(Settings(home=where, port=0), started)
+    except EpochalError as error:
+        return _fail(error)
+    return 0
+
+
+def page_link(address: ServerAddress, path: str = "/") -> str:
+    """What to open in a browser.
+
+    A plain address where the kernel tells who asks, else a login link that is good once.
+    """
+    if can_tell():
+        return address.url + path
+    return f"{address.url}/login?code={make_code(address.token, time.time())}"
+
+
+def _open(address: ServerAddress, path: str) -> None:
+    link = page_link(address, path)
+    try:
+        opened = webbrowser.open(link)
+    except webbrowser.Error:
+        opened = False
+    if not opened:
+        print(f"No browser could be started here; open {link} yourself.", flush=True)
+
+
+def _announce(settings: Settings, started: Started) -> None:
+    print(f"Epochal serves {settings.home} at {started.url}", flush=True)
+    if started.admin_key is not None:
+        print(
+            f"\n  First start in team mode. This is the admin key, shown this once:\n\n"
+            f"    {started.admin_key}\n\n"
+            "  Log in with it on the page, or set EPOCHAL_URL and EPOCHAL_API_KEY.\n"
+            f"  `epochal key create` makes keys for others, `epochal key revoke` ends them.\n",
+            flush=True,
+        )
+    if (
+        settings.auth
+        and not is_loopback(settings.host)
+        and not settings.public_url.startswith("https://")
+    ):
+        print(
+            "  Warning: keys travel unencrypted. Put a proxy with TLS in front "
+            "and name it with --public-url https://...",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+def _log_to_stderr(*, access_log: bool) -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    for name, level in (("epochal.server", logging.INFO), ("uvicorn.error", logging.WARNING)):
+        logger = logging.getLogger(name)
+        logger.handlers[:] = [handler]
+        logger.setLevel(level)
+        logger.propagate = False
+    if access_log:
+        logger = logging.getLogger("uvicorn.access")
+        logger.handlers[:] = [handler]
+        logger.setLevel(logging.INFO)
+
+
+def _fail(error: EpochalError) -> int:
+    print(f"epochal: {error.message}", file=sys.stderr, flush=True)
+    return error.exit_code

@@ -1,0 +1,195 @@
+"""Puts the application together, and refuses to when a route forgot to say who may call it.
+
+From the outside in: `Security` (hosts, origins, headers), `Limits` (how much, how slow),
+`Authentication` (who), then the routes, each with its permission. The application owns the tailer,
+the feed and the worker threads; the caller owns the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from typing import Any, Final, cast
+
+from litestar import Litestar, Response, Router
+from litestar.connection import ASGIConnection
+from litestar.datastructures import State
+from litestar.handlers.base import BaseRouteHandler
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.routes import HTTPRoute
+
+from epochal._version import __version__
+from epochal.domain.access import Permission
+from epochal.protocols import PERMISSION, Call, native, needs
+from epochal.protocols.native.body import Budget
+from epochal.server import asgi, page, routes, sessions
+from epochal.server.auth import Authentication, Gatekeeper
+from epochal.server.errors import HANDLERS
+from epochal.server.json import encode
+from epochal.server.limits import Limits
+from epochal.server.live import Feed
+from epochal.server.security import Security
+from epochal.server.settings import Settings
+from epochal.server.tailer import Tailer
+from epochal.service.permission import require
+from epochal.service.workers import Workers
+from epochal.store.owner import Store
+
+HANDLER_LIST: Final[list[Any]] = [*routes.ROUTES, *sessions.ROUTES, *page.ROUTES, *native.ROUTES]
+
+
+class JsonResponse(Response[Any]):
+    """An answer whose JSON keeps NaN as a string."""
+
+    def render(self, content: Any, media_type: str, enc_hook: Any = None) -> bytes:  # noqa: ARG002
+        """Bytes as they are, everything else as JSON."""
+        if isinstance(content, (bytes, bytearray)):
+            return bytes(content)
+        return b"" if content is None else encode(content)
+
+
+class Application:
+    """An ASGI application on one open store.
+
+    Args:
+        store: stays open as long as the application runs; `Application.close` ends everything that
+            uses it.
+        settings: how to run.
+        token: lets its holder in as the local user; None for no such way.
+
+    Attributes:
+        feed: live events.
+        tailer: follows the journals.
+        workers: threads that run use cases.
+        routes: the web library's own application, for those who list routes.
+    """
+
+    def __init__(self, store: Store, settings: Settings, token: str = "") -> None:
+        self.settings = settings
+        self.workers = Workers(store, readers=settings.read_threads)
+        self.feed = Feed(settings.max_event_clients)
+        self.tailer = Tailer(store, self.feed.publish_from_thread, settings)
+        self.gatekeeper = Gatekeeper(settings, self.workers, token)
+        self.routes = self._litestar()
+        check_permissions(self.routes)
+        inner = Authentication(cast("asgi.Application", self.routes), self.gatekeeper)
+        self._app = Security(Limits(inner, settings), settings)
+
+    async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
+        """Serve one connection event of ASGI."""
+        await self._app(scope, receive, send)
+
+    def end_streams(self) -> None:
+        """End every live-event stream now. Call it before waiting for connections to close."""
+        self.feed.close()
+
+    def close(self, deadline: float) -> bool:
+        """Stop the threads; whether all ended before ``deadline`` (of `time.monotonic`)."""
+        self.feed.close()
+        followed = self.tailer.stop(deadline)
+        return self.workers.close(deadline) and followed
+
+    def _litestar(self) -> Litestar:
+        schema = Router(
+            "/api/v1/openapi",
+            route_handlers=[],
+            include_in_schema=False,
+            opt=needs(Permission.READ),
+        )
+        return Litestar(
+            route_handlers=list(HANDLER_LIST),
+            guards=[_guard],
+            request_class=Call,
+            response_class=JsonResponse,
+            exception_handlers=HANDLERS,
+            request_max_body_size=self.settings.max_json_bytes,
+            logging_config=None,
+            lifespan=[self._lifespan],
+            after_request=_no_store,
+            openapi_config=OpenAPIConfig(
+                title="Epochal",
+                version=__version__,
+                openapi_router=schema,
+                render_plugins=[JsonRenderPlugin()],
+            ),
+            state=State(
+                {
+                    "settings": self.settings,
+                    "workers": self.workers,
+                    "feed": self.feed,
+                    "tailer": self.tailer,
+                    "gatekeeper": self.gatekeeper,
+                    "page": page.Page(),
+                    "upload_budget": Budget(self.settings.max_upload_memory),
+                }
+            ),
+        )
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, _: Litestar) -> AsyncIterator[None]:
+        self.feed.bind(asyncio.get_running_loop())
+        self.tailer.start()
+        try:
+            yield
+        finally:
+            deadline = time.monotonic() + self.settings.shutdown_timeout
+            await asyncio.to_thread(self.close, deadline)
+
+
+def create_app(store: Store, settings: Settings, token: str = "") -> Application:
+    """The whole server as an ASGI application.
+
+    Args:
+        store: an open store; the caller closes it after the application.
+        settings: how to run.
+        token: what ``server.json`` says, if anything.
+
+    Raises:
+        RuntimeError: a route does not declare its permission.
+    """
+    return Application(store, settings, token)
+
+
+def check_permissions(app: Litestar) -> None:
+    """Refuse an application in which a route does not say who may call it.
+
+    Raises:
+        RuntimeError: with the routes that do not.
+    """
+    silent = [
+        f"{method} {path}"
+        for method, path, handler in declared_routes(app)
+        if PERMISSION not in handler.opt
+    ]
+    if silent:
+        raise RuntimeError(
+            f"these routes declare no permission: {', '.join(silent)}; give them opt=needs(...)"
+        )
+
+
+def declared_routes(app: Litestar) -> list[tuple[str, str, BaseRouteHandler]]:
+    """Every method and path that the application serves, with its handler."""
+    found: list[tuple[str, str, BaseRouteHandler]] = []
+    for route in app.routes:
+        handlers = route.route_handlers if isinstance(route, HTTPRoute) else [route.route_handler]
+        for handler in handlers:
+            methods = getattr(handler, "http_methods", {"ANY"})
+            # The library adds an OPTIONS handler to each path; `Security` lets none through.
+            found += [
+                (str(method), route.path, handler) for method in methods if method != "OPTIONS"
+            ]
+    return found
+
+
+def _guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    permission: Permission | None = handler.opt[PERMISSION]
+    if permission is not None:
+        require(connection.scope.get("user"), permission)
+
+
+async def _no_store(response: Response[Any]) -> Response[Any]:
+    response.headers.setdefault("cache-control", "no-store")
+    return response

@@ -1,0 +1,92 @@
+"""One TCP connection: uvicorn's HTTP/1.1 protocol with three rules more.
+
+The head of a request must arrive in time, its target must be a path (no ``GET http://...``), and
+bytes that are no HTTP get the same error shape and headers as everything else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from epochal.errors import InvalidInput
+from epochal.server.errors import envelope
+from epochal.server.peer import STATE_KEY, Peer
+from epochal.server.security import HEADERS
+
+HEADER_TIMEOUT: Final = 10.0
+
+
+class Connection(HttpToolsProtocol):
+    """Created by uvicorn for each connection."""
+
+    header_timeout = HEADER_TIMEOUT
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Remember the peer and start the clock."""
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, STATE_KEY: Peer(self.client, self.server_address())}
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._start_clock()
+
+    def server_address(self) -> tuple[str, int] | None:
+        """Our end of this connection."""
+        if self.server is None or self.server[1] is None:
+            return None
+        return self.server[0], self.server[1]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the clock."""
+        self._stop_clock()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        """A request's first byte: its head must be complete in time."""
+        super().on_message_begin()
+        self._start_clock()
+
+    def on_url(self, url: bytes) -> None:
+        """Part of the target; an exception here becomes a 400."""
+        super().on_url(url)
+        if not self.url.startswith(b"/"):
+            raise ValueError("the request target must be a path")
+
+    def on_headers_complete(self) -> None:
+        """The head is there."""
+        self._stop_clock()
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer bytes that are no request of ours."""
+        status, _, body = envelope(InvalidInput(msg))
+        head = [
+            *HEADERS,
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode("ascii")),
+            (b"connection", b"close"),
+        ]
+        lines = [f"HTTP/1.1 {status} Bad Request\r\n".encode("ascii")]
+        lines += [name + b": " + value + b"\r\n" for name, value in head]
+        self.transport.write(b"".join([*lines, b"\r\n", body]))
+        self.transport.close()
+
+    def _start_clock(self) -> None:
+        self._stop_clock()
+        self._head_timer = self.loop.call_later(self.header_timeout, self._too_slow)
+
+    def _stop_clock(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _too_slow(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.close()
+
+
+def with_header_timeout(seconds: float) -> type[Connection]:
+    """The protocol class with another limit for the head of a request."""
+    attributes: dict[str, Any] = {"header_timeout": seconds, "__doc__": Connection.__doc__}
+    return type("TimedConnection", (Connection,), attributes)

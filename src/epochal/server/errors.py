@@ -1,0 +1,142 @@
+"""Every failure leaves the server in one shape, with the status of its class in `epochal.errors`.
+
+What nobody foresaw becomes a 500 that tells an id and nothing else; the log has the details under
+the same id.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import secrets
+from typing import Any, Final
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.types import ExceptionHandlersMap
+
+from epochal.errors import (
+    EpochalError,
+    InvalidInput,
+    MethodNotAllowed,
+    NotFound,
+    OffsetMismatch,
+    QuerySyntaxError,
+    StorageFull,
+    TooLarge,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+)
+from epochal.server.asgi import Send
+
+log: Final = logging.getLogger("epochal.server")
+RETRY_AFTER: Final = 2
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_CLOSING: Final = frozenset({408, 413})
+
+
+def foreseen(error: Exception) -> EpochalError | None:
+    """The error of our tree that stands for any exception; None for one that nobody foresaw."""
+    if isinstance(error, EpochalError):
+        return error
+    if isinstance(error, ValidationException):
+        return InvalidInput(_validation_message(error))
+    if isinstance(error, HTTPException):
+        return _of_status(error.status_code)
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return StorageFull(
+            "the disk under the home is full; free some space. Nothing acknowledged is lost"
+        )
+    if isinstance(error, (OSError, MemoryError)):
+        return Unavailable("the machine refused an operation; try again in a moment")
+    return None
+
+
+def _of_status(status: int) -> EpochalError | None:
+    if status == 404:
+        return NotFound(
+            "there is nothing at this address; GET /api/v1/openapi.json lists what there is"
+        )
+    if status == 405:
+        return MethodNotAllowed("this address exists, but not for this method")
+    if status == 413:
+        return TooLarge("the body is larger than this address takes")
+    if 400 <= status < 500:
+        return InvalidInput("the request cannot be used as it is; see GET /api/v1/openapi.json")
+    return None
+
+
+def _validation_message(error: ValidationException) -> str:
+    parts: list[str] = []
+    extra = error.extra if isinstance(error.extra, list) else []
+    for item in extra:
+        key = str(item.get("key", "")) if isinstance(item, dict) else ""
+        text = str(item.get("message", "")) if isinstance(item, dict) else str(item)
+        parts.append(f"{key}: {text}" if key else text)
+    return ("; ".join(parts) or error.detail)[:1000]
+
+
+def envelope(error: EpochalError) -> tuple[int, dict[str, str], bytes]:
+    """Status, extra headers and JSON body of an error."""
+    body: dict[str, Any] = {"code": error.code, "message": error.message}
+    headers: dict[str, str] = {}
+    if isinstance(error, QuerySyntaxError):
+        body.update(message=error.reason, position=error.position)
+    if isinstance(error, OffsetMismatch):
+        body["expected"] = error.expected
+    if isinstance(error, Unauthenticated):
+        headers["www-authenticate"] = 'Bearer realm="epochal"'
+    if isinstance(error, TooManyRequests):
+        headers["retry-after"] = str(error.retry_after)
+    elif error.status == 503:
+        headers["retry-after"] = str(RETRY_AFTER)
+    if error.status in _CLOSING:
+        headers["connection"] = "close"
+    return error.status, headers, msgspec.json.encode({"error": body})
+
+
+def unforeseen(error: BaseException, where: str) -> EpochalError:
+    """Log an exception that nobody foresaw and return what the client may know of it: an id."""
+    number = secrets.token_hex(6)
+    # Values of a request may be secrets: the log gets the place of the failure, never the request.
+    log.error("error %s in %s", number, where, exc_info=error)
+    return EpochalError(
+        f"the server failed unexpectedly; its log has the details under error {number}"
+    )
+
+
+def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    known = foreseen(error)
+    if known is None:
+        known = unforeseen(error, str(request.scope.get("route_handler", "routing")))
+    elif known.status >= 500:
+        log.warning("%s: %s", known.code, error)
+    status, headers, body = envelope(known)
+    headers["cache-control"] = "no-store"
+    return Response(body, status_code=status, headers=headers, media_type="application/json")
+
+
+async def send_error(send: Send, error: EpochalError, *, close: bool = False) -> None:
+    """Answer a request with an error from a layer outside the routes.
+
+    Args:
+        send: ASGI.
+        error: what to say.
+        close: end the connection after it, because the request's body was not read.
+    """
+    status, headers, body = envelope(error)
+    if close:
+        headers["connection"] = "close"
+    raw = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
+    raw += [
+        (b"content-type", b"application/json"),
+        (b"cache-control", b"no-store"),
+        (b"content-length", str(len(body)).encode("ascii")),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+HANDLERS: Final[ExceptionHandlersMap] = {Exception: _answer}

@@ -1,0 +1,84 @@
+"""How much of the server one caller may hold: requests under way, and the time of a body.
+
+Sizes are checked where bodies are read: JSON by the web library's own limit, journals in
+`epochal.protocols.native.body`. A body must keep coming: after ``body_timeout`` seconds of
+silence, or when it falls behind 1 KiB a second for that long, it is given up with 408.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Final
+
+from epochal.errors import RequestTimeout, Unavailable
+from epochal.server.asgi import Application, Message, Receive, Scope, Send
+from epochal.server.errors import send_error
+from epochal.server.settings import Settings
+
+SLOWEST_BYTES_PER_SECOND: Final = 1024
+STREAMS: Final = frozenset({"/api/v1/events"})
+
+
+class Limits:
+    """Counts requests and watches bodies. Belongs to one event loop.
+
+    Args:
+        app: what gets the requests that pass.
+        settings: the limits.
+    """
+
+    def __init__(self, app: Application, settings: Settings) -> None:
+        self._app = app
+        self._most = settings.max_requests
+        self._patience = settings.body_timeout
+        self._under_way = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection event of ASGI."""
+        if scope["type"] != "http" or scope["path"] in STREAMS:
+            await self._app(scope, receive, send)
+            return
+        if self._under_way >= self._most:
+            busy = Unavailable(
+                f"the server has {self._under_way} requests under way; try again in a moment"
+            )
+            await send_error(send, busy, close=True)
+            return
+        self._under_way += 1
+        try:
+            await self._app(scope, watched(receive, self._patience), send)
+        finally:
+            self._under_way -= 1
+
+
+def watched(receive: Receive, patience: float) -> Receive:
+    """A ``receive`` that gives up on a body that stops or crawls.
+
+    Args:
+        receive: ASGI.
+        patience: seconds of silence, or of falling behind, that are allowed.
+    """
+    started = time.monotonic()
+    taken = 0
+    complete = False
+
+    async def patient() -> Message:
+        nonlocal taken, complete
+        if complete:
+            return await receive()
+        allowed = started + patience + taken / SLOWEST_BYTES_PER_SECOND - time.monotonic()
+        try:
+            async with asyncio.timeout(min(patience, max(0.0, allowed))):
+                message = await receive()
+        except TimeoutError:
+            raise RequestTimeout(
+                f"the body stopped after {taken:,} bytes; "
+                f"send it faster than {SLOWEST_BYTES_PER_SECOND} bytes a second"
+            ) from None
+        if message["type"] == "http.request":
+            taken += len(message.get("body", b""))
+            complete = not message.get("more_body", False)
+        return message
+
+    return patient

@@ -1,0 +1,217 @@
+"""The REST API of internals/wire.md: each route names its permission and calls one use case."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Final
+
+import msgspec
+from litestar import Response, delete, get, patch, post
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.response import Stream
+
+from epochal._version import __version__
+from epochal.domain.access import Permission, Principal
+from epochal.domain.names import check_uid
+from epochal.domain.view import (
+    BucketQuery,
+    LogPage,
+    PointQuery,
+    ProjectKeys,
+    ProjectList,
+    RunChange,
+    RunChanges,
+    RunDetail,
+    RunPage,
+    RunQuery,
+    RunRow,
+)
+from epochal.protocols import PUBLIC, Call, needs
+from epochal.server.live import Feed, Wanted
+from epochal.service import logs, projects, runs, series
+from epochal.service.bounds import entity_name, project_name
+
+COLUMNS: Final = "application/vnd.epochal.columns"
+READ: Final = needs(Permission.READ)
+WRITE: Final = needs(Permission.WRITE)
+
+
+class User(msgspec.Struct, frozen=True):
+    """Who the server takes the caller for."""
+
+    name: str
+    role: str
+
+
+class Info(msgspec.Struct, frozen=True):
+    """What the page and the clients want to know first."""
+
+    version: str
+    mode: str
+    user: User | None
+    home: str
+    server_time_us: int
+
+
+def user_of(principal: Principal | None) -> User | None:
+    """The principal as the page shows it."""
+    return None if principal is None else User(principal.name, principal.role.name.lower())
+
+
+@get("/api/v1/info", opt=PUBLIC)
+async def info(request: Call) -> Info:
+    """Version, mode, caller and clock. Strangers do not learn where the home lies."""
+    settings = request.app.state.settings
+    principal = request.principal
+    return Info(
+        version=__version__,
+        mode="team" if settings.auth else "local",
+        user=user_of(principal),
+        home=str(settings.home) if principal else "",
+        server_time_us=time.time_ns() // 1000,
+    )
+
+
+@get("/api/v1/projects", opt=READ)
+async def list_projects(request: Call) -> ProjectList:
+    """All projects, newest activity first."""
+    return await request.read(projects.list_projects)
+
+
+@get("/api/v1/projects/keys", opt=READ)
+async def project_keys(
+    request: Call, project: FromQuery[str], entity: FromQuery[str | None] = None
+) -> ProjectKeys:
+    """Every key that the runs of a project use."""
+    return await request.read(projects.project_keys, entity, project)
+
+
+@post("/api/v1/runs/query", opt=READ, status_code=200)
+async def query_runs(request: Call, data: JSONBody[RunQuery]) -> RunPage:
+    """One page of a project's runs."""
+    return await request.read(runs.query_runs, data)
+
+
+@get("/api/v1/runs/resolve", opt=READ)
+async def resolve_run(
+    request: Call,
+    project: FromQuery[str],
+    run_id: Annotated[str, QueryParameter(name="id")],
+    entity: FromQuery[str | None] = None,
+) -> RunDetail:
+    """A run by entity, project and id."""
+    return await request.read(runs.resolve_run, entity, project, run_id)
+
+
+@get("/api/v1/runs/{uid:str}", opt=READ)
+async def get_run(request: Call, uid: FromPath[str]) -> RunDetail:
+    """Everything about a run but its points and console."""
+    return await request.read(runs.get_run, uid)
+
+
+@patch("/api/v1/runs/{uid:str}", opt=WRITE)
+async def update_run(request: Call, uid: FromPath[str], data: JSONBody[RunChanges]) -> RunRow:
+    """Change name, notes, tags, group, job type, archived or color."""
+    row = await request.write(runs.update_run, uid, data)
+    _publish(request, row, "facts")
+    return row
+
+
+@delete("/api/v1/runs/{uid:str}", opt=WRITE)
+async def delete_run(request: Call, uid: FromPath[str]) -> None:
+    """Delete a run for good."""
+    row = await request.read(runs.get_run, uid)
+    await request.write(runs.delete_run, uid)
+    _publish(request, row, "deleted")
+
+
+@post("/api/v1/series/buckets", opt=READ, status_code=200, media_type=COLUMNS)
+async def query_buckets(request: Call, data: JSONBody[BucketQuery]) -> Response[bytes]:
+    """Series as buckets on one shared grid, in binary columns."""
+    return Response(await request.read(series.query_buckets, data), media_type=COLUMNS)
+
+
+@post("/api/v1/series/points", opt=READ, status_code=200, media_type=COLUMNS)
+async def query_points(request: Call, data: JSONBody[PointQuery]) -> Response[bytes]:
+    """Exact points of some series of one run, in binary columns."""
+    return Response(await request.read(series.query_points, data), media_type=COLUMNS)
+
+
+@get("/api/v1/runs/{uid:str}/logs", opt=READ)
+async def read_logs(
+    request: Call,
+    uid: FromPath[str],
+    *,
+    start: FromQuery[int | None] = None,
+    limit: FromQuery[int] = 1_000,
+    tail: FromQuery[int | None] = None,
+    search: FromQuery[str | None] = None,
+) -> LogPage:
+    """A window of a run's console lines."""
+    return await request.read(
+        logs.read_logs, uid, start=start, limit=limit, tail=tail, search=search
+    )
+
+
+@get("/api/v1/events", opt=READ, media_type="text/event-stream")
+async def events(
+    request: Call,
+    project: FromQuery[str | None] = None,
+    entity: FromQuery[str | None] = None,
+    run: FromQuery[str | None] = None,
+) -> Stream:
+    """What changes, as server-sent events; of one project or run, or of all."""
+    feed: Feed = request.app.state.feed
+    wanted = Wanted(
+        entity=entity_name(entity) if project else "",
+        project=project_name(project) if project else "",
+        run=check_uid(run) if run else "",
+    )
+    stream: AsyncIterator[bytes] = feed.listen(wanted)
+    return Stream(
+        stream,
+        media_type="text/event-stream",
+        headers={"cache-control": "no-store", "x-accel-buffering": "no"},
+    )
+
+
+@get("/api/v1/openapi.json", opt=READ, include_in_schema=False)
+async def openapi(request: Call) -> dict[str, Any]:
+    """This API as an OpenAPI document, made from the types."""
+    return request.app.openapi_schema.to_schema()
+
+
+def _publish(request: Call, row: RunRow, what: str) -> None:
+    feed: Feed = request.app.state.feed
+    feed.publish(
+        [
+            RunChange(
+                uid=row.uid,
+                entity=row.entity,
+                project=row.project,
+                rev=feed.revision,
+                what=["deleted"] if what == "deleted" else ["facts"],
+                state=row.state,
+                last_step=row.last_step,
+                reset=False,
+            )
+        ]
+    )
+
+
+ROUTES: Final[list[Any]] = [
+    info,
+    list_projects,
+    project_keys,
+    query_runs,
+    resolve_run,
+    get_run,
+    update_run,
+    delete_run,
+    query_buckets,
+    query_points,
+    read_logs,
+    events,
+    openapi,
+]

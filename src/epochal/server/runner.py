@@ -1,0 +1,245 @@
+"""Runs the server in this process until a signal ends it.
+
+One server per home: the store's lock decides. The address is published only when requests are
+answered, and taken back at the end. SIGINT and SIGTERM end it within `Settings.shutdown_timeout`
+and a moment, with live streams open; a second signal ends it at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Final
+
+import uvicorn
+
+from epochal._version import __version__
+from epochal.domain.access import LOCAL_USER, Role
+from epochal.errors import StoreLocked, Unavailable
+from epochal.journal.home import ServerAddress
+from epochal.server.address import live_server, remove_address, write_address
+from epochal.server.app import Application, create_app
+from epochal.server.connection import with_header_timeout
+from epochal.server.settings import Settings, is_loopback
+from epochal.service import access
+from epochal.store.owner import Store, open_store
+
+log: Final = logging.getLogger("epochal.server")
+LOCK_SECONDS: Final = 10.0
+BACKLOG: Final = 512
+KEEP_ALIVE_SECONDS: Final = 30
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+class Started:
+    """What is told to the caller once the server answers.
+
+    Attributes:
+        url: where the page is.
+        address: what was written to ``server.json``.
+        admin_key: the first key of a team server, shown this once; None when there are keys
+            already or none are needed.
+    """
+
+    def __init__(self, url: str, address: ServerAddress, admin_key: str | None) -> None:
+        self.url = url
+        self.address = address
+        self.admin_key = admin_key
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server with our way to end: streams first, and signals that only end it."""
+
+    def __init__(
+        self, config: uvicorn.Config, application: Application, on_start: Callable[[], None]
+    ) -> None:
+        super().__init__(config)
+        self._application = application
+        self._on_start = on_start
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_start()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._application.end_streams()
+        await super().shutdown(sockets)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in _SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+
+def run_server(settings: Settings, on_start: Callable[[Started], None]) -> None:
+    """Serve a home until SIGINT or SIGTERM.
+
+    Args:
+        settings: how to run.
+        on_start: told once when the server answers.
+
+    Raises:
+        StoreLocked: another server or command holds the home.
+        Unavailable: the port is taken.
+        EpochalError: the home cannot be used.
+    """
+    _refuse_second(settings)
+    sockets = listen(settings)
+    try:
+        store = _open(settings)
+    except BaseException:
+        for bound in sockets:
+            bound.close()
+        raise
+    ended = False
+    try:
+        ended = _serve(settings, store, sockets, on_start)
+    finally:
+        remove_address(settings.home, os.getpid())
+        if ended:
+            store.close()
+    if not ended:
+        # A thread still works on the store. It is safe to cut it off: ingest is idempotent.
+        log.warning("a task did not end in time; leaving without it")
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+
+
+def _serve(
+    settings: Settings,
+    store: Store,
+    sockets: list[socket.socket],
+    on_start: Callable[[Started], None],
+) -> bool:
+    """Run until told to end; whether every thread ended in time."""
+    token = secrets.token_urlsafe(32)
+    application = create_app(store, settings, token)
+    port = sockets[0].getsockname()[1]
+    address = ServerAddress(
+        url=_local_url(settings.host, port),
+        pid=os.getpid(),
+        version=__version__,
+        started_us=time.time_ns() // 1000,
+        token=token,
+    )
+    admin_key = _first_key(settings, store)
+
+    def started() -> None:
+        write_address(settings.home, address)
+        on_start(Started(settings.public_url or address.url, address, admin_key))
+
+    server = _Server(_config(settings, application), application, started)
+    server.run(sockets=sockets)
+    return application.close(time.monotonic() + settings.shutdown_timeout)
+
+
+def _config(settings: Settings, application: Application) -> uvicorn.Config:
+    return uvicorn.Config(
+        application,
+        http=with_header_timeout(settings.header_timeout),
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=settings.access_log,
+        server_header=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=max(1, int(settings.shutdown_timeout / 2)),
+    )
+
+
+def _open(settings: Settings) -> Store:
+    try:
+        return open_store(settings.home, wait=LOCK_SECONDS)
+    except StoreLocked:
+        _refuse_second(settings)
+        raise
+
+
+def _refuse_second(settings: Settings) -> None:
+    other = live_server(settings.home)
+    if other is not None:
+        raise StoreLocked(
+            f"a server for {settings.home} already runs at {other.url} (process {other.pid}); "
+            f"use that one, or stop it with: kill {other.pid}"
+        )
+
+
+def _first_key(settings: Settings, store: Store) -> str | None:
+    if not settings.auth or any(not key.revoked for key in access.list_keys(store, LOCAL_USER)):
+        return None
+    return access.create_key(store, LOCAL_USER, "first admin", Role.ADMIN)
+
+
+def listen(settings: Settings) -> list[socket.socket]:
+    """Bind the settings' address; for loopback both of IPv4 and, where there is one, IPv6.
+
+    Raises:
+        Unavailable: the port is taken, or the address is not ours.
+    """
+    hosts = (
+        ["127.0.0.1", "::1"] if settings.host in ("localhost", "127.0.0.1") else [settings.host]
+    )
+    sockets: list[socket.socket] = []
+    port = settings.port
+    for host in hosts:
+        try:
+            bound = _bind(host, port)
+        except OSError as error:
+            if sockets:
+                continue
+            raise Unavailable(
+                f"port {port} of {host} cannot be used: {error.strerror or error}; "
+                f"choose another with --port, or --port 0 for any free one"
+            ) from None
+        sockets.append(bound)
+        port = bound.getsockname()[1]
+    return sockets
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        bound.bind((host, port))
+        bound.listen(BACKLOG)
+        bound.setblocking(False)
+    except BaseException:
+        bound.close()
+        raise
+    return bound
+
+
+def _local_url(host: str, port: int) -> str:
+    """An address under which this machine reaches the server."""
+    if host in ("0.0.0.0", "localhost") or (is_loopback(host) and ":" not in host):  # noqa: S104
+        host = "127.0.0.1"
+    elif host == "::":
+        host = "::1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,210 @@
+"""What a request must look like before anything else reads it, and the headers on every answer.
+
+Loopback is no trust boundary: any web page can make the browser beside us send requests here. So
+each request needs exactly one Host header that names this server, an Origin (when there is one)
+that is this very server, and a fetch site that is no other site; the User-Agent, X-Forwarded-* and
+method-override headers are never read. No answer carries a CORS header. There are no web sockets;
+a handshake is closed before it is accepted.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Final
+
+from epochal.errors import (
+    EpochalError,
+    InvalidInput,
+    MethodNotAllowed,
+    PermissionDenied,
+    UnsupportedMediaType,
+)
+from epochal.server.asgi import Application, Headers, Message, Receive, Scope, Send
+from epochal.server.errors import send_error
+from epochal.server.settings import Settings, is_loopback, split_public_url
+
+HEADERS: Final[Headers] = [
+    (
+        b"content-security-policy",
+        (
+            b"default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+            b"img-src 'self' data: blob:; connect-src 'self'; frame-ancestors 'none'; "
+            b"base-uri 'none'; form-action 'self'"
+        ),
+    ),
+    (b"x-frame-options", b"DENY"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+]
+HEALTH_PATH: Final = "/healthz"
+MAX_HEADER_BYTES: Final = 65_536
+
+_SAFE: Final = frozenset({"GET", "HEAD"})
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+_JSON_METHODS: Final = frozenset({"POST", "PATCH"})
+_LOOPBACK_HOST: Final = re.compile(rb"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?")
+_IP_HOST: Final = re.compile(rb"(?:([0-9.]{7,15})|\[([0-9a-f:.]{2,45})\])(?::[0-9]{1,5})?")
+_OWN_SITES: Final = frozenset({b"same-origin", b"none"})
+_DOCUMENTS: Final = frozenset({b"document", b""})
+_DATA_PATHS: Final = ("/api/", "/static/", "/login")
+
+
+class Security:
+    """The outermost layer of the application.
+
+    Args:
+        app: what gets the requests that pass.
+        settings: which hosts are ours.
+    """
+
+    def __init__(self, app: Application, settings: Settings) -> None:
+        self._app = app
+        self._public = split_public_url(settings.public_url) if settings.public_url else None
+        self._any_address = not is_loopback(settings.host)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection event of ASGI."""
+        if scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1008, "reason": "no web sockets here"})
+            return
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        guarded = _with_headers(send)
+        try:
+            self._check(scope)
+        except EpochalError as error:
+            await send_error(guarded, error, close=True)
+            return
+        if scope["method"] == "HEAD":
+            await self._app(dict(scope, method="GET"), *_bodiless(receive, guarded))
+            return
+        await self._app(scope, receive, guarded)
+
+    def _check(self, scope: Scope) -> None:
+        headers = scope["headers"]
+        if sum(len(name) + len(value) for name, value in headers) > MAX_HEADER_BYTES:
+            raise InvalidInput(f"the headers have more than {MAX_HEADER_BYTES:,} bytes")
+        if (
+            _first(headers, b"transfer-encoding") is not None
+            and _first(headers, b"content-length") is not None
+        ):
+            raise InvalidInput(
+                "a request has either Transfer-Encoding or Content-Length, not both"
+            )
+        hosts = [value for name, value in headers if name == b"host"]
+        if len(hosts) != 1:
+            raise InvalidInput(f"a request has exactly one Host header, this has {len(hosts)}")
+        if scope["method"] not in _METHODS:
+            raise MethodNotAllowed(f"{scope['method'][:20]} is not allowed here")
+        if scope["path"] == HEALTH_PATH and scope["method"] in _SAFE:
+            return
+        self._check_host(hosts[0])
+        self._check_origin(scope, hosts[0])
+        _check_site(scope)
+        if (_first(headers, b"upgrade") or b"").lower() == b"websocket":
+            raise InvalidInput(
+                "there are no web sockets here; live events come from GET /api/v1/events"
+            )
+        if scope["method"] in _JSON_METHODS:
+            _check_json(headers)
+
+    def _check_host(self, host: bytes) -> None:
+        if _LOOPBACK_HOST.fullmatch(host):
+            return
+        if self._public and host == self._public[1].encode("latin-1", "replace"):
+            return
+        # An address cannot be rebound: only a name can be made to point here by someone else.
+        if self._any_address and _is_address(host):
+            return
+        shown = host.decode("latin-1")[:80]
+        name = shown if shown.isascii() and shown.isprintable() else "NAME"
+        raise PermissionDenied(
+            f"this server does not answer to the name {shown!r}; use a loopback address, "
+            f"or start it with --public-url http://{name}"
+        )
+
+    def _check_origin(self, scope: Scope, host: bytes) -> None:
+        origins = [value for name, value in scope["headers"] if name == b"origin"]
+        if not origins:
+            return
+        scheme = scope.get("scheme", "http")
+        if self._public and host == self._public[1].encode("latin-1", "replace"):
+            scheme = self._public[0]
+        if origins != [scheme.encode() + b"://" + host]:
+            raise PermissionDenied(
+                "the request comes from another web site; only this server's own page may call it"
+            )
+
+
+def _check_site(scope: Scope) -> None:
+    headers = scope["headers"]
+    sites = [value for name, value in headers if name == b"sec-fetch-site"]
+    if all(site in _OWN_SITES for site in sites):
+        return
+    # A link on another page may lead to our page, but nowhere else.
+    opens_page = (
+        scope["method"] in _SAFE
+        and _first(headers, b"sec-fetch-mode") == b"navigate"
+        and (_first(headers, b"sec-fetch-dest") or b"") in _DOCUMENTS
+        and not scope["path"].startswith(_DATA_PATHS)
+    )
+    if not opens_page:
+        raise PermissionDenied(
+            "the request comes from another web site; only this server's own page may call it"
+        )
+
+
+def _check_json(headers: Headers) -> None:
+    types = [value for name, value in headers if name == b"content-type"]
+    if len(types) != 1 or types[0].split(b";")[0].strip().lower() != b"application/json":
+        raise UnsupportedMediaType("send the body as 'Content-Type: application/json'")
+
+
+def _is_address(host: bytes) -> bool:
+    match = _IP_HOST.fullmatch(host)
+    if match is None:
+        return False
+    text = (match[1] or match[2]).decode("ascii")
+    try:
+        return str(ipaddress.ip_address(text)) == text
+    except ValueError:
+        return False
+
+
+def _first(headers: Headers, wanted: bytes) -> bytes | None:
+    return next((value for name, value in headers if name == wanted), None)
+
+
+def _with_headers(send: Send) -> Send:
+    """Add our headers to the answer. The list only grows, so repeated headers survive."""
+
+    async def guarded(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = dict(message, headers=[*message.get("headers", ()), *HEADERS])
+        await send(message)
+
+    return guarded
+
+
+def _bodiless(receive: Receive, send: Send) -> tuple[Receive, Send]:
+    """For HEAD: forward the head of the same GET, then look like a client that went away."""
+    ended = False
+
+    async def head_send(message: Message) -> None:
+        nonlocal ended
+        if ended:
+            return
+        await send(message)
+        if message["type"] == "http.response.start":
+            ended = True
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def head_receive() -> Message:
+        return {"type": "http.disconnect"} if ended else await receive()
+
+    return head_receive, head_send

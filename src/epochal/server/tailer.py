@@ -1,0 +1,88 @@
+"""The thread that keeps the index up with the home's journals and tells the feed what changed.
+
+It looks every 250 ms while something is live, once a second otherwise, and at once after an
+upload. Nothing that goes wrong in one look ends the thread: it is logged once per kind of failure,
+and the next look comes later.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from epochal.domain.view import RunChange
+from epochal.server.settings import Settings
+from epochal.store.follow import Follower
+from epochal.store.owner import Store
+
+log: Final = logging.getLogger("epochal.server")
+LIVE_SECONDS: Final = 10.0
+SLOWEST: Final = 5.0
+LEAST_GAP: Final = 0.05
+
+
+class Tailer:
+    """Polls a `Follower` in a thread of its own.
+
+    Args:
+        store: the open store.
+        publish: gets what changed; called in this thread.
+        settings: how often to look.
+    """
+
+    def __init__(
+        self, store: Store, publish: Callable[[list[RunChange]], None], settings: Settings
+    ) -> None:
+        self._follower = Follower(store)
+        self._publish = publish
+        self._fast = settings.poll_interval
+        self._slow = settings.idle_interval
+        self._wake = threading.Event()
+        self._ending = threading.Event()
+        self._last_problem = ""
+        self._thread = threading.Thread(target=self._run, name="epochal-tailer", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def nudge(self) -> None:
+        """Look now: bytes have arrived."""
+        self._wake.set()
+
+    def stop(self, deadline: float) -> bool:
+        """End the thread; whether it ended before ``deadline``, in seconds of `time.monotonic`."""
+        self._ending.set()
+        self._wake.set()
+        if self._thread.ident is not None:
+            self._thread.join(max(0.0, deadline - time.monotonic()))
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        live_until = 0.0
+        while not self._ending.is_set():
+            self._wake.clear()
+            delay = self._fast
+            try:
+                changes = self._follower.poll()
+                self._last_problem = ""
+                if changes:
+                    live_until = time.monotonic() + LIVE_SECONDS
+                    self._publish(changes)
+                elif time.monotonic() > live_until:
+                    delay = self._slow
+            except Exception as error:  # noqa: BLE001 - a bad journal must not end live events for all others
+                delay = SLOWEST
+                self._tell(error)
+            # Many uploads in a row share one look.
+            if not self._ending.wait(LEAST_GAP):
+                self._wake.wait(delay)
+
+    def _tell(self, error: Exception) -> None:
+        problem = f"{type(error).__name__}: {error}"
+        if problem != self._last_problem:
+            self._last_problem = problem
+            log.error("reading the journals failed, trying again: %s", problem, exc_info=error)

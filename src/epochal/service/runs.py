@@ -1,0 +1,102 @@
+"""Runs: find, show, change, delete. Readers look, writers change and delete."""
+
+from __future__ import annotations
+
+import msgspec
+
+from epochal.domain.access import Permission, Principal
+from epochal.domain.names import MAX_NAME, MAX_TAG, check_name, check_run_id, check_uid
+from epochal.domain.view import RunChanges, RunDetail, RunPage, RunQuery, RunRow
+from epochal.errors import InvalidInput
+from epochal.service import bounds
+from epochal.service.permission import require
+from epochal.store import runs as stored
+from epochal.store import search
+from epochal.store.owner import Store
+
+MAX_COLOR = 2**31 - 1
+
+
+def query_runs(store: Store, principal: Principal | None, query: RunQuery) -> RunPage:
+    """One page of a project's runs.
+
+    Raises:
+        QuerySyntaxError: ``where``, ``order`` or a column does not follow the grammar.
+        InvalidInput: a name or a size is out of bounds.
+    """
+    require(principal, Permission.READ)
+    bounds.plain_text(query.where, "where", bounds.MAX_WHERE)
+    bounds.keys(query.order, bounds.MAX_ORDER, "order entries")
+    bounds.keys(query.columns, bounds.MAX_COLUMNS, "columns")
+    bounds.keys(query.ids, bounds.MAX_IDS, "run ids")
+    if query.cursor is not None:
+        bounds.plain_text(query.cursor, "cursor")
+    checked = msgspec.structs.replace(
+        query,
+        entity=bounds.entity_name(query.entity),
+        project=bounds.project_name(query.project),
+        limit=bounds.clamp(query.limit, 1, bounds.MAX_PAGE),
+    )
+    return search.query_runs(store, checked)
+
+
+def get_run(store: Store, principal: Principal | None, uid: str) -> RunDetail:
+    """Everything about a run but its points and console.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    require(principal, Permission.READ)
+    return stored.get_run(store, check_uid(uid))
+
+
+def resolve_run(
+    store: Store, principal: Principal | None, entity: str | None, project: str, run_id: str
+) -> RunDetail:
+    """A run by the words that people use for it.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    require(principal, Permission.READ)
+    uid = stored.resolve_run(
+        store, bounds.entity_name(entity), bounds.project_name(project), check_run_id(run_id)
+    )
+    return stored.get_run(store, uid)
+
+
+def update_run(store: Store, principal: Principal | None, uid: str, changes: RunChanges) -> RunRow:
+    """Change attributes that people choose: name, notes, tags, group, job type, archived, color.
+
+    Raises:
+        NotFound: there is no such run.
+        InvalidInput: a value cannot be used; nothing was changed.
+    """
+    require(principal, Permission.WRITE)
+    return stored.update_run(store, check_uid(uid), _checked(changes))
+
+
+def delete_run(store: Store, principal: Principal | None, uid: str) -> None:
+    """Delete a run with its points, console and journals, for good.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    require(principal, Permission.WRITE)
+    stored.delete_run(store, check_uid(uid))
+
+
+def _checked(changes: RunChanges) -> RunChanges:
+    if changes.color is not None and not 0 <= changes.color <= MAX_COLOR:
+        raise InvalidInput(f"color must be 0 or a small positive number, got {changes.color}")
+    if changes.notes is not None:
+        bounds.plain_text(changes.notes, "notes")
+    for label, value in (("group", changes.group), ("job_type", changes.job_type)):
+        if value is not None:
+            bounds.plain_text(value, label, MAX_NAME)
+    name = None if changes.name is None else check_name(changes.name, "run name")
+    tags = None
+    if changes.tags is not None:
+        bounds.at_most(changes.tags, bounds.MAX_TAGS, "tags")
+        tags = list(dict.fromkeys(check_name(tag, "tag", MAX_TAG) for tag in changes.tags))
+    return msgspec.structs.replace(changes, name=name, tags=tags)

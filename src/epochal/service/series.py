@@ -1,0 +1,68 @@
+"""Series: buckets for charts and exact points, as the binary columns of docs/internals/wire.md."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from epochal.domain.access import Permission, Principal
+from epochal.domain.names import MAX_KEY, check_uid
+from epochal.domain.view import BucketQuery, MetricAxis, PointQuery
+from epochal.errors import InvalidInput
+from epochal.service import bounds
+from epochal.service.permission import require
+from epochal.store import series as stored
+from epochal.store.owner import Store
+
+
+def query_buckets(store: Store, principal: Principal | None, query: BucketQuery) -> bytes:
+    """Series on one shared grid.
+
+    Raises:
+        InvalidInput: too many series, or numbers that make no range or weight.
+    """
+    require(principal, Permission.READ)
+    buckets = bounds.clamp(query.buckets, 1, bounds.MAX_BUCKETS)
+    bounds.at_most(query.series, bounds.MAX_SERIES, "series")
+    if len(query.series) * buckets > bounds.MAX_CELLS:
+        raise InvalidInput(
+            f"{len(query.series):,} series of {buckets:,} buckets are more than "
+            f"{bounds.MAX_CELLS:,} cells; ask for fewer buckets or in parts"
+        )
+    for ref in query.series:
+        check_uid(ref.run)
+        bounds.plain_text(ref.key, "a series key", MAX_KEY)
+    if isinstance(query.x, MetricAxis):
+        bounds.plain_text(query.x.metric, "the x metric", MAX_KEY)
+    _check_range(query.lo, query.hi)
+    if query.smooth is not None and not 0 < query.smooth < 1:
+        raise InvalidInput(f"smooth must lie between 0 and 1, both left out, got {query.smooth}")
+    return stored.query_buckets(store, msgspec.structs.replace(query, buckets=buckets))
+
+
+def query_points(store: Store, principal: Principal | None, query: PointQuery) -> bytes:
+    """Exact points of some series of one run.
+
+    Raises:
+        NotFound: there is no such run.
+        InvalidInput: too many keys, or steps that make no range.
+    """
+    require(principal, Permission.READ)
+    check_uid(query.run)
+    bounds.keys(query.keys, bounds.MAX_POINT_KEYS, "keys")
+    for name, step in (("lo", query.lo), ("hi", query.hi)):
+        if step is not None and not -(2**63) <= step < 2**63:
+            raise InvalidInput(f"{name} must be a step of 64 bits, got {step}")
+    _check_range(query.lo, query.hi)
+    return stored.query_points(store, query)
+
+
+def _check_range(lo: float | None, hi: float | None) -> None:
+    for name, value in (("lo", lo), ("hi", hi)):
+        if value is not None and not math.isfinite(value):
+            raise InvalidInput(
+                f"{name} must be a finite number, got {value}; leave it out for no bound"
+            )
+    if lo is not None and hi is not None and lo > hi:
+        raise InvalidInput(f"lo must not be larger than hi, got {lo} and {hi}")

@@ -1,0 +1,135 @@
+"""The bridge from the event loop to the synchronous store: a few threads with bounded queues.
+
+Reads run side by side, changes to the database one at a time, uploads a few at a time. When a
+queue is full the caller gets `Unavailable` at once instead of waiting for ever. The threads are
+daemons: nothing here can keep a process from ending.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Concatenate, Final, ParamSpec, TypeAlias, TypeVar
+
+from epochal.errors import Unavailable
+from epochal.store.owner import Store
+
+P = ParamSpec("P")
+T = TypeVar("T")
+StoreHandle: TypeAlias = Store
+"""What every use case takes first. Protocols pass it on and never look inside."""
+
+UseCase: TypeAlias = Callable[Concatenate[Store, P], T]
+Job: TypeAlias = tuple[Callable[[], Any], asyncio.AbstractEventLoop, "asyncio.Future[Any]"]
+
+READERS: Final = 4
+UPLOADERS: Final = 2
+QUEUE: Final = 512
+
+
+class Lane:
+    """Some daemon threads that take jobs from one bounded queue.
+
+    Args:
+        name: for thread names and messages.
+        threads: how many jobs run at once.
+        size: how many jobs may wait.
+    """
+
+    def __init__(self, name: str, threads: int, size: int = QUEUE) -> None:
+        self._name = name
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._size = size
+        self._closed = False
+        self._threads = [
+            threading.Thread(target=self._work, name=f"epochal-{name}-{index}", daemon=True)
+            for index in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    async def run(self, call: Callable[[], T]) -> T:
+        """Wait for the result of ``call()`` in one of the threads.
+
+        Raises:
+            Unavailable: the queue is full, or the lane is closed.
+        """
+        if self._closed or self._jobs.qsize() >= self._size:
+            raise Unavailable("the server is busy or ending; try again in a moment")
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._jobs.put((call, loop, future))
+        return await future
+
+    def close(self) -> None:
+        """Take no more jobs; those that wait are still done."""
+        self._closed = True
+        for _ in self._threads:
+            self._jobs.put(None)
+
+    def join(self, deadline: float) -> bool:
+        """Whether all threads ended before ``deadline``, in seconds of `time.monotonic`."""
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            call, loop, future = job
+            if future.cancelled():
+                continue
+            try:
+                settle = partial(_resolve, future, call())
+            except BaseException as error:  # noqa: BLE001 - it is raised again where the result is awaited
+                settle = partial(_fail, future, error)
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(settle)
+
+
+def _resolve(future: asyncio.Future[Any], result: object) -> None:
+    if not future.done():
+        future.set_result(result)
+
+
+def _fail(future: asyncio.Future[Any], error: BaseException) -> None:
+    if not future.done():
+        future.set_exception(error)
+
+
+class Workers:
+    """Runs use cases on one store.
+
+    Args:
+        store: the open store; given to every use case as its first argument.
+        readers: how many reads run at once.
+    """
+
+    def __init__(self, store: Store, *, readers: int = READERS) -> None:
+        self.store = store
+        self._read = Lane("read", readers)
+        self._write = Lane("write", 1)
+        self._upload = Lane("upload", UPLOADERS)
+
+    async def read(self, use_case: UseCase[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a use case that changes nothing."""
+        return await self._read.run(partial(use_case, self.store, *args, **kwargs))
+
+    async def write(self, use_case: UseCase[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a use case that changes the database."""
+        return await self._write.run(partial(use_case, self.store, *args, **kwargs))
+
+    async def upload(self, use_case: UseCase[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a use case that takes in bytes and syncs them."""
+        return await self._upload.run(partial(use_case, self.store, *args, **kwargs))
+
+    def close(self, deadline: float) -> bool:
+        """End the threads; whether they ended before ``deadline`` (of `time.monotonic`)."""
+        lanes = (self._read, self._write, self._upload)
+        for lane in lanes:
+            lane.close()
+        ended = [lane.join(deadline) for lane in lanes]
+        return all(ended)
