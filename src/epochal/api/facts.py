@@ -48,6 +48,11 @@ class RunFacts:
         return f"<run {row.project}/{row.id} {row.name!r} {row.state}>"
 
     @property
+    def source(self) -> Source:
+        """Where this run is read."""
+        return self._source
+
+    @property
     def id(self) -> str:
         """The id, unique in its project."""
         return self._row.id

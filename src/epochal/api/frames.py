@@ -110,7 +110,10 @@ def to_polars(columns: Mapping[str, Column]) -> polars.DataFrame:
         MissingExtra: polars is not installed.
     """
     pl = _need("polars", "polars")
-    return pl.DataFrame([_polars_series(pl, name, column) for name, column in columns.items()])
+    frame: polars.DataFrame = pl.DataFrame(
+        [_polars_series(pl, name, column) for name, column in columns.items()]
+    )
+    return frame
 
 
 def _polars_series(pl: Any, name: str, column: Column) -> Any:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import os
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, TypeVar, cast
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -180,17 +182,19 @@ class HttpSource:
         """The address itself."""
         return self.url
 
-    def alive(self) -> bool:
-        """Whether an Epochal server answers here within two seconds."""
+    def serves(self, home: Path) -> bool:
+        """Whether the server of this home answers here within two seconds, and lets us in."""
         connection = self._connect(PROBE_SECONDS)
         try:
-            connection.request("GET", f"{self._prefix}/healthz", headers=self._headers)
+            connection.request("GET", f"{self._prefix}/api/v1/info", headers=self._headers)
             response = connection.getresponse()
-            return response.status == 200 and response.read(16).strip() == b"ok"
-        except (OSError, http.client.HTTPException):
+            told = msgspec.json.decode(response.read(65_536), type=dict[str, Any])
+        except (OSError, http.client.HTTPException, msgspec.MsgspecError):
             return False
         finally:
             connection.close()
+        place = told.get("home") or str(home)
+        return told.get("user") is not None and os.path.realpath(place) == os.path.realpath(home)
 
     def _connect(self, timeout: float) -> http.client.HTTPConnection:
         if self._secure:

@@ -18,7 +18,7 @@ from typing import TypeVar, cast
 from epochal.api.question import Question, Source
 from epochal.api.remote import HttpSource
 from epochal.errors import NotFound, Unavailable
-from epochal.journal.home import find_home, read_server_address
+from epochal.journal.home import ServerAddress, find_home, read_server_address
 
 Answer = TypeVar("Answer")
 
@@ -55,7 +55,7 @@ class HomeSource:
     def __init__(self, home: Path) -> None:
         self.home = home
         self._lock = threading.Lock()
-        self._server: HttpSource | None = None
+        self._server: tuple[ServerAddress, HttpSource] | None = None
         self._held = threading.local()
 
     def ask(self, question: Question[Answer]) -> Answer:
@@ -111,14 +111,14 @@ class HomeSource:
             known = self._server
         if address is None:
             return None
-        if known is not None and known.url == address.url.rstrip("/"):
-            return known
+        if known is not None and known[0] == address:
+            return known[1]
         key = address.token or os.environ.get("EPOCHAL_API_KEY", "")
         found = HttpSource(address.url, key)
-        if not found.alive():
+        if not found.serves(self.home):
             return None
         with self._lock:
-            self._server = found
+            self._server = (address, found)
         return found
 
     def _forget(self) -> None:

@@ -1,0 +1,64 @@
+"""Numbers, times and values as short texts for people. Scripts use ``--json``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from epochal.domain.values import to_json
+
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"))
+
+
+def number(value: Any) -> str:
+    """A number as people read it, with six digits; other values as text, None as nothing."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return value if isinstance(value, str) else literal(value)
+
+
+def literal(value: Any) -> str:
+    """A value as JSON writes it, for config cells; texts stand without quotes."""
+    return value if isinstance(value, str) else msgspec.json.encode(to_json(value)).decode()
+
+
+def ago(time_us: int | None) -> str:
+    """How long ago, in one unit."""
+    if time_us is None:
+        return ""
+    seconds = max(0.0, time.time() - time_us / 1e6)
+    for size, unit in _UNITS:
+        if seconds >= size:
+            return f"{int(seconds // size)}{unit} ago"
+    return f"{int(seconds)}s ago"
+
+
+def span(seconds: float) -> str:
+    """A duration in its two largest units."""
+    whole = int(seconds)
+    if whole >= 86_400:
+        return f"{whole // 86_400}d {whole % 86_400 // 3600:02d}h"
+    if whole >= 3_600:
+        return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
+    if whole >= 60:
+        return f"{whole // 60}m {whole % 60:02d}s"
+    return f"{seconds:.1f}s"
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """Blocks from the smallest to the largest finite value, ``!`` for what is not finite."""
+    finite = [value for value in values if abs(value) < float("inf")]
+    low, high = (min(finite), max(finite)) if finite else (0.0, 0.0)
+    scale = 7 / (high - low) if high > low and high - low < float("inf") else 0.0
+    return "".join(
+        _BLOCKS[round((value - low) * scale)] if abs(value) < float("inf") else "!"
+        for value in values
+    )

@@ -1,0 +1,173 @@
+"""``epochal``: finds the command in a table and imports that command alone.
+
+Every door out is here: an error of `epochal.errors` becomes one red line and its exit code, Ctrl-C
+becomes 130, a reader that closed the pipe becomes 141, and anything unforeseen becomes 1.
+``--traceback`` shows where an error came from.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import typer
+
+from epochal._version import __version__
+from epochal.errors import EpochalError
+
+INTERRUPTED = 130
+CLOSED_PIPE = 141
+TRACEBACK = "--traceback"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A command: ``place`` is ``module:name`` of a function, or of a `typer.Typer`."""
+
+    name: str
+    place: str
+    help: str
+
+
+COMMANDS = (
+    Entry("demo", "epochal.cli.demo:demo", "Train a small CNN on real images and watch it live."),
+    Entry("ui", "epochal.cli.web:ui", "Open the page in a browser."),
+    Entry("server", "epochal.cli.web:server", "Serve a home to browsers and other machines."),
+    Entry("ls", "epochal.cli.ls:ls", "List projects, or the runs of one."),
+    Entry("show", "epochal.cli.show:show", "Show all about a run."),
+    Entry("diff", "epochal.cli.diff:diff", "Show how runs differ in config and summary."),
+    Entry(
+        "tail", "epochal.cli.tail:tail", "Print a run's console or metrics; -f follows it live."
+    ),
+    Entry("export", "epochal.cli.export:export", "Write points to Parquet, CSV or JSON lines."),
+    Entry("sync", "epochal.cli.sync:sync", "Send to a server what it does not have yet."),
+    Entry("rm", "epochal.cli.rm:rm", "Delete runs."),
+    Entry("init", "epochal.cli.init:init", "Make a home in this directory."),
+    Entry("doctor", "epochal.cli.doctor:doctor", "Check this installation and a home."),
+    Entry("key", "epochal.cli.key:app", "Create, list and revoke API keys of a server."),
+)
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line and exit.
+
+    Args:
+        arguments: what stands after ``epochal``; ``sys.argv`` by default.
+    """
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if given == ["--version"]:
+        print(f"epochal {__version__}")
+        sys.exit(0)
+    show_trace = TRACEBACK in given
+    given = [argument for argument in given if argument != TRACEBACK]
+    code = 0
+    try:
+        build(_chosen(given), show_trace=show_trace)(args=given, prog_name="epochal")
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    sys.exit(code)
+
+
+def build(chosen: str | None, *, show_trace: bool = False) -> typer.Typer:
+    """The command line with ``chosen`` imported and the other commands only named.
+
+    Args:
+        chosen: a command's name, ``"*"`` for all of them, or None for none.
+        show_trace: whether errors show a traceback.
+    """
+    app = typer.Typer(
+        name="epochal",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        help="Epochal records training runs, keeps them safe and shows them live.",
+        epilog="Any command takes --traceback, which shows where an error came from.",
+    )
+    app.callback()(_root)
+    for entry in COMMANDS:
+        if chosen in (entry.name, "*"):
+            _mount(app, entry, show_trace)
+        else:
+            app.command(entry.name, help=entry.help)(_elsewhere)
+    return app
+
+
+def _root(
+    version: bool = typer.Option(False, "--version", help="Show the version and exit."),
+) -> None:
+    if version:
+        print(f"epochal {__version__}")
+        raise typer.Exit
+
+
+def _elsewhere() -> None:
+    """Stands for a command that was not asked for."""
+
+
+def _chosen(arguments: list[str]) -> str | None:
+    """The command that is meant, or typed so far when the shell asks for completions."""
+    words = arguments
+    if "_EPOCHAL_COMPLETE" in os.environ:
+        typed = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS", "")
+        words = typed.split()[1:]
+    return next((word for word in words if not word.startswith("-")), None)
+
+
+def _mount(app: typer.Typer, entry: Entry, show_trace: bool) -> None:
+    module, _, name = entry.place.partition(":")
+    found = getattr(importlib.import_module(module), name)
+    if isinstance(found, typer.Typer):
+        for command in found.registered_commands:
+            if command.callback is not None:
+                command.callback = guarded(command.callback, show_trace)
+        app.add_typer(found, name=entry.name, help=entry.help, no_args_is_help=True)
+    else:
+        app.command(entry.name)(guarded(found, show_trace))
+
+
+def guarded(command: Callable[..., Any], show_trace: bool) -> Callable[..., Any]:
+    """The command with every way that it can end turned into an exit code."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+            sys.stdout.flush()
+        except (typer.Exit, typer.Abort):
+            raise
+        except KeyboardInterrupt:
+            raise typer.Exit(INTERRUPTED) from None
+        except BrokenPipeError:
+            _silence_stdout()
+            raise typer.Exit(CLOSED_PIPE) from None
+        except EpochalError as error:
+            _tell(error.message, show_trace)
+            raise typer.Exit(error.exit_code) from None
+        except Exception as error:  # noqa: BLE001 - the last door of the program
+            kind = type(error).__name__
+            _tell(f"unexpected {kind}: {error}; {TRACEBACK} shows where it came from", show_trace)
+            raise typer.Exit(1) from None
+
+    return run
+
+
+def _tell(message: str, show_trace: bool) -> None:
+    if show_trace:
+        traceback.print_exc()
+    red, plain = ("\033[31m", "\033[0m") if _colorful() else ("", "")
+    print(f"{red}error:{plain} {message}", file=sys.stderr)
+
+
+def _colorful() -> bool:
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+
+
+def _silence_stdout() -> None:
+    """Keep the interpreter from complaining about the closed pipe again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,116 @@
+"""``epochal show``: everything about one run but its points and console, on one screen."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from epochal.api import RunView
+from epochal.cli.figures import ago, literal, number, span, sparkline
+from epochal.cli.options import Home, Json, RunArgument, Url, run_of
+from epochal.cli.terminal import Col, print_json, print_line, print_table, state_style
+from epochal.domain.names import SYSTEM_PREFIX
+from epochal.domain.values import flatten
+from epochal.domain.view import Metric, RunDetail
+
+SPARKS = 24
+MAX_SPARKS = 60
+
+
+def show(run: RunArgument, home: Home = None, url: Url = None, json: Json = False) -> None:
+    """Show all about a run: config, metrics with their range, events."""
+    found = run_of(home, url, run)
+    detail = found.detail
+    if json:
+        print_json(detail)
+        return
+    _print_head(found)
+    _print_mapping("config", dict(flatten(detail.config)))
+    _print_metrics(found)
+    own = {key: value for key, value in detail.summary.items() if key not in found.metrics}
+    _print_mapping("summary", own)
+    _print_events(detail)
+
+
+def _print_head(run: RunView) -> None:
+    row = run.row
+    print_line(f"{row.project}/{row.id}  {row.name}", "bold")
+    exit_code = "" if row.exit_code is None else f", exit code {row.exit_code}"
+    print_line(f"{row.state}{exit_code}", state_style(row.state))
+    facts = {
+        "created": f"{run.created:%Y-%m-%d %H:%M:%S} UTC, {ago(row.created_us)}",
+        "duration": span(run.duration.total_seconds()),
+        "last step": "" if row.last_step is None else str(row.last_step),
+        "host": row.host,
+        "group": row.group,
+        "job type": row.job_type,
+        "tags": ", ".join(row.tags),
+        "notes": row.notes,
+        "page": run.url or "",
+        "NaN since": "" if row.nan_key is None else f"step {row.nan_step} in {row.nan_key}",
+    }
+    for name, text in facts.items():
+        if text:
+            print_line(f"{name:<10} {text}")
+
+
+def _print_mapping(title: str, values: dict[str, object]) -> None:
+    if values:
+        print_line()
+        rows = [(key, literal(value)) for key, value in values.items()]
+        print_table([Col(title), Col("value")], rows)
+
+
+def _print_metrics(run: RunView) -> None:
+    metrics = sorted(run.metrics.values(), key=lambda one: (_is_system(one), one.key))
+    if not metrics:
+        return
+    lines = _sparklines(run, [one.key for one in metrics[:MAX_SPARKS]])
+    print_line()
+    print_table(
+        [
+            Col("metric", most=40),
+            Col("last", right=True),
+            Col("min", right=True, rank=1),
+            Col("max", right=True, rank=1),
+            Col("points", right=True, rank=3),
+            Col("NaN", right=True, rank=4),
+            Col("over time", rank=2),
+        ],
+        [(*_range(one), lines.get(one.key, "")) for one in metrics],
+    )
+
+
+def _is_system(metric: Metric) -> bool:
+    return metric.key.startswith(SYSTEM_PREFIX)
+
+
+def _range(metric: Metric) -> tuple[str, ...]:
+    return (
+        metric.key,
+        number(metric.last),
+        number(metric.min),
+        number(metric.max),
+        str(metric.count),
+        str(metric.n_nan or ""),
+    )
+
+
+def _sparklines(run: RunView, keys: list[str]) -> dict[str, str]:
+    """The last value of each bucket of steps; a bucket without a finite value shows as ``!``."""
+    history = run.history(keys, samples=SPARKS)
+    lines = {}
+    for key in keys:
+        there = history.present(f"{key}.last")
+        values = np.asarray(history[f"{key}.last"], np.float64)[there]
+        lines[key] = sparkline(values.tolist())
+    return lines
+
+
+def _print_events(detail: RunDetail) -> None:
+    if detail.events:
+        print_line()
+        rows = [
+            (ago(event.t_us), event.level, " ".join(filter(None, (event.title, event.text))))
+            for event in detail.events
+        ]
+        print_table([Col("event", rank=1), Col("level"), Col("text")], rows)

@@ -1,0 +1,53 @@
+"""``epochal server`` and ``epochal ui``: the options; `epochal.cli.serve` does the work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from epochal.cli import serve
+from epochal.server.settings import DEFAULT_PORT
+
+ServedHome = Annotated[
+    Path | None,
+    typer.Option(help="Home to serve; default: EPOCHAL_HOME, or the nearest .epochal directory."),
+]
+
+
+def ui(
+    home: ServedHome = None,
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="Port to try first; 0 takes any free one.")
+    ] = DEFAULT_PORT,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the link.")] = False,
+    path: Annotated[str, typer.Option(help="Where in the page to begin.")] = "/",
+) -> None:
+    """Open the page in a browser; reuses the server that runs on the home, or runs one."""
+    _leave(serve.ui(home, port, browser=not no_browser, path=path))
+
+
+def server(
+    home: ServedHome = None,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; anything but loopback needs --auth.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="Port; 0 takes any free one.")
+    ] = DEFAULT_PORT,
+    auth: Annotated[bool, typer.Option("--auth", help="Ask for API keys (team mode).")] = False,
+    public_url: Annotated[
+        str, typer.Option(help="The address that people use, behind a proxy.")
+    ] = "",
+    access_log: Annotated[
+        bool, typer.Option("--access-log", help="Print a line per request on stderr.")
+    ] = False,
+) -> None:
+    """Serve a home to browsers and other machines until Ctrl-C."""
+    _leave(serve.serve(home, host, port, auth=auth, public_url=public_url, access_log=access_log))
+
+
+def _leave(code: int) -> None:
+    if code:
+        raise typer.Exit(code)
