@@ -1,0 +1,107 @@
+"""What remains of a journal when its file is given up: every record but the rows, which are in segments.
+
+``runs/<run>/<writer>.facts`` is a zstd-compressed msgpack array. With it and the segments the
+database can be made anew; see `store.recover`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import zstandard
+
+from epochal.domain.record import Fact
+from epochal.errors import CorruptFile, NewerFormat
+from epochal.journal.reader import JournalReader
+from epochal.store.durable import durable_file
+from epochal.store.owner import Store
+from epochal.store.tail import Tail
+
+ARCHIVE_SUFFIX = ".facts"
+ARCHIVE_VERSION = 1
+MAX_SIZE = 1 << 32
+
+_encode = msgspec.msgpack.encode
+
+
+class Archive(msgspec.Struct, array_like=True, frozen=True):
+    """The facts of one journal.
+
+    Attributes:
+        version: of this format.
+        run: uid of the run.
+        writer: uid of the writer.
+        created_us: when the journal was created.
+        size: bytes that the journal had, its end included.
+        rows: rows that it had.
+        remote: it was received from another machine.
+        lost: the writer left without a Finish record.
+        ordinals: for each fact, how many rows were written before it.
+        facts: in writing order.
+    """
+
+    version: int
+    run: str
+    writer: str
+    created_us: int
+    size: int
+    rows: int
+    remote: bool
+    lost: bool
+    ordinals: list[int]
+    facts: list[Fact]
+
+
+_decode = msgspec.msgpack.Decoder(Archive).decode
+
+
+def archive_path(store: Store, run: str, writer: str) -> Path:
+    """Where the archive of a journal lies."""
+    return store.segments.path(run, writer + ARCHIVE_SUFFIX)
+
+
+def write_archive(store: Store, tail: Tail) -> None:
+    """Write the facts of a journal that is read to its end.
+
+    Raises:
+        StorageFull: no room.
+        OSError: the file system failed.
+    """
+    key = tail.key
+    reader = JournalReader(tail.path)
+    ordinals: list[int] = []
+    facts: list[Fact] = []
+    rows = 0
+    while reader.offset < tail.offset:
+        entry = reader.read()
+        if entry.end == entry.start:
+            break
+        facts += entry.facts
+        ordinals += [rows + position for position in entry.fact_positions]
+        rows += len(entry.rows)
+    remote = Path(key.remote_mark(store.home)).exists()
+    lost = tail.row is not None and tail.row.lost
+    archive = Archive(
+        ARCHIVE_VERSION, key.run, key.writer, tail.created_us, tail.offset, rows, remote, lost, ordinals, facts
+    )  # fmt: skip
+    with durable_file(archive_path(store, key.run, key.writer), store.disk) as write:
+        write(zstandard.compress(_encode(archive), 6))
+
+
+def read_archive(path: Path) -> Archive:
+    """The facts of a journal that was given up.
+
+    Raises:
+        OSError: it cannot be read.
+        CorruptFile: it is damaged.
+        NewerFormat: a newer Epochal wrote it.
+    """
+    try:
+        data = zstandard.decompress(path.read_bytes(), MAX_SIZE)
+        version = msgspec.msgpack.decode(data, type=list[msgspec.Raw])[0]
+        if msgspec.msgpack.decode(version, type=int) > ARCHIVE_VERSION:
+            raise NewerFormat(f"{path} needs a newer Epochal; upgrade epochal")
+        return _decode(data)
+    except (zstandard.ZstdError, msgspec.MsgspecError, IndexError) as error:
+        raise CorruptFile(path, str(error)) from error

@@ -1,0 +1,44 @@
+"""Definitions of series as they are stored, and the rule that each brings to the latest values."""
+
+from __future__ import annotations
+
+import msgspec
+import sqlalchemy as sa
+
+from epochal.domain.view import DefinitionRow
+from epochal.store.rules import find_definition, rules_of
+from epochal.store.schema import definition, key, latest
+
+_decode = msgspec.msgpack.Decoder(list[str]).decode
+
+
+def read_definitions(connection: sa.Connection, run_id: int) -> list[DefinitionRow]:
+    """The definitions of a run, by name."""
+    query = sa.select(definition).where(definition.c.run_id == run_id).order_by(definition.c.name)
+    return [
+        DefinitionRow(
+            name=row["name"], step_metric=row["step_metric"], summary=_decode(row["summary"]),
+            hidden=row["hidden"], goal=row["goal"],
+        )
+        for row in connection.execute(query).mappings()
+    ]  # fmt: skip
+
+
+def restate_rules(connection: sa.Connection, run_id: int) -> None:
+    """Write the rule of every series of a run anew, after a definition came."""
+    definitions = read_definitions(connection, run_id)
+    query = (
+        sa.select(latest.c.key_id, key.c.name, latest.c.rule)
+        .join(key, key.c.id == latest.c.key_id)
+        .where(latest.c.run_id == run_id)
+    )
+    changed = []
+    for key_id, name, rule in connection.execute(query):
+        wanted = int(rules_of(find_definition(definitions, name))[0])
+        if wanted != rule:
+            changed.append({"which": key_id, "rule": wanted})
+    if changed:
+        statement = sa.update(latest).where(
+            latest.c.run_id == run_id, latest.c.key_id == sa.bindparam("which")
+        )
+        connection.execute(statement.values(rule=sa.bindparam("rule")), changed)

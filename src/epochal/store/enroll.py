@@ -1,0 +1,139 @@
+"""Making the rows of a run and of its writers when their journals are first seen."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from epochal.domain.names import DEFAULT_ENTITY, DEFAULT_PROJECT, MAX_NAME, run_uid
+from epochal.domain.record import Header
+from epochal.domain.run import RunState
+from epochal.errors import CorruptFile
+from epochal.store.dialect import inserted_id, upsert
+from epochal.store.facts import clamp
+from epochal.store.scalars import storable
+from epochal.store.schema import counter, detail, journal, project, run
+from epochal.store.tail import JournalKey, JournalRow, Position
+
+_EMPTY = b"\x80"
+_NO_TAGS = b"\x90"
+
+
+def check_header(key: JournalKey, header: Header, path: str) -> None:
+    """Refuse a journal that lies in the directory of another run.
+
+    Raises:
+        CorruptFile: its header names a run with another uid.
+    """
+    uid = run_uid(header.entity, header.project, header.run_id)
+    if uid != key.run:
+        raise CorruptFile(
+            path,
+            f"its header names the run {header.run_id[:80]!r}, whose uid is {uid}, not {key.run}",
+        )
+
+
+def find_journal(
+    connection: sa.Connection, key: JournalKey
+) -> tuple[JournalRow, Position, bool] | None:
+    """The row of a journal, where its segments end, and whether its file was removed for good."""
+    query = (
+        sa.select(journal)
+        .join(run, run.c.id == journal.c.run_id)
+        .where(run.c.uid == key.run, journal.c.writer == key.writer)
+    )
+    row = connection.execute(query).mappings().first()
+    if row is None:
+        return None
+    position = Position(row["rows_pos"], row["rows_ordinal"], row["schemas"])
+    return journal_row(row), position, row["removed"]
+
+
+def journal_row(row: sa.RowMapping) -> JournalRow:
+    """From a row of the table."""
+    return JournalRow(
+        id=row["id"], run_id=row["run_id"], started_us=row["started_us"], facts_pos=row["facts_pos"],
+        lines=row["lines"], closed=row["closed"], lost=row["lost"],
+    )  # fmt: skip
+
+
+def enroll(
+    connection: sa.Connection, key: JournalKey, header: Header, *, remote: bool
+) -> JournalRow:
+    """The row of a journal, made together with its run and project when they are new."""
+    found = find_journal(connection, key)
+    if found is not None:
+        return found[0]
+    run_id = _enroll_run(connection, key.run, header)
+    position = Position()
+    started = clamp(header.started_us)
+    inserted = connection.execute(
+        sa.insert(journal).values(
+            run_id=run_id, writer=key.writer, remote=remote, host=storable(header.host)[:MAX_NAME],
+            pid=clamp(header.pid), rank=clamp(header.rank) % 2**31, primary=header.primary,
+            started_us=started, contact_us=started, facts_pos=position.offset,
+            rows_pos=position.offset, rows_ordinal=0, schemas=position.schemas,
+        )
+    )  # fmt: skip
+    id = inserted_id(inserted)
+    return JournalRow(
+        id=id, run_id=run_id, started_us=started, facts_pos=position.offset, lines=0,
+        closed=False, lost=False,
+    )  # fmt: skip
+
+
+def _enroll_run(connection: sa.Connection, uid: str, header: Header) -> int:
+    known: int | None = connection.execute(sa.select(run.c.id).where(run.c.uid == uid)).scalar()
+    if known is not None:
+        return known
+    started = clamp(header.started_us)
+    project_id, color = _enroll_project(connection, header, started)
+    name = storable(header.run_id)[:MAX_NAME]
+    inserted = connection.execute(
+        sa.insert(run).values(
+            uid=uid, project_id=project_id, name_id=name, name=name, state=RunState.RUNNING.value,
+            created_us=started, updated_us=started, tags=_NO_TAGS, color=color,
+            host=storable(header.host)[:MAX_NAME],
+        )
+    )  # fmt: skip
+    run_id = inserted_id(inserted)
+    connection.execute(
+        sa.insert(detail).values(run_id=run_id, config=_EMPTY, summary=_EMPTY, environment=_EMPTY)
+    )
+    return run_id
+
+
+def _enroll_project(connection: sa.Connection, header: Header, now_us: int) -> tuple[int, int]:
+    """The project's id and the color of its next run."""
+    entity = storable(header.entity)[:MAX_NAME] or DEFAULT_ENTITY
+    name = storable(header.project)[:MAX_NAME] or DEFAULT_PROJECT
+    connection.execute(
+        upsert(connection, project, ("entity", "name"), None),
+        {
+            "entity": entity,
+            "name": name,
+            "created_us": now_us,
+            "updated_us": now_us,
+            "next_color": 0,
+        },
+    )
+    here = sa.and_(project.c.entity == entity, project.c.name == name)
+    query = sa.select(project.c.id, project.c.next_color).where(here)
+    id, color = connection.execute(query).one()
+    connection.execute(sa.update(project).where(here).values(next_color=color + 1))
+    return id, color
+
+
+def next_revision(connection: sa.Connection) -> int:
+    """A number greater than any given before; one for each transaction that changes runs."""
+    connection.execute(
+        upsert(connection, counter, ("name",), lambda _: {"value": counter.c.value + 1}),
+        {"name": "rev", "value": 1},
+    )
+    query = sa.select(counter.c.value).where(counter.c.name == "rev")
+    return int(connection.execute(query).scalar_one())
+
+
+def last_revision(connection: sa.Connection) -> int:
+    """The newest number that `next_revision` gave."""
+    query = sa.select(counter.c.value).where(counter.c.name == "rev")
+    return int(connection.execute(query).scalar() or 0)

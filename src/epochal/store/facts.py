@@ -1,0 +1,308 @@
+"""Facts of one journal applied to the run's rows, in writing order.
+
+Nothing here decides whether a fact was applied before: `store.ingest` moves the journal's offset
+in the same transaction. Whatever a client may have written, no value is refused here; texts and
+numbers that a database cannot hold are clamped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from epochal.domain.names import MAX_KEY, MAX_NAME, MAX_TAG, MAX_TEXT
+from epochal.domain.record import (
+    Attributes,
+    Config,
+    Console,
+    Cut,
+    Definition,
+    Environment,
+    Event,
+    Fact,
+    Finish,
+    Header,
+    Heartbeat,
+    Summary,
+    Text,
+)
+from epochal.domain.values import INT64_MAX, INT64_MIN, merge_nested
+from epochal.store.dialect import replace, upsert
+from epochal.store.filters import CONFIG, SUMMARY, TEXT
+from epochal.store.lines import collect_lines, store_lines
+from epochal.store.params import intern_keys, leaves, store_leaves
+from epochal.store.rows import decode_mapping
+from epochal.store.scalars import encode_value, storable
+from epochal.store.schema import (
+    cut,
+    definition,
+    detail,
+    event,
+    journal,
+    param,
+    run,
+    tag,
+    text_value,
+)
+
+MAX_TAGS = 1000
+_ATTRIBUTES = {
+    "name": MAX_NAME, "notes": MAX_TEXT, "group": MAX_NAME, "job_type": MAX_NAME,
+    "parent": MAX_NAME, "sweep": MAX_NAME,
+}  # fmt: skip
+_LEVELS = ("info", "warning", "error")
+
+_encode = msgspec.msgpack.encode
+
+
+class Effects(msgspec.Struct):
+    """What some facts did, as far as others have to act on it."""
+
+    contact_us: int
+    lines: int
+    changed: bool = False
+    logs: bool = False
+    cuts: list[int] = []
+    redefined: bool = False
+    finish: Finish | None = None
+
+
+class FactWriter:
+    """Applies facts of one journal within one transaction.
+
+    Args:
+        connection: the transaction.
+        run_id: the run.
+        journal_id: the writer's journal.
+        lines: console lines of this writer that are stored already.
+    """
+
+    def __init__(
+        self, connection: sa.Connection, run_id: int, journal_id: int, lines: int
+    ) -> None:
+        self.connection = connection
+        self.run_id = run_id
+        self.journal_id = journal_id
+        self.effects = Effects(contact_us=0, lines=lines)
+        self._console: list[Console] = []
+        self._texts: list[Text] = []
+        self._details: dict[str, dict[str, Any]] = {}
+        self._before: dict[str, dict[str, Any]] = {}
+        self._actions: dict[type, Callable[[Any], None]] = {
+            Config: self._config,
+            Summary: self._summary,
+            Attributes: self._attributes,
+            Console: self._console.append,
+            Text: self._texts.append,
+            Definition: self._definition,
+            Event: self._event,
+            Environment: self._environment,
+            Finish: self._finish,
+        }
+
+    def apply(self, facts: Sequence[Fact], ordinals: Sequence[int]) -> Effects:
+        """Apply facts.
+
+        Args:
+            facts: in writing order.
+            ordinals: for each, how many rows of the journal were written before it.
+        """
+        for fact, ordinal in zip(facts, ordinals, strict=True):
+            moment = fact.started_us if isinstance(fact, Header) else fact.wall_us
+            self.effects.contact_us = max(self.effects.contact_us, clamp(moment))
+            if not isinstance(fact, (Header, Heartbeat, Console)):
+                self.effects.changed = True
+            if isinstance(fact, Cut):
+                self._cut(fact, ordinal)
+            elif action := self._actions.get(type(fact)):
+                action(fact)
+        self._save_details()
+        self._save_console()
+        self._save_texts()
+        return self.effects
+
+    def _detail(self, name: str) -> dict[str, Any]:
+        if not self._details:
+            row = (
+                self.connection.execute(
+                    sa.select(detail.c.config, detail.c.summary, detail.c.environment).where(
+                        detail.c.run_id == self.run_id
+                    )
+                )
+                .mappings()
+                .one()
+            )
+            self._details = {column: decode_mapping(blob) for column, blob in row.items()}
+            self._before = dict(self._details)
+        return self._details[name]
+
+    def _config(self, fact: Config) -> None:
+        merged = merge_nested(self._detail("config"), fact.changes)
+        for dotted in fact.removed:
+            merged = without(merged, dotted)
+        self._details["config"] = merged
+
+    def _summary(self, fact: Summary) -> None:
+        merged = {**self._detail("summary"), **fact.changes}
+        for name in fact.removed:
+            merged.pop(name, None)
+        self._details["summary"] = merged
+
+    def _environment(self, fact: Environment) -> None:
+        self._details["environment"] = {**self._detail("environment"), **fact.facts}
+
+    def _save_details(self) -> None:
+        changed = {
+            name: value for name, value in self._details.items() if value is not self._before[name]
+        }
+        if not changed:
+            return
+        self.connection.execute(
+            sa.update(detail)
+            .where(detail.c.run_id == self.run_id)
+            .values({name: _encode(value) for name, value in changed.items()})
+        )
+        for name, scope in (("config", CONFIG), ("summary", SUMMARY)):
+            if name in changed:
+                store_leaves(
+                    self.connection, self.run_id, scope,
+                    leaves(self._before[name]), leaves(changed[name]),
+                )  # fmt: skip
+
+    def _attributes(self, fact: Attributes) -> None:
+        changes: dict[str, Any] = {
+            name: storable(str(value))[: _ATTRIBUTES[name]]
+            for name, value in fact.changes.items()
+            if name in _ATTRIBUTES and value is not None and (value or name != "name")
+        }
+        tags = fact.changes.get("tags")
+        if isinstance(tags, (list, tuple)):
+            changes["tags"] = set_tags(self.connection, self.run_id, [str(tag) for tag in tags])
+        if changes:
+            self.connection.execute(sa.update(run).where(run.c.id == self.run_id).values(changes))
+
+    def _definition(self, fact: Definition) -> None:
+        columns = ("step_metric", "summary", "hidden", "goal", "wall_us")
+        self.connection.execute(
+            upsert(self.connection, definition, ("run_id", "name"), replace(*columns)),
+            {
+                "run_id": self.run_id, "name": storable(fact.name)[:MAX_KEY],
+                "step_metric": None if fact.step_metric is None else storable(fact.step_metric),
+                "summary": _encode(fact.summary), "hidden": fact.hidden,
+                "goal": None if fact.goal is None else storable(fact.goal),
+                "wall_us": clamp(fact.wall_us),
+            },
+        )  # fmt: skip
+        self.effects.redefined = True
+
+    def _event(self, fact: Event) -> None:
+        self.connection.execute(
+            sa.insert(event).values(
+                run_id=self.run_id,
+                t_us=clamp(fact.wall_us),
+                level=fact.level if fact.level in _LEVELS else "info",
+                title=storable(fact.title)[:MAX_NAME],
+                text=storable(fact.text)[:MAX_TEXT],
+            )
+        )
+
+    def _cut(self, fact: Cut, ordinal: int) -> None:
+        self.connection.execute(
+            sa.insert(cut).values(
+                run_id=self.run_id,
+                journal_id=self.journal_id,
+                ordinal=ordinal,
+                step=clamp(fact.step),
+            )
+        )
+        self.effects.cuts = [*self.effects.cuts, clamp(fact.step)]
+
+    def _finish(self, fact: Finish) -> None:
+        self.connection.execute(
+            sa.update(journal)
+            .where(journal.c.id == self.journal_id)
+            .values(
+                closed=True, lost=False, finish_state=fact.state, finished_us=clamp(fact.wall_us),
+                exit_code=None if fact.exit_code is None else _exit_code(fact.exit_code),
+            )
+        )  # fmt: skip
+        self.effects.finish = fact
+
+    def _save_console(self) -> None:
+        if self._console:
+            self.effects.lines = store_lines(
+                self.connection, self.run_id, self.journal_id, self.effects.lines,
+                collect_lines(self._console),
+            )  # fmt: skip
+            self.effects.logs = True
+
+    def _save_texts(self) -> None:
+        if not self._texts:
+            return
+        names = {text.key: text.key[:MAX_KEY] for text in self._texts}
+        ids = intern_keys(self.connection, names.values())
+        self.connection.execute(
+            sa.insert(text_value),
+            [
+                {
+                    "run_id": self.run_id, "key_id": ids[names[text.key]],
+                    "step": clamp(text.step), "wall_us": clamp(text.wall_us),
+                    "value": _encode(text.value),
+                }
+                for text in self._texts
+            ],
+        )  # fmt: skip
+        last = {ids[names[text.key]]: encode_value(text.value) for text in self._texts}
+        self.connection.execute(
+            upsert(
+                self.connection,
+                param,
+                ("key_id", "scope", "run_id"),
+                replace("kind", "num", "txt"),
+            ),
+            [
+                {
+                    "key_id": id,
+                    "scope": TEXT,
+                    "run_id": self.run_id,
+                    "kind": int(kind),
+                    "num": num,
+                    "txt": txt,
+                }
+                for id, (kind, num, txt) in last.items()
+            ],
+        )
+
+
+def set_tags(connection: sa.Connection, run_id: int, tags: Sequence[str]) -> bytes:
+    """Give a run exactly these tags; returns the value of ``run.tags``."""
+    clean = list(dict.fromkeys(storable(text)[:MAX_TAG] for text in tags if text))[:MAX_TAGS]
+    connection.execute(sa.delete(tag).where(tag.c.run_id == run_id))
+    if clean:
+        connection.execute(sa.insert(tag), [{"tag": text, "run_id": run_id} for text in clean])
+    return _encode(clean)
+
+
+def without(data: Mapping[str, Any], dotted: str) -> dict[str, Any]:
+    """The mapping without one dotted key; unchanged when there is no such key."""
+    copy = dict(data)
+    if dotted in copy:
+        del copy[dotted]
+        return copy
+    for index, character in enumerate(dotted):
+        inner = copy.get(dotted[:index]) if character == "." else None
+        if isinstance(inner, Mapping):
+            copy[dotted[:index]] = without(inner, dotted[index + 1 :])
+    return copy
+
+
+def clamp(number: int) -> int:
+    """The nearest 64-bit integer."""
+    return min(max(number, INT64_MIN), INT64_MAX)
+
+
+def _exit_code(code: int) -> int:
+    return min(max(code, -(2**31)), 2**31 - 1)

@@ -1,0 +1,330 @@
+"""From a parsed ``where`` expression to SQL. `domain.expression.matches` defines what must come out.
+
+Every condition becomes "the run is in this set", so that and, or and not need no third truth
+value, and a set is one range of a table clustered by key.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import sqlalchemy as sa
+
+from epochal.domain.expression import (
+    And,
+    Comparison,
+    Exists,
+    Expression,
+    Field,
+    HasTag,
+    Like,
+    Membership,
+    Not,
+    Operator,
+    Or,
+    Order,
+    resolve,
+)
+from epochal.domain.query import TEXT_ATTRIBUTES
+from epochal.store.rules import Rule
+from epochal.store.scalars import Kind, storable
+from epochal.store.schema import key, latest, param, run, tag
+
+CONFIG, SUMMARY, TEXT = 0, 1, 2
+"""The scopes of ``param``."""
+
+Condition = sa.ColumnElement[bool]
+
+_ATTRIBUTES: dict[str, sa.ColumnElement[Any]] = {
+    "id": run.c.name_id,
+    "duration": (sa.func.coalesce(run.c.ended_us, run.c.updated_us) - run.c.created_us)
+    / sa.literal(1e6, sa.Double),
+    "created": run.c.created_us,
+    "updated": run.c.updated_us,
+    "ended": run.c.ended_us,
+    "archived": sa.cast(run.c.archived, sa.Integer),
+}
+_FINITE = latest.c.n - latest.c.n_nan - latest.c.n_inf
+MEAN = latest.c.total / sa.func.nullif(_FINITE, 0)
+SHOWN: sa.ColumnElement[float | None] = sa.case(
+    (latest.c.rule == Rule.LAST, latest.c.last),
+    (latest.c.rule == Rule.MIN, latest.c.min),
+    (latest.c.rule == Rule.MAX, latest.c.max),
+    (latest.c.rule == Rule.MEAN, MEAN),
+    else_=sa.null(),
+)
+SHOWN_KIND: sa.ColumnElement[int] = sa.case(
+    (latest.c.rule == Rule.LAST, latest.c.last_kind),
+    (SHOWN.is_(None), sa.literal(int(Kind.NULL))),
+    else_=sa.literal(int(Kind.FLOAT)),
+)
+_AGGREGATES: dict[str, sa.ColumnElement[Any]] = {
+    "last": latest.c.last,
+    "min": latest.c.min,
+    "max": latest.c.max,
+    "mean": MEAN,
+    "count": latest.c.n,
+}
+
+
+class Stored:
+    """Three columns of a table that hold one value: its kind, number and text."""
+
+    def __init__(self, kind: sa.ColumnElement[int], num: Any, txt: Any) -> None:
+        self.kind, self.num, self.txt = kind, num, txt
+        self.is_text = kind.in_([Kind.TEXT, Kind.JSON])
+        self.exists = kind != Kind.NULL
+
+    def compare(self, operator: Operator, value: float | str) -> Condition:
+        """The comparison as a condition on the table."""
+        if isinstance(value, str):
+            text = storable(value)
+            if operator == "!=":
+                return sa.and_(self.exists, sa.or_(sa.not_(self.is_text), self.txt != text))
+            return sa.and_(self.is_text, _order(self.txt, operator, text))
+        number = float(value)
+        if math.isnan(number):
+            return self._compare_nan(operator)
+        if operator == "!=":
+            return sa.and_(self.exists, sa.or_(self.num.is_(None), self.num != number))
+        return _order(self.num, operator, number)
+
+    def _compare_nan(self, operator: Operator) -> Condition:
+        if operator == "==":
+            return self.kind == Kind.NAN
+        if operator == "!=":
+            return sa.and_(self.exists, self.kind != Kind.NAN)
+        return sa.false()
+
+
+_PARAM = Stored(param.c.kind, param.c.num, param.c.txt)
+_SHOWN = Stored(SHOWN_KIND, SHOWN, sa.null())
+
+
+class Filters:
+    """Compiles conditions and sort criteria for one database.
+
+    Args:
+        connection: to look up keys.
+        fields: every field that will be asked for.
+        now_us: what ``ago(...)`` counts from.
+    """
+
+    def __init__(self, connection: sa.Connection, fields: Iterable[Field], now_us: int) -> None:
+        self.now_us = now_us
+        names = {storable(field.name) for field in fields if field.kind != "attribute"}
+        rows = connection.execute(sa.select(key.c.name, key.c.id).where(key.c.name.in_(names)))
+        self.key_ids: dict[str, int] = {name: id for name, id in rows}
+        self.user_set = self._used(connection, SUMMARY)
+        self.texts = self._used(connection, TEXT)
+
+    def _used(self, connection: sa.Connection, scope: int) -> frozenset[int]:
+        """Which of the keys have any value in this scope of ``param``."""
+        found = set()
+        for id in self.key_ids.values():
+            query = sa.select(sa.literal(1)).where(param.c.key_id == id, param.c.scope == scope)
+            if connection.execute(query.limit(1)).first() is not None:
+                found.add(id)
+        return frozenset(found)
+
+    def key_id(self, field: Field) -> int | None:
+        return self.key_ids.get(storable(field.name))
+
+    def condition(self, expression: Expression) -> Condition:
+        """The expression as a condition on ``run``."""
+        match expression:
+            case And(items):
+                return sa.and_(*map(self.condition, items))
+            case Or(items):
+                return sa.or_(*map(self.condition, items))
+            case Not(item):
+                return sa.not_(self.condition(item))
+            case HasTag(text):
+                return run.c.id.in_(sa.select(tag.c.run_id).where(tag.c.tag == storable(text)))
+            case Membership(field, values):
+                conditions = [self.condition(Comparison(field, "==", value)) for value in values]
+                return sa.or_(sa.false(), *conditions)
+            case Comparison(field, operator, value):
+                return self._compare(field, operator, resolve(value, self.now_us))
+            case Like(field, pattern):
+                return self._like(field, pattern)
+            case Exists(field):
+                return self._exists(field)
+
+    def _compare(self, field: Field, operator: Operator, value: float | str) -> Condition:
+        if field.kind == "attribute":
+            return _compare_attribute(field.name, operator, value)
+        key_id = self.key_id(field)
+        if key_id is None:
+            return sa.false()
+        if field.kind in ("config", "summary"):
+            return self._in_scopes(
+                field, key_id, _PARAM.compare(operator, value), _SHOWN.compare(operator, value)
+            )
+        kind = latest.c.last_kind if field.kind == "last" else None
+        column = _AGGREGATES[field.kind]
+        stored = Stored(kind if kind is not None else _present(column), column, sa.null())
+        return _has_latest(key_id, stored.compare(operator, value))
+
+    def _like(self, field: Field, pattern: str) -> Condition:
+        if field.kind == "attribute":
+            if field.name not in TEXT_ATTRIBUTES:
+                return sa.false()
+            return _fits(attribute(field.name), pattern)
+        key_id = self.key_id(field)
+        if key_id is None or field.kind not in ("config", "summary"):
+            return sa.false()
+        fits = sa.and_(_PARAM.is_text, _fits(param.c.txt, pattern))
+        return self._in_scopes(field, key_id, fits, sa.false())
+
+    def _exists(self, field: Field) -> Condition:
+        if field.kind == "attribute":
+            return attribute(field.name).is_not(None)
+        key_id = self.key_id(field)
+        if key_id is None:
+            return sa.false()
+        if field.kind in ("config", "summary"):
+            return self._in_scopes(field, key_id, _PARAM.exists, _SHOWN.exists)
+        if field.kind in ("last", "count"):
+            return _has_latest(key_id, sa.true())
+        return _has_latest(key_id, _AGGREGATES[field.kind].is_not(None))
+
+    def _in_scopes(
+        self, field: Field, key_id: int, on_param: Condition, on_latest: Condition
+    ) -> Condition:
+        """Config is one scope; the summary is the user's value, else the series', else the last text."""
+        if field.kind == "config":
+            return _has_param(key_id, CONFIG, on_param)
+        latest_counts = _has_latest(key_id, sa.and_(latest.c.rule != Rule.NONE, on_latest))
+        choices = [latest_counts]
+        if key_id in self.texts:
+            is_series = _has_latest(key_id, latest.c.rule != Rule.NONE)
+            choices.append(sa.and_(_has_param(key_id, TEXT, on_param), sa.not_(is_series)))
+        if key_id in self.user_set:
+            set_by_user = _has_param(key_id, SUMMARY, sa.true())
+            choices = [sa.and_(sa.not_(set_by_user), choice) for choice in choices]
+            choices.append(_has_param(key_id, SUMMARY, on_param))
+        return sa.or_(*choices)
+
+    def sort(self, query: sa.Select[Any], orders: list[Order]) -> sa.Select[Any]:
+        """Add the joins and the ORDER BY for some criteria; missing values last, numbers before texts."""
+        for order in orders:
+            query, num, txt = self._sort_columns(query, order.field)
+            parts: list[sa.ColumnElement[Any]] = []
+            for column in (num, txt):
+                if column is not None:
+                    parts.append(column.is_(None))
+                    parts.append(column.desc() if order.descending else column.asc())
+            query = query.order_by(*parts)
+        return query
+
+    def _sort_columns(
+        self, query: sa.Select[Any], field: Field
+    ) -> tuple[sa.Select[Any], sa.ColumnElement[Any] | None, sa.ColumnElement[Any] | None]:
+        if field.kind == "attribute":
+            column = attribute(field.name)
+            return query, column, None
+        key_id = self.key_id(field)
+        if key_id is None:
+            return query, None, None
+        if field.kind == "config":
+            query, config = _join_param(query, key_id, CONFIG)
+            return query, config.c.num, _text_of(config)
+        query, series = _join_latest(query, key_id, shown_only=field.kind == "summary")
+        if field.kind != "summary":
+            return query, series.c[field.kind], None
+        return self._sort_summary(query, key_id, series)
+
+    def _sort_summary(
+        self, query: sa.Select[Any], key_id: int, series: sa.Subquery
+    ) -> tuple[sa.Select[Any], sa.ColumnElement[Any], sa.ColumnElement[Any] | None]:
+        num: sa.ColumnElement[Any] = series.c.shown
+        txt: sa.ColumnElement[Any] | None = None
+        if key_id in self.texts:
+            query, texts = _join_param(query, key_id, TEXT)
+            is_series = series.c.run_id.is_not(None)
+            num = sa.case((is_series, num), else_=texts.c.num)
+            txt = sa.case((is_series, sa.null()), else_=_text_of(texts))
+        if key_id in self.user_set:
+            query, own = _join_param(query, key_id, SUMMARY)
+            is_set = own.c.run_id.is_not(None)
+            num = sa.case((is_set, own.c.num), else_=num)
+            txt = sa.case((is_set, _text_of(own)), else_=sa.null() if txt is None else txt)
+        return query, num, txt
+
+
+def attribute(name: str) -> sa.ColumnElement[Any]:
+    """The SQL of an attribute."""
+    found = _ATTRIBUTES.get(name)
+    return found if found is not None else run.c[name]
+
+
+def _compare_attribute(name: str, operator: Operator, value: float | str) -> Condition:
+    column = attribute(name)
+    if isinstance(value, str) != (name in TEXT_ATTRIBUTES):
+        return column.is_not(None) if operator == "!=" else sa.false()
+    if isinstance(value, str):
+        return sa.and_(column.is_not(None), _order(column, operator, storable(value)))
+    if math.isnan(value):
+        return column.is_not(None) if operator == "!=" else sa.false()
+    number: float = int(value) if isinstance(value, bool) else value
+    return sa.and_(column.is_not(None), _order(column, operator, number))
+
+
+def _order(column: Any, operator: Operator, value: float | str) -> Condition:
+    bound = sa.literal(value, sa.Text() if isinstance(value, str) else None)
+    conditions: dict[str, Condition] = {
+        "==": column == bound, "!=": column != bound, "<": column < bound,
+        "<=": column <= bound, ">": column > bound, ">=": column >= bound,
+    }  # fmt: skip
+    return conditions[operator]
+
+
+def _fits(column: Any, pattern: str) -> Condition:
+    escaped = storable(pattern).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    fitted: Condition = column.ilike(escaped.replace("*", "%").replace("?", "_"), escape="\\")
+    return sa.and_(column.is_not(None), fitted)
+
+
+def _present(column: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
+    return sa.case(
+        (column.is_(None), sa.literal(int(Kind.NULL))), else_=sa.literal(int(Kind.FLOAT))
+    )
+
+
+def _has_param(key_id: int, scope: int, condition: Condition) -> Condition:
+    rows = sa.select(param.c.run_id).where(
+        param.c.key_id == key_id, param.c.scope == scope, condition
+    )
+    return run.c.id.in_(rows)
+
+
+def _has_latest(key_id: int, condition: Condition) -> Condition:
+    return run.c.id.in_(sa.select(latest.c.run_id).where(latest.c.key_id == key_id, condition))
+
+
+def _text_of(table: Any) -> sa.ColumnElement[Any]:
+    return sa.case((table.c.kind.in_([Kind.TEXT, Kind.JSON]), table.c.txt), else_=sa.null())
+
+
+def _join_param(query: sa.Select[Any], key_id: int, scope: int) -> tuple[sa.Select[Any], Any]:
+    table = param.alias()
+    own = sa.and_(table.c.key_id == key_id, table.c.scope == scope, table.c.run_id == run.c.id)
+    return query.outerjoin(table, own), table
+
+
+def _join_latest(
+    query: sa.Select[Any], key_id: int, *, shown_only: bool
+) -> tuple[sa.Select[Any], sa.Subquery]:
+    rows = [latest.c.key_id == key_id, *([latest.c.rule != Rule.NONE] if shown_only else [])]
+    series = (
+        sa.select(
+            latest.c.run_id, latest.c.last, latest.c.min, latest.c.max, latest.c.n.label("count"),
+            MEAN.label("mean"), SHOWN.label("shown"), latest.c.rule,
+        )
+        .where(*rows)
+        .subquery()
+    )  # fmt: skip
+    return query.outerjoin(series, series.c.run_id == run.c.id), series

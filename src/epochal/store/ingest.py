@@ -1,0 +1,199 @@
+"""From journals to the index and segments: the operations on single journals, and on a whole home.
+
+Everything here may be repeated, interrupted by SIGKILL, or done by two threads at once: offsets in
+the database decide what is still to do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+from sqlalchemy.exc import DBAPIError
+
+from epochal.domain.view import RunChange
+from epochal.errors import CorruptFile, EpochalError, NewerFormat, Unavailable
+from epochal.journal.liveness import is_held
+from epochal.journal.reader import READ_CHUNK
+from epochal.store.apply import Raced, Work, apply
+from epochal.store.compact import LONG_TAIL, compact
+from epochal.store.enroll import find_journal
+from epochal.store.lost import mark_lost
+from epochal.store.owner import Store
+from epochal.store.retire import retire
+from epochal.store.tail import JournalKey, Position, Tail, find_journals
+
+ATTEMPTS = 5
+
+Progress = Callable[[int, int], None]
+"""Called with the number of journals done and of all."""
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """A file that could not be read; it is left as it is."""
+
+    path: str
+    text: str
+
+
+class IngestReport(msgspec.Struct):
+    """What `ingest_home` did."""
+
+    journals: int = 0
+    records_damaged: int = 0
+    bytes: int = 0
+    runs: set[str] = set()
+    problems: list[Problem] = []
+
+
+def journal_key(path: str | os.PathLike[str]) -> JournalKey:
+    """Run and writer, from the place of a journal."""
+    found = Path(path)
+    return JournalKey(found.parent.name, found.stem)
+
+
+def open_tail(store: Store, key: JournalKey) -> Tail | None:
+    """The tail of a journal, read up to the facts that are applied; None when its file was given up for good.
+
+    Raises:
+        FileNotFoundError: there is no such journal.
+        CorruptFile: it is damaged.
+        NewerFormat: a newer Epochal wrote it.
+        OSError: it cannot be read.
+    """
+    known = store.tails.get(key)
+    if known is not None:
+        return known
+    path = key.path(store.home)
+    with store.database.read() as connection:
+        found = find_journal(connection, key)
+    if found is not None and found[2]:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+        return None
+    row, position = (found[0], found[1]) if found is not None else (None, Position())
+    tail = Tail(key, path, position)
+    if row is not None:
+        tail.row = row
+        tail.read_until(row.facts_pos)
+    store.tails.put(tail)
+    return tail
+
+
+def apply_journal(store: Store, path: str | os.PathLike[str]) -> list[RunChange]:
+    """Move the facts and latest values of one journal into the database, up to its end.
+
+    Long tails are compacted on the way, so that memory stays bounded.
+
+    Args:
+        store: the home.
+        path: the journal, in the home.
+
+    Raises:
+        FileNotFoundError: there is no such journal.
+        CorruptFile: it is damaged.
+        NewerFormat: a newer Epochal wrote it.
+        StorageFull: the disk has no room.
+    """
+    key = journal_key(path)
+    changes: list[RunChange] = []
+    with store.moving:
+        attempts = 0
+        while True:
+            tail = open_tail(store, key)
+            if tail is None:
+                return changes
+            try:
+                stretch = tail.read(READ_CHUNK)
+                if stretch.entry.end == stretch.entry.start:
+                    return changes
+                changes += apply(store, [Work(tail, stretch, is_remote(store, key))])
+                if tail.pending_bytes >= LONG_TAIL:
+                    compact(store, tail)
+            except Raced:
+                attempts += 1
+                if attempts > ATTEMPTS:
+                    raise
+
+
+def compact_journal(store: Store, path: str | os.PathLike[str]) -> bool:
+    """Move all applied rows of one journal into a segment; False when another ingester was faster.
+
+    Raises:
+        FileNotFoundError: there is no such journal.
+        CorruptFile: it is damaged.
+        StorageFull: the disk has no room; nothing was changed.
+    """
+    with store.moving:
+        tail = open_tail(store, journal_key(path))
+        return tail is None or compact(store, tail)
+
+
+def is_remote(store: Store, key: JournalKey) -> bool:
+    """Whether the journal was received from another machine."""
+    return os.path.exists(key.remote_mark(store.home))
+
+
+def ingest_home(
+    store: Store, *, compact: bool = True, progress: Progress | None = None
+) -> IngestReport:
+    """Take in everything that the journals of the home hold.
+
+    A journal that cannot be read is reported and left alone; the others are not affected.
+
+    Args:
+        store: the home.
+        compact: also move the rows of journals that are finished or long into segments, and give
+            up the files of finished ones.
+        progress: told after each journal.
+
+    Raises:
+        StorageFull: the disk has no room.
+        CorruptFile: the database is damaged.
+    """
+    report = IngestReport()
+    keys = list(find_journals(store.home))
+    for number, key in enumerate(keys, 1):
+        path = key.path(store.home)
+        try:
+            _ingest_one(store, key, report, compact=compact)
+        except FileNotFoundError:
+            continue
+        except (CorruptFile, NewerFormat, OSError) as error:
+            if isinstance(error, CorruptFile) and error.path == store.database.path:
+                raise
+            report.problems.append(Problem(path, str(error)))
+        report.journals += 1
+        if progress is not None:
+            progress(number, len(keys))
+    return report
+
+
+def _ingest_one(store: Store, key: JournalKey, report: IngestReport, *, compact: bool) -> None:
+    path = key.path(store.home)
+    with store.moving:
+        held = is_remote(store, key) or is_held(path) is not False
+        changes = apply_journal(store, path)
+        report.runs |= {change.uid for change in changes}
+        tail = store.tails.get(key)
+        if tail is None:
+            return
+        report.bytes += tail.pending_bytes
+        if tail.row is not None and not held and not tail.row.closed:
+            mark_lost(store, [tail])
+        if compact and tail.row is not None and (tail.row.closed or tail.row.lost):
+            compact_journal(store, path)
+            retire(store, tail)
+
+
+def explain(error: Exception) -> str:
+    """One sentence for a report."""
+    return error.message if isinstance(error, EpochalError) else str(error)
+
+
+QUARANTINED = (CorruptFile, NewerFormat, OSError, ValueError, TypeError, OverflowError, DBAPIError)
+"""What a single bad journal may raise. It is set aside then; the rest of the home goes on."""
+TRANSIENT = (Unavailable,)

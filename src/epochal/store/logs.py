@@ -1,0 +1,91 @@
+"""Reading the console of a run."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from epochal.domain.view import LogLine, LogPage
+from epochal.errors import InvalidInput
+from epochal.store.lines import Line, read_chunks
+from epochal.store.owner import Store
+from epochal.store.rows import find_run_id
+from epochal.store.schema import journal, run
+
+MAX_LINES = 5000
+
+
+def read_logs(
+    store: Store,
+    uid: str,
+    *,
+    start: int | None = None,
+    limit: int = 1000,
+    tail: int | None = None,
+    search: str | None = None,
+) -> LogPage:
+    """A window of the run's console.
+
+    Args:
+        store: the home.
+        uid: the run.
+        start: number of the first line wanted; 0 by default.
+        limit: at most this many lines, up to 5,000.
+        tail: the last so many lines, instead of ``start`` and ``limit``.
+        search: only lines with this text in them, upper and lower case being the same. With
+            ``tail`` the last such lines.
+
+    Raises:
+        NotFound: no such run.
+        InvalidInput: a number is out of range.
+    """
+    wanted = limit if tail is None else tail
+    if not 0 <= wanted <= MAX_LINES or (start or 0) < 0:
+        raise InvalidInput(f"ask for 0 to {MAX_LINES} lines from a line >= 0, got {wanted}")
+    with store.database.read() as connection:
+        run_id = find_run_id(connection, uid)
+        total = int(
+            connection.execute(sa.select(run.c.lines).where(run.c.id == run_id)).scalar_one()
+        )
+        writers: dict[int, str] = {
+            id: writer
+            for id, writer in connection.execute(
+                sa.select(journal.c.id, journal.c.writer).where(journal.c.run_id == run_id)
+            )
+        }
+        first = start or 0
+        if tail is not None and not search:
+            first = max(0, total - tail)
+        lines = _collect(connection, run_id, first, wanted, search, last=tail is not None)
+    shown = [
+        LogLine(
+            n=number, t_us=line.wall_us, stream="err" if line.stream else "out",
+            writer=writers.get(journal_id, ""), text=line.text,
+        )
+        for number, journal_id, line in lines
+    ]  # fmt: skip
+    return LogPage(total=total, start=shown[0].n if shown else first, lines=shown)
+
+
+def _collect(
+    connection: sa.Connection,
+    run_id: int,
+    first: int,
+    wanted: int,
+    search: str | None,
+    *,
+    last: bool,
+) -> list[tuple[int, int, Line]]:
+    """Up to ``wanted`` lines from line ``first`` on that hold ``search``; the last ones when asked."""
+    needle = (search or "").casefold()
+    end = None if needle else first + wanted
+    found: list[tuple[int, int, Line]] = []
+    for number, journal_id, lines in read_chunks(connection, run_id, first, end):
+        for index, line in enumerate(lines, number):
+            inside = index >= first and (end is None or index < end)
+            if inside and (not needle or needle in line.text.casefold()):
+                found.append((index, journal_id, line))
+        if len(found) > wanted:
+            found = found[-wanted:] if last and wanted else found[:wanted]
+            if not last:
+                break
+    return found

@@ -1,0 +1,62 @@
+"""Segments whose directories are in memory, the recently used ones."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from pathlib import Path
+
+from epochal.journal.home import RUNS
+from epochal.store.segment import Segment
+
+KEPT = 512
+
+
+class OpenSegments:
+    """Opens segments and remembers them, safe to use from any thread.
+
+    Args:
+        home: the home.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._open: OrderedDict[tuple[str, str], Segment] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def path(self, run: str, file: str) -> Path:
+        """Where a segment lies."""
+        return Path(os.path.join(self._home, RUNS, run, file))
+
+    def get(self, run: str, file: str) -> Segment:
+        """A segment of a run.
+
+        Raises:
+            OSError: it cannot be read.
+            CorruptFile: it is damaged.
+            NewerFormat: a newer Epochal wrote it.
+        """
+        name = (run, file)
+        with self._lock:
+            found = self._open.get(name)
+            if found is not None:
+                self._open.move_to_end(name)
+                return found
+        segment = Segment(self.path(run, file))
+        with self._lock:
+            self._open[name] = segment
+            if len(self._open) > KEPT:
+                self._open.popitem(last=False)
+        return segment
+
+    def forget_run(self, run: str) -> None:
+        """Drop what is remembered of a run."""
+        with self._lock:
+            for name in [name for name in self._open if name[0] == run]:
+                del self._open[name]
+
+    def close(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._open.clear()

@@ -1,0 +1,80 @@
+"""Interned keys, and the leaves of config and summary as rows for filters and columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import islice
+
+import sqlalchemy as sa
+
+from epochal.domain.names import MAX_KEY
+from epochal.domain.values import flatten
+from epochal.store.dialect import replace, upsert
+from epochal.store.scalars import Columns, encode_value, storable
+from epochal.store.schema import key, param
+
+_IN_ONE_QUERY = 500
+
+
+def intern_keys(connection: sa.Connection, names: Iterable[str]) -> dict[str, int]:
+    """The ids of keys, made where they are new. The result has the names as given."""
+    stored = {name: storable(name) for name in names}
+    known: dict[str, int] = {}
+    pending = iter(set(stored.values()))
+    while part := list(islice(pending, _IN_ONE_QUERY)):
+        known |= _find(connection, part)
+        missing = sorted(name for name in part if name not in known)
+        if missing:
+            connection.execute(
+                upsert(connection, key, ("name",), None), [{"name": name} for name in missing]
+            )
+            known |= _find(connection, missing)
+    return {name: known[text] for name, text in stored.items()}
+
+
+def _find(connection: sa.Connection, names: list[str]) -> dict[str, int]:
+    query = sa.select(key.c.name, key.c.id).where(key.c.name.in_(names))
+    return {name: id for name, id in connection.execute(query)}
+
+
+def leaves(data: Mapping[str, object]) -> dict[str, Columns]:
+    """The flattened leaves of a mapping, ready to be stored."""
+    return {name[:MAX_KEY]: encode_value(value) for name, value in flatten(data)}
+
+
+def store_leaves(
+    connection: sa.Connection,
+    run_id: int,
+    scope: int,
+    old: Mapping[str, Columns],
+    new: Mapping[str, Columns],
+) -> None:
+    """Bring the rows of one run and scope from ``old`` to ``new``; only differences are written."""
+    gone = [name for name in old if name not in new]
+    changed = {name: value for name, value in new.items() if old.get(name) != value}
+    ids = intern_keys(connection, [*gone, *changed])
+    if gone:
+        statement = sa.delete(param).where(
+            param.c.key_id == sa.bindparam("gone"),
+            param.c.scope == scope,
+            param.c.run_id == run_id,
+        )
+        connection.execute(statement, [{"gone": ids[name]} for name in gone])
+    if changed:
+        rows = [
+            {
+                "key_id": ids[name],
+                "scope": scope,
+                "run_id": run_id,
+                "kind": int(kind),
+                "num": num,
+                "txt": txt,
+            }
+            for name, (kind, num, txt) in changed.items()
+        ]
+        connection.execute(
+            upsert(
+                connection, param, ("key_id", "scope", "run_id"), replace("kind", "num", "txt")
+            ),
+            rows,
+        )

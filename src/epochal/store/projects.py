@@ -1,0 +1,96 @@
+"""Projects and the keys that their runs use."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from epochal.domain.run import RunState
+from epochal.domain.view import KeyUse, ProjectKeys, ProjectRow
+from epochal.store.filters import CONFIG, SUMMARY, TEXT
+from epochal.store.owner import Store
+from epochal.store.rows import find_project_id
+from epochal.store.scalars import NUMBER_KINDS, Kind
+from epochal.store.schema import key, latest, param, project, run
+
+
+def list_projects(store: Store) -> list[ProjectRow]:
+    """All projects, newest activity first. Archived runs are not counted."""
+    running = sa.func.count(sa.case((run.c.state == RunState.RUNNING.value, 1)))
+    updated = sa.func.coalesce(sa.func.max(run.c.updated_us), project.c.updated_us)
+    query = (
+        sa.select(
+            project.c.entity,
+            project.c.name,
+            sa.func.count(run.c.id),
+            running,
+            project.c.created_us,
+            updated.label("updated"),
+        )
+        .outerjoin(run, sa.and_(run.c.project_id == project.c.id, run.c.archived == sa.false()))
+        .group_by(project.c.id)
+        .order_by(sa.desc("updated"), project.c.id.desc())
+    )
+    with store.database.read() as connection:
+        return [
+            ProjectRow(
+                entity=entity, name=name, runs=runs, running=alive, created_us=created,
+                updated_us=seen,
+            )
+            for entity, name, runs, alive, created, seen in connection.execute(query)
+        ]  # fmt: skip
+
+
+def project_keys(store: Store, entity: str, name: str) -> ProjectKeys:
+    """Every key that the project's runs use, each list in alphabetical order.
+
+    Raises:
+        NotFound: no such project.
+    """
+    with store.database.read() as connection:
+        project_id = find_project_id(connection, entity, name)
+        metrics = _metric_keys(connection, project_id)
+        config = _param_keys(connection, project_id, (CONFIG,))
+        summary = _param_keys(connection, project_id, (SUMMARY, TEXT))
+    series = {use.key for use in metrics}
+    return ProjectKeys(
+        metrics=metrics, config=config, summary=[use for use in summary if use.key not in series]
+    )
+
+
+def _metric_keys(connection: sa.Connection, project_id: int) -> list[KeyUse]:
+    query = (
+        sa.select(key.c.name, sa.func.count())
+        .select_from(latest)
+        .join(run, run.c.id == latest.c.run_id)
+        .join(key, key.c.id == latest.c.key_id)
+        .where(run.c.project_id == project_id)
+        .group_by(latest.c.key_id, key.c.name)
+        .order_by(key.c.name)
+    )
+    return [KeyUse(key=name, runs=runs) for name, runs in connection.execute(query)]
+
+
+def _param_keys(
+    connection: sa.Connection, project_id: int, scopes: tuple[int, ...]
+) -> list[KeyUse]:
+    numbers = sa.func.count(sa.case((param.c.kind.in_(sorted(NUMBER_KINDS)), 1)))
+    known = sa.func.count(sa.case((param.c.kind != Kind.NULL, 1)))
+    query = (
+        sa.select(key.c.name, sa.func.count(param.c.run_id.distinct()), numbers, known)
+        .select_from(param)
+        .join(run, run.c.id == param.c.run_id)
+        .join(key, key.c.id == param.c.key_id)
+        .where(run.c.project_id == project_id, param.c.scope.in_(scopes))
+        .group_by(param.c.key_id, key.c.name)
+        .order_by(key.c.name)
+    )
+    return [
+        KeyUse(key=name, runs=runs, kind=_kind(numeric, total))
+        for name, runs, numeric, total in connection.execute(query)
+    ]
+
+
+def _kind(numeric: int, total: int) -> str:
+    if numeric == 0:
+        return "text"
+    return "number" if numeric == total else "mixed"

@@ -1,0 +1,174 @@
+"""Single runs: read, change, delete."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+from typing import Any
+
+import sqlalchemy as sa
+
+from epochal.domain.names import MAX_NAME, MAX_TAG, MAX_TEXT, check_name, check_uid
+from epochal.domain.run import RunState
+from epochal.domain.view import ResumeState, RunChange, RunChanges, RunDetail, RunRow
+from epochal.errors import Conflict, InvalidInput, NotFound
+from epochal.journal.home import run_directory
+from epochal.journal.liveness import is_held
+from epochal.store.apply import RunNews, describe_change
+from epochal.store.enroll import next_revision
+from epochal.store.facts import MAX_TAGS, set_tags
+from epochal.store.owner import Store
+from epochal.store.projects import list_projects, project_keys
+from epochal.store.rows import find_project_id, find_run_id, run_rows, suggest
+from epochal.store.schema import project, run
+from epochal.store.tail import find_journals
+from epochal.store.views import read_detail, read_resume_state
+
+__all__ = [
+    "delete_run",
+    "get_run",
+    "list_projects",
+    "project_keys",
+    "resolve_run",
+    "resume_state",
+    "update_run",
+]
+
+DELETED_PREFIX = ".deleted-"
+
+
+def get_run(store: Store, uid: str) -> RunDetail:
+    """Everything about a run but its points and console.
+
+    Raises:
+        NotFound: no such run.
+    """
+    with store.database.read() as connection:
+        return read_detail(connection, find_run_id(connection, uid))
+
+
+def resolve_run(store: Store, entity: str, project_name: str, id: str) -> str:
+    """The uid of the run with this id.
+
+    Raises:
+        NotFound: no such project, or no such run in it; the message names a similar one.
+    """
+    with store.database.read() as connection:
+        project_id = find_project_id(connection, entity, project_name)
+        query = sa.select(run.c.uid).where(run.c.project_id == project_id, run.c.name_id == id)
+        uid: str | None = connection.execute(query).scalar()
+        if uid is not None:
+            return uid
+        known = connection.execute(
+            sa.select(run.c.name_id).where(run.c.project_id == project_id)
+        ).scalars()
+        raise NotFound(f"project {project_name!r} has no run with the id {id[:80]!r}{suggest(id, known)}")
+
+
+def resume_state(store: Store, uid: str) -> ResumeState:
+    """What a writer needs to go on with a run; ``exists`` is false when there is none."""
+    with store.database.read() as connection:
+        try:
+            run_id = find_run_id(connection, uid)
+        except NotFound:
+            return ResumeState(exists=False)
+        return read_resume_state(connection, run_id)
+
+
+def update_run(store: Store, uid: str, changes: RunChanges) -> RunRow:
+    """Change attributes of a run; what is None stays.
+
+    Raises:
+        NotFound: no such run.
+        InvalidInput: a value is not acceptable; nothing was changed.
+    """
+    values = _check_changes(changes)
+    with store.database.write() as connection:
+        run_id = find_run_id(connection, uid)
+        if changes.tags is not None:
+            values["tags"] = set_tags(connection, run_id, _check_tags(changes.tags))
+        if values:
+            values["rev"] = next_revision(connection)
+            connection.execute(sa.update(run).where(run.c.id == run_id).values(values))
+            change = describe_change(connection, run_id, RunNews(uid=uid, what={"facts"}))
+        row = run_rows(connection, [run_id])[0]
+    if values:
+        store.announce(change)
+    return row
+
+
+def _check_changes(changes: RunChanges) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    if changes.name is not None:
+        values["name"] = check_name(changes.name, "run name")
+    for field, limit in (("group", MAX_NAME), ("job_type", MAX_NAME)):
+        text = getattr(changes, field)
+        if text is not None:
+            values[field] = check_name(text, field, limit) if text.strip() else ""
+    if changes.notes is not None:
+        if len(changes.notes) > MAX_TEXT:
+            raise InvalidInput(f"notes have {len(changes.notes)} characters, the limit is {MAX_TEXT}")
+        values["notes"] = changes.notes.replace("\0", "\ufffd")
+    if changes.archived is not None:
+        values["archived"] = changes.archived
+    if changes.color is not None:
+        if not 0 <= changes.color < 2**31:
+            raise InvalidInput(f"color must be from 0 to 2**31 - 1, got {changes.color}")
+        values["color"] = changes.color
+    return values
+
+
+def _check_tags(tags: list[str]) -> list[str]:
+    if len(tags) > MAX_TAGS:
+        raise InvalidInput(f"a run can have {MAX_TAGS} tags, got {len(tags)}")
+    return [check_name(tag, "tag", MAX_TAG) for tag in tags]
+
+
+def delete_run(store: Store, uid: str) -> None:
+    """Remove a run for good: its rows, segments and journals.
+
+    Raises:
+        NotFound: no such run.
+        Conflict: a process of this machine is writing it; stop that first.
+        InvalidInput: ``uid`` is malformed.
+    """
+    check_uid(uid)
+    with store.moving:
+        for key in find_journals(store.home, uid):
+            with contextlib.suppress(FileNotFoundError):
+                if is_held(key.path(store.home)) and not os.path.exists(key.remote_mark(store.home)):
+                    raise Conflict(f"run {uid} is being written by a living process; stop it first")
+        with store.database.read() as connection:
+            run_id = find_run_id(connection, uid)
+            change = describe_change(connection, run_id, RunNews(uid=uid, what={"deleted"}))
+        # The name goes first: whatever happens next, no half of the run can come back.
+        grave = store.home / "runs" / f"{DELETED_PREFIX}{uid}-{time.time_ns()}"
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(run_directory(store.home, uid), grave)
+        with store.database.write() as connection:
+            remove_rows(connection, run_id)
+            revision = next_revision(connection)
+        store.tails.drop_run(uid)
+        store.segments.forget_run(uid)
+        shutil.rmtree(grave, ignore_errors=True)
+    store.announce(
+        RunChange(
+            uid=uid, entity=change.entity, project=change.project, rev=revision, what=["deleted"],
+            state=RunState(change.state), last_step=change.last_step, reset=True,
+        )
+    )  # fmt: skip
+
+
+def remove_rows(connection: sa.Connection, run_id: int) -> None:
+    """Remove a run's rows everywhere, and its project when it was the last one."""
+    project_id = connection.execute(
+        sa.select(run.c.project_id).where(run.c.id == run_id)
+    ).scalar_one()
+    connection.execute(sa.delete(run).where(run.c.id == run_id))
+    others = connection.execute(
+        sa.select(sa.func.count()).select_from(run).where(run.c.project_id == project_id)
+    )
+    if others.scalar_one() == 0:
+        connection.execute(sa.delete(project).where(project.c.id == project_id))

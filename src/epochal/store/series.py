@@ -1,0 +1,163 @@
+"""Points and buckets of series, wherever their rows lie.
+
+A series that does not exist is empty, so that one missing line does not break a panel; a run that
+does not exist is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from epochal.domain.view import BucketQuery, MetricAxis, PointQuery, SeriesRef
+from epochal.errors import InvalidInput
+from epochal.store.answer import pack_buckets, pack_points
+from epochal.store.buckets import Buckets, bucket_many
+from epochal.store.gather import RunSeries, gather
+from epochal.store.grid import Grid, choose_grid
+from epochal.store.overview import bucket_steps, step_extent
+from epochal.store.owner import Store
+from epochal.store.points import Points, WriterPoints, assemble
+
+MAX_SERIES = 5000
+MAX_BUCKETS = 8192
+LONG = 1 << 17
+"""A series of so many points is answered from its mips where that is exact."""
+
+Axis = NDArray[np.int64] | NDArray[np.float64]
+Pair = tuple[Axis, Axis]
+
+
+def series_points(
+    store: Store,
+    uid: str,
+    key: str,
+    view: Literal["last", "all"] = "last",
+    *,
+    lo: int | None = None,
+    hi: int | None = None,
+) -> Points:
+    """The points of one series, bit-exact; empty when the run has no such series.
+
+    Raises:
+        NotFound: no such run.
+        CorruptFile: a file of the run is damaged.
+    """
+    return assemble(gather(store, uid).points_of(store, key), view, lo=lo, hi=hi)
+
+
+def query_points(store: Store, query: PointQuery) -> bytes:
+    """Exact points of some series of one run, as binary columns.
+
+    Raises:
+        NotFound: no such run.
+        InvalidInput: too many keys.
+        CorruptFile: a file of the run is damaged.
+    """
+    _check_count(len(query.keys))
+    series = gather(store, query.run)
+    found = [
+        (key, assemble(series.points_of(store, key), query.view, lo=query.lo, hi=query.hi))
+        for key in query.keys
+    ]
+    return pack_points(query.run, query.view, found)
+
+
+def query_buckets(store: Store, query: BucketQuery) -> bytes:
+    """Series reduced to buckets on one shared grid, as binary columns.
+
+    Raises:
+        NotFound: one of the runs does not exist.
+        InvalidInput: a number is out of range.
+        CorruptFile: a file of one of the runs is damaged.
+    """
+    _check_query(query)
+    runs = {uid: gather(store, uid) for uid in dict.fromkeys(ref.run for ref in query.series)}
+    whole = not isinstance(query.x, MetricAxis)
+    if query.x == "step":
+        grid, buckets, extent = _on_steps(store, query, runs)
+    else:
+        pairs = [_pair(store, runs[ref.run], ref, query) for ref in query.series]
+        extent = _extent([_bounds(x) for x, _ in pairs], query)
+        grid = choose_grid(*extent, query.buckets, whole=whole)
+        buckets = bucket_many(pairs, grid, smooth=query.smooth)
+    x = {"metric": query.x.metric} if isinstance(query.x, MetricAxis) else query.x
+    answer = [(ref.run, ref.key, part) for ref, part in zip(query.series, buckets, strict=True)]
+    return pack_buckets(grid, answer, x=x, lo=extent[0], hi=extent[1], fields=query.fields)
+
+
+def _check_query(query: BucketQuery) -> None:
+    _check_count(len(query.series))
+    if not 1 <= query.buckets <= MAX_BUCKETS:
+        raise InvalidInput(f"buckets must be from 1 to {MAX_BUCKETS}, got {query.buckets}")
+    if query.lo is not None and query.hi is not None and not query.lo <= query.hi:
+        raise InvalidInput(f"lo must not be greater than hi, got {query.lo} and {query.hi}")
+    if query.smooth is not None and not 0 < query.smooth < 1:
+        raise InvalidInput(f"smooth must be between 0 and 1, got {query.smooth}")
+
+
+def _check_count(count: int) -> None:
+    if count > MAX_SERIES:
+        raise InvalidInput(f"one query may ask for {MAX_SERIES} series, got {count}")
+
+
+def _on_steps(
+    store: Store, query: BucketQuery, runs: dict[str, RunSeries]
+) -> tuple[Grid, list[Buckets], tuple[float, float]]:
+    """Buckets over steps: long series from their mips, short ones stacked."""
+    sources = [runs[ref.run].points_of(store, ref.key) for ref in query.series]
+    extent = _extent([step_extent(source) for source in sources], query)
+    grid = choose_grid(*extent, query.buckets)
+    found: list[Buckets | None] = [None] * len(sources)
+    short: list[int] = []
+    for index, source in enumerate(sources):
+        if _size(source) >= LONG:
+            found[index] = bucket_steps(source, grid, smooth=query.smooth)
+        else:
+            short.append(index)
+    points = [assemble(sources[index], "last") for index in short]
+    stacked = bucket_many([(p.step, p.value) for p in points], grid, smooth=query.smooth)
+    for index, part in zip(short, stacked, strict=True):
+        found[index] = part
+    return grid, [part for part in found if part is not None], extent
+
+
+def _size(source: Sequence[WriterPoints]) -> int:
+    return sum(part.count for writer in source for part in writer.parts)
+
+
+def _pair(store: Store, series: RunSeries, ref: SeriesRef, query: BucketQuery) -> Pair:
+    points = assemble(series.points_of(store, ref.key), "last")
+    if isinstance(query.x, MetricAxis):
+        axis = assemble(series.points_of(store, query.x.metric), "last")
+        steps, mine, other = np.intersect1d(
+            points.step, axis.step, assume_unique=True, return_indices=True
+        )
+        return axis.value[other], points.value[mine]
+    x = points.wall_us if query.x == "wall" else points.wall_us - series.created_us
+    return x, points.value
+
+
+def _bounds(x: Axis) -> tuple[float, float] | None:
+    finite = x if x.dtype == np.int64 else x[np.isfinite(x)]
+    return (finite.min().item(), finite.max().item()) if len(finite) else None
+
+
+def _extent(
+    bounds: Sequence[tuple[float, float] | None], query: BucketQuery
+) -> tuple[float, float]:
+    """The visible range: as asked for, else that of the data."""
+    known = [pair for pair in bounds if pair is not None]
+    lo = query.lo if query.lo is not None else min((pair[0] for pair in known), default=0)
+    hi = query.hi if query.hi is not None else max((pair[1] for pair in known), default=lo)
+    return lo, max(lo, hi)
+
+
+def iterate_points(store: Store, uid: str, keys: Sequence[str]) -> Iterator[tuple[str, Points]]:
+    """Points of several series of one run, one after the other, from one look at the run."""
+    series = gather(store, uid)
+    for key in keys:
+        yield key, assemble(series.points_of(store, key), "last")

@@ -1,0 +1,136 @@
+"""The user-visible parts of a run: series, summary, definitions, events, writers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from epochal.domain.run import RunState
+from epochal.domain.view import (
+    DefinitionRow,
+    Metric,
+    ResumeState,
+    RunDetail,
+    RunEvent,
+    WriterRow,
+)
+from epochal.store.definitions import read_definitions
+from epochal.store.filters import TEXT
+from epochal.store.rows import decode_mapping, run_rows
+from epochal.store.rules import Rule, find_definition, rule_name, rules_of
+from epochal.store.scalars import decode_value
+from epochal.store.schema import detail, event, journal, key, latest, param
+
+MAX_EVENTS = 1000
+
+
+def read_detail(connection: sa.Connection, run_id: int) -> RunDetail:
+    """Everything about a run but its points and console."""
+    row = run_rows(connection, [run_id])[0]
+    blobs = connection.execute(sa.select(detail).where(detail.c.run_id == run_id)).mappings().one()
+    metrics = read_metrics(connection, run_id)
+    definitions = read_definitions(connection, run_id)
+    return RunDetail(
+        **msgspec.structs.asdict(row),
+        config=decode_mapping(blobs["config"]),
+        summary={
+            **_read_texts(connection, run_id),
+            **shown_values(metrics, definitions),
+            **decode_mapping(blobs["summary"]),
+        },
+        metrics=metrics,
+        definitions=definitions,
+        environment=decode_mapping(blobs["environment"]),
+        events=_read_events(connection, run_id),
+        writers=_read_writers(connection, run_id),
+    )
+
+
+def read_metrics(connection: sa.Connection, run_id: int) -> list[Metric]:
+    """Every series of a run, by key."""
+    query = (
+        sa.select(key.c.name, latest)
+        .join(key, key.c.id == latest.c.key_id)
+        .where(latest.c.run_id == run_id)
+        .order_by(key.c.name)
+    )
+    return [_metric(row) for row in connection.execute(query).mappings()]
+
+
+def _metric(row: sa.RowMapping) -> Metric:
+    finite = row["n"] - row["n_nan"] - row["n_inf"]
+    last = decode_value(row["last_kind"], row["last"], row["last_txt"])
+    return Metric(
+        key=row["name"],
+        count=row["n"],
+        last=last,
+        last_step=row["last_step"],
+        min=row["min"],
+        max=row["max"],
+        mean=row["total"] / finite if finite else None,
+        n_nan=row["n_nan"],
+        n_inf=row["n_inf"],
+        first_nan_step=row["first_nan_step"],
+    )
+
+
+def shown_values(metrics: list[Metric], definitions: list[DefinitionRow]) -> dict[str, Any]:
+    """What the summary shows of the series."""
+    shown: dict[str, Any] = {}
+    for metric in metrics:
+        values = {
+            Rule.LAST: metric.last, Rule.MIN: metric.min, Rule.MAX: metric.max, Rule.MEAN: metric.mean,
+        }  # fmt: skip
+        rules = rules_of(find_definition(definitions, metric.key))
+        if rules[0] is not Rule.NONE and values[rules[0]] is not None:
+            shown[metric.key] = values[rules[0]]
+        for rule in rules if len(rules) > 1 else ():
+            if rule is not Rule.NONE and values[rule] is not None:
+                shown[f"{metric.key}.{rule_name(rule)}"] = values[rule]
+    return shown
+
+
+def _read_texts(connection: sa.Connection, run_id: int) -> dict[str, Any]:
+    query = (
+        sa.select(key.c.name, param.c.kind, param.c.num, param.c.txt)
+        .join(key, key.c.id == param.c.key_id)
+        .where(param.c.run_id == run_id, param.c.scope == TEXT)
+    )
+    return {
+        name: decode_value(kind, num, txt) for name, kind, num, txt in connection.execute(query)
+    }
+
+
+def _read_events(connection: sa.Connection, run_id: int) -> list[RunEvent]:
+    """The newest events, oldest of them first."""
+    columns = (event.c.t_us, event.c.level, event.c.title, event.c.text)
+    query = sa.select(*columns).where(event.c.run_id == run_id)
+    rows = connection.execute(query.order_by(event.c.id.desc()).limit(MAX_EVENTS)).all()
+    return [RunEvent(*row) for row in reversed(rows)]
+
+
+def _read_writers(connection: sa.Connection, run_id: int) -> list[WriterRow]:
+    query = (
+        sa.select(
+            journal.c.writer, journal.c.host, journal.c.pid, journal.c.started_us, journal.c.closed,
+            journal.c.facts_pos,
+        )
+        .where(journal.c.run_id == run_id)
+        .order_by(journal.c.started_us, journal.c.writer)
+    )  # fmt: skip
+    return [WriterRow(*row) for row in connection.execute(query)]
+
+
+def read_resume_state(connection: sa.Connection, run_id: int) -> ResumeState:
+    """What a writer needs to go on with a run."""
+    found = read_detail(connection, run_id)
+    return ResumeState(
+        exists=True,
+        state=RunState(found.state),
+        last_step=found.last_step,
+        config=found.config,
+        summary=found.summary,
+        name=found.name,
+    )
