@@ -67,7 +67,8 @@ class Console:
         self._thread = threading.Thread(target=self._run, name="epochal-console", daemon=True)
         self._stopping = threading.Lock()
         self._answers: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self._is_ready = self._is_ending = self._is_over = False
+        self._is_ready = self._is_lost = False
+        self._is_ending = self._is_over = False
         self._wants_c_flush = False
         self._c_flushed = threading.Event()
         self._queue: deque[tuple[int, str]] = deque()
@@ -159,7 +160,10 @@ class Console:
             if self._thread.is_alive() and threading.current_thread() is not self._thread:
                 flush_streams(timeout / 2)
                 self._flush_c(deadline)
-                self._settle(deadline)
+                for console in reversed(_live):  # what was started later prints into us
+                    console._settle(deadline)  # noqa: SLF001 - of this class
+                    if console is self:
+                        break
         finally:
             self._restore()
         if threading.current_thread() is not self._thread:
@@ -181,7 +185,11 @@ class Console:
         """Wait until the relay has written, and we have read, everything up to now."""
         expected = 0
         for tap in self._taps:
-            if self._copy >= 0 and tap.put_mark(self._mark, deadline - time.monotonic()):
+            if (
+                self._copy >= 0
+                and not self._is_lost
+                and tap.put_mark(self._mark, deadline - time.monotonic())
+            ):
                 expected += 1
         for _ in range(expected):
             if not self._thread.is_alive():
@@ -235,15 +243,21 @@ class Console:
 
     # ------------------------------------------------------------------------------ our thread
     def _run(self) -> None:
-        try:
-            self._read()
-        except Exception as error:  # noqa: BLE001 - no traceback of ours on the user's stderr
-            self.failure = error
-        finally:
-            self._reap()
-            for _ in self._taps:
-                self._answers.put(None)
-            self._c_flushed.set()
+        while True:
+            try:
+                self._read()
+                break
+            except Exception as error:  # noqa: BLE001 - no traceback of ours on the user's stderr
+                self.failure = error
+                if self._transcript.is_muted:
+                    break
+                self._transcript.is_muted = (
+                    True  # go on reading: `stop` waits for what the relay reports
+                )
+        self._reap()
+        for _ in self._taps:
+            self._answers.put(None)
+        self._c_flushed.set()
 
     def _read(self) -> None:
         poller = select.poll()
@@ -280,15 +294,18 @@ class Console:
             self._lose_relay()
             return False
         self._buffer += data
-        start = 0
-        while len(self._buffer) - start >= relay.HEADER.size:
-            kind, tag, length = relay.HEADER.unpack_from(self._buffer, start)
-            end = start + relay.HEADER.size + (0 if kind == relay.LOST else length)
-            if end > len(self._buffer):
-                break
-            self._take_frame(kind, tag, length, self._buffer[start + relay.HEADER.size : end])
-            start = end
-        del self._buffer[:start]
+        done = 0
+        try:
+            while len(self._buffer) - done >= relay.HEADER.size:
+                kind, tag, length = relay.HEADER.unpack_from(self._buffer, done)
+                start = done + relay.HEADER.size
+                end = start + (0 if kind == relay.LOST else length)
+                if end > len(self._buffer):
+                    break
+                done = end
+                self._take_frame(kind, tag, length, self._buffer[start:end])
+        finally:
+            del self._buffer[:done]
         return True
 
     def _take_frame(self, kind: int, tag: int, length: int, body: bytearray) -> None:
@@ -308,11 +325,13 @@ class Console:
 
     def _lose_relay(self) -> None:
         """The relay was killed: lead the streams past it, and save what it did not take."""
+        self._is_lost = True
         if not self._is_ending:
             for tap in self._taps:
                 tap.restore()
                 if not self._is_ready:
                     tap.rescue()
+                tap.release_source()
             self.failure = self.failure or OSError("the process that relays the output was killed")
         for _ in self._taps:
             self._answers.put(None)

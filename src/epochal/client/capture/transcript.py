@@ -27,10 +27,14 @@ class Transcript:
 
     Args:
         sink: takes (stream, first line number, lines).
+
+    Attributes:
+        is_muted: set it to take and give nothing any more.
     """
 
     def __init__(self, sink: Sink) -> None:
         count = itertools.count()
+        self.is_muted = False
         self._sink = sink
         self._screens = [Screen(count.__next__), Screen(count.__next__)]
         self._decoders = [codecs.getincrementaldecoder("utf-8")("replace") for _ in range(2)]
@@ -39,18 +43,23 @@ class Transcript:
 
     def add_bytes(self, stream: int, data: bytes | bytearray) -> None:
         """Take bytes of one stream; what is no UTF-8 becomes U+FFFD."""
-        self._screens[stream].feed(self._decoders[stream].decode(data))
+        if not self.is_muted:
+            self._screens[stream].feed(self._decoders[stream].decode(data))
 
     def add_text(self, stream: int, text: str) -> None:
         """Take text of one stream."""
-        self._screens[stream].feed(text)
+        if not self.is_muted:
+            self._screens[stream].feed(text)
 
     def add_notice(self, stream: int, text: str) -> None:
         """Add a whole line of our own."""
-        self._screens[stream].notice(text)
+        if not self.is_muted:
+            self._screens[stream].notice(text)
 
     def due(self) -> float | None:
         """When `emit` should be called next, on its clock; None while nothing waits."""
+        if self.is_muted:
+            return None
         if self._next_round is None and self._is_waiting():
             self._next_round = self._last_round + ROUND_SECONDS
         return self._next_round
@@ -65,6 +74,8 @@ class Transcript:
         Raises:
             Exception: whatever the sink raises.
         """
+        if self.is_muted:
+            return
         self._last_round = now
         rows: list[tuple[int, int, Row]] = [
             (row.number, stream, row)
