@@ -1,0 +1,62 @@
+"""`epochal demo` trains, serves while it trains, and leaves only its data behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import epochal
+
+DEMO = [sys.executable, "-m", "epochal", "demo", "--no-browser", "--images", "2000"]
+
+
+def test_the_demo_ends_by_itself_and_leaves_its_runs(home: Path) -> None:
+    """The link comes first, then the runs, then a summary; the server is gone afterwards."""
+    command = [*DEMO, "--exit", "--runs", "2", "--epochs", "1", "--home", str(home)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=170, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    link = re.search(r"Live page: (\S+)", result.stdout)
+    assert link is not None
+    assert result.stdout.index("Live page") < result.stdout.index("epoch 1")
+    assert str(home) in result.stdout.replace("\n", "")
+    assert not (home / "server.json").exists()
+    names = {run.name for run in epochal.runs("demo", home=home)}
+    assert names == {"baseline", "wide"}
+
+
+def test_the_demo_serves_on_until_ctrl_c(home: Path, wait_for) -> None:
+    """With `--keep` the page answers after training; one interrupt ends everything in order."""
+    command = [*DEMO, "--keep", "--runs", "1", "--epochs", "1", "--home", str(home)]
+    output = home.parent / "demo.txt"
+    with output.open("wb") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
+    try:
+        wait_for(lambda: process.poll() is not None or "Ctrl-C" in output.read_text(), 150)
+        text = output.read_text()
+        assert process.poll() is None, text
+        url = re.search(r"(http://127\.0\.0\.1:\d+)", text)
+        assert url is not None
+        with urllib.request.urlopen(f"{url[1]}/healthz", timeout=5) as reply:
+            assert reply.read() == b"ok"
+        started = time.monotonic()
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(20) == 0, output.read_text()
+        assert time.monotonic() - started < 15
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    assert "Traceback" not in output.read_text()
+
+
+def test_a_wrong_folder_is_one_clear_message(home: Path, tmp_path: Path) -> None:
+    command = [*DEMO, "--data", str(tmp_path), "--home", str(home)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 4
+    assert "train-images" in result.stderr
+    assert "Traceback" not in result.stderr
