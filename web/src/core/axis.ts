@@ -20,7 +20,8 @@ const CLOCK_STEPS = [
 export function ticks(kind: AxisKind, lo: number, hi: number, count: number): number[] {
   if (!(hi > lo) || !Number.isFinite(lo) || !Number.isFinite(hi) || count < 1) return [];
   if (kind === "log") return logTicks(lo, hi, count);
-  const rough = (hi - lo) / count;
+  // A step a little below the ideal one gives one tick more rather than two fewer.
+  const rough = ((hi - lo) / count) * 0.72;
   if (kind === "number") return multiples(niceStep(rough), lo, hi, 0);
   const step = CLOCK_STEPS.find((s) => s >= rough) ?? niceStep(rough / DAY) * DAY;
   const shift = kind === "time" && step >= HOUR ? new Date(lo / 1000).getTimezoneOffset() * MINUTE : 0;

@@ -153,7 +153,7 @@ export class Chart {
       ticks(kind, min, max, Math.max(2, Math.floor((axis === 0 ? u.bbox.width : u.bbox.height) / devicePixelRatio / gap)));
     return {
       ...this.size,
-      padding: [8, 10, 0, 0],
+      padding: [14, 10, 0, 0],
       legend: { show: false },
       focus: { alpha: 1 },
       scales: {
@@ -163,7 +163,7 @@ export class Chart {
       series: [{}, { scale: "y", paths: () => null, points: { show: false } }],
       axes: [
         { ...common, size: 22, gap: 4, splits: splits(kindX, kindX === "number" ? TOUCH_TICKS : TOUCH_TICKS + 14), values: (_u, v) => tickLabels(kindX, v), filter: (_u, v) => v },
-        { ...common, gap: 5, size: (_u, labels) => labelWidth(labels), splits: splits(kindY, 38), values: (_u, v) => tickLabels(kindY, v), filter: (_u, v) => v },
+        { ...common, gap: 5, size: (_u, labels) => labelWidth(labels), splits: splits(kindY, 30), values: (_u, v) => tickLabels(kindY, v), filter: (_u, v) => v },
       ],
       cursor: {
         y: false,

@@ -67,6 +67,9 @@ export function yExtent(all: readonly BucketSeries[], lo: number, hi: number, lo
       }
       if (low < least) least = low;
       if (high > greatest) greatest = high;
+      const smooth = s.smooth ? s.smooth[i] : NaN;
+      if (smooth < least && !(log && smooth <= 0)) least = smooth;
+      if (smooth > greatest) greatest = smooth;
       if (clip) samples.push(s.last?.[i] ?? high);
     }
   }

@@ -51,20 +51,22 @@ function tidyExponent(text: string): string {
 }
 
 /** Any config or summary value on one line. */
-export function formatValue(value: Value | undefined): string {
+export function formatValue(value: Value | undefined, digits = 5): string {
   if (value === undefined || value === null) return "";
-  if (typeof value === "number") return formatNumber(value, 5);
+  if (typeof value === "number") return formatNumber(value, digits);
   if (value === "Infinity") return "∞";
   if (value === "-Infinity") return "−∞";
   if (typeof value === "string") return value;
   if (typeof value === "boolean") return value ? "true" : "false";
+  if (Array.isArray(value)) return `[${value.map((v) => formatValue(v, digits)).join(", ")}]`;
   return JSON.stringify(value);
 }
 
 /** A duration of `us` microseconds in at most two units. */
 export function formatDuration(us: number): string {
   const s = us / 1e6;
-  if (s < 0.001) return `${Math.max(0, Math.round(us))} µs`;
+  if (us <= 0) return "0 s";
+  if (s < 0.001) return `${Math.round(us)} µs`;
   if (s < 1) return `${Math.round(s * 1000)} ms`;
   if (s < 60) return `${s < 10 ? s.toFixed(1) : Math.round(s)} s`;
   const whole = Math.round(s);

@@ -18,6 +18,9 @@ export interface Hit {
   distance: number;
 }
 
+/** How far beyond its ends a curve still answers. */
+const REACH_PX = 14;
+
 /**
  * The hits of all curves, nearest first.
  *
@@ -34,9 +37,10 @@ export function hitsAt(plane: Plane, curves: readonly Curve[], cx: number, cy: n
     const s = curve.buckets;
     const at = nearestBucket(s, value);
     if (at < 0 || firstX(s, at) > plane.xHi || lastX(s, at) < plane.xLo) continue;
-    const far = Math.max(toX(firstX(s, at)) - cx, cx - toX(lastX(s, at)));
-    // A run that ended long before the cursor says nothing about it.
-    if (far > plane.width * 0.25 && s.length > 1) continue;
+    // A run that has not begun at the cursor, or ended before it, says nothing about it.
+    const before = toX(firstX(s, 0)) - cx;
+    const after = cx - toX(lastX(s, s.length - 1));
+    if (Math.max(before, after) > REACH_PX * plane.ratio) continue;
     const finite = finiteAt(s, at) > 0;
     const shown = smooth && s.smooth ? s.smooth[at] : (s.last?.[at] ?? NaN);
     const top = finite && s.max ? toY(s.max[at]) : NaN;

@@ -223,7 +223,7 @@ function paintMarks(ctx: CanvasRenderingContext2D, plane: Plane, x: Map1, curves
     }
   }
   const bottom = plane.top + plane.height;
-  const tick = 6 * plane.ratio;
+  const tick = 4 * plane.ratio;
   ctx.fillStyle = fail;
   for (const px of rug) ctx.fillRect(px, bottom - tick, Math.max(1, plane.ratio), tick);
   for (const [px, color] of up) triangle(ctx, px, plane.top, 5 * plane.ratio, color);

@@ -71,7 +71,7 @@ const byRank = (a: string, b: string): number => keyRank(a) - keyRank(b) || comp
 
 /** Natural order: layer2 before layer10. */
 const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
-const compareText = (a: string, b: string): number => collator.compare(a, b) || (a < b ? -1 : a > b ? 1 : 0);
+export const compareText = (a: string, b: string): number => collator.compare(a, b) || (a < b ? -1 : a > b ? 1 : 0);
 
 /** Keeps what contains the text; a text with regular-expression signs is read as one, if it is one. */
 export function matcher(filter: string): (key: string) => boolean {
@@ -106,7 +106,10 @@ export function defaultColumns(keys: { metrics: { key: string; runs: number }[];
 
 function preference(key: string): number {
   const rank = keyRank(key);
-  return rank === 2 ? 1 : rank === 1 ? 0 : 2;
+  const validation = EARLY.indexOf(prefixOf(key)) > 0;
+  if (rank === 1) return 0;
+  if (rank === 2) return validation ? 1 : 3;
+  return 2;
 }
 
 function configRank(key: string): number {

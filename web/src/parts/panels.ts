@@ -7,6 +7,8 @@ export interface PlottedRun {
   color: number;
   nanKey: string | null;
   nanStep: number | null;
+  /** Among other runs a dash tells runs of one color apart; alone there is nothing to tell apart. */
+  solid: boolean;
 }
 
 export interface PanelSettings {
@@ -15,8 +17,8 @@ export interface PanelSettings {
   clip: boolean;
 }
 
-export function plottedRun(run: RunRow): PlottedRun {
-  return { uid: run.uid, name: run.name, color: run.color, nanKey: run.nan_key, nanStep: run.nan_step };
+export function plottedRun(run: RunRow, solid = false): PlottedRun {
+  return { uid: run.uid, name: run.name, color: run.color, nanKey: run.nan_key, nanStep: run.nan_step, solid };
 }
 
 const storageKey = (scope: string): string => `epochal:pinned:${scope}`;
