@@ -40,11 +40,16 @@ class Column(msgspec.Struct, frozen=True):
     kind: Kind = "value"
 
 
-def _need(package: str, extra: str) -> Any:
+def load_optional(package: str, extra: str) -> Any:
+    """Import a module that an extra brings.
+
+    Raises:
+        MissingExtra: it is not installed.
+    """
     try:
         return importlib.import_module(package)
     except ImportError as error:
-        raise MissingExtra(f"a table for {package}", extra) from error
+        raise MissingExtra(f"this use of {package}", extra) from error
 
 
 def to_pandas(columns: Mapping[str, Column]) -> pandas.DataFrame:
@@ -53,7 +58,7 @@ def to_pandas(columns: Mapping[str, Column]) -> pandas.DataFrame:
     Raises:
         MissingExtra: pandas is not installed.
     """
-    pd = _need("pandas", "pandas")
+    pd = load_optional("pandas", "pandas")
     data = {}
     for name, column in columns.items():
         if column.kind == "time":
@@ -85,7 +90,7 @@ def to_arrow(columns: Mapping[str, Column]) -> pyarrow.Table:
     Raises:
         MissingExtra: pyarrow is not installed.
     """
-    pa = _need("pyarrow", "arrow")
+    pa = load_optional("pyarrow", "arrow")
     return pa.table({name: _arrow_array(pa, column) for name, column in columns.items()})
 
 
@@ -109,7 +114,7 @@ def to_polars(columns: Mapping[str, Column]) -> polars.DataFrame:
     Raises:
         MissingExtra: polars is not installed.
     """
-    pl = _need("polars", "polars")
+    pl = load_optional("polars", "polars")
     frame: polars.DataFrame = pl.DataFrame(
         [_polars_series(pl, name, column) for name, column in columns.items()]
     )

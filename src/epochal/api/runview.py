@@ -14,6 +14,7 @@ from epochal.api.history import History, bucket_history, exact_history
 from epochal.api.question import DeleteRun, ReadBuckets, ReadLogs, ReadPoints, UpdateRun
 from epochal.api.series import Points, View, read_points
 from epochal.domain.names import SYSTEM_PREFIX
+from epochal.domain.run import RunState
 from epochal.domain.view import (
     BucketQuery,
     LogLine,
@@ -64,7 +65,7 @@ class RunView(RunFacts):
             raise InvalidInput(f"view must be 'last' or 'all', got {view!r}")
         chosen = self._choose(keys)
         if samples is None:
-            return exact_history(list(self._points(chosen, view)), view)
+            return exact_history(self._points(chosen, view), view)
         checked_count(samples, "samples", 1, MAX_SAMPLES)
         if not chosen:
             return exact_history([], view)
@@ -145,14 +146,26 @@ class RunView(RunFacts):
         """
         self._source.ask(DeleteRun(self.uid))
 
+    def matching(self, keys: str | Iterable[str]) -> list[str]:
+        """Names of the series that fit any of some names or patterns; none is no error."""
+        wanted = [keys] if isinstance(keys, str) else list(keys)
+        known = self.metrics
+        return [
+            key
+            for key in known
+            if key in wanted or any(fnmatch.fnmatchcase(key, pattern) for pattern in wanted)
+        ]
+
     def _choose(self, keys: str | Iterable[str] | None) -> list[Metric]:
+        if self.state is RunState.RUNNING:
+            self.refresh()
         known = self.metrics
         if keys is None:
             return [m for m in known.values() if not m.key.startswith(SYSTEM_PREFIX)]
         chosen: dict[str, Metric] = {}
         for wanted in [keys] if isinstance(keys, str) else keys:
             if wanted not in known:
-                matches = fnmatch.filter(known, wanted)
+                matches = [key for key in known if fnmatch.fnmatchcase(key, wanted)]
                 if not matches:
                     raise self._no_series(wanted)
                 chosen |= {key: known[key] for key in matches}
@@ -164,20 +177,16 @@ class RunView(RunFacts):
         known = ", ".join(sorted(self.metrics)[:20]) or "none yet"
         return NotFound(f"run {self.id!r} has no series {key!r}; its series are {known}")
 
-    def _points(self, metrics: list[Metric], view: View) -> Iterator[Points]:
-        """Ask for many series in requests of bounded size."""
-        part: list[str] = []
-        size = 0
+    def _points(self, metrics: list[Metric], view: View) -> list[Points]:
+        """Ask for many series in requests of bounded size.
+
+        Integers are asked for apart: they arrive as int64 only when no float comes along.
+        """
+        found: dict[str, Points] = {}
         with self._source.session():
-            for metric in metrics:
-                full = size + metric.count > POINTS_PER_REQUEST or len(part) == KEYS_PER_REQUEST
-                if part and full:
-                    yield from self._read(part, view)
-                    part, size = [], 0
-                part.append(metric.key)
-                size += metric.count
-            if part:
-                yield from self._read(part, view)
+            for keys in _parts(metrics):
+                found |= {one.key: one for one in self._read(keys, view)}
+        return [found[metric.key] for metric in metrics]
 
     def _read(self, keys: list[str], view: View) -> list[Points]:
         return read_points(self._source.ask(ReadPoints(PointQuery(self.uid, keys, view))))
@@ -200,3 +209,22 @@ class RunView(RunFacts):
     ) -> LogPage:
         question = ReadLogs(self.uid, start, LINES_PER_REQUEST, tail, search)
         return self._source.ask(question)
+
+
+def _parts(metrics: list[Metric]) -> Iterator[list[str]]:
+    """Keys to ask for together: only integers or only others, and not too many points."""
+    for integers in (True, False):
+        part: list[str] = []
+        size = 0
+        for metric in metrics:
+            if isinstance(metric.last, int) is not integers:
+                continue
+            if part and (
+                size + metric.count > POINTS_PER_REQUEST or len(part) == KEYS_PER_REQUEST
+            ):
+                yield part
+                part, size = [], 0
+            part.append(metric.key)
+            size += metric.count
+        if part:
+            yield part

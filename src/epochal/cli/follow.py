@@ -7,7 +7,6 @@ look.
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Iterable
 
 from epochal.api import Points, RunView
@@ -106,11 +105,8 @@ class PointFollower:
         return [points for points in found if len(points)]
 
     def _chosen(self) -> list[Metric]:
-        return [
-            metric
-            for metric in self._run.metrics.values()
-            if any(fnmatch.fnmatchcase(metric.key, pattern) for pattern in self._patterns)
-        ]
+        known = self._run.metrics
+        return [known[key] for key in self._run.matching(self._patterns)]
 
     def _has_grown(self, metric: Metric) -> bool:
         if metric.count < self._count.get(metric.key, 0):  # a cut took points away

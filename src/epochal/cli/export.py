@@ -1,0 +1,157 @@
+"""``epochal export``: points of a run or of a whole project as one file.
+
+The file appears whole or not at all: rows go to a temporary file beside it, which takes the name
+at the end. A file that is there already is kept unless ``--force`` is given.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Annotated, Literal
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from epochal.api import Reader, RunView
+from epochal.cli.options import Home, Json, Url, complete_run, reader_of
+from epochal.cli.sheet import Layout, plan, sheets
+from epochal.cli.sinks import SINKS
+from epochal.cli.terminal import note, print_json, print_line, stderr
+from epochal.errors import Conflict, InvalidInput, NotFound, StorageFull
+
+Format = Literal["parquet", "csv", "jsonl"]
+STDOUT = "-"
+
+
+def export(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN|PROJECT",
+            help="A project, or a run as id or project/id.",
+            autocompletion=complete_run,
+            show_default=False,
+        ),
+    ],
+    format: Annotated[
+        Format | None,
+        typer.Option("--format", "-f", help="Default: by the output's suffix, else parquet."),
+    ] = None,
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", help="File to write; - for standard output.")
+    ] = None,
+    keys: Annotated[
+        list[str] | None, typer.Option("--keys", "-k", help="Only these series, as in: 'val/*'.")
+    ] = None,
+    long: Annotated[bool, typer.Option("--long", help="One row per point, every point.")] = False,
+    system: Annotated[bool, typer.Option("--system", help="System metrics too.")] = False,
+    where: Annotated[
+        str, typer.Option("--where", "-w", help="Only runs of the project that meet this.")
+    ] = "",
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    home: Home = None,
+    url: Url = None,
+    json: Json = False,
+) -> None:
+    """Write points to a Parquet, CSV or JSON lines file, exactly."""
+    chosen = format or _format_of(output)
+    place = output or f"{_file_name(target)}.{chosen}"
+    if place == STDOUT and chosen == "parquet":
+        raise InvalidInput("Parquet is no text; name a file with --output, or use --format csv")
+    if place == STDOUT and json:
+        raise InvalidInput("--json and --output - would mix on standard output; leave one out")
+    reader = reader_of(home, url)
+    with reader.source.session():
+        runs = _runs_of(reader, target, where)
+        layout = plan(runs, keys, system=system, long=long)
+        if not layout.keys:
+            raise NotFound(f"nothing to export: {target!r} has no such series")
+        with _open(place, force=force) as file:
+            rows = _write(file, chosen, runs, layout)
+    if layout.inexact:
+        note(f"integers past 53 bits lost digits in {', '.join(sorted(layout.inexact))}")
+    if json:
+        print_json({"path": place, "format": chosen, "runs": len(runs), "rows": rows})
+    elif place != STDOUT:
+        print_line(f"{place}: {rows:,} rows of {len(runs)} runs")
+
+
+def _format_of(output: str | None) -> Format:
+    suffix = os.path.splitext(output or "")[1].lower()
+    if suffix == ".csv" or output == STDOUT:
+        return "csv"
+    return "jsonl" if suffix in (".jsonl", ".ndjson") else "parquet"
+
+
+def _file_name(target: str) -> str:
+    """A file name made of what the user typed, with nothing in it that a path could mean."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", target).strip(".-") or "export"
+
+
+def _runs_of(reader: Reader, target: str, where: str) -> list[RunView]:
+    names = {name for row in reader.projects() for name in (row.name, f"{row.entity}/{row.name}")}
+    if target in names:
+        return list(reader.runs(target, where, order="created"))
+    if where:
+        raise NotFound(f"--where needs a project, and there is none called {target!r}")
+    return [reader.run(target)]
+
+
+def _write(file: IO[bytes], format: Format, runs: list[RunView], layout: Layout) -> int:
+    sink = SINKS[format](file, layout)
+    rows = 0
+    with _progress() as progress:
+        for run in progress.track(runs, description="exporting"):
+            for sheet in sheets(run, layout):
+                sink.add(sheet)
+                rows += len(sheet["step"].values)
+    sink.close()
+    return rows
+
+
+def _progress() -> Progress:
+    parts = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    console = stderr()
+    return Progress(*parts, console=console, transient=True, disable=not console.is_terminal)
+
+
+@contextlib.contextmanager
+def _open(place: str, *, force: bool) -> Iterator[IO[bytes]]:
+    """The file to write to; it takes its place only when the block ends well."""
+    if place == STDOUT:
+        yield sys.stdout.buffer
+        return
+    path = Path(place)
+    _refuse_existing(path, force=force)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(part, "xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        _refuse_existing(path, force=force)
+        os.replace(part, path)
+    except OSError as error:
+        raise _explain(path, error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink()
+
+
+def _refuse_existing(path: Path, *, force: bool) -> None:
+    if path.is_dir():
+        raise InvalidInput(f"{path} is a directory; name a file in it")
+    if path.exists() and not force:
+        raise Conflict(f"{path} is there already; add --force to replace it, or name another file")
+
+
+def _explain(path: Path, error: OSError) -> StorageFull | InvalidInput:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageFull(f"{path} cannot be written: the disk is full; nothing was left behind")
+    return InvalidInput(f"{path} cannot be written: {error.strerror or error}; name another file")
