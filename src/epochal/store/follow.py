@@ -1,0 +1,248 @@
+"""Following a home while runs are being written: what the server calls a few times a second.
+
+One `poll` sees every record that was written before it, applies what is new in one transaction,
+notices writers that are gone, moves long or resting tails into segments and gives up finished
+journals. It has no thread of its own, and one sick journal does not keep it from the others.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+import msgspec
+
+from epochal.domain.view import RunChange
+from epochal.errors import CorruptFile, StorageFull, Unavailable
+from epochal.journal.liveness import is_held
+from epochal.journal.reader import READ_CHUNK
+from epochal.store.apply import Raced, Work, apply
+from epochal.store.compact import LONG_TAIL, compact
+from epochal.store.ingest import QUARANTINED, Problem, explain, is_remote, open_tail
+from epochal.store.lost import mark_found, mark_lost, settle_runs
+from epochal.store.owner import Store
+from epochal.store.retire import retire
+from epochal.store.tail import JournalKey, Tail
+from epochal.store.watch import JournalFinder
+
+BUDGET = 64 * 1024 * 1024
+"""Journal bytes read in one poll; what is left comes with the next."""
+IDLE_SECONDS = 60.0
+SILENCE_SECONDS = 90.0
+"""A writer elsewhere that was not heard of for so long counts as lost."""
+LIVENESS_SECONDS = 1.0
+RETRY_SECONDS = 30.0
+SETTLE_SECONDS = 15.0
+
+T = TypeVar("T")
+
+
+class Watched(msgspec.Struct):
+    """One journal that is looked at. Times are those of the follower's clock."""
+
+    key: JournalKey
+    path: str
+    remote: bool
+    grown: float
+    next_look: float = 0.0
+    next_liveness: float = 0.0
+    next_retire: float = 0.0
+    problem: str | None = None
+
+
+class Follower:
+    """Keeps a store up to date with the journals of its home.
+
+    Args:
+        store: the home.
+        clock: seconds that never go back.
+        time_of_day: seconds since 1970, as file times count them.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        time_of_day: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._time_of_day = time_of_day
+        self._finder = JournalFinder(store.home)
+        self._watched: dict[JournalKey, Watched] = {}
+        self._next_settle = 0.0
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Journals that cannot be read at present."""
+        return [
+            Problem(watched.path, watched.problem)
+            for watched in self._watched.values()
+            if watched.problem is not None
+        ]
+
+    def poll(self) -> list[RunChange]:
+        """Take in what is new and say which runs changed, each once.
+
+        Raises:
+            StorageFull: the disk has no room; call again later, nothing is lost.
+            Unavailable: the database is busy; call again later.
+            CorruptFile: the database is damaged.
+        """
+        now = self._clock()
+        with self._store.moving:
+            for key in self._finder.find(int(self._time_of_day() * 1e9)):
+                if key not in self._watched:
+                    remote = is_remote(self._store, key)
+                    self._watched[key] = Watched(key, key.path(self._store.home), remote, now)
+            grown = self._read(now)
+            changes = self._apply([work for _, work in grown])
+            busy = {watched.key for watched, _ in grown}
+            changes += self._check_writers(now, busy)
+            self._move_rows(now)
+            if now >= self._next_settle:
+                self._next_settle = now + SETTLE_SECONDS
+                changes += settle_runs(self._store, int(self._time_of_day() * 1e6))
+        return merge_changes([*changes, *self._store.take_news()])
+
+    def _read(self, now: float) -> list[tuple[Watched, Work]]:
+        """One stretch of every journal that has more, within the budget; the ones left out come first next time."""
+        grown: list[tuple[Watched, Work]] = []
+        budget = BUDGET
+        for watched in [w for w in self._watched.values() if now >= w.next_look]:
+            if budget <= 0:
+                break
+            work = self._guarded(watched, now, self._look)
+            if work is None:
+                continue
+            budget -= work.stretch.entry.end - work.stretch.entry.start
+            watched.grown = now
+            grown.append((watched, work))
+            self._watched[watched.key] = self._watched.pop(watched.key)
+        return grown
+
+    def _look(self, watched: Watched) -> Work | None:
+        tail = self._store.tails.get(watched.key)
+        if tail is not None and tail.row is not None and tail.row.closed:
+            return None
+        if tail is None:
+            tail = open_tail(self._store, watched.key)
+        if tail is None:
+            del self._watched[watched.key]
+            return None
+        if not tail.has_more():
+            return None
+        stretch = tail.read(READ_CHUNK)
+        if stretch.entry.end == stretch.entry.start:
+            return None
+        return Work(tail, stretch, watched.remote)
+
+    def _apply(self, work: list[Work]) -> list[RunChange]:
+        try:
+            return apply(self._store, work)
+        except Raced:
+            return []
+        except (StorageFull, Unavailable):
+            raise
+        except QUARANTINED as error:
+            if isinstance(error, CorruptFile) and error.path == self._store.database.path:
+                raise
+        changes: list[RunChange] = []
+        for item in work:
+            watched = self._watched[item.tail.key]
+            changes += self._guarded(watched, self._clock(), self._apply_alone) or []
+        return changes
+
+    def _apply_alone(self, watched: Watched) -> list[RunChange]:
+        work = self._look(watched)
+        return apply(self._store, [work]) if work is not None else []
+
+    def _guarded(
+        self, watched: Watched, now: float, action: Callable[[Watched], T]
+    ) -> T | None:
+        """Do something with one journal; when that fails, set the journal aside for a while."""
+        try:
+            result = action(watched)
+        except FileNotFoundError:
+            self._watched.pop(watched.key, None)
+            self._store.tails.drop(watched.key)
+        except (StorageFull, Unavailable):
+            raise
+        except QUARANTINED as error:
+            if isinstance(error, CorruptFile) and error.path == self._store.database.path:
+                raise
+            watched.problem = explain(error)
+            watched.next_look = now + RETRY_SECONDS
+            self._store.tails.drop(watched.key)
+        else:
+            watched.problem = None
+            return result
+        return None
+
+    def _check_writers(self, now: float, busy: set[JournalKey]) -> list[RunChange]:
+        gone: list[Tail] = []
+        back: list[Tail] = []
+        for watched in self._watched.values():
+            tail = self._store.tails.get(watched.key)
+            if watched.key in busy or tail is None or tail.row is None or tail.row.closed:
+                continue
+            if now < watched.next_liveness:
+                continue
+            watched.next_liveness = now + LIVENESS_SECONDS
+            alive = self._guarded(watched, now, self._is_alive)
+            if alive is False and not tail.row.lost and not tail.has_more():
+                gone.append(tail)
+            elif alive and tail.row.lost:
+                back.append(tail)
+        return mark_lost(self._store, gone) + mark_found(self._store, back)
+
+    def _is_alive(self, watched: Watched) -> bool:
+        if watched.remote:
+            mark = watched.key.remote_mark(self._store.home)
+            return self._time_of_day() - os.stat(mark).st_mtime < SILENCE_SECONDS
+        held = is_held(watched.path)
+        if held is not None:
+            return held
+        return self._clock() - watched.grown < SILENCE_SECONDS
+
+    def _move_rows(self, now: float) -> None:
+        """Compact and give up what is due."""
+        for watched in list(self._watched.values()):
+            tail = self._store.tails.get(watched.key)
+            if tail is None or tail.row is None:
+                continue
+            over = tail.row.closed or tail.row.lost
+            resting = now - watched.grown >= IDLE_SECONDS
+            if tail.pending_bytes and (tail.pending_bytes >= LONG_TAIL or over or resting):
+                self._guarded(watched, now, self._compact)
+            if over and now >= watched.next_retire:
+                watched.next_retire = now + RETRY_SECONDS
+                self._guarded(watched, now, self._retire)
+
+    def _compact(self, watched: Watched) -> None:
+        tail = self._store.tails.get(watched.key)
+        if tail is not None:
+            compact(self._store, tail)
+
+    def _retire(self, watched: Watched) -> None:
+        tail = self._store.tails.get(watched.key)
+        if tail is not None and retire(self._store, tail):
+            del self._watched[watched.key]
+
+
+def merge_changes(changes: Iterable[RunChange]) -> list[RunChange]:
+    """One change for each run: everything that happened, and the newest state."""
+    merged: dict[str, RunChange] = {}
+    for change in changes:
+        before = merged.pop(change.uid, None)
+        if before is not None:
+            change = msgspec.structs.replace(  # noqa: PLW2901  # the merged one takes its place
+                change,
+                what=list(dict.fromkeys([*before.what, *change.what])),
+                reset=before.reset or change.reset,
+            )
+        merged[change.uid] = change
+    return list(merged.values())
