@@ -96,7 +96,7 @@ def connect(
 
     Args:
         url: a server's address; by default ``EPOCHAL_URL``, else the home.
-        api_key: for the server; ``EPOCHAL_API_KEY`` by default.
+        api_key: for the server; by default ``EPOCHAL_API_KEY``, or what `epochal.login` stored.
         home: a home's path; by default ``EPOCHAL_HOME``, the nearest ``.epochal`` directory
             upward, or ``~/.epochal``.
     """

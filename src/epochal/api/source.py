@@ -17,6 +17,7 @@ from typing import TypeVar, cast
 
 from epochal.api.question import Question, Source
 from epochal.api.remote import HttpSource
+from epochal.client.credentials import find_key
 from epochal.errors import NotFound, Unavailable
 from epochal.journal.home import ServerAddress, find_home, read_server_address
 
@@ -32,17 +33,18 @@ def choose_source(
 
     Args:
         url: a server's address; wins over everything.
-        api_key: for the server; ``EPOCHAL_API_KEY`` by default.
+        api_key: for the server; by default ``EPOCHAL_API_KEY``, or what `epochal.login` stored.
         home: a home's path; wins over ``EPOCHAL_URL``.
 
     Raises:
         InvalidInput: the address is no HTTP address.
     """
-    key = api_key or os.environ.get("EPOCHAL_API_KEY", "")
+    place = find_home(home)
     address = url or (None if home else os.environ.get("EPOCHAL_URL"))
     if address:
-        return HttpSource(address, key)
-    return HomeSource(find_home(home))
+        key = api_key or os.environ.get("EPOCHAL_API_KEY") or find_key(place, address)
+        return HttpSource(address, key or "")
+    return HomeSource(place)
 
 
 class HomeSource:
