@@ -48,8 +48,8 @@ def run_python(code: str) -> str:
 
 
 # -------------------------------------------------------------------------------- the public face
-def test_every_public_name_is_there_and_no_other_is() -> None:
-    """`__all__` is the public face: sorted, complete, small, and documented."""
+def test_every_public_name_is_there_and_documented() -> None:
+    """`__all__` is the public face: sorted, small, and each name leads to something."""
     names = list(epochal.__all__)
     assert names == sorted(names)
     assert len(set(names)) == len(names) <= MAX_PUBLIC_NAMES
@@ -57,14 +57,16 @@ def test_every_public_name_is_there_and_no_other_is() -> None:
         value = getattr(epochal, name)
         if callable(value):
             assert value.__doc__, f"epochal.{name} has no docstring"
-    visible = {name for name in vars(epochal) if not name.startswith("_")}
-    modules = {name for name in visible if isinstance(getattr(epochal, name), ModuleType)}
-    assert visible - modules - {"annotations", "TYPE_CHECKING"} <= set(names)
 
 
-def test_dir_shows_the_public_names() -> None:
+def test_dir_shows_the_public_names_and_no_other() -> None:
     """Completion in a notebook offers what is public, loaded or not."""
-    assert set(epochal.__all__) <= set(dir(epochal))
+    assert dir(epochal) == sorted(epochal.__all__)
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(AttributeError, match="define_metric"):
+        _ = epochal.no_such_name
 
 
 def test_the_version_is_said_once() -> None:
@@ -75,13 +77,13 @@ def test_the_version_is_said_once() -> None:
 
 
 def test_importing_epochal_loads_msgspec_and_the_standard_library_only() -> None:
-    """No torch, numpy, database or web package rides along."""
+    """No torch, numpy, database or web package rides along; msgspec may bring what it wants."""
     code = (
-        "import sys, json; before = set(sys.modules); import epochal;"
+        "import sys, json; import msgspec; before = set(sys.modules); import epochal;"
         "print(json.dumps(sorted(set(sys.modules) - before)))"
     )
     loaded = {name.split(".")[0] for name in json.loads(run_python(code))}
-    assert loaded - set(sys.stdlib_module_names) == {"epochal", "msgspec"}
+    assert loaded - set(sys.stdlib_module_names) <= {"epochal", "msgspec"}
 
 
 def test_importing_epochal_takes_less_than_60_ms_of_cpu() -> None:

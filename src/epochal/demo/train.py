@@ -109,6 +109,7 @@ def train(run: epochal.Run, images: Images, options: argparse.Namespace) -> None
         run.log({"val/loss": val_loss, "val/acc": val_acc})
         print(f"epoch {epoch + 1}: validation loss {val_loss:.4f}, accuracy {val_acc:.2%}")
         if not math.isfinite(val_loss):
+            run.summary["diverged"] = True
             print(
                 f"Stopping: the loss is {val_loss}, a learning rate of {options.lr} is too high."
             )
