@@ -1,7 +1,7 @@
 """Epochal: an experiment tracker and pipeline runner for PyTorch.
 
-``import epochal`` loads msgspec and the standard library only; the reading API is loaded when it is first used. W&B scripts run with
-``import epochal as wandb``.
+``import epochal`` loads msgspec and the standard library only; the reading API is loaded when it
+is first used. W&B scripts run with ``import epochal as wandb``.
 """
 
 from __future__ import annotations

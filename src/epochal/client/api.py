@@ -1,6 +1,7 @@
 """The module-level face of the training side: `init`, `log`, `finish` and the current run.
 
-One run is current in a process. `log` and `finish` act on it; without one, `log` warns once and does nothing.
+One run is current in a process. `log` and `finish` act on it; without one, `log` warns once and
+does nothing.
 """
 
 from __future__ import annotations
@@ -66,21 +67,26 @@ def init(
         entity: whose project (``EPOCHAL_ENTITY``).
         name: for people; a readable one is made up by default.
         config: inputs: a mapping, ``argparse.Namespace``, dataclass or OmegaConf-like object.
-        id: names the run within the project (``EPOCHAL_RUN_ID``); an id that exists is gone on with.
-        resume: ``allow``: go on with ``id`` if it exists; ``must``: it has to exist; ``never``: it must not; ``auto`` or True: go
+        id: names the run within the project (``EPOCHAL_RUN_ID``); an id that exists is gone on
+            with.
+        resume: ``allow``: go on with ``id`` if it exists; ``must``: it has to exist; ``never``: it
+            must not; ``auto`` or True: go
             on with this directory's last run if it did not finish.
         group: ties runs together.
         job_type: what kind of job, such as ``train``.
         tags: words to find it by.
         notes: free text.
-        mode: ``online``: record here and send to ``EPOCHAL_URL`` if set; ``offline``: record only; ``disabled``: do nothing.
+        mode: ``online``: record here and send to ``EPOCHAL_URL`` if set; ``offline``: record only;
+            ``disabled``: do nothing.
         dir: a home, or the directory that gets one; see `epochal.journal.home`.
         settings: `Settings` or a dict of them.
-        reinit: what a second call does while a run is live: ``return_previous``, ``finish_previous`` (or True) or ``create_new``. By
+        reinit: what a second call does while a run is live: ``return_previous``,
+            ``finish_previous`` (or True) or ``create_new``. By
             default it returns the live run, and in notebooks finishes it.
         config_exclude_keys: keys of ``config`` to leave out.
         config_include_keys: the only keys of ``config`` to take.
-        resume_from: ``"id?_step=N"``: go on with a run from step N; its points from N on are hidden, not deleted.
+        resume_from: ``"id?_step=N"``: go on with a run from step N; its points from N on are
+            hidden, not deleted.
         unknown: named in one warning.
 
     Returns:
@@ -122,7 +128,9 @@ def finish(exit_code: int | None = None, quiet: bool | None = None) -> None:
         run.finish(exit_code, quiet)
 
 
-def define_metric(name: str, step_metric: str | Definition | None = None, **more: Any) -> Definition:
+def define_metric(
+    name: str, step_metric: str | Definition | None = None, **more: Any
+) -> Definition:
     """Say how a series of the current run wants to be read; see `Run.define_metric`.
 
     Raises:

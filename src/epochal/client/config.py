@@ -1,7 +1,8 @@
 """The inputs of a run: a dict whose keys are attributes too, and which records every change.
 
-Reading gives back the very objects that were put in (nested mappings become `Section`). What is recorded is plain data
-made from them at the time of the change. Changing a key that is set already is allowed, and noted as an event.
+Reading gives back the very objects that were put in (nested mappings become `Section`). What is
+recorded is plain data made from them at the time of the change. Changing a key that is set already
+is allowed, and noted as an event.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ class Section(dict[str, Any]):
 
     Args:
         path: the keys that lead here.
-        changed: told ``(changes, removed)`` with changes nested from the root and removed keys dotted.
+        changed: told ``(changes, removed)`` with changes nested from the root and removed keys
+            dotted.
         noted: told about values that replaced others: a title and a text.
     """
 
@@ -55,13 +57,14 @@ class Section(dict[str, Any]):
         super().__delitem__(key)
         self._changed({}, [".".join((*self._path, str(key)))])
 
-    def update(  # type: ignore[override]
+    def update(
         self, values: object = (), /, allow_val_change: bool | None = None, **more: Any
     ) -> None:
         """Set several keys with one record.
 
         Args:
-            values: a mapping, pairs, an ``argparse.Namespace``, a dataclass or an OmegaConf-like object.
+            values: a mapping, pairs, an ``argparse.Namespace``, a dataclass or an OmegaConf-like
+                object.
             allow_val_change: accepted for compatibility; changes are always allowed.
             more: further keys.
 

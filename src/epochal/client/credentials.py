@@ -1,7 +1,8 @@
 """`login`: happy on one machine, and the keeper of API keys for servers.
 
-Without a server there is nothing to log in to, and `login` says yes. With ``key`` and ``host`` the key is stored in the home's
-``credentials.json`` (mode 0600), from where later runs take it for that server. Keys are never printed.
+Without a server there is nothing to log in to, and `login` says yes. With ``key`` and ``host`` the
+key is stored in the home's ``credentials.json`` (mode 0600), from where later runs take it for
+that server. Keys are never printed.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def login(
     """
     del relogin, verify, unknown
     if key is not None and host is not None:
-        if not isinstance(host, str) or not host.startswith(("http://", "https://")):
+        if not str(host).startswith(("http://", "https://")):
             raise InvalidInput(f"host must start with http:// or https://, got {host!r:.80}")
         store_key(find_home(), host, str(key))
     return True

@@ -26,7 +26,8 @@ def read_definition(
     """Check the arguments of `define_metric`.
 
     Raises:
-        InvalidInput: a word is unknown, or the name is empty or has ``*`` elsewhere than at its end.
+        InvalidInput: a word is unknown, or the name is empty or has ``*`` elsewhere than at its
+            end.
     """
     if not isinstance(name, str) or not name:
         raise InvalidInput(f"define_metric needs a key such as 'val/loss', got {name!r:.80}")

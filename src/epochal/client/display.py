@@ -22,7 +22,9 @@ def run_url(base: str, ref: RunRef) -> str:
     return f"{base.rstrip('/')}/p/{entity}{quote(ref.project, safe='')}/r/{quote(ref.id, safe='')}"
 
 
-def start_lines(name: str, ref: RunRef, url: str | None, place: str, *, resumed: bool) -> list[str]:
+def start_lines(
+    name: str, ref: RunRef, url: str | None, place: str, *, resumed: bool
+) -> list[str]:
     """The lines at the start.
 
     Args:
@@ -60,7 +62,9 @@ def finish_lines(
     width = max((len(key) for key in keys), default=0)
     for key in keys:
         spark = sparks.get(key, "")
-        lines.append(f"  {key:<{min(width, 40)}.40}  {spark:<{SPARK_WIDTH}}  {numbers[key]:.6g}".rstrip())
+        lines.append(
+            f"  {key:<{min(width, 40)}.40}  {spark:<{SPARK_WIDTH}}  {numbers[key]:.6g}".rstrip()
+        )
     if len(numbers) > len(keys):
         lines.append(f"  and {len(numbers) - len(keys)} more")
     lines += [f"epochal: {note}" for note in notes]
@@ -83,7 +87,9 @@ def sparklines(key_sets: Iterable[KeySet]) -> dict[str, str]:
 def sparkline(values: Sequence[float], width: int = SPARK_WIDTH) -> str:
     """Blocks whose height follows the values; ``×`` stands for a stretch without a finite value."""
     count = min(width, len(values))
-    groups = [values[i * len(values) // count : (i + 1) * len(values) // count] for i in range(count)]
+    groups = [
+        values[i * len(values) // count : (i + 1) * len(values) // count] for i in range(count)
+    ]
     finite = [[v for v in group if math.isfinite(v)] for group in groups]
     flat = [v for group in finite for v in group]
     if not flat:
@@ -91,5 +97,6 @@ def sparkline(values: Sequence[float], width: int = SPARK_WIDTH) -> str:
     low, high = float(min(flat)), float(max(flat))
     scale = (len(BLOCKS) - 1) / (high - low) if 0 < high - low < math.inf else 0.0
     return "".join(
-        BLOCKS[round((sum(group) / len(group) - low) * scale)] if group else "×" for group in finite
+        BLOCKS[round((sum(group) / len(group) - low) * scale)] if group else "×"
+        for group in finite
     )

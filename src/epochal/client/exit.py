@@ -1,10 +1,11 @@
 """The end of the process: runs are finished, and the program's exit code, exceptions and signals stay as they were.
 
-The exit code is learned from three hooks, none of which changes what happens: ``sys.excepthook`` (an
-uncaught exception is exit code 1, Ctrl-C is 130), ``sys.exit`` (its argument), and ``atexit``, which finishes. A bare
-``raise SystemExit(3)`` outside of a ``with init()`` block cannot be seen by anybody in Python: such a run counts as finished. No
-signal handler is installed: a SIGTERM that nobody handles ends the process at once, and readers find the run
-crashed. A ``sys.exit`` that somebody catches is forgotten with the next row that is logged.
+The exit code is learned from three hooks, none of which changes what happens: ``sys.excepthook``
+(an uncaught exception is exit code 1, Ctrl-C is 130), ``sys.exit`` (its argument), and ``atexit``,
+which finishes. A bare ``raise SystemExit(3)`` outside of a ``with init()`` block cannot be seen by
+anybody in Python: such a run counts as finished. No signal handler is installed: a SIGTERM that
+nobody handles ends the process at once, and readers find the run crashed. A ``sys.exit`` that
+somebody catches is forgotten with the next row that is logged.
 """
 
 from __future__ import annotations

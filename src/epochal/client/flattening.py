@@ -1,6 +1,7 @@
 """Nested mappings to flat keys, within limits: 32 levels, 100,000 leaves, no cycles.
 
-``{"train": {"loss": 1}}`` becomes ``train.loss``. What lies past a limit is left out, and said once.
+``{"train": {"loss": 1}}`` becomes ``train.loss``. What lies past a limit is left out, and said
+once.
 """
 
 from __future__ import annotations

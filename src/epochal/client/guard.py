@@ -1,8 +1,8 @@
 """The one place where the tracker's own exceptions end.
 
-Training goes on whatever happens here: an `Exception` inside a guarded call becomes one `EpochalWarning`, at most once per
-cause; `KeyboardInterrupt` and `SystemExit` belong to the user and pass. This module holds the only broad ``except``
-of the training side.
+Training goes on whatever happens here: an `Exception` inside a guarded call becomes one
+`EpochalWarning`, at most once per cause; `KeyboardInterrupt` and `SystemExit` belong to the user
+and pass. This module holds the only broad ``except`` of the training side.
 """
 
 from __future__ import annotations

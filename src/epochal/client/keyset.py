@@ -1,7 +1,7 @@
 """One set of keys that is logged together, and what the run remembers of its rows.
 
-Rows are remembered by reference, so that remembering costs the caller of ``log`` next to nothing: the last row,
-and every n-th row for the sparklines at the end, where n doubles as the run grows.
+Rows are remembered by reference, so that remembering costs the caller of ``log`` next to nothing:
+the last row, and every n-th row for the sparklines at the end, where n doubles as the run grows.
 """
 
 from __future__ import annotations

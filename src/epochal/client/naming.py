@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import random
+import os
+from collections.abc import Callable
 from typing import Final
 
 _MANNERS: Final = [
@@ -179,12 +180,16 @@ _PLACES: Final = [
 ]
 
 
-def readable_name(number: int, rng: random.Random | None = None) -> str:
+def _draw(count: int) -> int:
+    return int.from_bytes(os.urandom(8), "little") % count
+
+
+def readable_name(number: int, draw: Callable[[int], int] = _draw) -> str:
     """A manner, a place and a number.
 
     Args:
         number: counts the runs of the project that are known here, from 1.
-        rng: where the words are drawn from; independent of the user's seeds by default.
+        draw: gives a number from 0 to below its argument; by default not moved by the user's
+            seeds.
     """
-    draw = rng or random.SystemRandom()
-    return f"{draw.choice(_MANNERS)}-{draw.choice(_PLACES)}-{number}"
+    return f"{_MANNERS[draw(len(_MANNERS))]}-{_PLACES[draw(len(_PLACES))]}-{number}"

@@ -3,8 +3,8 @@
 `log()` never makes the host wait for the device: the value is copied, in stream order, into pinned
 memory, so that later in-place changes are not seen, and the row waits here until the copy has
 arrived. A row that shares a key with a waiting row waits behind it, so that each series keeps its
-order. When the pinned memory is full, the oldest waiting row loses its device values; such rows are
-counted.
+order. When the pinned memory is full, the oldest waiting row loses its device values; such rows
+are counted.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ class PendingRows:
 
 class _Ticket(NamedTuple):
     start: int
-    count: int
+    length: int
     kinds: tuple[type, ...]
     event: Any
 
@@ -216,11 +216,11 @@ class PinnedRing:
 
     def fetch(self, ticket: _Ticket, *, keep: bool) -> list[Number]:
         """See `Device.fetch`. A slot freed too early is not written again before its copy has ended."""
-        self._used.remove((ticket.start, ticket.count))
+        self._used.remove((ticket.start, ticket.length))
         if not keep:
             self._recycled.append(ticket.event)
             return []
-        values = self._ring[ticket.start : ticket.start + ticket.count].tolist()
+        values = self._ring[ticket.start : ticket.start + ticket.length].tolist()
         return [
             value if kind is float or value != value else kind(value)  # noqa: PLR0124 - NaN
             for kind, value in zip(ticket.kinds, values, strict=True)

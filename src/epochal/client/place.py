@@ -1,14 +1,14 @@
 """Where the journal of a run comes to lie: the home; else a private directory for temporary files; else memory.
 
-Training goes on whatever the disk says; the user is told once where the journal is and how to keep it.
+Training goes on whatever the disk says; the user is told once where the journal is and how to keep
+it.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from epochal.client import guard
@@ -22,7 +22,8 @@ def choose_home(directory: str | None, setting: str | None) -> Path:
     """The home for `init`.
 
     Args:
-        directory: the ``dir`` argument: a home, or the directory that holds or gets a ``.epochal``.
+        directory: the ``dir`` argument: a home, or the directory that holds or gets a
+            ``.epochal``.
         setting: the ``home`` setting.
     """
     if directory is None:
@@ -48,7 +49,8 @@ def open_somewhere(
         The journal, and the home in which it lies; None when it lies in memory.
     """
     trouble: list[str] = []
-    for place in _places(home):
+    places: tuple[Callable[[], Path], ...] = (lambda: home, _temporary_home)
+    for place in places:
         try:
             directory = place()
             _make_private(directory)
@@ -71,16 +73,10 @@ def open_somewhere(
     return open_journal(None, uid, writer, header), None
 
 
-def _places(home: Path) -> Iterator[object]:
-    yield lambda: home
-    yield _temporary_home
-    return
-
-
 def _temporary_home() -> Path:
     """A directory of this user under the directory for temporary files; others cannot have planted it."""
     user = os.getuid() if hasattr(os, "getuid") else os.getpid()
-    path = Path(tempfile.gettempdir()) / f"epochal-{user}"
+    path = Path(os.environ.get("TMPDIR") or "/tmp") / f"epochal-{user}"  # noqa: S108 - checked
     if path.is_symlink() or (path.exists() and path.lstat().st_uid != user):
         raise StorageError(f"{path} belongs to somebody else; remove it or set EPOCHAL_HOME")
     return path

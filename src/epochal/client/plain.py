@@ -1,7 +1,8 @@
 """Plain data out of whatever users put into a config, a summary or a text value.
 
-The result holds only None, bool, int, float, str, lists and dicts with string keys, is at most 32 levels deep, has no
-cycles and a bounded size. Nothing here raises for a strange value: it becomes its name or a cut ``repr``.
+The result holds only None, bool, int, float, str, lists and dicts with string keys, is at most 32
+levels deep, has no cycles and a bounded size. Nothing here raises for a strange value: it becomes
+its name or a cut ``repr``.
 """
 
 from __future__ import annotations
@@ -140,7 +141,8 @@ def to_mapping(value: object, what: str) -> dict[str, Any]:
     """The top level of a config-like object as a dict with string keys; values stay what they are.
 
     Args:
-        value: a mapping, ``argparse.Namespace``, dataclass, attrs or pydantic object, OmegaConf node, or None.
+        value: a mapping, ``argparse.Namespace``, dataclass, attrs or pydantic object, OmegaConf
+            node, or None.
         what: how the message calls it.
 
     Raises:

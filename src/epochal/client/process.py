@@ -1,8 +1,9 @@
 """Forked children: they inherit a run, but none of its threads, locks or files.
 
-In a child every inherited run is inert at once: its parent's journal is let go of untouched, its locks are fresh. The first record
-that the child logs opens a journal of its own, which does not decide the run's state. The end of a child never ends the
-parent's run. Spawned children inherit nothing; they have a run only if they call `init`.
+In a child every inherited run is inert at once: its parent's journal is let go of untouched, its
+locks are fresh. The first record that the child logs opens a journal of its own, which does not
+decide the run's state. The end of a child never ends the parent's run. Spawned children inherit
+nothing; they have a run only if they call `init`.
 """
 
 from __future__ import annotations

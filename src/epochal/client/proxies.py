@@ -1,8 +1,9 @@
 """`epochal.run`, `epochal.config` and `epochal.summary`: stand-ins for those of the current run.
 
-They exist before a run does, so that ``from epochal import config`` works anywhere in a program. `epochal.run` is two things
-in one, because both are what users expect under that name: the current run (it is false when there is none, and gives the run's
-attributes), and a function that reads a recorded run by its id.
+They exist before a run does, so that ``from epochal import config`` works anywhere in a program.
+`epochal.run` is two things in one, because both are what users expect under that name: the current
+run (it is false when there is none, and gives the run's attributes), and a function that reads a
+recorded run by its id.
 """
 
 from __future__ import annotations

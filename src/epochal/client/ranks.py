@@ -1,7 +1,7 @@
 """Which process of a distributed job this is, and what the job's processes can agree on without talking.
 
-The launchers tell through environment variables: torchrun and most others (``RANK``), Slurm (``SLURM_PROCID``), or
-only the place on this machine (``LOCAL_RANK``).
+The launchers tell through environment variables: torchrun and most others (``RANK``), Slurm
+(``SLURM_PROCID``), or only the place on this machine (``LOCAL_RANK``).
 """
 
 from __future__ import annotations

@@ -2,11 +2,12 @@
 
 `log_fast` is the hot path: a flat mapping of Python numbers whose keys were seen before becomes
 one row, in about two microseconds, without a lock of its own. All else goes to `log_slowly`: first
-sight of keys, nested mappings, tensors, texts, odd steps. Neither waits for disk, network or device.
+sight of keys, nested mappings, tensors, texts, odd steps. Neither waits for disk, network or
+device.
 
 Steps are W&B's: a call without ``step`` takes the next one; ``commit=False`` keeps it for the next
-call; an explicit step is kept until a call without one, which uses it and goes on. Every call writes
-its row at once, and steps may repeat and decrease.
+call; an explicit step is kept until a call without one, which uses it and goes on. Every call
+writes its row at once, and steps may repeat and decrease.
 """
 
 from __future__ import annotations
@@ -126,6 +127,10 @@ class Recorder:
                 keyset.append(_encode(row))
             except JournalClosed:
                 if not self._renew():
+                    guard.warn_once(
+                        ("finished", id(self)),
+                        "log() after finish(): the run takes no more values",
+                    )
                     return
             else:
                 break

@@ -1,18 +1,18 @@
 """What a call of `init` asks for, checked before anything is created.
 
-Everything here is decided from arguments, settings and environment variables alone: no file is touched. Wrong types of the
-names raise `InvalidInput`; unknown arguments are named in one warning, so that W&B scripts run.
+Everything here is decided from arguments, settings and environment variables alone: no file is
+touched. Wrong types of the names raise `InvalidInput`; unknown arguments are named in one warning,
+so that W&B scripts run.
 """
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
-from epochal.client import guard
+from epochal.client import guard, lazy
 from epochal.client.plain import to_mapping
 from epochal.client.ranks import Rank, job_id, read_rank
 from epochal.client.settings import Settings, read_settings
@@ -114,8 +114,8 @@ def read_request(given: Mapping[str, Any], environment: Mapping[str, str]) -> Ru
 def _name_unknown(given: Mapping[str, Any]) -> None:
     for name in given:
         if name not in KNOWN and name not in IGNORED:
-            close = difflib.get_close_matches(name, KNOWN, 1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
+            close = lazy.nearest(name, list(KNOWN))
+            hint = f"; did you mean {close!r}?" if close else ""
             guard.warn_once(("init", name), f"init() ignores the unknown argument {name!r}{hint}")
 
 

@@ -1,7 +1,7 @@
 """What a writer needs to know of a run that exists already: the last step, config, summary and state.
 
-On disk that is ``resume.json``, which the store leaves in a run's directory, and the journals that are newer. Reading costs
-in proportion to the journals that are not in ``resume.json`` yet.
+On disk that is ``resume.json``, which the store leaves in a run's directory, and the journals that
+are newer. Reading costs in proportion to the journals that are not in ``resume.json`` yet.
 """
 
 from __future__ import annotations
@@ -12,37 +12,99 @@ from typing import Any
 
 import msgspec
 
+from epochal.client import guard
+from epochal.client.earlier import Earlier
+from epochal.client.transport import NoAnswer, Transport
+from epochal.domain.names import run_uid
 from epochal.domain.record import Attributes, Config, Cut, Finish, Header, Summary
-from epochal.domain.run import RunState
+from epochal.domain.run import RunRef, RunState
 from epochal.domain.values import merge_nested
 from epochal.domain.view import ResumeState
-from epochal.errors import StorageError
+from epochal.errors import StorageError, Unavailable
 from epochal.journal.frame import SUFFIX
-from epochal.journal.home import RESUME, RUNS, run_directory
+from epochal.journal.home import RESUME, run_directory
 from epochal.journal.liveness import is_held
 from epochal.journal.reader import JournalReader
 
+ASK_TIMEOUT_S = 10.0
 
-def local_state(home: Path, uid: str) -> ResumeState:
+
+def local_state(home: Path, uid: str) -> Earlier:
     """What this home knows of a run; ``exists`` is False when it knows nothing."""
     directory = run_directory(home, uid)
     known = _read_resume_file(directory)
     journals = _journals(directory, newer_than=known[1])
     if known[0] is None and not journals:
-        return ResumeState(exists=directory.is_dir() and any(directory.glob("*.eps")))
+        return Earlier(exists=directory.is_dir() and any(directory.glob("*.eps")))
     story = _Story(known[0] or ResumeState(exists=True))
     for reader in journals:
         story.tell(reader)
     return story.state()
 
 
-def count_runs(home: Path) -> int:
-    """How many runs this home holds."""
+def remote_state(url: str, api_key: str | None, uid: str, *, required: bool) -> Earlier:
+    """What a server knows of a run.
+
+    Args:
+        url: the server.
+        api_key: credential, or None.
+        uid: the run.
+        required: raise when the server cannot be asked; otherwise that is one warning.
+
+    Raises:
+        Unavailable: see above.
+    """
+    transport = Transport(url, api_key, ASK_TIMEOUT_S)
     try:
-        with os.scandir(home / RUNS) as entries:
-            return sum(1 for _ in entries)
-    except OSError:
-        return 0
+        answer = transport.send("GET", f"/api/v1/runs/{uid}/resume")
+    except NoAnswer as error:
+        message = f"the server {url} cannot be asked about the run to resume ({error})"
+        if required:
+            raise Unavailable(
+                f"{message}, and this home does not know it; try again, or use mode='offline'"
+            ) from error
+        guard.warn_once("resume", f"{message}; what this home knows is used")
+        return Earlier()
+    finally:
+        transport.close()
+    if answer.status != 200:
+        return Earlier()
+    return msgspec.convert(answer.body, type=Earlier, strict=False)
+
+
+def newer(here: Earlier, there: Earlier) -> Earlier:
+    """Of two states of a run, the one that got further."""
+    if not there.exists:
+        return here
+    if not here.exists:
+        return there
+    return there if (there.last_step or -1) > (here.last_step or -1) else here
+
+
+def remember(home: Path, ref: RunRef) -> None:
+    """Note the run as the project's last one, for ``resume="auto"``.
+
+    Raises:
+        OSError: the home cannot be written.
+    """
+    path = _note(home, ref.entity, ref.project)
+    temporary = path.with_suffix(f".{os.getpid()}.new")
+    temporary.write_bytes(msgspec.json.encode(ref))
+    os.replace(temporary, path)
+
+
+def recall(home: Path, entity: str, project: str) -> str | None:
+    """The id of the project's last run that was started with ``resume="auto"``, unless it finished."""
+    try:
+        ref = msgspec.json.decode(_note(home, entity, project).read_bytes(), type=RunRef)
+    except (OSError, msgspec.MsgspecError):
+        return None
+    state = local_state(home, ref.uid)
+    return ref.id if state.exists and state.state is not RunState.FINISHED else None
+
+
+def _note(home: Path, entity: str, project: str) -> Path:
+    return home / f"last-{run_uid(entity, project, '')[:16]}.json"
 
 
 def _read_resume_file(directory: Path) -> tuple[ResumeState | None, float]:
@@ -96,9 +158,9 @@ class _Story:
         if primary and (finish is None or finish.state is not None):
             self._state = _state_of(reader.path, finish)
 
-    def state(self) -> ResumeState:
+    def state(self) -> Earlier:
         """The result."""
-        return ResumeState(
+        return Earlier(
             exists=True,
             state=self._state,
             last_step=self._last_step,

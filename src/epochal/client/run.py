@@ -10,6 +10,7 @@ from typing import Any
 from epochal.client import display, guard
 from epochal.client.config import Section
 from epochal.client.definitions import Definitions, matches, read_definition
+from epochal.client.earlier import Earlier
 from epochal.client.exit import INTERRUPTED, exits, read_exit_code
 from epochal.client.request import read_notes, read_tags
 from epochal.client.session import Session
@@ -17,7 +18,6 @@ from epochal.client.summary import RunSummary
 from epochal.domain.names import check_name
 from epochal.domain.record import Attributes, Config, Definition, Event, Summary
 from epochal.domain.run import RunState, state_of_exit
-from epochal.domain.view import ResumeState
 from epochal.errors import InvalidInput
 
 LEVELS = {"info": "info", "warn": "warning", "warning": "warning", "error": "error"}
@@ -41,7 +41,7 @@ class Run:
     """
 
     def __init__(
-        self, session: Session, attributes: Mapping[str, Any], earlier: ResumeState, url: str | None
+        self, session: Session, attributes: Mapping[str, Any], earlier: Earlier, url: str | None
     ) -> None:
         self._session = session
         self._attributes = dict(attributes)
@@ -57,7 +57,7 @@ class Run:
         self.summary = RunSummary(self._logged, self._record_summary, earlier.summary)
         # The hot path: one closure instead of a method that calls it. `log` below is its signature.
         recorder = session.recorder
-        self.__dict__["log"] = guard.shield_log(recorder.log_fast, self._log_slowly)
+        self.__dict__["log"] = guard.shield_log(recorder.log_fast, recorder.log_slowly)
 
     def log(
         self,
@@ -69,10 +69,12 @@ class Run:
         """Record values at a step. Never raises and never waits for disk, network or device.
 
         Args:
-            data: key to value; nested mappings get keys joined with ``.``; ``/`` groups keys on the page. Values
+            data: key to value; nested mappings get keys joined with ``.``; ``/`` groups keys on
+                the page. Values
                 are numbers, scalars of NumPy or PyTorch, strings, or lists of such.
             step: the step; by default the next one. Steps may repeat and go back.
-            commit: False keeps the automatic step for the next call; True moves on after an explicit step.
+            commit: False keeps the automatic step for the next call; True moves on after an
+                explicit step.
             sync: accepted for compatibility.
         """
 
@@ -100,11 +102,14 @@ class Run:
         Args:
             name: a key, or a beginning with ``*`` at the end.
             step_metric: the key whose values are the x-axis.
-            step_sync: accepted for compatibility; a step metric always counts at the step where it was logged.
+            step_sync: accepted for compatibility; a step metric always counts at the step where it
+                was logged.
             hidden: leave it out of the automatic charts.
-            summary: min, max, mean, first, last, best or none; several in a list or joined with commas.
+            summary: min, max, mean, first, last, best or none; several in a list or joined with
+                commas.
             goal: ``minimize`` or ``maximize``; what ``best`` means.
-            overwrite: accepted for compatibility; a later definition always replaces an earlier one.
+            overwrite: accepted for compatibility; a later definition always replaces an earlier
+                one.
 
         Raises:
             InvalidInput: an argument cannot be used.
@@ -126,7 +131,8 @@ class Run:
             title: a short line.
             text: more.
             level: ``info``, ``warning`` (or ``WARN``) or ``error``.
-            wait_duration: seconds (or a ``timedelta``) within which the same title is not repeated.
+            wait_duration: seconds (or a ``timedelta``) within which the same title is not
+                repeated.
         """
         word = LEVELS.get(str(getattr(level, "value", level)).lower(), "info")
         wait = getattr(wait_duration, "total_seconds", lambda: wait_duration)()
@@ -235,9 +241,11 @@ class Run:
         """Finish with an exit code; Ctrl-C makes the run killed. Idempotent."""
         if self._session.finished:
             return
-        exits.forget(self)
         state = state_of_exit(exit_code, interrupted=interrupted)
-        notes = self._session.finish(state, exit_code)
+        try:
+            notes = self._session.finish(state, exit_code)
+        finally:
+            exits.forget(self)
         if self._session.speaks and not quiet:
             with guard.Shield("showing the summary"):
                 sets = self._session.recorder.key_sets()
@@ -265,14 +273,6 @@ class Run:
 
     def __repr__(self) -> str:
         return f"<epochal.Run {self.entity}/{self.project}/{self.id} {self.name!r} {self.state}>"
-
-    def _log_slowly(self, data: Any, step: Any, commit: bool | None) -> None:
-        if self._session.finished:
-            guard.warn_once(
-                ("finished", self.uid), f"log() after finish(): run {self.name} takes no more values"
-            )
-            return
-        self._session.recorder.log_slowly(data, step, commit)
 
     def _logged(self) -> dict[str, Any]:
         recorder = self._session.recorder

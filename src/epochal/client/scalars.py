@@ -1,7 +1,7 @@
 """What one logged value is: a number to store, a text, a device value on its way, or nothing we can keep.
 
-A number is read at once, so that a later in-place change of a tensor or array is never seen. Values on a GPU are not
-read here, because that would make the caller wait for the device.
+A number is read at once, so that a later in-place change of a tensor or array is never seen.
+Values on a GPU are not read here, because that would make the caller wait for the device.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def _read_array(value: Any) -> Reading:
 def _read_object(value: object) -> Reading:
     """Anything else that knows how to be a float: Decimal, Fraction, numbers of other libraries."""
     if hasattr(value, "__float__") and not isinstance(value, complex):
-        number = guard.attempt(lambda: float(value), default=None)  # type: ignore[arg-type]
+        number = guard.attempt(lambda: float(value), default=None)
         if isinstance(number, float):
             return Reading(Kind.NUMBER, float(number))
     return _skip(value)

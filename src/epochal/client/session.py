@@ -1,13 +1,12 @@
 """The life of a run in this process: journal, recorder, threads and capture, from the first record to the last.
 
-`finish` closes the journal first and sends afterwards: whatever happens then, nothing that was accepted is lost. Rotation
-and forked children get new journals here.
+`finish` closes the journal first and sends afterwards: whatever happens then, nothing that was
+accepted is lost. Rotation and forked children get new journals here.
 """
 
 from __future__ import annotations
 
 import os
-import platform
 import sys
 import threading
 import time
@@ -15,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from epochal._version import __version__
-from epochal.client import process
-from epochal.client.capture.redact import redact_mapping
+from epochal.client import lazy, process
+from epochal.client.captures import Captures
+from epochal.client.credentials import find_key
 from epochal.client.place import open_somewhere
 from epochal.client.recording import Recorder
 from epochal.client.request import RunRequest
@@ -50,13 +50,17 @@ class Session:
         self.home: Path | None = home
         self.state = RunState.RUNNING
         self.pid = os.getpid()
-        self.host = platform.node()
+        self.host = (
+            os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
+        )
         self._resumed = resumed
         self._wanted_home = home
         self._lock = threading.RLock()
         self._started_us = 0
+        self._sender: Any = self._make_sender()
         self.recorder = Recorder(self._open(None), self._reopen, first_step)
         self._worker: Worker | None = None
+        self._captures: Captures | None = None
         process.tell_after_fork(self)
 
     @property
@@ -65,12 +69,18 @@ class Session:
         return self.state is not RunState.RUNNING
 
     def start(self) -> None:
-        """Start the background thread."""
+        """Start the background threads and the captures."""
         if not self.request.records:
             return
-        rotate_bytes = self.request.settings.rotate_bytes or 2**62
-        self._worker = Worker(self.recorder, self.rotate, rotate_bytes)
+        settings = self.request.settings
+        if os.getpid() == self.pid:
+            self._captures = Captures(settings, self.recorder, self.redacted)
+            self._captures.start_console()
+        rotate_bytes = settings.rotate_bytes or 2**62
+        self._worker = Worker(self.recorder, self.rotate, rotate_bytes, self._captures)
         self._worker.start()
+        if self._sender is not None:
+            self._sender.start()
 
     def record(self, fact: Fact) -> None:
         """Write a fact to the journal."""
@@ -89,14 +99,18 @@ class Session:
 
     def redacted(self, facts: dict[str, Any]) -> dict[str, Any]:
         """The facts with values hidden whose key looks like a secret."""
-        return redact_mapping(facts) if self.request.settings.redact else facts
+        if not self.request.settings.redact:
+            return facts
+        hidden: dict[str, Any] = lazy.load("capture.redact").redact_mapping(facts)
+        return hidden
 
     def flush(self, timeout: float) -> bool:
         """Return after everything logged so far is safe; False when that cannot be promised."""
         self._settle(time.monotonic() + PENDING_S)
         journal = self.recorder.journal
         journal.maintain()
-        return journal.sync()
+        synced = journal.sync()
+        return synced and (self._sender is None or self._sender.drain(timeout))
 
     def rotate(self) -> None:
         """Go on in a new journal that continues the present one."""
@@ -116,19 +130,40 @@ class Session:
             if self.finished:
                 return []
             self.state = state
-        if self._worker is not None:
-            self._worker.stop(STOP_S)
-        self._settle(time.monotonic() + PENDING_S)
-        self.recorder.resolve_pending(drop=True)
-        tell_problem(self.recorder)
         mine = self.request.primary and os.getpid() == self.pid
-        self.recorder.journal.close(Finish(_now_us(), state.value if mine else None, exit_code))
-        return []
+        try:
+            if self._captures is not None:
+                self._captures.stop()
+            if self._worker is not None:
+                self._worker.stop(STOP_S)
+            self._settle(time.monotonic() + PENDING_S)
+            self.recorder.resolve_pending(drop=True)
+        finally:  # Ctrl-C may come here, too; the journal is closed in any case
+            tell_problem(self.recorder)
+            last = Finish(_now_us(), state.value if mine else None, exit_code if mine else None)
+            self.recorder.journal.close(last)
+        return self._send_rest()
+
+    def _send_rest(self) -> list[str]:
+        """Give the sender its time; what it leaves is for ``epochal sync``."""
+        notes: list[str] = []
+        if self._sender is not None:
+            self._sender.drain(self.request.settings.exit_timeout or 0.0)
+            self._sender.stop()
+            if self._sender.waiting:
+                notes.append(
+                    f"{self._sender.waiting:,} bytes are not on {self._sender.url} yet; "
+                    "run `epochal sync` to send them"
+                )
+        if self.home is None and self.request.records:
+            notes.append("this run was kept in memory only and is not on disk")
+        return notes
 
     def after_fork(self) -> None:
         """In a forked child: inert until the first record."""
         self._lock = threading.RLock()
-        self._worker = None
+        self._worker = self._captures = None
+        self._sender = None
         self.recorder.after_fork()
 
     def _settle(self, deadline: float) -> None:
@@ -141,6 +176,7 @@ class Session:
         """The journal that follows a closed one: only a forked child has one."""
         if self.finished or os.getpid() == self.pid:
             return None
+        self._sender = self._make_sender()
         journal = self._open(old.writer)
         self.start()
         self._close_with_child()
@@ -174,10 +210,18 @@ class Session:
             primary=self.request.primary and os.getpid() == self.pid,
         )
         journal, self.home = open_somewhere(self._wanted_home, self.ref.uid, writer, header)
+        if self._sender is not None:
+            self._sender.add(journal)
         return journal
+
+    def _make_sender(self) -> Any:
+        """Replication to the server of the settings; None when there is none to send to."""
+        settings = self.request.settings
+        if settings.url is None or self.request.mode != "online" or not self.request.records:
+            return None
+        key = settings.api_key or find_key(self._wanted_home, settings.url)
+        return lazy.load("sender").Sender(settings.url, key)
 
 
 def _now_us() -> int:
     return time.time_ns() // 1000
-
-

@@ -1,17 +1,17 @@
 """How the training side behaves, apart from what a run is called. One table, documented field by field.
 
-Precedence: an argument of `init`, then `Settings`, then the environment variable, then the default. W&B's names for the
-common settings are understood, so that scripts written for it run unchanged.
+Precedence: an argument of `init`, then `Settings`, then the environment variable, then the
+default. W&B's names for the common settings are understood, so that scripts written for it run
+unchanged.
 """
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from epochal.client import guard
+from epochal.client import guard, lazy
 from epochal.errors import InvalidInput
 
 RANKS: Final = ("first", "shared", "each")
@@ -57,7 +57,8 @@ class Settings:
 
     Args:
         console: capture stdout and stderr. W&B's ``"off"`` and its other words are understood.
-        system_interval: seconds between two readings of CPU, memory, disk, network and GPU; 0 turns them off.
+        system_interval: seconds between two readings of CPU, memory, disk, network and GPU; 0
+            turns them off.
         git: record the commit and the uncommitted changes.
         environment: record host, Python, command line and installed packages.
         silent: print nothing at start and finish (``EPOCHAL_SILENT``).
@@ -66,11 +67,13 @@ class Settings:
         api_key: credential for ``url`` (``EPOCHAL_API_KEY``).
         home: the directory that holds the journals (``EPOCHAL_HOME``).
         mode: ``"online"``, ``"offline"`` or ``"disabled"`` (``EPOCHAL_MODE``).
-        ranks: what the processes of a distributed job do: ``"first"``: rank 0 logs and the others stay
+        ranks: what the processes of a distributed job do: ``"first"``: rank 0 logs and the others
+            stay
             quiet; ``"shared"``: all log to one run; ``"each"``: one run per rank, in one group.
         shared: short for ``ranks="shared"``.
         rotate_bytes: size at which the journal goes on in a new file.
-        redact: replace values whose key looks like a secret in config, command line and environment.
+        redact: replace values whose key looks like a secret in config, command line and
+            environment.
         unknown: W&B's settings: the common ones are translated, the others named in one warning.
 
     Raises:
@@ -218,8 +221,8 @@ def translate(unknown: Mapping[str, Any]) -> dict[str, Any]:
             target, change = ALIASES[name]
             known[target] = change(value)
         elif name not in IGNORED:
-            close = difflib.get_close_matches(name, [*FIELDS, *ALIASES], 1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
+            close = lazy.nearest(name, [*FIELDS, *ALIASES])
+            hint = f"; did you mean {close!r}?" if close else ""
             guard.warn_once(("setting", name), f"setting {name!r} is unknown and ignored{hint}")
     return known
 

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
 import msgspec
 
-from epochal.client import display, guard
+from epochal.client import display, guard, lazy
+from epochal.client.credentials import find_key
+from epochal.client.earlier import Earlier
 from epochal.client.exit import exits
 from epochal.client.naming import readable_name
 from epochal.client.place import choose_home
 from epochal.client.request import RunRequest
-from epochal.client.resume import count_runs, local_state
 from epochal.client.run import Run
 from epochal.client.session import Session
 from epochal.domain.names import new_run_id, run_uid
 from epochal.domain.record import Attributes, Cut
 from epochal.domain.run import RunRef
-from epochal.domain.view import ResumeState
 from epochal.errors import Conflict, NotFound
-from epochal.journal.home import read_server_address
+from epochal.journal.home import RUNS, read_server_address
 
-NOTHING = ResumeState(exists=False)
+NOTHING = Earlier()
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -30,7 +31,7 @@ class Plan(msgspec.Struct, frozen=True):
 
     ref: RunRef
     home: Path
-    earlier: ResumeState
+    earlier: Earlier
     first_step: int
 
 
@@ -59,19 +60,22 @@ def begin(request: RunRequest) -> Run:
     run.config.adopt(plan.earlier.config)
     if request.config:
         run.config.update(request.config)
-    session.start()
-    exits.watch(run)
     if session.speaks:
         place = str(session.home) if session.home is not None else "memory"
         lines = display.start_lines(name, plan.ref, run.url, place, resumed=plan.earlier.exists)
         guard.write_line("\n".join(lines))
+    session.start()
+    exits.watch(run)
+    if request.resume == "auto" and session.home is not None:
+        with guard.Shield("remembering the run"):
+            lazy.load("resume").remember(session.home, plan.ref)
     return run
 
 
 def make_plan(request: RunRequest) -> Plan:
     """Decide which run it is and where it goes on."""
     home = choose_home(request.directory, request.settings.home)
-    run_id = request.id or new_run_id()
+    run_id = request.id or _remembered(request, home) or new_run_id()
     ref = RunRef(
         entity=request.entity,
         project=request.project,
@@ -79,8 +83,8 @@ def make_plan(request: RunRequest) -> Plan:
         uid=run_uid(request.entity, request.project, run_id),
     )
     earlier = NOTHING
-    if request.records and request.id is not None:
-        earlier = local_state(home, ref.uid)
+    if request.records and (request.id is not None or request.resume == "auto"):
+        earlier = _what_is_known(request, home, ref)
     _check_resume(request, ref, earlier)
     first = 0
     if request.cut is not None:
@@ -90,7 +94,28 @@ def make_plan(request: RunRequest) -> Plan:
     return Plan(ref=ref, home=home, earlier=earlier, first_step=first)
 
 
-def _check_resume(request: RunRequest, ref: RunRef, earlier: ResumeState) -> None:
+def _remembered(request: RunRequest, home: Path) -> str | None:
+    """With ``resume="auto"``: the id of this project's last run, unless it finished."""
+    if request.resume != "auto" or not request.records:
+        return None
+    run_id: str | None = lazy.load("resume").recall(home, request.entity, request.project)
+    return run_id
+
+
+def _what_is_known(request: RunRequest, home: Path, ref: RunRef) -> Earlier:
+    """The state of the run here and, where resuming was asked for, on the server."""
+    resume = lazy.load("resume")
+    here: Earlier = resume.local_state(home, ref.uid)
+    url = request.settings.url
+    if url is None or request.mode != "online" or request.resume is None:
+        return here
+    key = request.settings.api_key or find_key(home, url)
+    there: Earlier = resume.remote_state(url, key, ref.uid, required=not here.exists)
+    newer: Earlier = resume.newer(here, there)
+    return newer
+
+
+def _check_resume(request: RunRequest, ref: RunRef, earlier: Earlier) -> None:
     where = f"{ref.id!r} in project {ref.project!r} of {ref.entity!r}"
     if request.resume == "must" and not earlier.exists:
         raise NotFound(
@@ -104,6 +129,15 @@ def _fresh_name(request: RunRequest, plan: Plan) -> str:
     if not request.records:
         return plan.ref.id
     return readable_name(count_runs(plan.home) + 1)
+
+
+def count_runs(home: Path) -> int:
+    """How many runs a home holds."""
+    try:
+        with os.scandir(home / RUNS) as entries:
+            return sum(1 for _ in entries)
+    except OSError:
+        return 0
 
 
 def _page(request: RunRequest, plan: Plan) -> str | None:

@@ -1,6 +1,7 @@
 """The outcome of a run, key by key: what the user set, else what `define_metric` asks for, else the last value logged.
 
-Values that are logged are seen here by reference to the last rows; nothing is copied while training.
+Values that are logged are seen here by reference to the last rows; nothing is copied while
+training.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class RunSummary(MutableMapping[str, Any]):
     def __repr__(self) -> str:
         return repr(self.as_dict())
 
-    def update(self, values: object = (), /, **more: Any) -> None:  # type: ignore[override]
+    def update(self, values: object = (), /, **more: Any) -> None:
         """Set several keys with one record; nested mappings get keys joined with a dot."""
         given = {**to_mapping(values or None, "summary"), **more}
         flat = {key_of(key): to_plain(value) for key, value in flatten(to_plain(given))}

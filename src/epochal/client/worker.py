@@ -1,8 +1,9 @@
 """The one background thread of a run.
 
-Ten times a second it lets the journal prepare room; once a second it syncs what was written; it resolves values that came
-from a device, writes a heartbeat when nothing else was written for 15 s, goes on in a new journal at 256 MiB, and says once
-when the journal is in trouble. It is a daemon: the end of the process does not wait for it, `finish` does its last work.
+Ten times a second it lets the journal prepare room; once a second it syncs what was written; it
+resolves values that came from a device, writes a heartbeat when nothing else was written for 15 s,
+goes on in a new journal at 256 MiB, and says once when the journal is in trouble. It is a daemon:
+the end of the process does not wait for it, `finish` does its last work.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import time
 from collections.abc import Callable
 
 from epochal.client import guard
+from epochal.client.captures import Captures
 from epochal.client.recording import Recorder
 from epochal.domain.record import Heartbeat
 
@@ -25,9 +27,10 @@ class Worker:
 
     Args:
         recorder: whose journal.
-        rotate: called from the thread when the journal is longer than ``rotate_bytes`` or its file is sick.
+        rotate: called from the thread when the journal is longer than ``rotate_bytes`` or its file
+            is sick.
         rotate_bytes: see above.
-        start: carried out first in the thread: slow beginnings that `init` should not wait for.
+        captures: what else this thread starts.
     """
 
     def __init__(
@@ -35,12 +38,12 @@ class Worker:
         recorder: Recorder,
         rotate: Callable[[], None],
         rotate_bytes: int,
-        start: Callable[[], None] | None = None,
+        captures: Captures | None = None,
     ) -> None:
         self._recorder = recorder
         self._rotate = rotate
         self._rotate_bytes = rotate_bytes
-        self._start = start
+        self._captures = captures
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._synced: tuple[str, int] = ("", 0)
@@ -65,12 +68,14 @@ class Worker:
             thread.join(timeout)
 
     def _run(self) -> None:
-        if self._start is not None:
+        if self._captures is not None:
             with guard.Shield("starting to capture"):
-                self._start()
+                self._captures.read_surroundings()
         while not self._stop.wait(TICK_S):
             with guard.Shield("looking after the journal"):
                 self.tick(time.monotonic())
+                if self._captures is not None:
+                    self._captures.tick(time.monotonic())
 
     def tick(self, now: float) -> None:
         """One round.

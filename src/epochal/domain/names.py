@@ -8,10 +8,9 @@ can compute from (entity, project, id) without asking anyone.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
-import secrets
 import unicodedata
-import uuid
 
 from epochal.errors import InvalidInput
 
@@ -114,12 +113,13 @@ def clean_key(value: object) -> tuple[str, str | None]:
 
 def new_run_id() -> str:
     """Eight characters of base 36, 41 bits of randomness."""
-    return "".join(secrets.choice(_ID_ALPHABET) for _ in range(8))
+    number = int.from_bytes(os.urandom(16), "little")
+    return "".join(_ID_ALPHABET[number // 36**place % 36] for place in range(8))
 
 
 def new_uid() -> str:
     """A fresh writer id: 32 hex digits."""
-    return uuid.uuid4().hex
+    return os.urandom(16).hex()
 
 
 def run_uid(entity: str, project: str, run_id: str) -> str:

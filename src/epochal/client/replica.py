@@ -1,0 +1,170 @@
+"""One journal's copy on a server: what is acknowledged, and what to send next.
+
+The server's offset is the only truth; the ``.ack`` file beside the journal remembers it for the
+next process. A stretch that is sent starts at the acknowledged offset and ends at the end of a
+frame, so that sending twice is harmless and nothing is left out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import Protocol
+
+import msgspec
+
+from epochal.client.transport import Answer, NoAnswer, Transport
+from epochal.errors import EpochalError
+from epochal.journal.frame import FILE_HEADER_SIZE, MAX_PAYLOAD, scan_frames
+
+STRETCH = 1024 * 1024
+ACK_SUFFIX = ".ack"
+
+
+class Source(Protocol):
+    """A journal to read from."""
+
+    run: str
+    writer: str
+    path: str | None
+    size: int
+    closed: bool
+
+    def read(self, start: int, limit: int) -> bytes:
+        """At most ``limit`` bytes from ``start``."""
+
+
+class Refused(EpochalError):
+    """The server will never take this journal as things are."""
+
+
+class Busy(EpochalError):
+    """The server asks to come back later.
+
+    Args:
+        message: what it said.
+        retry_after: seconds, when it named them.
+    """
+
+    def __init__(self, message: str, retry_after: float | None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Ack(msgspec.Struct, frozen=True):
+    """What a server holds durably."""
+
+    url: str
+    offset: int
+
+
+class Replica:
+    """The copy of one journal on one server.
+
+    Attributes:
+        acked: bytes that the server holds durably, as far as we know.
+    """
+
+    def __init__(self, source: Source, transport: Transport) -> None:
+        self.source = source
+        self._transport = transport
+        self._route = f"/api/v1/runs/{source.run}/journals/{source.writer}"
+        self._stretch = STRETCH
+        self._saved = read_ack(source.path, transport.url)
+        self.acked = self._saved
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that are not acknowledged."""
+        return max(0, self.source.size - self.acked)
+
+    def send_next(self) -> int:
+        """Send one stretch; returns the number of bytes that the server took over by it.
+
+        Raises:
+            NoAnswer: no usable answer; the same stretch is sent again next time.
+            Busy: the server wants us to wait.
+            Refused: sending is pointless until somebody changes something.
+        """
+        body = self._next_stretch()
+        if not body:
+            return 0
+        path = f"{self._route}?offset={self.acked}"
+        answer = self._transport.send("PUT", path, body)
+        before = self.acked
+        self.acked = self._judge(answer, before + len(body))
+        return self.acked - before
+
+    def save_ack(self) -> None:
+        """Remember the acknowledged offset on disk; a lost file only costs one more question to the server."""
+        path = self.source.path
+        if path is None or self._saved == self.acked:
+            return
+        self._saved = self.acked
+        target = ack_path(path)
+        temporary = f"{target}.{os.getpid()}.new"
+        with contextlib.suppress(OSError):
+            with open(temporary, "wb") as file:
+                file.write(msgspec.json.encode(Ack(self._transport.url, self.acked)))
+            os.replace(temporary, target)
+
+    def _next_stretch(self) -> bytes:
+        size = self.source.size - self.acked
+        if size <= 0:
+            return b""
+        body = self.source.read(self.acked, min(size, self._stretch))
+        end = _whole(body, self.acked)
+        if end == 0 and size > len(body):  # one frame larger than the stretch
+            body = self.source.read(self.acked, min(size, MAX_PAYLOAD + STRETCH))
+            end = _whole(body, self.acked, 1)
+        return body[:end]
+
+    def _judge(self, answer: Answer, end: int) -> int:
+        """The new acknowledged offset that an answer means."""
+        error = answer.body.get("error")
+        detail = error if isinstance(error, dict) else {}
+        if answer.status == 200:
+            offset = answer.body.get("offset")
+            if isinstance(offset, int) and 0 <= offset <= self.source.size:
+                return offset
+            raise NoAnswer(f"an acknowledgement of {offset!r} for {end} bytes makes no sense")
+        if answer.status == 409:
+            expected = detail.get("expected")
+            if isinstance(expected, int) and 0 <= expected <= self.source.size:
+                return expected
+        if answer.status == 413 and self._stretch > 65_536:
+            self._stretch //= 4
+            return self.acked
+        if answer.status in (400, 415) and self._transport.compresses:
+            self._transport.compresses = False  # the server may not take compressed bodies
+            return self.acked
+        text = str(detail.get("message") or f"status {answer.status}")[:300]
+        if answer.status in (408, 425, 429) or answer.status >= 500 or answer.status < 400:
+            raise Busy(text, answer.retry_after)
+        raise Refused(text)
+
+
+def _whole(body: bytes, offset: int, budget: int | None = None) -> int:
+    """How many bytes of ``body``, which starts at a journal's ``offset``, are whole frames."""
+    start = FILE_HEADER_SIZE if offset == 0 else 0
+    if len(body) < start:
+        return 0
+    end = scan_frames(body, start, budget).end
+    return end if end > start else 0
+
+
+def ack_path(journal: str) -> str:
+    """Where the acknowledged offset of a journal is kept."""
+    return os.path.splitext(journal)[0] + ACK_SUFFIX
+
+
+def read_ack(journal: str | None, url: str) -> int:
+    """The offset that this server has acknowledged, as remembered; 0 when nothing is."""
+    if journal is None:
+        return 0
+    try:
+        with open(ack_path(journal), "rb") as file:
+            ack = msgspec.json.decode(file.read(), type=Ack)
+    except (OSError, msgspec.MsgspecError):
+        return 0
+    return ack.offset if ack.url == url else 0

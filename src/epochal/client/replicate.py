@@ -1,0 +1,149 @@
+"""Sending the journals of a home that a server does not hold yet: ``epochal sync``.
+
+Running it twice, beside a living run, or after it was interrupted is harmless: bytes have offsets.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from epochal.client.credentials import find_key
+from epochal.client.replica import Busy, Refused, Replica
+from epochal.client.transport import NoAnswer, Transport
+from epochal.errors import StorageError
+from epochal.journal.frame import FILE_HEADER_SIZE, SUFFIX, scan_frames, unpack_file_header
+from epochal.journal.home import RUNS
+
+ATTEMPTS = 5
+CHUNK = 8 * 1024 * 1024
+
+Progress = Callable[["Progressed"], None]
+
+
+class Progressed(msgspec.Struct, frozen=True):
+    """How far one journal is: ``sent`` of ``total`` bytes are on the server."""
+
+    path: str
+    sent: int
+    total: int
+
+
+class SyncReport(msgspec.Struct, frozen=True):
+    """What `sync_journals` did. ``problems`` has a sentence for every journal that is not fully sent."""
+
+    journals: int
+    complete: int
+    sent_bytes: int
+    problems: list[str]
+
+
+class FileSource:
+    """A journal file of this or another process, up to its last whole frame.
+
+    Args:
+        path: the ``.ej`` file.
+
+    Raises:
+        OSError: it cannot be read.
+        CorruptFile: it is no journal.
+        NewerFormat: it needs a newer Epochal.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path: str | None = str(path)
+        self._file = path
+        with path.open("rb") as file:
+            header = unpack_file_header(file.read(FILE_HEADER_SIZE), path)
+        self.run = header.run
+        self.writer = header.writer
+        self.closed = True
+        self.size = self._end()
+
+    def read(self, start: int, limit: int) -> bytes:
+        """See `Source.read`."""
+        with self._file.open("rb") as file:
+            file.seek(start)
+            return file.read(min(limit, self.size - start))
+
+    def _end(self) -> int:
+        end = FILE_HEADER_SIZE
+        while True:
+            with self._file.open("rb") as file:
+                file.seek(end)
+                buffer = file.read(CHUNK)
+                scan = scan_frames(buffer)
+                if scan.end == 0 and len(buffer) == CHUNK:
+                    scan = scan_frames(buffer + file.read(CHUNK * 9), 0, 1)
+            if scan.end == 0:
+                return end
+            end += scan.end
+
+
+def sync_journals(
+    home: Path,
+    url: str,
+    api_key: str | None = None,
+    progress: Progress | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> SyncReport:
+    """Send every journal of a home that the server has not acknowledged in full.
+
+    Args:
+        home: the home.
+        url: the server.
+        api_key: credential; by default the one that `login` stored for the server.
+        progress: told after every stretch.
+        sleep: how to wait between attempts.
+
+    Raises:
+        InvalidInput: the address cannot be used.
+    """
+    transport = Transport(url, api_key or find_key(home, url))
+    journals = complete = sent = 0
+    problems: list[str] = []
+    for path in _journals(home):
+        journals += 1
+        try:
+            replica = Replica(FileSource(path), transport)
+            sent += _send_all(replica, str(path), progress, sleep)
+            complete += 1
+        except (OSError, StorageError, Refused, Busy, NoAnswer) as error:
+            problems.append(f"{path.name}: {error}")
+    transport.close()
+    return SyncReport(journals, complete, sent, problems)
+
+
+def _journals(home: Path) -> Iterator[Path]:
+    runs = home / RUNS
+    return iter(sorted(runs.glob(f"*/*{SUFFIX}"), key=lambda path: path.stat().st_mtime))
+
+
+def _send_all(
+    replica: Replica,
+    path: str,
+    progress: Progress | None,
+    sleep: Callable[[float], None],
+) -> int:
+    """Send one journal to its end; returns the bytes that the server took over."""
+    sent, failures = 0, 0
+    while replica.waiting:
+        try:
+            gained = replica.send_next()
+            sent += max(0, gained)
+            if gained <= 0:
+                raise NoAnswer(f"its offset stays at {replica.acked}")
+            failures = 0
+        except (NoAnswer, Busy) as error:
+            failures += 1
+            if failures >= ATTEMPTS:
+                raise
+            sleep(getattr(error, "retry_after", None) or 2.0 ** (failures - 1))
+            continue
+        replica.save_ack()
+        if progress is not None:
+            progress(Progressed(path, replica.acked, replica.source.size))
+    return sent

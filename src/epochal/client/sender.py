@@ -1,0 +1,185 @@
+"""The thread that replicates a run's journals to a server while the run lives.
+
+It sends once a second, or at once when a megabyte waits; after trouble it waits 1 s, then longer,
+up to 60 s, with jitter, or as long as the server asks. A refusal (a revoked key, say) ends sending
+with one message. The journals stay where they are in every case: what was not sent is sent by
+``epochal sync``.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+
+from epochal.client import guard
+from epochal.client.replica import STRETCH, Busy, Refused, Replica, Source
+from epochal.client.transport import NoAnswer, Transport
+from epochal.errors import InvalidInput
+from epochal.journal.buffered import BufferedJournal
+
+CADENCE_S = 1.0
+MAX_BACKOFF_S = 60.0
+UNREACHABLE_S = 5.0
+POLL_S = 0.1
+HURRY_S = 0.5
+MAX_STALLS = 4
+
+
+def _jitter() -> float:
+    """A number in [0.5, 1), not moved by the user's seeds."""
+    return 0.5 + int.from_bytes(os.urandom(4), "little") / 2**33
+
+
+class Sender:
+    """Replicates journals to one server.
+
+    Args:
+        url: the server.
+        api_key: credential, or None.
+        jitter: factor for waiting times.
+
+    Attributes:
+        failures: exchanges that failed since the last good one.
+        refused: why the server refuses, or None.
+    """
+
+    def __init__(
+        self, url: str, api_key: str | None, jitter: Callable[[], float] = _jitter
+    ) -> None:
+        self.url = url
+        self.failures = 0
+        self.refused: str | None = None
+        self._transport: Transport | None = None
+        self._api_key = api_key
+        self._jitter = jitter
+        self._sources: list[Source] = []
+        self._replicas: list[Replica] = []
+        self._wake = threading.Event()
+        self._hurry = False
+        self._stopped = False
+        self._thread: threading.Thread | None = None
+
+    def add(self, source: Source) -> None:
+        """Replicate one more journal, after those that came before."""
+        self._sources.append(source)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread = threading.Thread(target=self._run, name="epochal-sender", daemon=True)
+        with guard.Shield("starting the sender"):
+            self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that the server has not acknowledged."""
+        known = sum(replica.waiting for replica in self._replicas)
+        return known + sum(source.size for source in self._sources)
+
+    def drain(self, timeout: float) -> bool:
+        """Wait until everything is acknowledged; shorter when the server does not answer.
+
+        Args:
+            timeout: seconds at most.
+        """
+        start = time.monotonic()
+        self._hurry = True
+        self._wake.set()
+        try:
+            while self.waiting and self.refused is None and self._is_running():
+                limit = min(timeout, UNREACHABLE_S) if self.failures else timeout
+                if time.monotonic() - start >= limit:
+                    break
+                time.sleep(0.005)
+        finally:
+            self._hurry = False
+        return not self.waiting
+
+    def stop(self) -> None:
+        """Let the thread end after its present exchange, without waiting for it."""
+        self._stopped = True
+        self._wake.set()
+
+    def step(self) -> float:
+        """Send what waits until it is sent or something goes wrong; returns the seconds to wait."""
+        try:
+            self._adopt()
+            for replica in list(self._replicas):
+                self._send(replica)
+                if replica.source.closed and not replica.waiting:
+                    replica.save_ack()
+                    self._replicas.remove(replica)
+        except NoAnswer as error:
+            return self._back_off(str(error), None)
+        except Busy as busy:
+            return self._back_off(busy.message, busy.retry_after)
+        except (Refused, InvalidInput) as refusal:
+            self._refuse(refusal.message)
+        return CADENCE_S
+
+    def _send(self, replica: Replica) -> None:
+        """Send what waits of one journal."""
+        stalls = 0
+        while replica.waiting and not self._stopped:
+            stalls = 0 if replica.send_next() > 0 else stalls + 1
+            if stalls > MAX_STALLS:
+                raise NoAnswer(f"its offset stays at {replica.acked}")
+            if stalls == 0:
+                self.failures = 0
+                self._settle(replica)
+
+    def _adopt(self) -> None:
+        if self._transport is None:
+            self._transport = Transport(self.url, self._api_key)
+        while self._sources:
+            self._replicas.append(Replica(self._sources[0], self._transport))
+            del self._sources[0]
+
+    def _settle(self, replica: Replica) -> None:
+        """After an acknowledgement: remember it, and let go of memory."""
+        replica.save_ack()
+        if isinstance(replica.source, BufferedJournal):
+            replica.source.release(replica.acked)
+
+    def _back_off(self, why: str, asked: float | None) -> float:
+        self.failures += 1
+        if self.failures == 2:
+            guard.warn_once(
+                "unreachable",
+                f"the server {self.url} does not take data ({why:.200}); everything is kept here and "
+                "sent as soon as it does",
+            )
+        delay = min(2.0 ** (self.failures - 1), MAX_BACKOFF_S) * self._jitter()
+        return max(delay, asked or 0.0)
+
+    def _refuse(self, why: str) -> None:
+        self.refused = why
+        guard.warn_once(
+            "refused",
+            f"the server {self.url} refuses this run: {why}. Recording goes on here; "
+            "send it with `epochal sync` when that is settled",
+        )
+
+    def _is_running(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def _run(self) -> None:
+        wait = 0.0
+        while not self._stopped and self.refused is None:
+            self._pause(wait)
+            with guard.Shield("sending"):
+                wait = self.step()
+                continue
+            wait = MAX_BACKOFF_S
+
+    def _pause(self, seconds: float) -> None:
+        """Wait, but not while a megabyte is there to send or somebody waits for us."""
+        end = time.monotonic() + seconds
+        while not self._stopped and time.monotonic() < end:
+            if self.failures == 0 and (self._hurry or self.waiting >= STRETCH):
+                return
+            if self._hurry:
+                end = min(end, time.monotonic() + HURRY_S)
+            self._wake.wait(min(POLL_S, max(0.0, end - time.monotonic())))
+            self._wake.clear()
