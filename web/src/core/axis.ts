@@ -37,7 +37,7 @@ export function niceStep(rough: number): number {
 
 function multiples(step: number, lo: number, hi: number, shift: number): number[] {
   const out: number[] = [];
-  const first = Math.ceil((lo - shift) / step - 1e-9);
+  const first = Math.ceil((lo - shift) / step - 1e-9) + 0;
   const last = Math.floor((hi - shift) / step + 1e-9);
   // Dividing by a whole number keeps 0.3 from reading 0.30000000000000004.
   const inverse = step < 1 ? Math.round(1 / step) : 0;

@@ -1,0 +1,151 @@
+/** Law: what is drawn covers every extremum, marks every NaN, and the cursor finds the curve under it. */
+import { describe, expect, it } from "vitest";
+import { seriesOf, type BucketSeries } from "../src/core/buckets";
+import { decodeColumns } from "../src/core/columns";
+import { bucketWindow, xExtent, yExtent } from "../src/core/extent";
+import { FrameQueue } from "../src/core/frame";
+import { hitsAt, nearestBucket } from "../src/core/nearest";
+import { paint, type Plane } from "../src/core/paint";
+import type { BucketHead } from "../src/core/wire";
+import { bucketMessage, seeded, type Point } from "./message";
+
+const bucketed = (points: Point[], width: number, run = "r"): BucketSeries => seriesOf(decodeColumns<BucketHead>(bucketMessage([{ run, key: "k", points }], width)))[0];
+const look = { color: "#000000", dash: [] };
+
+/** A canvas that keeps the strokes it is given. */
+class Pen {
+  strokes: { from: [number, number]; to: [number, number] }[] = [];
+  rects: [number, number, number, number, string][] = [];
+  arcs: [number, number][] = [];
+  fillStyle = "";
+  private at: [number, number] | null = null;
+  moveTo(x: number, y: number): void {
+    this.at = [x, y];
+  }
+  lineTo(x: number, y: number): void {
+    if (this.at) this.strokes.push({ from: this.at, to: [x, y] });
+    this.at = [x, y];
+  }
+  fillRect(x: number, y: number, w: number, h: number): void {
+    this.rects.push([x, y, w, h, this.fillStyle]);
+  }
+  arc(x: number, y: number): void {
+    this.arcs.push([x, y]);
+  }
+  save(): void {}
+  restore(): void {}
+  beginPath(): void {}
+  stroke(): void {}
+  fill(): void {}
+  rect(): void {}
+  clip(): void {}
+  setLineDash(): void {}
+}
+
+const plane = (part: Partial<Plane>): Plane => ({ left: 0, top: 0, width: 400, height: 200, xLo: 0, xHi: 4095, yLo: -10, yHi: 10, logX: false, logY: false, ratio: 1, ...part });
+
+function draw(curves: BucketSeries[], p: Plane): Pen {
+  const pen = new Pen();
+  paint(pen as unknown as CanvasRenderingContext2D, p, curves.map((buckets) => ({ buckets, look })), { highlight: null, fail: "red", smooth: false, dragging: false });
+  return pen;
+}
+
+describe("drawing", () => {
+  it.each([1, 5])("covers the true extent of every bucket's columns (%i runs)", (runs) => {
+    const random = seeded(3);
+    const points: Point[] = Array.from({ length: 4096 }, (_, x) => [x, random() < 0.01 ? 9 - 18 * random() : random()]);
+    const buckets = bucketed(points, 16);
+    const p = plane({});
+    const pen = draw(Array.from({ length: runs }, () => buckets), p);
+    const y = (v: number): number => 200 - ((v + 10) / 20) * 200;
+    for (let b = 0; b < buckets.length; b++) {
+      const values = points.slice(b * 16, b * 16 + 16).map((q) => y(q[1]));
+      const lo = (b * 16 * 400) / 4095 - 0.01;
+      const hi = ((b * 16 + 15) * 400) / 4095 + 0.01;
+      const inside = pen.strokes.filter((s) => s.to[0] >= lo && s.to[0] <= hi).flatMap((s) => [s.to[1], ...(s.from[0] >= lo ? [s.from[1]] : [])]);
+      expect(Math.min(...inside), `top of bucket ${b}`).toBeCloseTo(Math.min(...values), 3);
+      expect(Math.max(...inside), `bottom of bucket ${b}`).toBeCloseTo(Math.max(...values), 3);
+    }
+  });
+
+  it("marks each bucket with NaN in the rug and breaks the line there", () => {
+    const points: Point[] = Array.from({ length: 100 }, (_, x) => [x, x >= 40 && x < 50 ? NaN : 1]);
+    const pen = draw([bucketed(points, 1)], plane({ xHi: 99 }));
+    expect(pen.rects.filter((r) => r[4] === "red")).toHaveLength(10);
+    expect(pen.strokes.some((s) => s.from[0] < 160 && s.to[0] > 198)).toBe(false);
+    expect(pen.strokes).toHaveLength(39 + 49);
+  });
+
+  it("shows a point without neighbors as a dot", () => {
+    expect(draw([bucketed([[5, 1]], 1)], plane({ xHi: 10 })).arcs).toHaveLength(1);
+    expect(draw([bucketed([[5, NaN], [6, 1], [7, NaN]], 1)], plane({ xHi: 10 })).arcs).toHaveLength(1);
+  });
+});
+
+describe("ranges", () => {
+  it("hold every finite value in view and nothing outside it", () => {
+    const s = bucketed([[0, 100], [10, 1], [11, 2], [12, Infinity], [20, NaN], [30, -50]], 1);
+    expect(xExtent([s], false)).toEqual([0, 30]);
+    const { lo, hi } = yExtent([s], 5, 25, false, false);
+    expect([lo, hi]).toEqual([1 - 0.04, 2 + 0.04]);
+  });
+
+  it("count what a log axis or clipping hides", () => {
+    const points: Point[] = Array.from({ length: 200 }, (_, x) => [x, x === 100 ? 1000 : x % 20 === 0 ? -1 : 1 + (x % 7)]);
+    expect(yExtent([bucketed(points, 1)], 0, 199, true, false).hidden).toBe(9);
+    const clipped = yExtent([bucketed(points, 1)], 0, 199, false, true);
+    expect(clipped.hi).toBeLessThan(20);
+    expect(clipped.clipped).toBe(1);
+  });
+
+  it("keep a neighbor on each side so that lines reach the edges", () => {
+    const s = bucketed([[0, 1], [100, 2], [200, 3], [300, 4]], 1);
+    expect(bucketWindow(s, 120, 180)).toEqual([1, 3]);
+    expect(bucketWindow(s, 100, 200)).toEqual([0, 4]);
+  });
+});
+
+describe("the cursor", () => {
+  it("finds the nearest point of each run, nearest curve first", () => {
+    const curves = [bucketed([[0, 0], [100, 0]], 1, "low"), bucketed([[0, 8], [90, 8]], 1, "high")].map((buckets) => ({ buckets, look }));
+    const hits = hitsAt(plane({ xHi: 100 }), curves, 360, 30, false);
+    expect(hits.map((h) => [h.curve.buckets.run, h.value, h.x])).toEqual([["high", 8, 90], ["low", 0, 100]]);
+  });
+
+  it("leaves out runs that ended before it", () => {
+    const curves = [{ buckets: bucketed([[0, 0], [10, 0]], 1), look }];
+    expect(hitsAt(plane({ xHi: 100 }), curves, 200, 100, false)).toEqual([]);
+    expect(nearestBucket(bucketed([], 1), 5)).toBe(-1);
+  });
+});
+
+describe("the frame queue", () => {
+  it("runs each key once and leaves what does not fit for the next frame", () => {
+    const pending: (() => void)[] = [];
+    let time = 0;
+    const queue = new FrameQueue((f) => pending.push(f), () => time);
+    const ran: string[] = [];
+    for (const name of ["a", "b", "c", "d"]) queue.add(name, () => (ran.push(name), (time += 5)));
+    queue.add("b", () => (ran.push("b2"), (time += 5)));
+    pending.shift()?.();
+    expect(ran).toEqual(["a", "b2"]);
+    pending.shift()?.();
+    expect(ran).toEqual(["a", "b2", "c", "d"]);
+    expect(pending).toHaveLength(0);
+  });
+
+  it("goes on after a job that fails", () => {
+    const errors = console.error;
+    console.error = () => undefined;
+    const pending: (() => void)[] = [];
+    const queue = new FrameQueue((f) => pending.push(f), () => 0);
+    let ran = false;
+    queue.add("bad", () => {
+      throw new Error("no");
+    });
+    queue.add("good", () => (ran = true));
+    pending.shift()?.();
+    console.error = errors;
+    expect(ran).toBe(true);
+  });
+});
