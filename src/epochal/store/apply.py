@@ -23,12 +23,12 @@ from epochal.store.definitions import read_definitions, restate_rules
 from epochal.store.enroll import check_header, enroll, find_journal, next_revision
 from epochal.store.facts import FactWriter, clamp
 from epochal.store.latest import Known, add_rows, newest_steps, summarize, to_row
-from epochal.store.owner import Store
 from epochal.store.params import intern_keys
 from epochal.store.recount import recount, rows_are_hidden
 from epochal.store.rules import find_definition, rules_of
 from epochal.store.schema import journal, project, run
 from epochal.store.state import WriterState, decide_state
+from epochal.store.store import Store
 from epochal.store.tail import JournalRow, Stretch, Tail
 
 What = Literal["series", "facts", "logs", "deleted"]

@@ -15,7 +15,7 @@ from epochal.domain.record import Fact
 from epochal.errors import CorruptFile, NewerFormat
 from epochal.journal.reader import JournalReader
 from epochal.store.durable import durable_file
-from epochal.store.owner import Store
+from epochal.store.store import Store
 from epochal.store.tail import Tail
 
 ARCHIVE_SUFFIX = ".facts"

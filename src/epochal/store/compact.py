@@ -16,9 +16,9 @@ import sqlalchemy as sa
 
 from epochal.errors import Conflict
 from epochal.store.columns import ColumnGroup, merge_groups
-from epochal.store.owner import Store
 from epochal.store.schema import journal, segment
 from epochal.store.segment import Segment, SegmentInfo, write_segment
+from epochal.store.store import Store
 from epochal.store.tail import JournalKey, Position, Tail
 
 SEGMENT_SUFFIX = ".eps"
@@ -65,7 +65,12 @@ def compact(store: Store, tail: Tail) -> bool:
 
 
 def _register(
-    store: Store, tail: Tail, start: Position, end: Position, file: str | None, info: SegmentInfo | None
+    store: Store,
+    tail: Tail,
+    start: Position,
+    end: Position,
+    file: str | None,
+    info: SegmentInfo | None,
 ) -> bool:
     assert tail.row is not None
     columns = journal.c
@@ -155,7 +160,9 @@ def _merge(
             ids = [id for id, _ in batch]
             removed = connection.execute(sa.delete(segment).where(segment.c.id.in_(ids)))
             if removed.rowcount != len(batch):
-                raise Conflict(f"segments of {key.run} were merged by someone else; nothing was changed")
+                raise Conflict(
+                    f"segments of {key.run} were merged by someone else; nothing was changed"
+                )
             _insert(connection, run_id, journal_id, file, info)
     except BaseException:
         _discard(store, key.run, file)

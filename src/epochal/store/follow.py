@@ -22,8 +22,8 @@ from epochal.store.apply import Raced, Work, apply
 from epochal.store.compact import LONG_TAIL, compact
 from epochal.store.ingest import QUARANTINED, Problem, explain, is_remote, open_tail
 from epochal.store.lost import mark_found, mark_lost, settle_runs
-from epochal.store.owner import Store
 from epochal.store.retire import retire
+from epochal.store.store import Store
 from epochal.store.tail import JournalKey, Tail
 from epochal.store.watch import JournalFinder
 
@@ -34,6 +34,7 @@ SILENCE_SECONDS = 90.0
 """A writer elsewhere that was not heard of for so long counts as lost."""
 LIVENESS_SECONDS = 1.0
 RETRY_SECONDS = 30.0
+STUCK_SECONDS = 1.0
 SETTLE_SECONDS = 15.0
 
 T = TypeVar("T")
@@ -136,7 +137,8 @@ class Follower:
         if not tail.has_more():
             return None
         stretch = tail.read(READ_CHUNK)
-        if stretch.entry.end == stretch.entry.start:
+        if stretch.entry.end == stretch.entry.start:  # a frame that is not whole, or damage
+            watched.next_look = self._clock() + STUCK_SECONDS
             return None
         return Work(tail, stretch, watched.remote)
 
@@ -160,9 +162,7 @@ class Follower:
         work = self._look(watched)
         return apply(self._store, [work]) if work is not None else []
 
-    def _guarded(
-        self, watched: Watched, now: float, action: Callable[[Watched], T]
-    ) -> T | None:
+    def _guarded(self, watched: Watched, now: float, action: Callable[[Watched], T]) -> T | None:
         """Do something with one journal; when that fails, set the journal aside for a while."""
         try:
             result = action(watched)

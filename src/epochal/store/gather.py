@@ -16,10 +16,10 @@ import sqlalchemy as sa
 from epochal.errors import CorruptFile, Unavailable
 from epochal.store.columns import ColumnGroup, Stretch
 from epochal.store.enroll import journal_row
-from epochal.store.owner import Store
 from epochal.store.points import CutAt, WriterPoints
 from epochal.store.rows import find_run_id
 from epochal.store.schema import cut, journal, run, segment
+from epochal.store.store import Store
 from epochal.store.tail import Content, JournalKey, Position, Tail, rows_from
 
 ATTEMPTS = 5
@@ -63,7 +63,7 @@ class RunSeries(msgspec.Struct, frozen=True):
                 yield part
 
 
-class _Moved(Exception):  # noqa: N818  # never leaves this module
+class _Moved(Exception):  # never leaves this module
     """Rows went into a segment between two looks."""
 
 
@@ -92,7 +92,9 @@ def gather_in(
     cuts = _read_cuts(connection, run_id)
     query = sa.select(journal).where(journal.c.run_id == run_id)
     writers = []
-    for row in connection.execute(query.order_by(journal.c.started_us, journal.c.writer)).mappings():
+    for row in connection.execute(
+        query.order_by(journal.c.started_us, journal.c.writer)
+    ).mappings():
         key = JournalKey(uid, row["writer"])
         writers.append(
             WriterRows(
@@ -151,7 +153,9 @@ def load_tail(store: Store, key: JournalKey, row: sa.RowMapping) -> Tail:
             tail = Tail(key, path, position)
             tail.read_until(row["facts_pos"])
         except FileNotFoundError:
-            raise CorruptFile(path, "it is gone, though not all of its rows are in segments") from None
+            raise CorruptFile(
+                path, "it is gone, though not all of its rows are in segments"
+            ) from None
         tail.row = journal_row(row)
         store.tails.put(tail)
         return tail

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from epochal.domain.view import RunChange
@@ -22,9 +23,10 @@ from epochal.store.apply import Raced, Work, apply
 from epochal.store.compact import LONG_TAIL, compact
 from epochal.store.enroll import find_journal
 from epochal.store.lost import mark_lost
-from epochal.store.owner import Store
 from epochal.store.retire import retire
-from epochal.store.tail import JournalKey, Position, Tail, find_journals
+from epochal.store.schema import journal
+from epochal.store.store import Store
+from epochal.store.tail import JournalKey, JournalRow, Position, Tail, find_journals
 
 ATTEMPTS = 5
 
@@ -78,9 +80,32 @@ def open_tail(store: Store, key: JournalKey) -> Tail | None:
     tail = Tail(key, path, position)
     if row is not None:
         tail.row = row
-        tail.read_until(row.facts_pos)
+        if not tail.read_until(row.facts_pos):
+            _accept_loss(store, tail, row)
     store.tails.put(tail)
     return tail
+
+
+def _accept_loss(store: Store, tail: Tail, row: JournalRow) -> None:
+    """Go on from the last frame that is left, when applied records have vanished from the file.
+
+    A journal that was received is sent again from its end; one of this machine is not, so what
+    follows the last good frame counts as damaged and the file is kept.
+
+    Raises:
+        CorruptFile: the journal was received; it is complete again once its sender has gone on.
+    """
+    if is_remote(store, tail.key):
+        raise CorruptFile(
+            tail.path, f"it ends at byte {tail.offset}, {row.facts_pos} bytes were applied"
+        )
+    with store.database.write() as connection:
+        connection.execute(
+            sa.update(journal)
+            .where(journal.c.id == row.id, journal.c.facts_pos == row.facts_pos)
+            .values(facts_pos=tail.offset, damaged=journal.c.damaged + 1)
+        )
+    tail.row = msgspec.structs.replace(row, facts_pos=tail.offset)
 
 
 def apply_journal(store: Store, path: str | os.PathLike[str]) -> list[RunChange]:

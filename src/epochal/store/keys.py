@@ -19,8 +19,8 @@ import sqlalchemy as sa
 from epochal.domain.access import Principal, Role
 from epochal.domain.names import check_name
 from epochal.errors import NotFound
-from epochal.store.owner import Store
 from epochal.store.schema import api_key
+from epochal.store.store import Store
 
 _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _FORM = re.compile(r"ep_([0-9A-Za-z]{8})-([0-9A-Za-z]{43})")

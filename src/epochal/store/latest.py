@@ -131,9 +131,7 @@ def add_rows(connection: sa.Connection, rows: list[dict[str, Any]]) -> None:
         connection.execute(upsert(connection, latest, ("key_id", "run_id"), _sum), rows)
 
 
-def newest_steps(
-    connection: sa.Connection, run_id: int, key_ids: Iterable[int]
-) -> dict[int, int]:
+def newest_steps(connection: sa.Connection, run_id: int, key_ids: Iterable[int]) -> dict[int, int]:
     """The greatest step of each of these series that are stored."""
     query = sa.select(latest.c.key_id, latest.c.step_max).where(latest.c.run_id == run_id)
     wanted = list(key_ids)

@@ -7,9 +7,9 @@ import sqlalchemy as sa
 from epochal.domain.view import LogLine, LogPage
 from epochal.errors import InvalidInput
 from epochal.store.lines import Line, read_chunks
-from epochal.store.owner import Store
 from epochal.store.rows import find_run_id
 from epochal.store.schema import journal, run
+from epochal.store.store import Store
 
 MAX_LINES = 5000
 

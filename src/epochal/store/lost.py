@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from epochal.domain.run import RunState
 from epochal.domain.view import RunChange
 from epochal.store.apply import RunNews, publish
-from epochal.store.owner import Store
 from epochal.store.schema import journal, run
 from epochal.store.state import ABANDONED_US
+from epochal.store.store import Store
 from epochal.store.tail import Tail
 
 

@@ -7,10 +7,10 @@ import sqlalchemy as sa
 from epochal.domain.run import RunState
 from epochal.domain.view import KeyUse, ProjectKeys, ProjectRow
 from epochal.store.filters import CONFIG, SUMMARY, TEXT
-from epochal.store.owner import Store
 from epochal.store.rows import find_project_id
 from epochal.store.scalars import NUMBER_KINDS, Kind
 from epochal.store.schema import key, latest, param, project, run
+from epochal.store.store import Store
 
 
 def list_projects(store: Store) -> list[ProjectRow]:

@@ -9,16 +9,18 @@ from epochal.store.columns import ColumnGroup
 from epochal.store.definitions import read_definitions
 from epochal.store.gather import RunSeries, gather_in
 from epochal.store.latest import Known, replace_rows, summarize, to_row
-from epochal.store.owner import Store
 from epochal.store.points import assemble, find_windows
 from epochal.store.rules import find_definition, rules_of
 from epochal.store.schema import cut, journal, key, latest, run
+from epochal.store.store import Store
 from epochal.store.tail import JournalRow
 
 
 def rows_are_hidden(connection: sa.Connection, row: JournalRow) -> int | None:
     """The lowest step from which cuts of later writers hide the rows of this one; None without any."""
-    mine = sa.select(journal.c.started_us, journal.c.writer).where(journal.c.id == row.id).subquery()
+    mine = (
+        sa.select(journal.c.started_us, journal.c.writer).where(journal.c.id == row.id).subquery()
+    )
     query = (
         sa.select(sa.func.min(cut.c.step))
         .join(journal, journal.c.id == cut.c.journal_id)
@@ -46,16 +48,22 @@ def recount(store: Store, connection: sa.Connection, run_id: int, lowest: int) -
         run_id: the run.
         lowest: no point with a smaller step was hidden.
     """
-    uid = connection.execute(sa.select(run.c.uid).where(run.c.id == run_id)).scalar_one()
-    contents = {tail.key: tail.content for tail in store.tails if tail.key.run == uid}
-    series = gather_in(store, connection, run_id, contents)
-    definitions = read_definitions(connection, run_id)
     query = (
         sa.select(latest.c.key_id, key.c.name)
         .join(key, key.c.id == latest.c.key_id)
         .where(latest.c.run_id == run_id, latest.c.step_max >= lowest)
     )
-    touched = {name: key_id for key_id, name in connection.execute(query)}
+    recount_keys(store, connection, run_id, {name: id for id, name in connection.execute(query)})
+
+
+def recount_keys(
+    store: Store, connection: sa.Connection, run_id: int, touched: dict[str, int]
+) -> None:
+    """Compute anew what the table ``latest`` says of some series, ``touched`` being their key ids."""
+    uid = connection.execute(sa.select(run.c.uid).where(run.c.id == run_id)).scalar_one()
+    contents = {tail.key: tail.content for tail in store.tails if tail.key.run == uid}
+    series = gather_in(store, connection, run_id, contents)
+    definitions = read_definitions(connection, run_id)
     rows = []
     for name, key_id in touched.items():
         found = _count(store, series, name)

@@ -11,8 +11,8 @@ import msgspec
 from epochal.domain.values import to_json
 from epochal.journal.home import RESUME
 from epochal.store.durable import durable_file
-from epochal.store.owner import Store
 from epochal.store.rows import find_run_id
+from epochal.store.store import Store
 from epochal.store.views import read_resume_state
 
 

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from epochal.store.archive import write_archive
 from epochal.store.compact import merge_segments
-from epochal.store.owner import Store
 from epochal.store.resume import write_resume
 from epochal.store.schema import journal
+from epochal.store.store import Store
 from epochal.store.tail import Tail
 
 GRACE_SECONDS = 3600.0
@@ -64,4 +64,3 @@ def _may_go(store: Store, tail: Tail, *, lost: bool) -> bool:
         query = sa.select(journal.c.damaged + journal.c.unknown).where(journal.c.id == tail.row.id)
         unread = int(connection.execute(query).scalar_one())
     return unread == 0 and tail.rest_is_blank()
-

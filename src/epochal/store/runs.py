@@ -19,10 +19,10 @@ from epochal.journal.liveness import is_held
 from epochal.store.apply import RunNews, describe_change
 from epochal.store.enroll import next_revision
 from epochal.store.facts import MAX_TAGS, set_tags
-from epochal.store.owner import Store
 from epochal.store.projects import list_projects, project_keys
 from epochal.store.rows import find_project_id, find_run_id, run_rows, suggest
 from epochal.store.schema import project, run
+from epochal.store.store import Store
 from epochal.store.tail import find_journals
 from epochal.store.views import read_detail, read_resume_state
 
@@ -64,7 +64,9 @@ def resolve_run(store: Store, entity: str, project_name: str, id: str) -> str:
         known = connection.execute(
             sa.select(run.c.name_id).where(run.c.project_id == project_id)
         ).scalars()
-        raise NotFound(f"project {project_name!r} has no run with the id {id[:80]!r}{suggest(id, known)}")
+        raise NotFound(
+            f"project {project_name!r} has no run with the id {id[:80]!r}{suggest(id, known)}"
+        )
 
 
 def resume_state(store: Store, uid: str) -> ResumeState:
@@ -109,7 +111,9 @@ def _check_changes(changes: RunChanges) -> dict[str, Any]:
             values[field] = check_name(text, field, limit) if text.strip() else ""
     if changes.notes is not None:
         if len(changes.notes) > MAX_TEXT:
-            raise InvalidInput(f"notes have {len(changes.notes)} characters, the limit is {MAX_TEXT}")
+            raise InvalidInput(
+                f"notes have {len(changes.notes)} characters, the limit is {MAX_TEXT}"
+            )
         values["notes"] = changes.notes.replace("\0", "\ufffd")
     if changes.archived is not None:
         values["archived"] = changes.archived
@@ -138,8 +142,12 @@ def delete_run(store: Store, uid: str) -> None:
     with store.moving:
         for key in find_journals(store.home, uid):
             with contextlib.suppress(FileNotFoundError):
-                if is_held(key.path(store.home)) and not os.path.exists(key.remote_mark(store.home)):
-                    raise Conflict(f"run {uid} is being written by a living process; stop it first")
+                if is_held(key.path(store.home)) and not os.path.exists(
+                    key.remote_mark(store.home)
+                ):
+                    raise Conflict(
+                        f"run {uid} is being written by a living process; stop it first"
+                    )
         with store.database.read() as connection:
             run_id = find_run_id(connection, uid)
             change = describe_change(connection, run_id, RunNews(uid=uid, what={"deleted"}))

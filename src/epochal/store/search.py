@@ -30,11 +30,11 @@ from epochal.store.filters import (
     Filters,
     attribute,
 )
-from epochal.store.owner import Store
 from epochal.store.rows import find_project_id, run_rows
 from epochal.store.rules import Rule
 from epochal.store.scalars import Kind, decode_value
 from epochal.store.schema import latest, param, run
+from epochal.store.store import Store
 
 MAX_LIMIT = 1000
 MAX_COLUMNS = 200

@@ -19,8 +19,8 @@ from epochal.store.buckets import Buckets, bucket_many
 from epochal.store.gather import RunSeries, gather
 from epochal.store.grid import Grid, choose_grid
 from epochal.store.overview import bucket_steps, step_extent
-from epochal.store.owner import Store
 from epochal.store.points import Points, WriterPoints, assemble
+from epochal.store.store import Store
 
 MAX_SERIES = 5000
 MAX_BUCKETS = 8192

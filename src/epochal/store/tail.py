@@ -44,7 +44,6 @@ class JournalKey(msgspec.Struct, frozen=True):
         """The empty file beside a received journal; its time is that of the last contact."""
         return os.path.join(home, RUNS, self.run, self.writer + REMOTE_SUFFIX)
 
-
     def unsent_mark(self, home: Path) -> str:
         """A file that its sender keeps beside a journal that a server does not hold completely yet."""
         return os.path.join(home, RUNS, self.run, self.writer + UNSENT_SUFFIX)
@@ -166,20 +165,22 @@ class Tail:
             self.content = Content(self.content.position, joined)
         return Stretch(entry=entry, groups=groups, ordinal=ordinal, skipped=skipped)
 
-    def read_until(self, offset: int) -> None:
+    def read_until(self, offset: int) -> bool:
         """Read up to an offset at which a frame ends, for rows whose facts are applied already.
 
+        Returns:
+            False when the file does not reach so far any more: power was lost before its last
+            second was written, or it was damaged.
+
         Raises:
-            CorruptFile: the file does not reach so far any more.
             OSError: it cannot be read.
         """
         while self.offset < offset:
             before = self.offset
             self.read(min(READ_CHUNK, offset - before))
             if self.offset == before:
-                raise CorruptFile(
-                    self.path, f"no whole frame at offset {before}, {offset} was read before"
-                )
+                return False
+        return True
 
     def here(self) -> Position:
         """The position after everything read so far."""

@@ -1,0 +1,220 @@
+"""Making the database anew from what lies in the run directories.
+
+Journals and archives of facts together hold every record, segments every row; so runs come back
+whole. What only the database knew is lost: edits made by hand (names, notes, tags, colors,
+archived marks) and API keys.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import time
+from pathlib import Path
+
+import msgspec
+import sqlalchemy as sa
+
+from epochal.domain.record import Header
+from epochal.errors import CorruptFile, NewerFormat, StorageError
+from epochal.journal.frame import SUFFIX
+from epochal.journal.home import DATABASE, RUNS
+from epochal.store.apply import RunNews, publish
+from epochal.store.archive import ARCHIVE_SUFFIX, Archive, read_archive
+from epochal.store.compact import SEGMENT_SUFFIX, segment_range
+from epochal.store.database import Database
+from epochal.store.definitions import restate_rules
+from epochal.store.enroll import check_header, enroll
+from epochal.store.facts import FactWriter
+from epochal.store.ingest import IngestReport, Problem, explain, ingest_home
+from epochal.store.lock import take_lock
+from epochal.store.params import intern_keys
+from epochal.store.recount import recount_keys
+from epochal.store.schema import journal, segment
+from epochal.store.segment import Segment
+from epochal.store.store import Store
+from epochal.store.tail import JournalKey
+
+_UID = re.compile(r"[0-9a-f]{32}")
+_BAD_FILE = (StorageError, OSError, ValueError)
+
+
+class RebuildReport(msgspec.Struct):
+    """What `rebuild` found. ``set_aside`` is where the old database went."""
+
+    runs: int
+    problems: list[Problem]
+    ingest: IngestReport
+    set_aside: Path | None
+
+
+def rebuild(home: Path, *, wait: float = 10.0) -> RebuildReport:
+    """Set a damaged database aside and make a new one.
+
+    Args:
+        home: the home; nobody may have it open.
+        wait: seconds to wait for another owner to let go.
+
+    Raises:
+        StoreLocked: another process owns the home.
+        StorageFull: the disk has no room.
+    """
+    lock = take_lock(home, wait)
+    set_aside = _set_aside(home)
+    database = Database(home / DATABASE)
+    with contextlib.ExitStack() as stack:
+        stack.callback(database.close)
+        database.create()
+        store = Store(home, database, lock)
+        stack.enter_context(store)
+        runs, problems = restore_runs(store)
+        report = ingest_home(store)
+        return RebuildReport(len(runs | report.runs), problems, report, set_aside)
+
+
+def has_archives(home: Path) -> bool:
+    """Whether any run keeps records that are in no journal any more."""
+    for directory in os.scandir(home / RUNS):
+        if _UID.fullmatch(directory.name):
+            for name in os.listdir(directory.path):
+                if name.endswith(ARCHIVE_SUFFIX):
+                    return True
+    return False
+
+
+def restore_runs(store: Store) -> tuple[set[str], list[Problem]]:
+    """Bring back what journals no longer hold. A damaged file is reported; other runs come back.
+
+    Args:
+        store: a home with an empty database.
+
+    Returns:
+        The uids that came back, and the files that could not be read.
+    """
+    restored: set[str] = set()
+    problems: list[Problem] = []
+    for directory in sorted(os.listdir(store.home / RUNS)):
+        if _UID.fullmatch(directory) and _restore_run(store, directory, problems):
+            restored.add(directory)
+    return restored, problems
+
+
+def _set_aside(home: Path) -> Path | None:
+    path = home / DATABASE
+    if not path.exists():
+        return None
+    target = path.with_name(f"{DATABASE}.damaged-{time.time_ns() // 1_000_000_000}")
+    for suffix in ("-wal", "-shm", ""):
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(f"{path}{suffix}", f"{target}{suffix}")
+    return target
+
+
+def _restore_run(store: Store, uid: str, problems: list[Problem]) -> bool:
+    directory = store.home / RUNS / uid
+    archives: list[Archive] = []
+    for path in directory.glob(f"*{ARCHIVE_SUFFIX}"):
+        if path.with_suffix(SUFFIX).exists():
+            continue  # the journal still tells it all
+        try:
+            archives.append(_checked(read_archive(path), path, uid))
+        except _BAD_FILE as error:
+            problems.append(Problem(str(path), explain(error)))
+    if not archives:
+        return False
+    archives.sort(key=lambda archive: (archive.created_us, archive.writer))
+    with store.database.write() as connection:
+        names: set[str] = set()
+        run_id = 0
+        for archive in archives:
+            run_id, journal_id = _restore_journal(connection, uid, archive)
+            names |= _restore_segments(
+                connection, directory, run_id, journal_id, archive, problems
+            )
+        restate_rules(connection, run_id)
+        _recount(store, connection, run_id, names, problems)
+        contact = max(archive.created_us for archive in archives)
+        publish(
+            connection, {run_id: RunNews(uid, {"facts"}, contact_us=contact, state_matters=True)}
+        )
+    return True
+
+
+def _checked(archive: Archive, path: Path, uid: str) -> Archive:
+    header = archive.facts[0] if archive.facts else None
+    if not isinstance(header, Header) or archive.run != uid:
+        raise CorruptFile(path, "it does not begin with the header of this run")
+    check_header(JournalKey(uid, archive.writer), header, str(path))
+    return archive
+
+
+def _restore_journal(connection: sa.Connection, uid: str, archive: Archive) -> tuple[int, int]:
+    header = archive.facts[0]
+    if not isinstance(header, Header):
+        raise NewerFormat(f"the archive of {archive.writer} begins with an unknown record")
+    row = enroll(connection, JournalKey(uid, archive.writer), header, remote=archive.remote)
+    effects = FactWriter(connection, row.run_id, row.id, 0).apply(archive.facts, archive.ordinals)
+    connection.execute(
+        sa.update(journal)
+        .where(journal.c.id == row.id)
+        .values(
+            facts_pos=archive.size, rows_pos=archive.size, rows_ordinal=archive.rows, removed=True,
+            lost=archive.lost, lines=effects.lines, contact_us=effects.contact_us,
+        )
+    )  # fmt: skip
+    return row.run_id, row.id
+
+
+def _restore_segments(
+    connection: sa.Connection,
+    directory: Path,
+    run_id: int,
+    journal_id: int,
+    archive: Archive,
+    problems: list[Problem],
+) -> set[str]:
+    """Name the segments of one writer again; returns their keys."""
+    names: set[str] = set()
+    reached = 0
+    found = [(segment_range(path.name), path) for path in directory.glob(f"*{SEGMENT_SUFFIX}")]
+    mine = [(p[1], -p[2], path) for p, path in found if p is not None and p[0] == archive.writer]
+    for first, negative_end, path in sorted(mine):
+        if -negative_end <= reached:
+            continue  # a copy of rows that a merged segment holds
+        if first < reached:
+            problems.append(Problem(str(path), "it overlaps another segment; it is left out"))
+            continue
+        try:
+            opened = Segment(path)
+        except _BAD_FILE as error:
+            problems.append(Problem(str(path), explain(error)))
+            continue
+        reached = -negative_end
+        names |= set(opened.keys())
+        axes = [group.axis for group in opened.directory.groups]
+        widths = [len(group.columns.keys) for group in opened.directory.groups]
+        connection.execute(
+            sa.insert(segment).values(
+                run_id=run_id, journal_id=journal_id, file=path.name,
+                rows=sum(axis.rows for axis in axes), keys=len(opened.keys()),
+                points=sum(a.rows * w for a, w in zip(axes, widths, strict=True)),
+                order_first=min(axis.order_first for axis in axes),
+                order_last=max(axis.order_last for axis in axes), size=os.stat(path).st_size,
+            )
+        )  # fmt: skip
+    return names
+
+
+def _recount(
+    store: Store,
+    connection: sa.Connection,
+    run_id: int,
+    names: set[str],
+    problems: list[Problem],
+) -> None:
+    """Latest values from the points. A damaged block costs the run its latest values, not its being."""
+    try:
+        recount_keys(store, connection, run_id, intern_keys(connection, names))
+    except _BAD_FILE as error:
+        problems.append(Problem(str(run_id), explain(error)))

@@ -1,0 +1,72 @@
+"""The one object through which everything in this package works.
+
+Whoever holds a `Store` holds ``store.lock``, so no other process writes the database or removes
+files of the home while it is open. A `Store` may be used from any thread.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from epochal.domain.view import RunChange
+from epochal.store.database import Database
+from epochal.store.durable import Disk
+from epochal.store.opened import OpenSegments
+from epochal.store.tail import Tails
+
+DIRECTORY_MODE = 0o700
+
+
+class Store:
+    """A home that this process owns.
+
+    Attributes:
+        home: the directory.
+        database: the index.
+        tails: rows that are not in a segment yet.
+        segments: open segment files.
+        disk: where segments are written.
+        moving: held by whoever moves data from journals into the index and segments.
+    """
+
+    def __init__(self, home: Path, database: Database, lock: int = -1) -> None:
+        self.home = home
+        self.database = database
+        self.tails = Tails()
+        self.segments = OpenSegments(home)
+        self.disk = Disk()
+        self.moving = threading.RLock()
+        self._news: list[RunChange] = []
+        self._lock = lock
+
+    def announce(self, change: RunChange) -> None:
+        """Remember a change that was not made by a journal, for whoever follows the home."""
+        self._news.append(change)
+
+    def take_news(self) -> list[RunChange]:
+        """Changes announced since the last call."""
+        news, self._news = self._news, []
+        return news
+
+    def close(self) -> None:
+        """Let go of files, connections and the lock. A second call does nothing."""
+        self.segments.close()
+        self.database.close()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
