@@ -6,6 +6,7 @@ are never kept.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 from urllib.parse import quote
@@ -37,11 +38,15 @@ class RunFacts:
     Args:
         source: where to read.
         row: what a list already told; a `RunDetail` saves the first reading.
+        read: how a list reads the details of its runs; one question by default.
     """
 
-    def __init__(self, source: Source, row: RunRow) -> None:
+    def __init__(
+        self, source: Source, row: RunRow, read: Callable[[str], RunDetail] | None = None
+    ) -> None:
         self._source = source
         self._row = row
+        self._read_detail = read or (lambda uid: source.ask(GetRun(uid)))
 
     def __repr__(self) -> str:
         row = self._row
@@ -122,7 +127,7 @@ class RunFacts:
     def detail(self) -> RunDetail:
         """All facts as one struct; what the other properties read from."""
         if not isinstance(self._row, RunDetail):
-            self._row = self._source.ask(GetRun(self._row.uid))
+            self._row = self._read_detail(self._row.uid)
         return self._row
 
     @property

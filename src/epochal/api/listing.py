@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, overload
 
@@ -10,10 +11,11 @@ import numpy as np
 
 from epochal.api import frames
 from epochal.api.frames import Column
-from epochal.api.question import ListKeys, QueryRuns, Source
+from epochal.api.question import GetRun, ListKeys, QueryRuns, Source
 from epochal.api.runview import RunView
 from epochal.domain.names import SYSTEM_PREFIX
-from epochal.domain.view import RunPage, RunQuery, RunRow
+from epochal.domain.view import RunDetail, RunPage, RunQuery, RunRow
+from epochal.errors import NotFound
 
 if TYPE_CHECKING:
     import pandas
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 PAGE = 500
+DETAILS = 32
 COLUMNS_PER_REQUEST = 400
 _TIMES = ("created", "ended")
 _PLAIN = ("id", "name", "state", "group", "job_type", "host", "exit_code", "last_step", "uid")
@@ -51,6 +54,7 @@ class Runs:
         self._rows: list[RunRow] = []
         self._cursor: str | None = None
         self._matched = -1
+        self._details: dict[str, RunDetail] = {}
 
     def __repr__(self) -> str:
         where = f" where {self._query.where}" if self._query.where else ""
@@ -64,7 +68,7 @@ class Runs:
     def __iter__(self) -> Iterator[RunView]:
         index = 0
         while self._reach(index):
-            yield RunView(self._source, self._rows[index])
+            yield self._view(index)
             index += 1
 
     @overload
@@ -77,7 +81,7 @@ class Runs:
         place = index + len(self) if index < 0 else index
         if place < 0 or not self._reach(place):
             raise IndexError(f"there are {len(self)} runs; there is none at {index}")
-        return RunView(self._source, self._rows[place])
+        return self._view(place)
 
     def to_pandas(self) -> pandas.DataFrame:
         """One row per run, with ``config.*`` and ``summary.*``; needs the extra ``pandas``."""
@@ -151,6 +155,23 @@ class Runs:
             if len(self._rows) == before:
                 return False
         return index < len(self)
+
+    def _view(self, index: int) -> RunView:
+        return RunView(self._source, self._rows[index], lambda uid: self._detail(uid, index))
+
+    def _detail(self, uid: str, index: int) -> RunDetail:
+        """The details of a run, read together with those of the runs after it."""
+        known = self._details.pop(uid, None)
+        if known is not None:
+            return known
+        after = [row.uid for row in self._rows[index + 1 : index + DETAILS]]
+        with self._source.session():
+            found = self._source.ask(GetRun(uid))
+            self._details = {}
+            for other in after:
+                with contextlib.suppress(NotFound):
+                    self._details[other] = self._source.ask(GetRun(other))
+        return found
 
     def _read_page(self) -> None:
         if self._matched >= 0 and self._cursor is None:
