@@ -1,6 +1,6 @@
 """The last part of a segment: which columns it has, where they lie, and checksums of everything.
 
-`docs/internals` calls a segment ``EPOCHALS | blocks | directory | footer``. The footer's layout
+A segment is ``EPOCHALS | blocks | directory | footer``. The footer's layout
 never changes, so that any version can tell a damaged file from one that is too new. The directory
 is one msgpack array; new items go to the end of a struct with a default.
 """

@@ -14,7 +14,7 @@ from typing import Final
 from epochal.errors import InvalidInput
 
 MAX_BUCKETS: Final = 1 << 32
-_MAX_EXPONENT: Final = 1023
+_FARTHEST: Final = 2.0**1000
 _MIN_EXPONENT: Final = -1074
 _MANTISSA: Final = 53
 
@@ -76,7 +76,8 @@ def choose_grid(lo: float, hi: float, buckets: int, *, whole: bool = True) -> Gr
         hi: highest x in view, itself covered.
         buckets: 1 or more.
         whole: x counts steps or microseconds, so no bucket is narrower than 1. False for an x-axis
-            made of a metric; there a bucket is never narrower than neighboring floats.
+            made of a metric; there a bucket is never narrower than the distance of neighboring
+            floats, and nothing farther from 0 than 2**1000 has a place.
 
     Raises:
         InvalidInput: the range is not finite or empty, or ``buckets`` is less than 1.
@@ -100,15 +101,18 @@ def _whole_grid(lo: int, hi: int, limit: int) -> Grid:
 
 
 def _fine_grid(lo: float, hi: float, limit: int) -> Grid:
+    lo, hi = (min(max(x, -_FARTHEST), _FARTHEST) for x in (lo, hi))
     largest = max(abs(lo), abs(hi))
     finest = max(_MIN_EXPONENT, math.frexp(largest)[1] - _MANTISSA) if largest else 0
     span = hi / limit - lo / limit
-    exponent = min(_MAX_EXPONENT, max(finest, math.frexp(span)[1] - 1 if span else finest))
-    while exponent < _MAX_EXPONENT and _number(hi, exponent) - _number(lo, exponent) + 1 > limit:
+    exponent = max(finest, math.frexp(span)[1] - 1 if span else finest)
+    while _number(hi, exponent) - _number(lo, exponent) + 1 > limit:
         exponent += 1
     first, last = _number(lo, exponent), _number(hi, exponent)
     return Grid(math.ldexp(first, exponent), math.ldexp(1.0, exponent), last - first + 1)
 
 
 def _number(x: float, exponent: int) -> int:
-    return math.floor(math.ldexp(x, -exponent))
+    """Number of the bucket that holds x, also where the quotient is too small for a float."""
+    scaled = math.ldexp(x, -exponent)
+    return -1 if scaled == 0.0 and x < 0.0 else math.floor(scaled)

@@ -104,7 +104,7 @@ def _place(x: Axis, grid: Grid) -> tuple[Integers, NDArray[np.bool_]]:
         within = (number >= grid.start) & (number < grid.start + grid.count)
         return number - grid.start, within
     with np.errstate(invalid="ignore", over="ignore", under="ignore"):
-        exact = np.floor(x.astype(np.float64) / grid.width)
+        exact = _numbers(x.astype(np.float64), grid)
     within = (exact >= grid.start) & (exact < grid.start + grid.count)
     return np.where(within, exact, 0.0).astype(np.int64) - grid.start, within
 
@@ -114,8 +114,15 @@ def _offsets(x: Axis, grid: Grid) -> Floats:
     if x.dtype == np.int64 and 0 <= grid.exponent <= 63:
         return (x & np.int64((1 << grid.exponent) - 1)).astype(np.float64)
     real = x.astype(np.float64)
-    offsets: Floats = real - np.floor(real / grid.width) * grid.width
+    offsets: Floats = real - _numbers(real, grid) * grid.width
     return offsets
+
+
+def _numbers(x: Floats, grid: Grid) -> Floats:
+    """Bucket numbers counted from x = 0; a quotient too small for a float still keeps its side."""
+    scaled = x / grid.width
+    numbers: Floats = np.where((scaled == 0.0) & (x < 0.0), -1.0, np.floor(scaled))
+    return numbers
 
 
 def run_starts(numbers: Integers) -> Integers:
