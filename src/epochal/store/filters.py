@@ -108,7 +108,7 @@ class Filters:
 
     Args:
         connection: to look up keys.
-        fields: every field that will be asked for.
+        fields: every field that conditions and sort criteria will ask for.
         now_us: what ``ago(...)`` counts from.
     """
 
@@ -117,17 +117,16 @@ class Filters:
         names = {storable(field.name) for field in fields if field.kind != "attribute"}
         rows = connection.execute(sa.select(key.c.name, key.c.id).where(key.c.name.in_(names)))
         self.key_ids: dict[str, int] = {name: id for name, id in rows}
+        summaries = {storable(field.name) for field in fields if field.kind == "summary"}
+        self.summary_ids = [id for name, id in self.key_ids.items() if name in summaries]
         self.user_set = self._used(connection, SUMMARY)
         self.texts = self._used(connection, TEXT)
 
     def _used(self, connection: sa.Connection, scope: int) -> frozenset[int]:
-        """Which of the keys have any value in this scope of ``param``."""
-        found = set()
-        for id in self.key_ids.values():
-            query = sa.select(sa.literal(1)).where(param.c.key_id == id, param.c.scope == scope)
-            if connection.execute(query.limit(1)).first() is not None:
-                found.add(id)
-        return frozenset(found)
+        """Which of the summary's keys have any value in this scope of ``param``."""
+        value = sa.select(param.c.run_id).where(param.c.key_id == key.c.id, param.c.scope == scope)
+        query = sa.select(key.c.id).where(key.c.id.in_(self.summary_ids), value.exists())
+        return frozenset(connection.execute(query).scalars()) if self.summary_ids else frozenset()
 
     def key_id(self, field: Field) -> int | None:
         return self.key_ids.get(storable(field.name))

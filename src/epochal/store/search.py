@@ -10,38 +10,25 @@ import base64
 import binascii
 import hashlib
 import time
-from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
-from epochal.domain.expression import Expression, Field, fields_of
+from epochal.domain.expression import Expression, fields_of
 from epochal.domain.query import parse_field, parse_order, parse_where
 from epochal.domain.view import RunPage, RunQuery
 from epochal.errors import InvalidInput
 from epochal.store.database import Database
-from epochal.store.filters import (
-    CONFIG,
-    MEAN,
-    SHOWN,
-    SHOWN_KIND,
-    SUMMARY,
-    TEXT,
-    Filters,
-    attribute,
-)
+from epochal.store.cells import read_columns
+from epochal.store.filters import Filters
 from epochal.store.rows import find_project_id, run_rows
-from epochal.store.rules import Rule
-from epochal.store.scalars import Kind, decode_value
-from epochal.store.schema import latest, param, run
+from epochal.store.schema import run
 from epochal.store.store import Store
 
 MAX_LIMIT = 1000
 MAX_COLUMNS = 200
 MAX_ORDERS = 8
 MAX_IDS = 10_000
-
-_Wanted = dict[str, Field]
 
 
 class _Cursor(msgspec.Struct, array_like=True, frozen=True):
@@ -73,7 +60,7 @@ def query_runs_in(database: Database, query: RunQuery, now_us: int) -> RunPage:
     offset = _read_cursor(query)
     with database.read() as connection:
         project_id = find_project_id(connection, query.entity, query.project)
-        fields = [*fields_of(where), *(order.field for order in orders), *wanted.values()]
+        fields = [*fields_of(where), *(order.field for order in orders)]
         filters = Filters(connection, fields, now_us)
         scope = [run.c.project_id == project_id]
         if not query.archived:
@@ -85,7 +72,7 @@ def query_runs_in(database: Database, query: RunQuery, now_us: int) -> RunPage:
         rows = rows.order_by(run.c.created_us.desc(), run.c.id.desc())
         ids = list(connection.execute(rows.limit(query.limit).offset(offset)).scalars())
         page = run_rows(connection, ids)
-        columns = _read_columns(connection, filters, wanted, ids)
+        columns = read_columns(connection, wanted, ids)
     following = offset + len(ids)
     cursor = _write_cursor(query, following) if following < matched and ids else None
     return RunPage(total=total, matched=matched, cursor=cursor, runs=page, columns=columns)
@@ -139,79 +126,3 @@ def _read_cursor(query: RunQuery) -> int:
     if cursor.digest != _digest(query) or not 0 <= cursor.offset < 2**31:
         raise InvalidInput("this cursor belongs to another query; ask again without a cursor")
     return cursor.offset
-
-
-def _read_columns(
-    connection: sa.Connection, filters: Filters, wanted: _Wanted, ids: list[int]
-) -> dict[str, list[Any]]:
-    """Values of columns for some runs, None where a run has none."""
-    attributes = {n: f for n, f in wanted.items() if f.kind == "attribute"}
-    values: dict[str, dict[int, Any]] = {name: {} for name in wanted}
-    if attributes:
-        _fill_attributes(connection, attributes, ids, values)
-    keyed: dict[int, list[tuple[str, Field]]] = {}
-    for name, field in wanted.items():
-        key_id = filters.key_id(field)
-        if field.kind != "attribute" and key_id is not None:
-            keyed.setdefault(key_id, []).append((name, field))
-    if keyed:
-        _fill_params(connection, keyed, ids, values, (TEXT,))
-        _fill_latest(connection, keyed, ids, values)
-        _fill_params(connection, keyed, ids, values, (CONFIG, SUMMARY))
-    return {name: [found.get(id) for id in ids] for name, found in values.items()}
-
-
-def _fill_attributes(
-    connection: sa.Connection, wanted: _Wanted, ids: list[int], values: dict[str, dict[int, Any]]
-) -> None:
-    columns = [attribute(field.name) for field in wanted.values()]
-    query = sa.select(run.c.id, *columns).where(run.c.id.in_(ids))
-    for id, *found in connection.execute(query):
-        for (name, field), value in zip(wanted.items(), found, strict=True):
-            values[name][id] = bool(value) if field.name == "archived" else value
-
-
-def _fill_params(
-    connection: sa.Connection,
-    keyed: dict[int, list[tuple[str, Field]]],
-    ids: list[int],
-    values: dict[str, dict[int, Any]],
-    scopes: tuple[int, ...],
-) -> None:
-    query = sa.select(
-        param.c.key_id, param.c.scope, param.c.run_id, param.c.kind, param.c.num, param.c.txt
-    ).where(param.c.key_id.in_(keyed.keys()), param.c.scope.in_(scopes), param.c.run_id.in_(ids))
-    for key_id, scope, run_id, kind, num, txt in connection.execute(query):
-        place = "config" if scope == CONFIG else "summary"
-        for name, field in keyed[key_id]:
-            if field.kind == place:
-                values[name][run_id] = decode_value(kind, num, txt)
-
-
-def _fill_latest(
-    connection: sa.Connection,
-    keyed: dict[int, list[tuple[str, Field]]],
-    ids: list[int],
-    values: dict[str, dict[int, Any]],
-) -> None:
-    table = latest.c
-    query = sa.select(
-        table.key_id, table.run_id, table.rule, table.last_kind, table.last, table.last_txt,
-        table.min, table.max, MEAN.label("mean"), table.n.label("count"),
-        SHOWN_KIND.label("shown_kind"), SHOWN.label("shown"),
-    ).where(table.key_id.in_(keyed.keys()), table.run_id.in_(ids))  # fmt: skip
-    for row in connection.execute(query).mappings():
-        last = decode_value(row["last_kind"], row["last"], row["last_txt"])
-        shown = (
-            last
-            if row["rule"] == Rule.LAST
-            else decode_value(row["shown_kind"], row["shown"], None)
-        )
-        for name, field in keyed[row["key_id"]]:
-            if field.kind == "last":
-                values[name][row["run_id"]] = last
-            elif field.kind == "summary":
-                if row["rule"] != Rule.NONE and row["shown_kind"] != Kind.NULL:
-                    values[name][row["run_id"]] = shown
-            elif field.kind != "config":
-                values[name][row["run_id"]] = row[field.kind]
