@@ -18,6 +18,7 @@ from litestar.routes import HTTPRoute
 
 from epochal.cli.main import build
 from epochal.client.settings import FIELDS, VARIABLES
+from epochal.protocols import Call
 from epochal.server.app import HANDLER_LIST
 from epochal.server.settings import Settings
 
@@ -121,7 +122,9 @@ def test_every_route_has_its_row() -> None:
 
     text = (DOCS / "server.md").read_text()
     rows = set(re.findall(r"^\| `([A-Z]+ /\S*)` \|", text, re.MULTILINE))
-    application = Litestar(route_handlers=list(HANDLER_LIST), openapi_config=None)
+    application = Litestar(
+        route_handlers=list(HANDLER_LIST), request_class=Call, openapi_config=None
+    )
     routes = {
         f"{method} {re.sub(r':[a-z]+}', '}', route.path_format)}"
         for route in application.routes
