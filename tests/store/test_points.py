@@ -7,6 +7,9 @@ from epochal.store.points import WriterPoints, assemble, find_windows
 
 STEP = st.one_of(st.integers(0, 30), st.integers(-(2**63), 2**63 - 1))
 
+BOUND = st.one_of(st.none(), STEP)
+VIEW = st.sampled_from(["all", "last"])
+
 
 @st.composite
 def writers(draw, step=STEP):
