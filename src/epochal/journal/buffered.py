@@ -15,7 +15,13 @@ from epochal.domain.record import Fact
 from epochal.errors import EpochalError
 from epochal.journal import files
 from epochal.journal.base import SPILL_LIMIT, Journal
-from epochal.journal.frame import FILE_HEADER_SIZE, FileHeader, pack_file_header, pack_frame
+from epochal.journal.frame import (
+    FILE_HEADER_SIZE,
+    FileHeader,
+    pack_file_header,
+    pack_frame,
+    scan_frames,
+)
 
 
 class BufferedJournal(Journal):
@@ -131,6 +137,7 @@ class BufferedJournal(Journal):
         with self._sync_lock:
             self._sync_descriptor(self._fd)
             os.close(self._fd)
+            self.dropped += len(scan_frames(bytes(self._memory)).payloads)
             self._memory.clear()
 
     def abandon(self) -> None:

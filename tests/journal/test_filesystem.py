@@ -1,0 +1,53 @@
+"""A map is used only where it is safe: never on a network file system."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from epochal.domain.record import Header
+from epochal.journal import writer
+from epochal.journal.filesystem import filesystem_type
+from epochal.journal.reader import JournalReader
+
+TABLE = """\
+22 1 254:0 / / rw,relatime - ext4 /dev/vda rw
+30 22 0:30 / /home rw,relatime shared:5 - nfs4 server:/home rw
+31 30 0:31 / /home/me/local\\040disk rw - xfs /dev/vdb rw
+32 22 0:32 / /mnt/cloud rw - fuse.s3fs s3fs rw
+broken line
+"""
+
+
+@pytest.mark.parametrize(
+    "path,kind",
+    [
+        ("/", "ext4"),
+        ("/var/x", "ext4"),
+        ("/home/me/runs", "nfs4"),
+        ("/home/me/local disk/runs", "xfs"),
+        ("/homeless", "ext4"),
+        ("/mnt/cloud", "fuse.s3fs"),
+    ],
+)
+def test_the_innermost_mount_decides(path: str, kind: str, tmp_path: Path) -> None:
+    table = tmp_path / "mountinfo"
+    table.write_text(TABLE)
+    assert filesystem_type(path, str(table)) == kind
+
+
+def test_an_unreadable_table_says_nothing(tmp_path: Path) -> None:
+    assert filesystem_type("/", str(tmp_path / "none")) == ""
+
+
+def test_a_network_file_system_gets_plain_appends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "is_network", lambda _: True)
+    header = Header("l", "p", "r", started_us=1)
+    journal = writer.open_journal(str(tmp_path), "ab" * 16, "cd" * 16, header)
+    assert isinstance(journal, writer.BufferedJournal)
+    assert journal.path is not None
+    assert JournalReader(journal.path).read().facts == [header]
+    journal.close()

@@ -1,0 +1,45 @@
+"""A home is found in one order, and user strings never become path names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from epochal.errors import InvalidInput
+from epochal.journal.home import ServerAddress, find_home, read_server_address, run_directory
+
+
+def test_the_order_is_argument_variable_upward_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("EPOCHAL_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))
+    inner = tmp_path / "project" / "src" / "deep"
+    inner.mkdir(parents=True)
+    assert find_home(start=str(inner)) == tmp_path / "user" / ".epochal"
+    (tmp_path / "project" / ".epochal").mkdir()
+    assert find_home(start=str(inner)) == tmp_path / "project" / ".epochal"
+    monkeypatch.setenv("EPOCHAL_HOME", str(tmp_path / "named"))
+    assert find_home(start=str(inner)) == tmp_path / "named"
+    assert find_home(tmp_path / "argument", str(inner)) == tmp_path / "argument"
+
+
+@pytest.mark.parametrize("uid", ["../../etc", "AB" * 16, "", "a" * 31, "a" * 33, "a" * 31 + "/"])
+def test_only_hex_digits_name_a_run_directory(uid: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput):
+        run_directory(tmp_path, uid)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b'{"url": 5}', b"\xff"])
+def test_an_unreadable_server_address_is_none(content: bytes | None, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "server.json").write_bytes(content)
+    assert read_server_address(tmp_path) is None
+
+
+def test_a_server_address_is_read(tmp_path: Path) -> None:
+    address = ServerAddress("http://127.0.0.1:1", 5, "1.0", 7)
+    (tmp_path / "server.json").write_bytes(msgspec.json.encode(address))
+    assert read_server_address(tmp_path) == address
