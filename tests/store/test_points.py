@@ -71,7 +71,7 @@ def naive(given_writers, view, lo, hi):
 )
 @settings(max_examples=400)
 def test_points_are_those_of_the_plain_rules(given_writers, view, lo, hi):
-    """Cuts, duplicates, interleaved parts, ranges: the fast ways agree with one point at a time."""
+    """Cuts, duplicates, interleaved parts, ranges: fast ways agree with one point at a time."""
     found = assemble(given_writers, view, lo=lo, hi=hi)
     low = -(2**63) if lo is None else lo
     high = 2**63 - 1 if hi is None else hi
