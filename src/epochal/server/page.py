@@ -133,7 +133,9 @@ async def static(
 ) -> Response[bytes]:
     """A file of the page."""
     page: Page = request.app.state.page
-    return page.answer(request, path.removeprefix("/"), version)
+    # The router forgives a slash at the end; a file has one name only.
+    name = "" if request.scope["raw_path"].endswith(b"/") else path.removeprefix("/")
+    return page.answer(request, name, version)
 
 
 @get("/healthz", opt=PUBLIC, include_in_schema=False)

@@ -20,7 +20,6 @@ from epochal.domain.view import (
     PointQuery,
     ProjectKeys,
     ProjectList,
-    RunChange,
     RunChanges,
     RunDetail,
     RunPage,
@@ -114,16 +113,15 @@ async def get_run(request: Call, uid: FromPath[str]) -> RunDetail:
 async def update_run(request: Call, uid: FromPath[str], data: JSONBody[RunChanges]) -> RunRow:
     """Change name, notes, tags, group, job type, archived or color."""
     row = await request.write(runs.update_run, uid, data)
-    _publish(request, row, "facts")
+    request.app.state.tailer.nudge()
     return row
 
 
 @delete("/api/v1/runs/{uid:str}", opt=WRITE)
 async def delete_run(request: Call, uid: FromPath[str]) -> None:
     """Delete a run for good."""
-    row = await request.read(runs.get_run, uid)
     await request.write(runs.delete_run, uid)
-    _publish(request, row, "deleted")
+    request.app.state.tailer.nudge()
 
 
 @post("/api/v1/series/buckets", opt=READ, status_code=200, media_type=COLUMNS)
@@ -180,24 +178,6 @@ async def events(
 async def openapi(request: Call) -> dict[str, Any]:
     """This API as an OpenAPI document, made from the types."""
     return request.app.openapi_schema.to_schema()
-
-
-def _publish(request: Call, row: RunRow, what: str) -> None:
-    feed: Feed = request.app.state.feed
-    feed.publish(
-        [
-            RunChange(
-                uid=row.uid,
-                entity=row.entity,
-                project=row.project,
-                rev=feed.revision,
-                what=["deleted"] if what == "deleted" else ["facts"],
-                state=row.state,
-                last_step=row.last_step,
-                reset=False,
-            )
-        ]
-    )
 
 
 ROUTES: Final[list[Any]] = [

@@ -1,0 +1,275 @@
+"""AU-01: every route of the running application against the declared matrix, for everyone who may
+ask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from litestar import Litestar, get
+
+from epochal.domain.access import LOCAL_USER, Permission, Role
+from epochal.server.app import check_permissions, declared_routes
+from epochal.service import access
+from tests.server.door import Door
+from tests.server.journals import Script
+
+READ, WRITE, PUBLIC = Permission.READ, Permission.WRITE, None
+
+MATRIX: dict[tuple[str, str], Permission | None] = {
+    ("GET", "/"): PUBLIC,
+    ("GET", "/p"): PUBLIC,
+    ("GET", "/p/{path:path}"): PUBLIC,
+    ("GET", "/static/{path:path}"): PUBLIC,
+    ("GET", "/healthz"): PUBLIC,
+    ("GET", "/login"): PUBLIC,
+    ("POST", "/api/v1/session"): PUBLIC,
+    ("DELETE", "/api/v1/session"): PUBLIC,
+    ("GET", "/api/v1/info"): PUBLIC,
+    ("GET", "/api/v1/projects"): READ,
+    ("GET", "/api/v1/projects/keys"): READ,
+    ("POST", "/api/v1/runs/query"): READ,
+    ("GET", "/api/v1/runs/resolve"): READ,
+    ("GET", "/api/v1/runs/{uid:str}"): READ,
+    ("PATCH", "/api/v1/runs/{uid:str}"): WRITE,
+    ("DELETE", "/api/v1/runs/{uid:str}"): WRITE,
+    ("POST", "/api/v1/series/buckets"): READ,
+    ("POST", "/api/v1/series/points"): READ,
+    ("GET", "/api/v1/runs/{uid:str}/logs"): READ,
+    ("GET", "/api/v1/events"): READ,
+    ("GET", "/api/v1/runs/{uid:str}/resume"): READ,
+    ("GET", "/api/v1/runs/{uid:str}/journals/{writer:str}"): WRITE,
+    ("PUT", "/api/v1/runs/{uid:str}/journals/{writer:str}"): WRITE,
+    ("GET", "/api/v1/openapi.json"): READ,
+    ("GET", "/api/v1/openapi"): READ,
+    ("GET", "/api/v1/openapi/openapi.json"): READ,
+    ("GET", "/api/v1/openapi/{path:str}"): READ,
+}
+LEVEL = {"anon": 0, "revoked": 0, "wrong": 0, "reader": 1, "writer": 2, "admin": 3}
+
+
+@pytest.fixture
+def team(home: Path) -> Any:
+    with Door(home, auth=True) as door:
+        yield door
+
+
+@pytest.fixture
+def credentials(team: Door) -> dict[str, str | None]:
+    """A key for everyone."""
+    keys: dict[str, str | None] = {
+        role.name.lower(): access.create_key(team.store, LOCAL_USER, role.name.lower(), role)
+        for role in Role
+    }
+    revoked = access.create_key(team.store, LOCAL_USER, "gone", Role.ADMIN)
+    access.revoke_key(team.store, LOCAL_USER, revoked[3:11])
+    admin = keys["admin"] or ""
+    return {
+        **keys,
+        "revoked": revoked,
+        "anon": None,
+        "wrong": admin[:-1] + chr(ord(admin[-1]) ^ 1),
+    }
+
+
+def ask(door: Door, method: str, path: str, key: str | None, headers: Any = None) -> Any:
+    """One request; the stream of live events is asked for by HEAD, which ends."""
+    script = Script()
+    target = (
+        path.replace("{uid:str}", script.uid)
+        .replace("{writer:str}", script.writer)
+        .replace("/{path:path}", "/app.js")
+        .replace("{path:str}", "x")
+    )
+    sent = {} if key is None else {"Authorization": f"Bearer {key}"}
+    body = {"key": "x"} if path.endswith("session") else {"project": "p"}
+    value = body if method in {"POST", "PATCH"} else None
+    method = "HEAD" if path == "/api/v1/events" else method
+    return door.ask(
+        method, target, headers={**sent, **(headers or {})}, json_body=value, token=False
+    )
+
+
+def test_the_matrix_names_every_route(team: Door) -> None:
+    """A route that is missing here, or here only, fails the build."""
+    routes = {
+        (method, path): handler.opt["permission"]
+        for method, path, handler in declared_routes(team.app.routes)
+    }
+    assert routes == MATRIX
+
+
+@pytest.mark.parametrize("who", sorted(LEVEL))
+def test_everyone_gets_exactly_what_the_matrix_says(
+    team: Door, credentials: dict[str, str | None], who: str
+) -> None:
+    """401 without a valid key, 403 with too small a role, and never either when the role suffices."""
+    for (method, path), permission in MATRIX.items():
+        answer = ask(team, method, path, credentials[who])
+        if permission is None:
+            expected = (
+                {401} if path in {"/login", "/api/v1/session"} and method != "DELETE" else set()
+            )
+            assert answer.status in expected or answer.status in {200, 204, 503, 404}, (
+                method,
+                path,
+            )
+        elif LEVEL[who] == 0:
+            assert answer.status == 401, (method, path, answer.status)
+            assert answer.header("www-authenticate") is not None
+        elif LEVEL[who] < int(permission):
+            assert (answer.status, answer.code) == (403, "permission_denied"), (method, path)
+        else:
+            assert answer.status not in {401, 403, 405, 415, 500}, (method, path, answer.body)
+
+
+def test_a_route_without_a_permission_does_not_start() -> None:
+    """Deny by default is an assertion at start-up, not a table that someone may forget."""
+
+    @get("/forgotten")
+    async def forgotten() -> str:
+        return "x"
+
+    with pytest.raises(RuntimeError, match="GET /forgotten"):
+        check_permissions(Litestar([forgotten], openapi_config=None))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Authorization": "Basic"},
+        {"Authorization": "Basic !!!"},
+        {"Authorization": "Basic YWJj"},
+        {"Authorization": "Basic /////w=="},
+        {"Authorization": "Bearer"},
+        {"Authorization": "Bearer \xff\xfe"},
+        {"Authorization": "Digest x"},
+        {"Authorization": "Bearer " + "a" * 30_000},
+        {"Authorization": ""},
+    ],
+)
+def test_malformed_credentials_are_401(team: Door, headers: dict[str, str]) -> None:
+    """AU-22: whatever stands there, never 500 and never in."""
+    answer = team.ask("GET", "/api/v1/projects", headers=headers, token=False)
+    assert (answer.status, answer.code) == (401, "unauthenticated")
+
+
+def test_two_authorization_headers_are_400(team: Door, credentials: Any) -> None:
+    """AU-22: nobody chooses between two."""
+    raw = [(b"authorization", b"Bearer " + credentials["admin"].encode())] * 2
+    assert team.ask("GET", "/api/v1/projects", headers=raw, token=False).status == 400
+
+
+def test_keys_come_as_bearer_or_as_basic_password(team: Door, credentials: Any) -> None:
+    """AU-20, AU-21: the user name beside a key is ignored; a key in the address is no key."""
+    import base64
+
+    key = credentials["reader"]
+    for user in ("api", "", "anyone"):
+        text = base64.b64encode(f"{user}:{key}".encode()).decode()
+        answer = ask(team, "GET", "/api/v1/projects", None, {"Authorization": f"Basic {text}"})
+        assert answer.status == 200
+    for query in (f"?api_key={key}", f"?key={key}", f"?token={key}"):
+        assert team.ask("GET", f"/api/v1/projects{query}", token=False).status == 401
+
+
+def test_a_revoked_key_ends_at_the_next_request(team: Door, credentials: Any) -> None:
+    """AU-14: the key and the browser sessions made from it."""
+    key = credentials["reader"]
+    answer = team.ask("POST", "/api/v1/session", json_body={"key": key}, token=False)
+    cookie = {"Cookie": (answer.header("set-cookie") or "").split(";")[0]}
+    assert team.ask("GET", "/api/v1/projects", headers=cookie, token=False).status == 200
+    access.revoke_key(team.store, LOCAL_USER, key[3:11])
+    assert team.ask("GET", "/api/v1/projects", headers=cookie, token=False).status == 401
+    assert ask(team, "GET", "/api/v1/projects", key).status == 401
+
+
+def test_strangers_learn_nothing_from_info(team: Door, credentials: Any) -> None:
+    """LEAK-06: without a key there is no user and no path."""
+    stranger = team.ask("GET", "/api/v1/info", token=False).json()
+    assert (stranger["mode"], stranger["user"], stranger["home"]) == ("team", None, "")
+    known = ask(team, "GET", "/api/v1/info", credentials["writer"]).json()
+    assert known["user"] == {"name": "writer", "role": "writer"}
+
+
+def test_a_role_cannot_be_asked_for(team: Door, credentials: Any) -> None:
+    """AU-07: unknown fields are 400, in every body."""
+    headers = {"Authorization": f"Bearer {credentials['writer']}"}
+    for method, path, body in (
+        ("PATCH", f"/api/v1/runs/{'a' * 32}", {"role": "admin"}),
+        ("POST", "/api/v1/runs/query", {"project": "p", "is_admin": True}),
+        ("POST", "/api/v1/session", {"key": "x", "role": "admin"}),
+    ):
+        answer = team.ask(method, path, headers=headers, json_body=body, token=False)
+        assert (answer.status, answer.code) == (400, "invalid_input"), path
+
+
+def test_logging_in(team: Door, credentials: Any) -> None:
+    """AU-11: the eleventh in a minute is 429 and says when to return; others still get in."""
+    login = team.ask(
+        "POST", "/api/v1/session", json_body={"key": credentials["admin"]}, token=False
+    )
+    assert login.json() == {"user": {"name": "admin", "role": "admin"}}
+    cookie = login.header("set-cookie") or ""
+    assert {"HttpOnly", "SameSite=lax", "Path=/"} <= set(cookie.split("; "))
+    assert credentials["admin"] not in cookie
+    first = {"Cookie": cookie.split(";")[0]}
+    again = team.ask(
+        "POST",
+        "/api/v1/session",
+        headers=first,
+        json_body={"key": credentials["admin"]},
+        token=False,
+    )
+    second = {"Cookie": (again.header("set-cookie") or "").split(";")[0]}
+    assert team.ask("GET", "/api/v1/projects", headers=first, token=False).status == 401
+    assert team.ask("GET", "/api/v1/projects", headers=second, token=False).status == 200
+    out = team.ask("DELETE", "/api/v1/session", headers=second, token=False)
+    assert out.status == 204
+    assert "Max-Age=0" in (out.header("set-cookie") or "")
+    assert team.ask("GET", "/api/v1/projects", headers=second, token=False).status == 401
+
+
+def test_failed_logins_are_slowed_down(team: Door, credentials: Any) -> None:
+    """AU-11: the eleventh in a minute is 429 and says when to come back; keys that are right still
+    work.
+    """
+    for _ in range(10):
+        wrong = team.ask("POST", "/api/v1/session", json_body={"key": "x"}, token=False)
+        assert wrong.status == 401
+    answer = team.ask("POST", "/api/v1/session", json_body={"key": "x"}, token=False)
+    assert (answer.status, answer.code) == (429, "too_many_requests")
+    assert 0 < int(answer.header("retry-after") or 0) <= 61
+    other = {"client": ("10.0.0.9", 5)}
+    elsewhere = team.ask(
+        "POST",
+        "/api/v1/session",
+        json_body={"key": credentials["admin"]},
+        token=False,
+        scope=other,
+    )
+    assert elsewhere.status == 200
+
+
+def test_failing_keys_are_slowed_down(team: Door, credentials: Any) -> None:
+    """Thirty wrong keys in a minute, then 429; a valid key passes all the same."""
+    found = [ask(team, "GET", "/api/v1/projects", "ep_wrong").status for _ in range(32)]
+    assert found == [401] * 30 + [429] * 2
+    assert ask(team, "GET", "/api/v1/projects", credentials["reader"]).status == 200
+
+
+def test_a_secure_public_address_makes_a_secure_cookie(
+    open_door: Callable[..., Door],
+) -> None:
+    """WEB-26: with https in front, the cookie never travels without it and belongs to this host
+    only.
+    """
+    door = open_door(auth=True, public_url="https://runs.example.org")
+    key = access.create_key(door.store, LOCAL_USER, "k", Role.READER)
+    answer = door.ask("POST", "/api/v1/session", json_body={"key": key}, token=False)
+    cookie = answer.header("set-cookie") or ""
+    assert cookie.startswith("__Host-epochal-")
+    assert "Secure" in cookie.split("; ")
