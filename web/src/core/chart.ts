@@ -206,9 +206,12 @@ export class Chart {
   private listen(over: HTMLElement): void {
     over.addEventListener("pointermove", (e) => {
       this.pointer = { left: e.offsetX, top: e.offsetY, clientX: e.clientX, clientY: e.clientY };
-      frames.add(over, () => this.hover());
+      if (!this.dragging) frames.add(over, () => this.hover());
     });
-    over.addEventListener("pointerdown", () => (this.dragging = true));
+    over.addEventListener("pointerdown", () => {
+      this.dragging = true;
+      hideTooltip();
+    });
     addEventListener("pointerup", () => (this.dragging = false), { passive: true });
     over.addEventListener("pointerleave", () => {
       this.pointer = null;

@@ -58,13 +58,13 @@ export const frames = new FrameQueue();
 const seen = new WeakMap<Element, (visible: boolean) => void>();
 let observer: IntersectionObserver | null = null;
 
-/** Tells `listener` when the element enters or leaves the screen (with a margin of half a row of charts). */
+/** Tells `listener` when the element enters or leaves the screen. */
 export function watchVisible(element: Element, listener: (visible: boolean) => void): () => void {
   observer ??= new IntersectionObserver(
     (entries) => {
       for (const entry of entries) seen.get(entry.target)?.(entry.isIntersecting);
     },
-    { rootMargin: "120px 0px" },
+    { rootMargin: "40px 0px" },
   );
   seen.set(element, listener);
   observer.observe(element);

@@ -42,7 +42,7 @@ const HAIRLINE_ABOVE = 4000;
 const M4_UP_TO = 4;
 const FADED = 0.22;
 const GHOST = 0.28;
-const DOTS_BELOW = 60;
+const DOTS_UP_TO = 60;
 
 type Map1 = (v: number) => number;
 
@@ -81,17 +81,22 @@ export function paint(ctx: CanvasRenderingContext2D, plane: Plane, curves: reado
   ctx.lineJoin = "round";
   const front = curves.filter((c) => c.buckets.run === options.highlight);
   const back = front.length > 0 ? curves.filter((c) => c.buckets.run !== options.highlight) : curves;
-  for (const curve of back) {
-    paintCurve(ctx, plane, x, y, curve, { alpha: front.length > 0 ? FADED : 1, width: hairline ? 1 : 1.25 * plane.ratio, m4: curves.length <= M4_UP_TO, smooth: options.smooth });
-  }
-  for (const curve of front) {
-    paintCurve(ctx, plane, x, y, curve, { alpha: 1, width: hairline && options.dragging ? 1 : 2 * plane.ratio, m4: curves.length <= M4_UP_TO, smooth: options.smooth });
-  }
+  const most = Math.max(0, ...curves.map((c) => visibleCount(c.buckets, plane)));
+  const shared = { m4: curves.length <= M4_UP_TO, smooth: options.smooth, dots: most <= DOTS_UP_TO && most * 8 * plane.ratio < plane.width };
+  for (const curve of back) paintCurve(ctx, plane, x, y, curve, { ...shared, alpha: front.length > 0 ? FADED : 1, width: hairline ? 1 : 1.25 * plane.ratio });
+  for (const curve of front) paintCurve(ctx, plane, x, y, curve, { ...shared, alpha: 1, width: hairline && options.dragging ? 1 : 2 * plane.ratio });
   paintMarks(ctx, plane, x, curves, options.fail);
   ctx.restore();
 }
 
+function visibleCount(s: BucketSeries, plane: Plane): number {
+  const [from, to] = bucketWindow(s, plane.xLo, plane.xHi);
+  return to - from;
+}
+
 interface Stroke {
+  /** Whether every point gets a dot, so that few measurements look like few. */
+  dots: boolean;
   alpha: number;
   width: number;
   m4: boolean;
@@ -119,7 +124,7 @@ function paintCurve(ctx: CanvasRenderingContext2D, plane: Plane, x: Map1, y: Map
     ctx.stroke();
   }
   ctx.setLineDash([]);
-  if (to - from <= DOTS_BELOW && (to - from) * 8 * plane.ratio < plane.width) allDots(x, y, buckets, from, to, dots);
+  if (stroke.dots) allDots(x, y, buckets, from, to, dots);
   const size = Math.max(3 * plane.ratio, stroke.width * 2);
   for (let i = 0; i < dots.length; i += 2) {
     ctx.beginPath();

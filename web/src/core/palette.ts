@@ -18,6 +18,19 @@ export interface Look {
   dash: readonly number[];
 }
 
+/** The look as a background, for the small squares that stand for a run. */
+export function swatchOf({ color, dash }: Look): string {
+  if (dash.length === 0) return color;
+  const stops: string[] = [];
+  let at = 0;
+  for (const [i, length] of dash.entries()) {
+    const end = at + Math.max(1.5, length * 0.75);
+    stops.push(`${i % 2 === 0 ? color : "transparent"} ${at}px ${end}px`);
+    at = end;
+  }
+  return `repeating-linear-gradient(90deg, ${stops.join(", ")})`;
+}
+
 /** How the run with this color number is drawn. Numbers wrap around after 32. */
 export function lookOf(color: number, theme: Theme): Look {
   const n = Math.max(0, Math.floor(color));

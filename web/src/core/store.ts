@@ -51,7 +51,10 @@ interface Panel {
 
 type Fetch = (query: BucketQuery) => Promise<ColumnMessage<BucketHead>>;
 
-const FIELDS: BucketQuery["fields"] = ["first", "last", "min", "max"];
+/** Few runs are drawn first-to-last through their extent (paint.ts); with many, `first` would only be ballast. */
+const FEW_RUNS = 4;
+const FIELDS_OF_FEW: BucketQuery["fields"] = ["first", "last", "min", "max"];
+const FIELDS_OF_MANY: BucketQuery["fields"] = ["last", "min", "max"];
 const MAX_SERIES_PER_REQUEST = 800;
 const MAX_ENTRIES = 6000;
 const SPARE_BUCKETS = 8;
@@ -316,8 +319,12 @@ function defaultSoon(job: () => void, ms: number): void {
   else requestAnimationFrame(job);
 }
 
+function fieldsOf(want: Want): BucketQuery["fields"] {
+  return want.series.length <= FEW_RUNS ? FIELDS_OF_FEW : FIELDS_OF_MANY;
+}
+
 function gridOf(want: Want): string {
-  return `${xName(want.x)}|${want.smooth}|${want.range?.join(",") ?? ""}`;
+  return `${xName(want.x)}|${want.smooth}|${fieldsOf(want)?.length}|${want.range?.join(",") ?? ""}`;
 }
 
 function entryKey(grid: string, id: SeriesId): string {
@@ -325,7 +332,7 @@ function entryKey(grid: string, id: SeriesId): string {
 }
 
 function queryOf(want: Want): Omit<BucketQuery, "series"> {
-  return { x: want.x, fields: FIELDS, ...(want.smooth > 0 ? { smooth: want.smooth } : {}) };
+  return { x: want.x, fields: fieldsOf(want), ...(want.smooth > 0 ? { smooth: want.smooth } : {}) };
 }
 
 function chunks<T>(values: T[], size: number): T[][] {

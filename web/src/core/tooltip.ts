@@ -1,6 +1,7 @@
 /** The one tooltip of the page: the five runs nearest to the cursor, highest value first. Text only, never markup. */
 import { formatDuration, formatNumber, formatTime, formatCount } from "./format";
 import type { Hit } from "./nearest";
+import { swatchOf } from "./palette";
 import type { XAxis } from "./wire";
 
 const SHOWN = 5;
@@ -59,7 +60,7 @@ function rowElement({ name, hit }: TooltipRow, nearest: boolean): HTMLElement {
   const row = document.createElement("div");
   row.className = nearest ? "tip-row nearest" : "tip-row";
   const swatch = document.createElement("i");
-  swatch.style.background = hit.curve.look.color;
+  swatch.style.background = swatchOf(hit.curve.look);
   const value = hit.nan && Number.isNaN(hit.value) ? "NaN" : formatNumber(hit.value, 5);
   row.append(swatch, span("tip-name", name), span("tip-value", value));
   const spread = hit.points > 1 && hit.min < hit.max ? `${formatNumber(hit.min)} … ${formatNumber(hit.max)}` : "";

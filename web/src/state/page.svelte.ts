@@ -5,6 +5,9 @@ import type { Theme } from "../core/palette";
 import { onTheme, setTheme, theme } from "../core/theme";
 import type { Info } from "../core/wire";
 
+const REST_MS = 70;
+const LEAVE_MS = 150;
+
 class Page {
   reachable = $state(true);
   info = $state.raw<Info | null>(null);
@@ -15,6 +18,8 @@ class Page {
   help = $state(false);
   /** Seconds tick for "3 min ago". */
   now = $state(Date.now() * 1000);
+
+  private pointing: ReturnType<typeof setTimeout> | undefined;
 
   constructor() {
     api.onReachable((reachable) => (this.reachable = reachable));
@@ -27,6 +32,12 @@ class Page {
 
   get mayWrite(): boolean {
     return this.info?.user?.role !== "reader";
+  }
+
+  /** Makes a run stand out once the pointer rests on it; sweeping over many redraws nothing. */
+  point(run: string | null): void {
+    clearTimeout(this.pointing);
+    this.pointing = setTimeout(() => (this.lit = run), run === null ? LEAVE_MS : REST_MS);
   }
 
   toggleTheme(): void {
