@@ -185,6 +185,7 @@ class Runs:
 
 def _facts(rows: list[RunRow]) -> dict[str, Column]:
     columns = {name: Column([getattr(r, name) for r in rows], kind="object") for name in _PLAIN}
+    columns["state"] = Column([str(row.state) for row in rows], kind="object")
     for name in _TIMES:
         times = [getattr(row, f"{name}_us") for row in rows]
         columns[name] = Column(

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, cast
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 import msgspec
 
@@ -128,7 +128,7 @@ class HttpSource:
 
     Args:
         url: ``http://host:port`` or ``https://host``, with or without a path in front of ``/api``.
-        api_key: sent as a bearer token; empty for none.
+        api_key: sent as a bearer token; by default the password in ``url``, if there is one.
 
     Raises:
         InvalidInput: ``url`` is no HTTP address.
@@ -138,10 +138,11 @@ class HttpSource:
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise InvalidInput(f"{url!r} is no server address; write http://host:port")
-        self.url = url.rstrip("/")
         self._secure = parts.scheme == "https"
         self._host, self._prefix = parts.netloc.rpartition("@")[2], parts.path.rstrip("/")
+        self.url = f"{parts.scheme}://{self._host}{self._prefix}"
         self._headers = {"Accept": "application/json", "User-Agent": "epochal-reader"}
+        api_key = api_key or unquote(parts.password or "")
         if api_key:
             self._headers["Authorization"] = f"Bearer {api_key}"
         self._kept = threading.local()

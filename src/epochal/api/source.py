@@ -81,6 +81,7 @@ class HomeSource:
         if getattr(self._held, "source", None) is not None:
             yield self
             return
+        self._forget()  # a server that died since the last question shall not fail this session
         chosen = self._choose()
         with chosen.session():
             self._held.source = chosen
