@@ -67,6 +67,7 @@ export class Chart {
   private highlight: string | null = null;
   private pointer: { left: number; top: number; clientX: number; clientY: number } | null = null;
   private dragging = false;
+  private readonly gone = new AbortController();
   private size = { width: 0, height: 0 };
 
   constructor(
@@ -101,6 +102,7 @@ export class Chart {
 
   destroy(): void {
     frames.cancel(this);
+    this.gone.abort();
     this.plot?.destroy();
     this.plot = null;
     forgetDrawn(this.panel);
@@ -212,7 +214,7 @@ export class Chart {
       this.dragging = true;
       hideTooltip();
     });
-    addEventListener("pointerup", () => (this.dragging = false), { passive: true });
+    addEventListener("pointerup", () => (this.dragging = false), { passive: true, signal: this.gone.signal });
     over.addEventListener("pointerleave", () => {
       this.pointer = null;
       hideTooltip();
