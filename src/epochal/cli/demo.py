@@ -35,7 +35,7 @@ def demo(
     ] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the images per run.")] = 5,
     runs: Annotated[int, typer.Option(min=1, help="How many runs to train.")] = 3,
-    images: Annotated[int, typer.Option(min=64, help="Training images to use.")] = 20_000,
+    images: Annotated[int, typer.Option(min=64, help="Training images to use.")] = 10_000,
     home: Annotated[Path | None, typer.Option(help="Where the data goes.")] = None,
     port: Annotated[
         int | None, typer.Option(help="Port of the page; default: a free one.")

@@ -38,7 +38,7 @@ class Images:
         return int(self.train_x.shape[-1])
 
 
-def load_images(folder: Path | None, limit: int = 20_000) -> Images:
+def load_images(folder: Path | None, limit: int = 10_000) -> Images:
     """Fashion-MNIST from ``folder``, or scikit-learn's digits when it is None.
 
     Args:

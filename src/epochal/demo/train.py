@@ -126,7 +126,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--width", type=int, default=16)
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--images", type=int, default=20_000, help="training images to use")
+    parser.add_argument("--images", type=int, default=10_000, help="training images to use")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args(arguments)
 
