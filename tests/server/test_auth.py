@@ -31,7 +31,9 @@ def test_another_user_of_the_machine_is_refused(door: Door) -> None:
 
 
 def test_where_the_user_is_unknown_the_token_decides(door: Door) -> None:
-    """Other systems: the page loads, data needs the token of a file that only the owner can read."""
+    """Other systems: the page loads, data needs the token of a file that only the owner can
+    read.
+    """
     door.peer = Me(None)
     assert door.ask("GET", "/api/v1/info", token=False).json()["user"] is None
     assert door.ask("GET", "/api/v1/projects", token=False).status == 401

@@ -106,7 +106,7 @@ def test_the_matrix_names_every_route(team: Door) -> None:
 def test_everyone_gets_exactly_what_the_matrix_says(
     team: Door, credentials: dict[str, str | None], who: str
 ) -> None:
-    """401 without a valid key, 403 with too small a role, and never either when the role suffices."""
+    """401 without a valid key, 403 with too small a role, neither when the role suffices."""
     for (method, path), permission in MATRIX.items():
         answer = ask(team, method, path, credentials[who])
         if permission is None:
@@ -208,7 +208,7 @@ def test_a_role_cannot_be_asked_for(team: Door, credentials: Any) -> None:
 
 
 def test_logging_in(team: Door, credentials: Any) -> None:
-    """AU-11: the eleventh in a minute is 429 and says when to return; others still get in."""
+    """AU-13: no script can read the cookie; logging out and in again end the old session."""
     login = team.ask(
         "POST", "/api/v1/session", json_body={"key": credentials["admin"]}, token=False
     )

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from epochal.server.page import STATIC, Page
+from tests.server.door import Door
+
+
+@pytest.fixture
+def site(door: Door, tmp_path: Path) -> Any:
+    """The application with a small page."""
+    directory = tmp_path / "static"
+    (directory / "fonts").mkdir(parents=True)
+    (directory / "index.html").write_text("<!doctype html><title>x</title>")
+    (directory / "app.js").write_text("console.log(1);\n" * 1000)
+    (directory / "fonts" / "a.woff2").write_bytes(b"wOF2" * 1000)
+    (directory / "odd.bin").write_bytes(b"<html><script>alert(1)</script>")
+    (tmp_path / "secret.txt").write_text("secret")
+    (directory / "link.txt").symlink_to(tmp_path / "secret.txt")
+    page = Page(directory)
+    door.app.routes.state.page = page
+    return door, page
+
+
+def test_the_page_answers_at_every_address_of_its_own(site: Any) -> None:
+    """Deep links load the same document, which is never kept without asking again."""
+    door, _ = site
+    for target in ("/", "/p", "/p/local/mnist", "/p/a/b/runs/c?x=1"):
+        answer = door.ask("GET", target, token=False)
+        assert answer.status == 200
+        assert answer.header("content-type") == "text/html; charset=utf-8"
+        assert answer.header("cache-control") == "no-cache"
+
+
+@pytest.mark.parametrize(
+    "name,kind",
+    [
+        ("app.js", "text/javascript; charset=utf-8"),
+        ("fonts/a.woff2", "font/woff2"),
+        ("odd.bin", "application/octet-stream"),
+    ],
+)
+def test_types_come_from_our_own_list(site: Any, name: str, kind: str) -> None:
+    """XSS-02: what is not on the list is bytes, whatever it looks like."""
+    door, _ = site
+    answer = door.ask("GET", f"/static/{name}")
+    assert answer.header("content-type") == kind
+    assert answer.header("x-content-type-options") == "nosniff"
+
+
+def test_files_named_by_their_content_are_kept_for_ever(site: Any) -> None:
+    """Only the digest of this very content counts as a version; a short or old one is checked
+    again.
+    """
+    door, page = site
+    digest = page.files["app.js"].digest
+    for version, forever in (
+        (digest[:12], True),
+        (digest, True),
+        (digest[:7], False),
+        ("0" * 12, False),
+    ):
+        answer = door.ask("GET", f"/static/app.js?v={version}")
+        assert ("immutable" in (answer.header("cache-control") or "")) == forever, version
+    assert door.ask("GET", "/static/app.js").header("cache-control") == "no-cache"
+
+
+def test_an_unchanged_file_is_304(site: Any) -> None:
+    """The strong ETag differs between the plain and the packed form."""
+    door, _ = site
+    plain = door.ask("GET", "/static/app.js")
+    packed = door.ask("GET", "/static/app.js", headers={"Accept-Encoding": "gzip"})
+    assert packed.header("content-encoding") == "gzip"
+    assert gzip.decompress(packed.body) == plain.body
+    assert plain.header("etag") != packed.header("etag")
+    for tag in (plain.header("etag"), f'"x", {plain.header("etag")}', "*"):
+        again = door.ask("GET", "/static/app.js", headers={"If-None-Match": tag or ""})
+        assert (again.status, again.body) == (304, b"")
+    changed = door.ask("GET", "/static/app.js", headers={"If-None-Match": '"x"'})
+    assert changed.status == 200
+
+
+def test_links_and_names_outside_the_table_are_404(site: Any) -> None:
+    """PT-16, PT-18: a symbolic link is no file of the page, and no name leaves the directory."""
+    door, _ = site
+    for name in (
+        "link.txt",
+        "../secret.txt",
+        "nothing.js",
+        "fonts",
+        "fonts/",
+        "app.js/",
+        "%2e%2e/secret.txt",
+    ):
+        answer = door.ask("GET", f"/static/{name}")
+        assert answer.status == 404, name
+        assert b"secret" not in answer.body
+
+
+def test_without_a_built_page_the_server_says_so(door: Door, tmp_path: Path) -> None:
+    """A clear text instead of a blank window; the API works."""
+    door.app.routes.state.page = Page(tmp_path / "nothing")
+    answer = door.ask("GET", "/")
+    assert answer.status == 503
+    assert answer.header("content-type") == "text/plain; charset=utf-8"
+    assert b"npm run build" in answer.body
+    assert door.ask("GET", "/api/v1/info").status == 200
+
+
+def test_the_built_page_asks_only_for_what_we_serve(door: Door) -> None:
+    """LEAK-07: every address in the committed page is one of its own files, and is kept for
+    ever.
+    """
+    import re
+
+    html = (STATIC / "index.html").read_text()
+    addresses = re.findall(r'(?:src|href)="([^"]+)"', html)
+    assert addresses
+    for address in addresses:
+        assert address.startswith("/static/"), address
+        answer = door.ask("GET", address)
+        assert answer.status == 200
+        if "?v=" in address:
+            assert "immutable" in (answer.header("cache-control") or "")
