@@ -62,7 +62,6 @@ class Console:
         self._mark = b"\xff\xfeepochal:" + os.urandom(16).hex().encode()
         self._taps: list[DescriptorTap] = []
         self._write_taps: list[WriteTap] = []
-        self._relay_pid = -1
         self._copy = self._wake_in = self._wake_out = -1
         self._thread = threading.Thread(target=self._run, name="epochal-console", daemon=True)
         self._stopping = threading.Lock()
@@ -123,7 +122,7 @@ class Console:
             for fds in find_descriptors():
                 self._taps.append(DescriptorTap(fds))
             if self._taps:
-                self._relay_pid, self._copy = spawn_relay(self._taps, self._mark)
+                self._copy = spawn_relay(self._taps, self._mark)
         except OSError as error:
             self.failure = error
             for tap in self._taps:
@@ -137,9 +136,7 @@ class Console:
         self._restore()
         self._is_ending = self._is_over = True
         self._wake()
-        if self._thread.ident is None:
-            self._reap()
-        else:
+        if self._thread.ident is not None:
             self._thread.join(1.0)
         self._close()
         self._pid = -1
@@ -254,7 +251,6 @@ class Console:
                 self._transcript.is_muted = (
                     True  # go on reading: `stop` waits for what the relay reports
                 )
-        self._reap()
         for _ in self._taps:
             self._answers.put(None)
         self._c_flushed.set()
@@ -319,7 +315,6 @@ class Console:
             self._answers.put(None)
         elif kind == relay.READY:
             self._is_ready = True
-            self._reap()
             for tap in self._taps:
                 tap.release_source()
 
@@ -335,13 +330,6 @@ class Console:
             self.failure = self.failure or OSError("the process that relays the output was killed")
         for _ in self._taps:
             self._answers.put(None)
-
-    def _reap(self) -> None:
-        """The relay detached itself; collect the process that it left behind."""
-        if self._relay_pid > 0:
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(self._relay_pid, 0)
-            self._relay_pid = -1
 
     def _drain_queue(self) -> None:
         while self._queue:

@@ -250,7 +250,7 @@ def _write(stream: Stream, copy: Copy, event: int, *, alone: bool) -> None:
 
 
 def _detach() -> None:
-    """Leave the session and the parent; keep only our own file descriptors."""
+    """Leave the session, its terminal and the parent."""
     os.setsid()
     if os.fork():
         os._exit(0)

@@ -41,6 +41,8 @@ _BLOCKED: Final = (
     signal.SIGPIPE,
 )
 
+_Action = tuple[int, ...] | tuple[int, int, str, int, int]
+
 
 def _lift(fd: int) -> int:
     """Move a descriptor out of the low numbers; it is closed on exec."""
@@ -254,7 +256,7 @@ def flush_streams(timeout: float) -> None:
             stream.flush()
 
 
-def spawn_relay(taps: list[DescriptorTap], mark: bytes) -> tuple[int, int]:
+def spawn_relay(taps: list[DescriptorTap], mark: bytes) -> int:
     """Start the process that carries bytes from the taps to their targets.
 
     Args:
@@ -262,8 +264,7 @@ def spawn_relay(taps: list[DescriptorTap], mark: bytes) -> tuple[int, int]:
         mark: bytes that it reports and does not carry; see `relay`.
 
     Returns:
-        The pid of a process that ends at once, to be waited for, and the descriptor that the
-        copies come from.
+        The descriptor that the copies come from.
 
     Raises:
         OSError: no process can be started here.
@@ -276,7 +277,7 @@ def spawn_relay(taps: list[DescriptorTap], mark: bytes) -> tuple[int, int]:
     copy_read, copy_write = open_channel()
     with contextlib.suppress(OSError, AttributeError):
         fcntl.fcntl(copy_write, fcntl.F_SETPIPE_SZ, _COPY_PIPE)
-    actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [
+    actions: list[_Action] = [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDWR, 0),
         (os.POSIX_SPAWN_DUP2, 0, 1),
         (os.POSIX_SPAWN_DUP2, 0, 2),
@@ -287,12 +288,30 @@ def spawn_relay(taps: list[DescriptorTap], mark: bytes) -> tuple[int, int]:
         actions.append((os.POSIX_SPAWN_DUP2, tap.target, relay.COPY_FD + 2 + 2 * index))
     command = [program, "-I", "-S", script, mark.hex(), *(str(tap.tag) for tap in taps)]
     try:
-        pid = os.posix_spawn(
-            program, command, os.environ, file_actions=actions, setsigmask=_BLOCKED
-        )
+        _spawn_detached(command, actions)
     except (OSError, NotImplementedError) as error:
         os.close(copy_read)
         raise OSError(errno.EAGAIN, f"the relay could not be started: {error}") from error
     finally:
         os.close(copy_write)
-    return pid, copy_read
+    return copy_read
+
+
+def _spawn_detached(command: list[str], actions: list[_Action]) -> None:
+    """Run a command that is nobody's child, so that ``os.wait()`` of the program never sees it.
+
+    A shell starts it and ends within a millisecond; where there is no shell the relay detaches
+    itself, which takes the start of an interpreter.
+    """
+    shell = ["/bin/sh", "-c", '"$0" "$@" &', *command]
+    for words in (shell, command):
+        try:
+            pid = os.posix_spawn(
+                words[0], words, os.environ, file_actions=actions, setsigmask=_BLOCKED
+            )
+        except FileNotFoundError:
+            continue
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, 0)
+        return
+    raise FileNotFoundError(errno.ENOENT, "no such program", command[0])
