@@ -116,6 +116,8 @@ def _read_number(text: str, start: int) -> Token:
 
 def _plain_number(body: str) -> int | float:
     """An int when it is one and fits 64 bits, else a float."""
+    if body[:1] not in set("0123456789."):
+        raise ValueError(body)
     if body.isascii() and body.isdigit() and len(body) < 19:
         return int(body)
     return float(body)

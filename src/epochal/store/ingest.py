@@ -109,9 +109,10 @@ def _accept_loss(store: Store, tail: Tail, row: JournalRow) -> None:
 
 
 def apply_journal(store: Store, path: str | os.PathLike[str]) -> list[RunChange]:
-    """Move the facts and latest values of one journal into the database, up to its end.
+    """Move the facts and latest values of one journal into the database.
 
-    Long tails are compacted on the way, so that memory stays bounded.
+    All that was written before the call is taken in; of what a fast writer adds meanwhile, some
+    may be left. Long tails are compacted on the way, so that memory stays bounded.
 
     Args:
         store: the home.
@@ -127,6 +128,7 @@ def apply_journal(store: Store, path: str | os.PathLike[str]) -> list[RunChange]
     changes: list[RunChange] = []
     with store.moving:
         attempts = 0
+        size = os.stat(path).st_size
         while True:
             tail = open_tail(store, key)
             if tail is None:
@@ -138,6 +140,8 @@ def apply_journal(store: Store, path: str | os.PathLike[str]) -> list[RunChange]
                 changes += apply(store, [Work(tail, stretch, is_remote(store, key))])
                 if tail.pending_bytes >= LONG_TAIL:
                     compact(store, tail)
+                if tail.offset >= size:
+                    return changes
             except Raced:
                 attempts += 1
                 if attempts > ATTEMPTS:
