@@ -12,6 +12,7 @@ from epochal.domain.names import DEFAULT_ENTITY, SYSTEM_PREFIX
 from epochal.domain.run import RunRef, RunState
 
 BLOCKS = "▁▂▃▄▅▆▇█"
+GAP = "\u00d7"
 SPARK_WIDTH = 24
 MAX_LINES = 12
 
@@ -85,18 +86,21 @@ def sparklines(key_sets: Iterable[KeySet]) -> dict[str, str]:
 
 
 def sparkline(values: Sequence[float], width: int = SPARK_WIDTH) -> str:
-    """Blocks whose height follows the values; ``×`` stands for a stretch without a finite value."""
+    """Blocks whose height follows the values; a cross stands where no value is finite."""
     count = min(width, len(values))
     groups = [
         values[i * len(values) // count : (i + 1) * len(values) // count] for i in range(count)
     ]
-    finite = [[v for v in group if math.isfinite(v)] for group in groups]
-    flat = [v for group in finite for v in group]
-    if not flat:
-        return "×" * count
-    low, high = float(min(flat)), float(max(flat))
+    means = [_finite_mean(group) for group in groups]
+    heights = [mean for mean in means if mean is not None]
+    if not heights:
+        return GAP * count
+    low, high = min(heights), max(heights)
     scale = (len(BLOCKS) - 1) / (high - low) if 0 < high - low < math.inf else 0.0
-    return "".join(
-        BLOCKS[round((sum(group) / len(group) - low) * scale)] if group else "×"
-        for group in finite
-    )
+    return "".join(GAP if mean is None else BLOCKS[round((mean - low) * scale)] for mean in means)
+
+
+def _finite_mean(values: Sequence[float]) -> float | None:
+    """The mean of the finite values, or None when there is none."""
+    finite = [float(value) for value in values if math.isfinite(value)]
+    return sum(value / len(finite) for value in finite) if finite else None

@@ -161,6 +161,15 @@ def _text(name: str, value: Any) -> str:
     raise InvalidInput(f"setting {name} must be a string, got {type(value).__name__}")
 
 
+def _address(name: str, value: Any) -> str:
+    text = _text(name, value).rstrip("/")
+    if not text.startswith(("http://", "https://")):
+        raise InvalidInput(
+            f"setting {name}: the server's address must start with http:// or https://, got {text!r:.80}"
+        )
+    return text
+
+
 def _choice(choices: tuple[str, ...]) -> Callable[[str, Any], str]:
     def check(name: str, value: Any) -> str:
         if value in choices:
@@ -184,7 +193,7 @@ FIELDS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
     "environment": _flag,
     "silent": _flag,
     "exit_timeout": _seconds,
-    "url": _text,
+    "url": _address,
     "api_key": _text,
     "home": _text,
     "mode": _mode,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 NETWORK_TYPES = frozenset(
     (
@@ -11,6 +12,8 @@ NETWORK_TYPES = frozenset(
         "fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.gcsfuse", "fuse.s3fs", "fuse.rclone",
     )
 )  # fmt: skip
+
+_ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
 def filesystem_type(path: str, mounts: str = "/proc/self/mountinfo") -> str:
@@ -30,9 +33,9 @@ def filesystem_type(path: str, mounts: str = "/proc/self/mountinfo") -> str:
     for line in lines:
         fields = line.split(" ")
         try:
-            point = fields[4].encode("latin-1", "replace").decode("unicode_escape")
+            point = _ESCAPE.sub(lambda match: chr(int(match[1], 8)), fields[4])
             name = fields[fields.index("-") + 1]
-        except (ValueError, IndexError, UnicodeDecodeError):
+        except (ValueError, IndexError):
             continue
         inside = real == point or real.startswith(point.rstrip("/") + "/")
         if inside and len(point) >= len(best):
