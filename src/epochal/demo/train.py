@@ -60,6 +60,15 @@ class Learner:
         )
 
 
+def loss_of(logits: Tensor, y: Tensor) -> Tensor:
+    """Mean cross entropy, as the formula says it.
+
+    That is how losses get their NaN: a probability that underflows to 0 has no logarithm. PyTorch's
+    own `cross_entropy` avoids it; a demo that shows what NaN looks like does not.
+    """
+    return functional.nll_loss(logits.softmax(1).log(), y)
+
+
 @torch.no_grad()
 def evaluate(model: nn.Module, x: Tensor, y: Tensor) -> tuple[float, float]:
     """Mean loss and accuracy over a whole set."""
@@ -67,7 +76,7 @@ def evaluate(model: nn.Module, x: Tensor, y: Tensor) -> tuple[float, float]:
     logits = torch.cat([model(part) for part in x.split(500)])
     model.train()
     correct = (logits.argmax(1) == y).float()
-    return float(functional.cross_entropy(logits, y)), float(correct.mean())
+    return float(loss_of(logits, y)), float(correct.mean())
 
 
 def show_progress(epoch: int, epochs: int, batch: int, batches: int, loss: float) -> None:
@@ -87,7 +96,7 @@ def train_epoch(
     for batch in range(learner.batches):
         chosen = order[batch * options.batch_size : (batch + 1) * options.batch_size]
         logits = learner.model(images.train_x[chosen])
-        loss = functional.cross_entropy(logits, images.train_y[chosen])
+        loss = loss_of(logits, images.train_y[chosen])
         learner.optimizer.zero_grad()
         loss.backward()
         learner.optimizer.step()
