@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from epochal.api import runs as recorded_runs
+from epochal.cli.serve import page_link
 from epochal.demo.folder import find_folder
 from epochal.demo.recipes import RECIPES, Recipe
 from epochal.demo.server import running_server
@@ -59,8 +60,8 @@ def demo(
             "Fashion-MNIST is not on this machine (Debian: apt install dataset-fashion-mnist). "
             "Training on scikit-learn's handwritten digits instead, also real images."
         )
-    with running_server(chosen_home, port) as url:
-        link = f"{url}/p/{PROJECT}"
+    with running_server(chosen_home, port) as address:
+        link = page_link(address, f"/p/{PROJECT}")
         console.print(f"Live page: [bold cyan]{link}[/]\n")
         if not no_browser and _has_display():
             webbrowser.open(link)

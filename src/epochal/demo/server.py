@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO
 
 from epochal.errors import Unavailable
-from epochal.journal.home import read_server_address
+from epochal.journal.home import ServerAddress, read_server_address
 
 HOST = "127.0.0.1"
 START_SECONDS = 60.0
@@ -37,7 +37,7 @@ def answers(url: str) -> bool:
 
 
 @contextlib.contextmanager
-def running_server(home: Path, port: int | None) -> Iterator[str]:
+def running_server(home: Path, port: int | None) -> Iterator[ServerAddress]:
     """The address of a server on ``home``: the one that runs already, or a new one.
 
     Args:
@@ -49,7 +49,7 @@ def running_server(home: Path, port: int | None) -> Iterator[str]:
     """
     address = read_server_address(home)
     if address is not None and answers(address.url):
-        yield address.url
+        yield address
         return
     command = [sys.executable, "-m", "epochal", "server", f"--home={home}"]
     command += [f"--host={HOST}", f"--port={port or 0}"]
@@ -67,13 +67,13 @@ def running_server(home: Path, port: int | None) -> Iterator[str]:
             _end(process)
 
 
-def _wait(process: subprocess.Popen[bytes], home: Path, words: IO[bytes]) -> str:
+def _wait(process: subprocess.Popen[bytes], home: Path, words: IO[bytes]) -> ServerAddress:
     """The address that the new server wrote into its home, once it answers there."""
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         address = read_server_address(home)
         if address is not None and address.pid == process.pid and answers(address.url):
-            return address.url
+            return address
         time.sleep(0.1)
     words.seek(0)
     said = words.read()[-2000:].decode(errors="replace").strip()

@@ -63,8 +63,8 @@ class Learner:
 def loss_of(logits: Tensor, y: Tensor) -> Tensor:
     """Mean cross entropy, as the formula says it.
 
-    That is how losses get their NaN: a probability that underflows to 0 has no logarithm. PyTorch's
-    own `cross_entropy` avoids it; a demo that shows what NaN looks like does not.
+    That is how losses get their NaN: a probability that underflows to 0 has no logarithm.
+    PyTorch's own `cross_entropy` avoids it; a demo of what NaN looks like does not.
     """
     return functional.nll_loss(logits.softmax(1).log(), y)
 
