@@ -78,7 +78,9 @@ export class GridView {
     const total = this.edges[columns.length];
     this.root.setAttribute("aria-colcount", String(columns.length));
     this.head.style.width = this.body.style.width = `max(100%, ${total}px)`;
+    const focused = this.focusedHead();
     this.head.replaceChildren(...columns.map((_, i) => this.headCell(i)));
+    if (focused) this.head.querySelector<HTMLElement>(focused)?.focus();
     for (const slot of this.slots) slot.element.remove();
     this.slots.length = 0;
     this.schedule(true);
@@ -116,6 +118,14 @@ export class GridView {
   rowOf(element: Element | null): number {
     const row = element?.closest<HTMLElement>(".grid-row");
     return row && this.body.contains(row) ? Number(row.dataset.row) : -1;
+  }
+
+  /** A selector of the head's button that has the focus, so that sorting by keyboard does not lose it. */
+  private focusedHead(): string | null {
+    const element = document.activeElement;
+    if (!(element instanceof HTMLElement) || !this.head.contains(element)) return null;
+    const column = element.closest<HTMLElement>(".grid-headcell")?.dataset.column;
+    return `[data-column="${column}"] [data-act="${element.dataset.act}"]`;
   }
 
   private viewHeight(): number {

@@ -33,7 +33,8 @@ export function defaultView(): View {
   return { q: "", sort: DEFAULT_SORT, cols: null, sel: null, x: "step", xl: [], yl: [], sm: 0, z: null, pf: "" };
 }
 
-const list = (values: string[]): string => values.map(encodeURIComponent).join(",");
+/** Only what separates or escapes is escaped inside an item, so that addresses stay readable. */
+const list = (values: string[]): string => values.map((v) => v.replace(/[%,]/g, encodeURIComponent)).join(",");
 
 function unlist(text: string): string[] {
   return text.split(",").filter((t) => t !== "").map(safeDecode);
