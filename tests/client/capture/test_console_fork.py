@@ -32,7 +32,7 @@ print("parent again")
     assert result.code == 0, result.err
     expected = Counter(f"child {child} line {n}" for child in range(8) for n in range(1000))
     expected += Counter(["parent", "parent again"])
-    assert Counter(result.texts()) == expected
+    assert Counter(result.texts(0)) == expected
     assert Counter(result.out.decode().splitlines()) == expected
 
 
@@ -49,7 +49,7 @@ print("parent")
 """
     result = run_script(body)
     assert result.code == 0, result.err
-    assert result.texts() == ["child", "parent"]
+    assert result.texts(0) == ["child", "parent"]
     assert result.out == b"child\nparent\n"
 
 
@@ -76,7 +76,7 @@ assert len(os.listdir("/proc/self/fd")) <= before + 1  # the sink may have its f
     assert result.code == 0, result.err
     assert result.out.split(b"\n").count(b"c") == 400
     notice = r"\[epochal: [\d,]+ bytes of output were not recorded\]"
-    assert all(text in {"c", "chat"} or re.fullmatch(notice, text) for text in result.texts())
+    assert all(text in {"c", "chat"} or re.fullmatch(notice, text) for text in result.texts(0))
 
 
 def test_a_child_may_record_itself(run_script):
@@ -94,7 +94,7 @@ print("from the parent")
 """
     result = run_script(body + STOP)
     assert result.code == 0, result.err
-    assert result.texts() == ["from the child", "from the parent"]
+    assert result.texts(0) == ["from the child", "from the parent"]
 
 
 def test_a_program_that_waits_for_all_its_children_does_not_wait_for_ours(run_script):
