@@ -34,7 +34,8 @@ with start("mnist", "alpha", name="first run", tags=["baseline", "slow"], notes=
         run.log({{"loss": 1 / (step + 1), "val/acc": step / {ROWS}}}, step=step)
         if step % 10 == 0:
             run.log({{"sparse": -0.0 if step == 10 else math.inf if step == 20
-                     else payload_nan if step == 30 else float(step), "count": {BIG} + step}}, step=step)
+                     else payload_nan if step == 30 else float(step), "count": {BIG} + step}},
+                    step=step)
     run.summary["best"] = 0.75
     print("plain line")
     print("\\x1b[31mred line\\x1b[0m", flush=True)

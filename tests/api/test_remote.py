@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import msgspec
 import pytest
 
+from epochal.api.local import ANSWERS
 from epochal.api.question import GetRun, ListProjects, QueryRuns, Question
 from epochal.api.remote import ROUTES, HttpSource, finite_or_not
 from epochal.domain.view import RunQuery
@@ -134,9 +135,9 @@ def test_a_key_in_the_address_is_never_repeated() -> None:
     assert "secret" not in caught.value.message
 
 
-def test_every_question_has_a_route() -> None:
+def test_every_question_has_an_answer_at_both_doors() -> None:
     """A new question without one fails here, not at a user's."""
-    assert set(Question.__subclasses__()) == set(ROUTES)
+    assert set(Question.__subclasses__()) == set(ROUTES) == set(ANSWERS)
 
 
 @pytest.mark.parametrize(

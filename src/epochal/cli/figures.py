@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -22,11 +23,15 @@ def number(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, float):
         return f"{value:.6g}"
+    if isinstance(value, int):
+        return str(value)
     return value if isinstance(value, str) else literal(value)
 
 
 def literal(value: Any) -> str:
     """A value as JSON writes it, for config cells; texts stand without quotes."""
+    if isinstance(value, float):
+        return repr(value)
     return value if isinstance(value, str) else msgspec.json.encode(to_json(value)).decode()
 
 
@@ -55,10 +60,10 @@ def span(seconds: float) -> str:
 
 def sparkline(values: Sequence[float]) -> str:
     """Blocks from the smallest to the largest finite value, ``!`` for what is not finite."""
-    finite = [value for value in values if abs(value) < float("inf")]
-    low, high = (min(finite), max(finite)) if finite else (0.0, 0.0)
-    scale = 7 / (high - low) if high > low and high - low < float("inf") else 0.0
+    halves = [value / 2 for value in values if math.isfinite(value)]  # no overflow in high - low
+    low, high = (min(halves), max(halves)) if halves else (0.0, 0.0)
+    span = high - low or 1.0
     return "".join(
-        _BLOCKS[round((value - low) * scale)] if abs(value) < float("inf") else "!"
+        _BLOCKS[round((value / 2 - low) / span * 7)] if math.isfinite(value) else "!"
         for value in values
     )

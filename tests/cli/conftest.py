@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from epochal.api import connect
+from tests.api.recorded import record
+from tests.conftest import Server, end_process, start_server
+
+Result = subprocess.CompletedProcess[str]
+Cli = Callable[..., Result]
+
+
+def run_cli(*arguments: str, home: Path | None = None, **variables: str) -> Result:
+    """``epochal ...`` as a user would run it, without a terminal."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("EPOCHAL_")} | variables
+    if home is not None:
+        environment["EPOCHAL_HOME"] = str(home)
+    return subprocess.run(
+        [sys.executable, "-m", "epochal", *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The recorded home, read once; no test may change it, so each uses a copy."""
+    home = tmp_path_factory.mktemp("recorded") / "home"
+    home.mkdir(mode=0o700)
+    record(home)
+    assert len(connect(home=home).projects()) == 2
+    return home
+
+
+@pytest.fixture(scope="session")
+def shared(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy for tests that only read."""
+    home = tmp_path_factory.mktemp("shared") / "home"
+    shutil.copytree(pristine, home)
+    return home
+
+
+@pytest.fixture
+def recorded(pristine: Path, tmp_path: Path) -> Path:
+    """A copy for tests that change it."""
+    return Path(shutil.copytree(pristine, tmp_path / "recorded"))
+
+
+@pytest.fixture(scope="session")
+def served(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server on a copy of the recorded home, for tests that only read."""
+    home = tmp_path_factory.mktemp("served") / "home"
+    shutil.copytree(pristine, home)
+    running = start_server(home, log=home.parent / "server.log")
+    deadline = time.monotonic() + 20
+    while len(connect(home=home).projects()) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    yield running
+    end_process(running.process)
