@@ -1,0 +1,72 @@
+"""WEB-17: looking changes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+from epochal.server.app import declared_routes
+from tests.server.door import Door
+from tests.server.journals import Script
+
+
+def fingerprint(home: Path) -> str:
+    """Everything that the database says and every file of the runs."""
+    digest = hashlib.sha256()
+    database = sqlite3.connect(f"file:{home / 'epochal.db'}?mode=ro", uri=True)
+    try:
+        for line in database.iterdump():
+            digest.update(line.encode())
+    finally:
+        database.close()
+    for path in sorted((home / "runs").rglob("*")):
+        digest.update(str(path).encode())
+        if path.is_file():
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def test_no_get_changes_the_home(home: Path, wait_for: Any) -> None:
+    """Every GET and HEAD route of the running application, twice, then the reading POST routes."""
+    script = Script().rows(1.0, float("nan")).finish()
+    with Door(home) as door:
+        door.ask("PUT", f"{script.address}?offset=0", body=script.bytes())
+        wait_for(lambda: state(door, script) == "finished")
+        # The finished journal moves into a segment and goes; then the home is at rest.
+        journal = home / "runs" / script.uid / f"{script.writer}.ej"
+        wait_for(lambda: not journal.exists(), seconds=60)
+        assert door.app.tailer.stop(time.monotonic() + 10)
+        before = fingerprint(home)
+        for _ in range(2):
+            for method, path, _handler in declared_routes(door.app.routes):
+                target = (
+                    path.replace("{uid:str}", script.uid)
+                    .replace("{writer:str}", script.writer)
+                    .replace("/{path:path}", "/app.js")
+                    .replace("{path:str}", "x")
+                )
+                queries = {
+                    "/api/v1/runs/resolve": "?project=p&id=r1",
+                    "/api/v1/projects/keys": "?project=p",
+                }
+                target += queries.get(path, "")
+                if method == "GET" and path != "/api/v1/events":
+                    assert door.ask("GET", target).status < 500
+                if method == "GET":
+                    assert door.ask("HEAD", target).status < 500
+        series = [{"run": script.uid, "key": "loss"}]
+        for path, body in (
+            ("runs/query", {"project": "p"}),
+            ("series/buckets", {"series": series}),
+            ("series/points", {"run": script.uid, "keys": ["loss"]}),
+        ):
+            assert door.ask("POST", f"/api/v1/{path}", json_body=body).status == 200
+        assert fingerprint(home) == before
+
+
+def state(door: Door, script: Script) -> str | None:
+    answer = door.ask("GET", f"/api/v1/runs/{script.uid}")
+    return answer.json()["state"] if answer.status == 200 else None

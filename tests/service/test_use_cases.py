@@ -1,0 +1,166 @@
+"""Every use case asks for the permission first and checks its input, on a real store."""
+
+from __future__ import annotations
+
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import epochal.service
+from epochal.domain.access import LOCAL_USER, Permission, Principal, Role
+from epochal.domain.view import BucketQuery, PointQuery, RunChanges, RunQuery
+from epochal.errors import InvalidInput, NotFound, PermissionDenied, Unauthenticated
+from epochal.service import access, bounds, journals, logs, projects, runs, series
+from epochal.service.permission import require
+from epochal.store.follow import Follower
+from epochal.store.owner import Store, open_store
+from tests.server.journals import Script
+
+UID = "a" * 32
+CALLS: dict[Any, tuple[Permission, tuple[Any, ...], dict[str, Any]]] = {
+    projects.list_projects: (Permission.READ, (), {}),
+    projects.project_keys: (Permission.READ, (None, "p"), {}),
+    runs.query_runs: (Permission.READ, (RunQuery("p"),), {}),
+    runs.get_run: (Permission.READ, (UID,), {}),
+    runs.resolve_run: (Permission.READ, (None, "p", "r1"), {}),
+    runs.update_run: (Permission.WRITE, (UID, RunChanges(name="x")), {}),
+    runs.delete_run: (Permission.WRITE, (UID,), {}),
+    series.query_buckets: (Permission.READ, (BucketQuery([]),), {}),
+    series.query_points: (Permission.READ, (PointQuery(UID, []),), {}),
+    logs.read_logs: (Permission.READ, (UID,), {}),
+    journals.held: (Permission.WRITE, (UID, UID), {}),
+    journals.receive: (Permission.WRITE, (UID, UID), {"offset": 0, "body": b""}),
+    journals.resume_state: (Permission.READ, (UID,), {}),
+    access.create_key: (Permission.ADMINISTER, ("k", Role.READER), {}),
+    access.list_keys: (Permission.ADMINISTER, (), {}),
+    access.revoke_key: (Permission.ADMINISTER, ("x" * 8,), {}),
+}
+
+
+@pytest.fixture
+def store(home: Path) -> Iterator[Store]:
+    with open_store(home) as opened:
+        yield opened
+
+
+def modules() -> list[ModuleType]:
+    names = [module.name for module in pkgutil.iter_modules(epochal.service.__path__)]
+    return [import_module(f"epochal.service.{name}") for name in names]
+
+
+def test_every_use_case_is_in_the_table() -> None:
+    """A new function that takes a store and a principal must say here what it needs."""
+    found = {
+        function
+        for module in modules()
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if function.__module__ == module.__name__
+        and list(inspect.signature(function).parameters)[:2] == ["store", "principal"]
+    }
+    assert found == set(CALLS)
+
+
+@pytest.mark.parametrize("use_case", CALLS, ids=lambda f: f"{f.__module__[16:]}.{f.__name__}")
+def test_the_permission_comes_first(store: Store, use_case: Any) -> None:
+    """Nobody: Unauthenticated. Too small a role: PermissionDenied. Never an answer, whatever
+    is asked.
+    """
+    needed, arguments, named = CALLS[use_case]
+    with pytest.raises(Unauthenticated):
+        use_case(store, None, *arguments, **named)
+    for role in Role:
+        principal = Principal(name="x", role=role)
+        if int(role) < int(needed):
+            with pytest.raises(PermissionDenied):
+                use_case(store, principal, *arguments, **named)
+        else:
+            try:
+                use_case(store, principal, *arguments, **named)
+            except NotFound:
+                continue
+
+
+def test_require_gives_back_the_principal() -> None:
+    """So that a use case can go on with it."""
+    assert require(LOCAL_USER, Permission.ADMINISTER) is LOCAL_USER
+
+
+def ingest(store: Store, script: Script) -> None:
+    script.save(store.home)
+    follower = Follower(store)
+    while follower.poll():
+        pass
+
+
+def test_a_run_is_found_changed_and_deleted(store: Store) -> None:
+    """The life of a run in the index, through the use cases that every door calls."""
+    script = Script("r1", project="mnist").rows(1.0, 2.0).finish()
+    ingest(store, script)
+    assert [p.name for p in projects.list_projects(store, LOCAL_USER).projects] == ["mnist"]
+    detail = runs.resolve_run(store, LOCAL_USER, None, " mnist ", "r1")
+    assert detail.uid == script.uid
+    changes = RunChanges(name=" new ", tags=["b", "a", "b"], notes="line\nline", color=3, group="")
+    row = runs.update_run(store, LOCAL_USER, script.uid, changes)
+    assert (row.name, sorted(row.tags), row.notes, row.color) == (
+        "new",
+        ["a", "b"],
+        "line\nline",
+        3,
+    )
+    page = runs.query_runs(store, LOCAL_USER, RunQuery("mnist", limit=10**9))
+    assert [one.uid for one in page.runs] == [script.uid]
+    runs.delete_run(store, LOCAL_USER, script.uid)
+    with pytest.raises(NotFound):
+        runs.get_run(store, LOCAL_USER, script.uid)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        RunChanges(name=""), RunChanges(name="a\x00b"), RunChanges(name="\u202eevil"),
+        RunChanges(name="x" * 257), RunChanges(tags=["ok", ""]), RunChanges(tags=["t"] * 1001),
+        RunChanges(tags=["t" * 257]), RunChanges(notes="x" * 65_537), RunChanges(notes="\ud800"),
+        RunChanges(group="\0"), RunChanges(job_type="x" * 257), RunChanges(color=-1),
+        RunChanges(color=2**31),
+    ],
+)  # fmt: skip
+def test_a_wrong_change_changes_nothing(store: Store, changes: RunChanges) -> None:
+    """PT-22, DOS-08: refused as a whole, the row is as before."""
+    script = Script().rows(1.0).finish()
+    ingest(store, script)
+    before = runs.get_run(store, LOCAL_USER, script.uid)
+    with pytest.raises(InvalidInput):
+        runs.update_run(store, LOCAL_USER, script.uid, changes)
+    assert runs.get_run(store, LOCAL_USER, script.uid) == before
+
+
+def test_keys_are_made_found_and_revoked(store: Store) -> None:
+    """AU-16, AU-17: found by its text only, never shown again, dead after revocation."""
+    text = access.create_key(store, LOCAL_USER, "ci", Role.WRITER)
+    assert access.authenticate(store, text) == Principal(name="ci", role=Role.WRITER)
+    for wrong in ("", text[:-1], text + "x", text.swapcase(), "\u00e9" * 50, "x" * 10_000):
+        assert access.authenticate(store, wrong) is None
+    (key,) = access.list_keys(store, LOCAL_USER)
+    assert text not in repr(key)
+    access.revoke_key(store, LOCAL_USER, key.prefix)
+    assert access.authenticate(store, text) is None
+    with pytest.raises(NotFound):
+        access.revoke_key(store, LOCAL_USER, "nosuchky")
+
+
+def test_bounds() -> None:
+    """Amounts are clamped, lists are refused, text must be text."""
+    assert [bounds.clamp(value, 1, 10) for value in (-5, 5, 500)] == [1, 5, 10]
+    with pytest.raises(InvalidInput, match="3 are too many, the limit is 2"):
+        bounds.at_most([1, 2, 3], 2, "things")
+    for bad in ("a\0b", "\ud800", "\udfff", "x" * 11):
+        with pytest.raises(InvalidInput):
+            bounds.plain_text(bad, "text", 10)
+    assert bounds.plain_text("\n\t\u202e\U0001f600", "text") == "\n\t\u202e\U0001f600"
+    assert bounds.entity_name(None) == bounds.entity_name("") == "local"
