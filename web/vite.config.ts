@@ -22,5 +22,6 @@ export default defineConfig({
       },
     },
   },
+  worker: { rollupOptions: { output: { entryFileNames: "[name].js" } } },
   test: { include: ["tests/**/*.test.ts"], environment: "node" },
 });

@@ -155,7 +155,7 @@ export class Chart {
       ticks(kind, min, max, Math.max(2, Math.floor((axis === 0 ? u.bbox.width : u.bbox.height) / devicePixelRatio / gap)));
     return {
       ...this.size,
-      padding: [14, 10, 0, 0],
+      padding: [14, 14, 0, 0],
       legend: { show: false },
       focus: { alpha: 1 },
       scales: {

@@ -43,6 +43,8 @@ const M4_UP_TO = 4;
 const FADED = 0.22;
 const GHOST = 0.28;
 const DOTS_UP_TO = 60;
+/** Dashes need this many pixels per bucket. */
+const DASH_PX = 4;
 
 type Map1 = (v: number) => number;
 
@@ -111,7 +113,9 @@ function paintCurve(ctx: CanvasRenderingContext2D, plane: Plane, x: Map1, y: Map
   ctx.fillStyle = look.color;
   ctx.lineWidth = smooth ? 1 : stroke.width;
   ctx.globalAlpha = smooth ? stroke.alpha * GHOST : stroke.alpha;
-  ctx.setLineDash(look.dash.map((d) => d * plane.ratio));
+  const dash = look.dash.map((d) => d * plane.ratio);
+  // A gap of a dash must not fall on a spike: what is dense is drawn whole.
+  ctx.setLineDash((to - from) * DASH_PX * plane.ratio > plane.width ? [] : dash);
   const dots: number[] = [];
   ctx.beginPath();
   tracePoints(ctx, x, y, buckets, from, to, stroke.m4, dots);
@@ -119,6 +123,7 @@ function paintCurve(ctx: CanvasRenderingContext2D, plane: Plane, x: Map1, y: Map
   if (smooth) {
     ctx.globalAlpha = stroke.alpha;
     ctx.lineWidth = Math.max(stroke.width, 1.5 * plane.ratio);
+    ctx.setLineDash(dash);
     ctx.beginPath();
     traceLine(ctx, x, y, buckets, smooth, from, to);
     ctx.stroke();

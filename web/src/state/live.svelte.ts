@@ -1,6 +1,7 @@
 /** Connects a page to the live stream of a project or run, and to polling when there is none. */
 import { api } from "../core/api";
-import { eventSourcePipe, Live } from "../core/live";
+import { Live } from "../core/live";
+import { sharedPipe } from "../core/live-shared";
 import type { Change } from "../core/wire";
 import { page } from "./page.svelte";
 
@@ -43,7 +44,7 @@ function changeOf(run: { uid: string; project: string; entity: string; state: Ch
 }
 
 function follow(url: () => string, poll: () => Promise<Change[]>, handlers: Handlers): () => void {
-  const live = new Live({ open: () => eventSourcePipe(url()), poll }, { ...handlers, mode: (mode) => (page.live = mode) });
+  const live = new Live({ open: () => sharedPipe(url()), poll }, { ...handlers, mode: (mode) => (page.live = mode) });
   // After an outage the stream may have silently missed changes.
   const stop = api.onReachable((reachable) => {
     if (reachable) handlers.resync();
