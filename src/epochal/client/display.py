@@ -77,11 +77,9 @@ def sparklines(key_sets: Iterable[KeySet]) -> dict[str, str]:
     """A line of blocks for every key that was logged at least twice."""
     points: dict[str, list[float]] = {}
     for keyset in key_sets:
-        rows = [*keyset.samples]
-        if rows and rows[-1] is not keyset.last:
-            rows.append(keyset.last)
+        rows = keyset.remembered()
         for position, name in enumerate(keyset.names[:256]):
-            points.setdefault(name, []).extend(row[3][position] for row in rows if row[3])
+            points.setdefault(name, []).extend(row[3][position] for row in rows)
     return {name: sparkline(values) for name, values in points.items() if len(values) > 1}
 
 
@@ -95,9 +93,13 @@ def sparkline(values: Sequence[float], width: int = SPARK_WIDTH) -> str:
     heights = [mean for mean in means if mean is not None]
     if not heights:
         return GAP * count
-    low, high = min(heights), max(heights)
-    scale = (len(BLOCKS) - 1) / (high - low) if 0 < high - low < math.inf else 0.0
-    return "".join(GAP if mean is None else BLOCKS[round((mean - low) * scale)] for mean in means)
+    unit = max(map(abs, heights)) or 1.0
+    low, high = min(heights) / unit, max(heights) / unit
+    span = (high - low) or 1.0
+    top = len(BLOCKS) - 1
+    return "".join(
+        GAP if mean is None else BLOCKS[round((mean / unit - low) / span * top)] for mean in means
+    )
 
 
 def _finite_mean(values: Sequence[float]) -> float | None:

@@ -65,7 +65,7 @@ class KeySet:
         watched: position and aggregate of the keys whose summary is defined.
     """
 
-    __slots__ = ("append", "id", "last", "left", "names", "samples", "seen", "stride", "watched")
+    __slots__ = ("append", "id", "last", "left", "names", "samples", "skip", "stride", "watched")
 
     def __init__(
         self, key_set_id: int, names: tuple[str, ...], append: Callable[[bytes], None]
@@ -76,27 +76,40 @@ class KeySet:
         self.last: Row = (key_set_id, 0, 0, ())
         self.samples: list[Row] = []
         self.stride = 1
-        self.seen = 0
+        self.skip = 1
         self.left = 1
         self.watched: list[tuple[int, Aggregate]] = []
 
     def observe(self) -> None:
-        """Remember the last row; called for every ``stride``-th row, or each one while keys are watched."""
+        """Remember the last row: every ``stride``-th one, but look at each while keys are watched."""
         for position, aggregate in self.watched:
             aggregate.add(self.last[3][position])
-        self.seen += 1
-        if self.watched and self.seen % self.stride:
+        if self.watched:
             self.left = 1
-            return
+            self.skip -= 1
+            if self.skip <= 0:
+                self.skip = self._sample()
+        else:
+            self.left = self._sample()
+
+    def _sample(self) -> int:
+        """Keep the last row, thin the samples out when they are many; rows until the next one."""
         self.samples.append(self.last)
+        gap = self.stride
         if len(self.samples) >= (MAX_SAMPLES if len(self.names) <= WIDE else MAX_SAMPLES_WIDE):
             del self.samples[1::2]
             self.stride *= 2
-        self.left = 1 if self.watched else self.stride
+        return gap
+
+    def remembered(self) -> list[Row]:
+        """The samples and the last row: all rows while there are few."""
+        newest = self.samples[-1] if self.samples else None
+        extra = [self.last] if self.last[3] and self.last is not newest else []
+        return [*self.samples, *extra]
 
     def adopt(self, older: KeySet) -> None:
         """Go on with what an older journal's key set remembered."""
         self.last = older.last
         self.samples = older.samples
-        self.stride, self.seen, self.left = older.stride, older.seen, older.left
+        self.stride, self.skip, self.left = older.stride, older.skip, older.left
         self.watched = older.watched

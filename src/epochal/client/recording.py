@@ -268,6 +268,8 @@ class Recorder:
         for position, name in enumerate(keyset.names):
             if position not in attached and any(matches(name) for matches in self._watching):
                 aggregate = self._watched.setdefault(name, Aggregate())
+                for row in keyset.remembered():
+                    aggregate.add(row[3][position])
                 keyset.watched.append((position, aggregate))
                 keyset.left = 1
 
