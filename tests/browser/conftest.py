@@ -1,0 +1,98 @@
+"""One Chromium and one seeded server for the whole folder; a fresh profile for each visitor.
+
+A visitor reaches loopback only: any other request is aborted and remembered. When its test ends,
+a request to the outside, a violation of the content security policy, an error in the console or a
+dialog fails the test.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.browser.clients import Client
+from tests.browser.gallery import Gallery, fill
+from tests.browser.visitor import Visitor
+from tests.conftest import CHROMIUM_FLAGS, end_process, find_chromium, start_server
+
+CALIBRATION = """() => {
+  const begun = performance.now();
+  let x = 1;
+  for (let i = 0; i < 2e7; i++) x = (x * 1103515245 + 12345) & 0x7fffffff;
+  return performance.now() - begun + (x === -1 ? 1 : 0);
+}"""
+NOMINAL_MS = 120.0
+
+
+@pytest.fixture(scope="package")
+def _chromium() -> Iterator[Browser]:
+    """Closed with this folder: its event loop must not outlive the tests that need it."""
+    executable = find_chromium()
+    if executable is None:
+        pytest.fail("Chromium is missing: apt install chromium, or set EPOCHAL_TEST_CHROMIUM")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="package")
+def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
+    """A server on a home full of finished runs. Tests look at it and change nothing."""
+    root = tmp_path_factory.mktemp("gallery")
+    home = root / "home"
+    home.mkdir(mode=0o700)
+    fill(home)
+    running = start_server(home, log=root / "server.log")
+    gallery = Gallery(running)
+    gallery.wait_until_read()
+    yield gallery
+    end_process(running.process)
+
+
+@pytest.fixture
+def visit(_chromium: Browser) -> Iterator[Callable[..., Visitor]]:
+    """``visit(base_url, **context_options)``: a visitor with a profile of its own."""
+    visitors: list[Visitor] = []
+
+    def come(base: str, **options: Any) -> Visitor:
+        visitors.append(Visitor(_chromium, base, **options))
+        return visitors[-1]
+
+    yield come
+    complaints = [visitor.leave() for visitor in visitors]
+    assert not any(complaints), "\n".join(sum(complaints, []))
+
+
+@pytest.fixture
+def client(home: Path) -> Iterator[Callable[..., Client]]:
+    """``client(project=..., **init)``: another process that logs when it is told to."""
+    clients: list[Client] = []
+
+    def start(**arguments: Any) -> Client:
+        clients.append(Client(home, **arguments))
+        return clients[-1]
+
+    yield start
+    for one in clients:
+        one.end()
+
+
+@pytest.fixture
+def slack(_chromium: Browser) -> float:
+    """By how much this machine is slower just now than the one that the time limits are for."""
+    page = _chromium.new_page()
+    measured = min(page.evaluate(CALIBRATION) for _ in range(3))
+    page.close()
+    return max(1.0, measured / NOMINAL_MS)
+
+
+@pytest.fixture
+def deadline() -> Callable[[float], float]:
+    """``deadline(seconds)``: that far from now, in the clock of ``time.monotonic``."""
+    return lambda seconds: time.monotonic() + seconds
