@@ -13,21 +13,21 @@ from epochal.domain.record import Console, Cut, Fact, Finish, Header
 from epochal.journal.home import run_directory
 from epochal.journal.writer import open_journal
 
-START = 1_800_000_000_000_000
+START = 1_700_000_000_000_000
 _encode = msgspec.msgpack.encode
 
 
 class Writing:
-    """One writer of one run, at ``START + second`` seconds."""
+    """One writer of one run, which started ``second`` seconds after ``start_us``."""
 
     def __init__(
         self, home: Path, run_id: str = "r1", *, project: str = "p", entity: str = "local", second: int = 0,
-        writer: str | None = None, **header: Any,
+        start_us: int = START, writer: str | None = None, **header: Any,
     ) -> None:  # fmt: skip
         self.home = home
         self.uid = run_uid(entity, project, run_id)
         self.writer = writer or new_uid()
-        self.now = START + second * 1_000_000
+        self.now = start_us + second * 1_000_000
         self.directory = run_directory(home, self.uid)
         self.journal = open_journal(
             str(self.directory), self.uid, self.writer,

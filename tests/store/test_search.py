@@ -138,7 +138,7 @@ def random_expression(rng: random.Random, depth: int = 0) -> str:
         ["0", "1", "2.5", "-1.5", "nan", "inf", "-inf", "1e300", "true", "false", '"a"', '"b*"', '"finished"', '"g"', '"run-3"', '"[1,2]"']
     )  # fmt: skip
     if field == "created":
-        value = rng.choice([f"{START + 5_000_000}", 'ago("20s")', '"2027-01-15"'])
+        value = rng.choice([f"{START + 5_000_000}", 'ago("20s")', '"2023-11-14T22:13:30"'])
     shape = rng.random()
     if shape < 0.6:
         return f"{field} {rng.choice(['==', '!=', '<', '<=', '>', '>='])} {value}"

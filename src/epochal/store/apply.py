@@ -72,14 +72,15 @@ def apply(store: Store, work: Sequence[Work]) -> list[RunChange]:
         CorruptFile: a journal contradicts its place; nothing was changed.
         StorageFull: no room; nothing was changed.
     """
-    ready = [item for item in work if _is_ready(item)]
-    if not ready:
-        return []
-    ready.sort(key=lambda item: (item.tail.created_us, item.tail.key.writer))
     try:
+        ready = [item for item in work if _is_ready(item)]
+        ready.sort(key=lambda item: (item.tail.created_us, item.tail.key.writer))
+        if not ready:
+            return []
         with store.database.write() as connection:
             rows, changes = _apply_all(store, connection, ready)
     except BaseException:
+        # The tails are ahead of the database now; they are read again from where it stands.
         for item in work:
             store.tails.drop(item.tail.key)
         raise
@@ -211,13 +212,17 @@ def _note_cuts(
         note.recount_from = lowest if note.recount_from is None else min(lowest, note.recount_from)
 
 
-def publish(connection: sa.Connection, news: dict[int, RunNews]) -> list[RunChange]:
+def publish(
+    connection: sa.Connection, news: dict[int, RunNews], now_us: int | None = None
+) -> list[RunChange]:
     """Bring the rows of changed runs up to date and say what changed.
 
     Args:
         connection: the transaction.
         news: by database id of the run.
+        now_us: the present, microseconds since 1970 UTC; the time of day by default.
     """
+    now_us = time.time_ns() // 1000 if now_us is None else now_us
     told = {run_id: note for run_id, note in news.items() if note.what or note.state_matters}
     revision = next_revision(connection) if told else 0
     changes = []
@@ -235,7 +240,7 @@ def publish(connection: sa.Connection, news: dict[int, RunNews]) -> list[RunChan
             values["nan_key"] = sa.func.coalesce(run.c.nan_key, note.nan[0])
             values["nan_step"] = sa.func.coalesce(run.c.nan_step, note.nan[1])
         if note.state_matters:
-            values |= _state_values(connection, run_id)
+            values |= _state_values(connection, run_id, now_us)
         if run_id in told:
             values["rev"] = revision
         connection.execute(sa.update(run).where(run.c.id == run_id).values(values))
@@ -244,7 +249,7 @@ def publish(connection: sa.Connection, news: dict[int, RunNews]) -> list[RunChan
     return changes
 
 
-def _state_values(connection: sa.Connection, run_id: int) -> dict[str, object]:
+def _state_values(connection: sa.Connection, run_id: int, now_us: int) -> dict[str, object]:
     columns = journal.c
     rows = connection.execute(
         sa.select(
@@ -253,7 +258,7 @@ def _state_values(connection: sa.Connection, run_id: int) -> dict[str, object]:
             columns.host,
         ).where(columns.run_id == run_id)
     ).all()  # fmt: skip
-    verdict = decide_state((WriterState(*row[:8]) for row in rows), time.time_ns() // 1000)
+    verdict = decide_state((WriterState(*row[:8]) for row in rows), now_us)
     latest_primary = max(rows, key=lambda row: (row.primary, row.started_us))
     return {
         "state": verdict.state.value,

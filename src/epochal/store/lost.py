@@ -72,4 +72,4 @@ def settle_runs(store: Store, now_us: int) -> list[RunChange]:
         return []
     with store.database.write() as connection:
         news = {id: RunNews(uid=uid, what={"facts"}, state_matters=True) for id, uid in found}
-        return publish(connection, news)
+        return publish(connection, news, now_us)

@@ -21,13 +21,16 @@ from epochal.store.schema import REVISION
 SCRIPTS = Path(__file__).parent / "migrations"
 
 
-def upgrade(database: Database, path: Path | None, revision: int = REVISION) -> Path | None:
+def upgrade(
+    database: Database, path: Path | None, revision: int = REVISION, scripts: Path = SCRIPTS
+) -> Path | None:
     """Upgrade a database.
 
     Args:
         database: open, not newer than this Epochal.
         path: its file, when it is one.
         revision: where to stop; the newest by default.
+        scripts: directory of the revisions.
 
     Returns:
         The copy made before, None when there was nothing to do or the database is no file.
@@ -41,15 +44,15 @@ def upgrade(database: Database, path: Path | None, revision: int = REVISION) -> 
         return None
     copy = _copy(path, found) if path is not None and found else None
     with database.write() as connection:
-        command.upgrade(_config(connection), f"{revision:04d}")
+        command.upgrade(_config(connection, scripts), f"{revision:04d}")
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql(f"PRAGMA user_version = {revision}")
     return copy
 
 
-def _config(connection: sa.Connection) -> Config:
+def _config(connection: sa.Connection, scripts: Path) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(SCRIPTS))
+    config.set_main_option("script_location", str(scripts))
     config.attributes["connection"] = connection
     return config
 
