@@ -134,8 +134,8 @@ class FaultyServer:
         if scan.end != len(body) or scan.damaged:
             self.problems.append(f"a stretch of {len(body)} bytes at {offset} has no whole frames")
         known = len(held) - offset
-        if held[offset:] != body[:known]:
-            self.problems.append(f"bytes at {offset} differ from those that were sent before")
+        if held[offset : offset + len(body)] != body[:known]:
+            self.problems.append(f"bytes at {offset}+{len(body)} differ from those of the {len(held)} held")
         held += body[known:]
         return 200, {"offset": len(held)}
 
