@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from epochal.server.peer import Peer, can_tell, find_uid
+from tests.server.processes import serving
 
 linux = pytest.mark.skipif(not can_tell(), reason="only Linux tells whose socket a peer is")
 HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid ...\n"
@@ -57,6 +58,32 @@ def test_another_user_is_told_apart() -> None:
                 assert find_uid(address, accepted.getsockname()) == 65534
         finally:
             client.communicate(b"")
+
+
+ASK = """
+import encodings.idna, http.client, os, sys
+os.setuid(65534)
+connection = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]))
+for path in ("/healthz", "/", "/api/v1/projects"):
+    connection.request("GET", path, headers={"Authorization": "Bearer x"})
+    answer = connection.getresponse()
+    answer.read()
+    print(answer.status)
+"""
+
+
+@linux
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+def test_a_server_refuses_the_processes_of_others(tmp_path: Path) -> None:
+    """WEB-28 from end to end: 403 for data and page, whatever key comes along."""
+    with serving(tmp_path / "home") as running:
+        ended = subprocess.run(
+            [sys.executable, "-c", ASK, str(running.port)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    assert ended.stdout.split() == ["200", "403", "403"]
 
 
 def table(tmp_path: Path, *rows: str) -> tuple[str, ...]:

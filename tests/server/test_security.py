@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from epochal.server.app import declared_routes
@@ -217,12 +219,12 @@ def test_every_answer_carries_the_security_headers(door: Door) -> None:
 def test_repeated_answer_headers_survive(door: Door) -> None:
     """WEB-24: the layers add to the list of headers and never turn it into a mapping."""
 
-    async def two_cookies(scope: object, receive: object, send: object) -> None:
+    async def two_cookies(scope: Any, receive: Any, send: Any) -> None:
         cookies = [(b"set-cookie", b"a=1"), (b"set-cookie", b"b=2")]
-        await send({"type": "http.response.start", "status": 200, "headers": cookies})  # type: ignore[operator]
-        await send({"type": "http.response.body", "body": b""})  # type: ignore[operator]
+        await send({"type": "http.response.start", "status": 200, "headers": cookies})
+        await send({"type": "http.response.body", "body": b""})
 
-    door.app._app._app = two_cookies  # type: ignore[attr-defined]
+    door.app._app._app = two_cookies
     assert door.ask("GET", "/").all("set-cookie") == ["a=1", "b=2"]
 
 

@@ -76,6 +76,8 @@ def watched(receive: Receive, patience: float) -> Receive:
                 f"the body stopped after {taken:,} bytes; "
                 f"send it faster than {SLOWEST_BYTES_PER_SECOND} bytes a second"
             ) from None
+        if message["type"] == "http.disconnect":
+            raise RequestTimeout(f"the client went away after {taken:,} bytes of its body")
         if message["type"] == "http.request":
             taken += len(message.get("body", b""))
             complete = not message.get("more_body", False)
