@@ -26,6 +26,7 @@ describe("values", () => {
   it("of every JSON kind read on one line", () => {
     expect(formatValue(null)).toBe("");
     expect(formatValue(true)).toBe("true");
+    expect(formatValue(21148)).toBe("21148");
     expect(formatValue([0.9, 0.999, "x", null])).toBe("[0.9, 0.999, x, ]");
     expect(formatValue({ a: 1 })).toBe('{"a":1}');
     expect(formatValue("Infinity")).toBe("∞");

@@ -53,7 +53,8 @@ function tidyExponent(text: string): string {
 /** Any config or summary value on one line. */
 export function formatValue(value: Value | undefined, digits = 5): string {
   if (value === undefined || value === null) return "";
-  if (typeof value === "number") return formatNumber(value, digits);
+  // A seed or a process id is a name, not a quantity: no separators.
+  if (typeof value === "number") return Number.isSafeInteger(value) ? String(value).replace("-", "−") : formatNumber(value, digits);
   if (value === "Infinity") return "∞";
   if (value === "-Infinity") return "−∞";
   if (typeof value === "string") return value;

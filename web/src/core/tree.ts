@@ -33,7 +33,7 @@ export function treeRows(root: { [key: string]: Value }, folded: ReadonlySet<str
         if (!found) rows.length = at;
         any ||= found;
       } else {
-        const text = formatValue(value);
+        const text = typeof value === "number" ? String(value) : formatValue(value);
         if (wanted !== "" && !path.toLowerCase().includes(wanted) && !text.toLowerCase().includes(wanted)) continue;
         rows.push({ path, name, depth, members: null, text });
         any = true;
