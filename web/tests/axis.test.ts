@@ -7,7 +7,7 @@ const labels = (kind: AxisKind, lo: number, hi: number, count: number): string[]
 describe("ticks", () => {
   it.each<[AxisKind, number, number]>([
     ["number", 0, 1], ["number", -3, 12_345], ["number", 1e-9, 3e-9], ["number", 999_990, 1_000_010], ["number", 0.0101, 0.0103], ["log", 1e-6, 1e3], ["log", 2, 7],
-    ["duration", 0, 9e5], ["duration", 0, 95e6], ["duration", 0, 5 * 3600e6], ["duration", 0, 40 * 86400e6], ["time", 1.7e15, 1.7e15 + 3600e6],
+    ["duration", 0, 9e5], ["duration", 0, 95e6], ["duration", 0, 5 * 3600e6], ["duration", 0, 40 * 86400e6], ["time", 1.7e15, 1.7e15 + 3600e6], ["time", 1.7e15, 1.7e15 + 0.3e6], ["time", 1.7e15, 1.7e15 + 20 * 86400e6],
   ])("of a %s axis from %d to %d lie inside, rise and read differently", (kind, lo, hi) => {
     const at = ticks(kind, lo, hi, 5);
     expect(at.length).toBeGreaterThanOrEqual(2);

@@ -126,6 +126,8 @@ function timeLabels(values: number[]): string[] {
     const midnight = d.getHours() === 0 && d.getMinutes() === 0 && d.getSeconds() === 0;
     if (midnight) return day;
     const minutes = `${pad(d.getHours())}:${pad(d.getMinutes())}`;
-    return step >= MINUTE ? minutes : `${minutes}:${pad(d.getSeconds())}`;
+    if (step >= MINUTE) return minutes;
+    const seconds = `${pad(d.getSeconds())}`;
+    return step >= SECOND ? `${minutes}:${seconds}` : `${seconds}.${String(d.getMilliseconds()).padStart(3, "0")}s`;
   });
 }
