@@ -9,12 +9,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
+import sqlalchemy as sa
 import zstandard
 
 from epochal.domain.record import Fact
 from epochal.errors import CorruptFile, NewerFormat
 from epochal.journal.reader import JournalReader
 from epochal.store.durable import durable_file
+from epochal.store.schema import journal
 from epochal.store.store import Store
 from epochal.store.tail import Tail
 
@@ -37,6 +39,7 @@ class Archive(msgspec.Struct, array_like=True, frozen=True):
         rows: rows that it had.
         remote: it was received from another machine.
         lost: the writer left without a Finish record.
+        contact_us: time of its last record, microseconds since 1970 UTC.
         ordinals: for each fact, how many rows were written before it.
         facts: in writing order.
     """
@@ -49,6 +52,7 @@ class Archive(msgspec.Struct, array_like=True, frozen=True):
     rows: int
     remote: bool
     lost: bool
+    contact_us: int
     ordinals: list[int]
     facts: list[Fact]
 
@@ -81,12 +85,21 @@ def write_archive(store: Store, tail: Tail) -> None:
         ordinals += [rows + position for position in entry.fact_positions]
         rows += len(entry.rows)
     remote = Path(key.remote_mark(store.home)).exists()
-    lost = tail.row is not None and tail.row.lost
     archive = Archive(
-        ARCHIVE_VERSION, key.run, key.writer, tail.created_us, tail.offset, rows, remote, lost, ordinals, facts
+        version=ARCHIVE_VERSION, run=key.run, writer=key.writer, created_us=tail.created_us,
+        size=tail.offset, rows=rows, remote=remote, lost=tail.row is not None and tail.row.lost,
+        contact_us=_last_contact(store, tail), ordinals=ordinals, facts=facts,
     )  # fmt: skip
     with durable_file(archive_path(store, key.run, key.writer), store.disk) as write:
         write(zstandard.compress(_encode(archive), 6))
+
+
+def _last_contact(store: Store, tail: Tail) -> int:
+    if tail.row is None:
+        return tail.created_us
+    query = sa.select(journal.c.contact_us).where(journal.c.id == tail.row.id)
+    with store.database.read() as connection:
+        return int(connection.execute(query).scalar_one())
 
 
 def read_archive(path: Path) -> Archive:

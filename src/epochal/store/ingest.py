@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from epochal.domain.view import RunChange
 from epochal.errors import CorruptFile, EpochalError, NewerFormat, Unavailable
+from epochal.journal.frame import FILE_HEADER_SIZE, unpack_file_header
 from epochal.journal.liveness import is_held
 from epochal.journal.reader import READ_CHUNK
 from epochal.store.apply import Raced, Work, apply
@@ -184,7 +185,7 @@ def ingest_home(
         CorruptFile: the database is damaged.
     """
     report = IngestReport()
-    keys = list(find_journals(store.home))
+    keys = sorted(find_journals(store.home), key=lambda key: _started(store, key))
     for number, key in enumerate(keys, 1):
         path = key.path(store.home)
         try:
@@ -199,6 +200,16 @@ def ingest_home(
         if progress is not None:
             progress(number, len(keys))
     return report
+
+
+def _started(store: Store, key: JournalKey) -> tuple[int, str]:
+    """When a journal was begun; console lines and events read best in this order."""
+    path = key.path(store.home)
+    try:
+        with open(path, "rb") as file:
+            return unpack_file_header(file.read(FILE_HEADER_SIZE), path).created_us, key.writer
+    except (OSError, CorruptFile, NewerFormat):
+        return 0, key.writer
 
 
 def _ingest_one(store: Store, key: JournalKey, report: IngestReport, *, compact: bool) -> None:

@@ -65,10 +65,9 @@ def store_lines(
         known: lines of the writer with a smaller number were stored before.
         lines: by number within the writer.
     """
-    replaced = {index: line for index, line in lines.items() if index < known}
-    if replaced:
-        _replace(connection, journal_id, replaced)
-    fresh = sorted(index for index in lines if index >= known)
+    older = {index: line for index, line in lines.items() if index < known}
+    stored = _replace(connection, journal_id, older) if older else set()
+    fresh = sorted(index for index in lines if index not in stored)
     if not fresh:
         return known
     total = int(connection.execute(sa.select(run.c.lines).where(run.c.id == run_id)).scalar_one())
@@ -83,7 +82,7 @@ def store_lines(
         )  # fmt: skip
         total += len(chunk)
     connection.execute(sa.update(run).where(run.c.id == run_id).values(lines=total))
-    return max(lines) + 1
+    return max(known, max(lines) + 1)
 
 
 def _extend_last(
@@ -114,22 +113,33 @@ def _extend_last(
     return fresh[len(head) :], total + len(head)
 
 
-def _replace(connection: sa.Connection, journal_id: int, lines: dict[int, Line]) -> None:
+def _replace(connection: sa.Connection, journal_id: int, lines: dict[int, Line]) -> set[int]:
+    """Put lines in the place of stored ones; returns the numbers of those that were stored.
+
+    The others come late: two threads may write their records in another order than they took numbers.
+    """
     low, high = min(lines), max(lines)
     query = sa.select(console).where(
         console.c.journal_id == journal_id,
         console.c.writer_first <= high,
         console.c.writer_first + console.c.count > low,
     )
+    found: set[int] = set()
     for chunk in connection.execute(query).mappings().all():
+        first = chunk["writer_first"]
         stored = unpack_lines(chunk["data"])
-        for index in range(len(stored)):
-            stored[index] = lines.get(chunk["writer_first"] + index, stored[index])
+        mine = [index for index in lines if first <= index < first + len(stored)]
+        for index in mine:
+            stored[index - first] = lines[index]
+        if not mine:
+            continue
+        found.update(mine)
         connection.execute(
             sa.update(console)
             .where(console.c.run_id == chunk["run_id"], console.c.first == chunk["first"])
             .values(data=pack_lines(stored))
         )
+    return found
 
 
 def _consecutive(numbers: list[int]) -> Iterator[list[int]]:

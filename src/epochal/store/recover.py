@@ -134,7 +134,7 @@ def _restore_run(store: Store, uid: str, problems: list[Problem]) -> bool:
             )
         restate_rules(connection, run_id)
         _recount(store, connection, run_id, names, problems)
-        contact = max(archive.created_us for archive in archives)
+        contact = max(archive.contact_us for archive in archives)
         publish(
             connection, {run_id: RunNews(uid, {"facts"}, contact_us=contact, state_matters=True)}
         )
@@ -160,7 +160,7 @@ def _restore_journal(connection: sa.Connection, uid: str, archive: Archive) -> t
         .where(journal.c.id == row.id)
         .values(
             facts_pos=archive.size, rows_pos=archive.size, rows_ordinal=archive.rows, removed=True,
-            lost=archive.lost, lines=effects.lines, contact_us=effects.contact_us,
+            lost=archive.lost, lines=effects.lines, contact_us=archive.contact_us,
         )
     )  # fmt: skip
     return row.run_id, row.id
