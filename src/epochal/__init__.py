@@ -61,7 +61,10 @@ def __dir__() -> list[str]:
 
 
 class _Module(ModuleType):
-    """Lets ``wandb.config = {...}``, which tutorials write, set the config instead of replacing it."""
+    """Lets ``wandb.config = {...}``, which tutorials write.
+
+    Set the config instead of replacing it.
+    """
 
     def __setattr__(self, name: str, value: object) -> None:
         if name == "config" and value is not config:

@@ -1,7 +1,10 @@
-"""A server of the upload route on loopback that misbehaves as it is told, and keeps exactly what it acknowledged.
+"""A server of the upload route on loopback that misbehaves as it is told.
 
-It follows docs/internals/wire.md: bytes are taken from the offset that it holds, those it has are skipped, a gap is 409. A fault is
-applied to one exchange: before the bytes are taken, after, or instead of an answer.
+And keeps exactly what it acknowledged.
+
+It follows docs/internals/wire.md: bytes are taken from the offset that it holds, those it has are
+skipped, a gap is 409. A fault is applied to one exchange: before the bytes are taken, after, or
+instead of an answer.
 """
 
 from __future__ import annotations
@@ -96,11 +99,18 @@ class FaultyServer:
             self._apply(fault, request, writer, offset, body)
 
     def _apply(
-        self, fault: str | None, request: BaseHTTPRequestHandler, writer: str, offset: int, body: bytes
+        self,
+        fault: str | None,
+        request: BaseHTTPRequestHandler,
+        writer: str,
+        offset: int,
+        body: bytes,
     ) -> None:
         before: dict[str, Callable[[], None]] = {
             "drop request": lambda: self._hang_up(request),
-            "503": lambda: self._reply(request, 503, {"error": {"message": "busy"}}, {"Retry-After": "0"}),
+            "503": lambda: self._reply(
+                request, 503, {"error": {"message": "busy"}}, {"Retry-After": "0"}
+            ),
             "429": lambda: self._reply(request, 429, {}, {"Retry-After": "0"}),
             "500 html": lambda: self._raw(request, 500, b"<html>oops</html>"),
             "html 200": lambda: self._raw(request, 200, b"<html>Please sign in</html>"),
@@ -112,7 +122,9 @@ class FaultyServer:
             before[fault]()
             return
         if fault == "half taken":
-            half = scan_frames(body, FILE_HEADER_SIZE if offset == 0 else 0, max(1, len(body) // 2)).end
+            half = scan_frames(
+                body, FILE_HEADER_SIZE if offset == 0 else 0, max(1, len(body) // 2)
+            ).end
             body = body[:half]
         status, reply = self._take(writer, offset, body)
         if fault == "drop answer":
@@ -135,7 +147,9 @@ class FaultyServer:
             self.problems.append(f"a stretch of {len(body)} bytes at {offset} has no whole frames")
         known = len(held) - offset
         if held[offset : offset + len(body)] != body[:known]:
-            self.problems.append(f"bytes at {offset}+{len(body)} differ from those of the {len(held)} held")
+            self.problems.append(
+                f"bytes at {offset}+{len(body)} differ from those of the {len(held)} held"
+            )
         held += body[known:]
         return 200, {"offset": len(held)}
 
@@ -154,12 +168,18 @@ class FaultyServer:
         headers: dict[str, str] | None = None,
     ) -> None:
         FaultyServer._raw(
-            request, status, json.dumps(body).encode(), {"Content-Type": "application/json", **(headers or {})}
+            request,
+            status,
+            json.dumps(body).encode(),
+            {"Content-Type": "application/json", **(headers or {})},
         )
 
     @staticmethod
     def _raw(
-        request: BaseHTTPRequestHandler, status: int, body: bytes, headers: dict[str, str] | None = None
+        request: BaseHTTPRequestHandler,
+        status: int,
+        body: bytes,
+        headers: dict[str, str] | None = None,
     ) -> None:
         headers = {"Content-Length": str(len(body)), **(headers or {})}
         request.send_response(status)

@@ -1,7 +1,9 @@
-"""Starts loggers, kills them with SIGKILL at random instants, and compares with what they had been told. Prints JSON.
+"""Starts loggers, kills them with SIGKILL at random instants.
 
-A process that imported epochal forks each logger. The logger announces every accepted call in shared memory; the
-judge reads the journal only after the kill.
+And compares with what they had been told. Prints JSON.
+
+A process that imported epochal forks each logger. The logger announces every accepted call in
+shared memory; the judge reads the journal only after the kill.
 """
 
 from __future__ import annotations

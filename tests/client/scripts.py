@@ -13,7 +13,13 @@ from typing import Any
 from epochal.domain.record import Fact, Finish, Header
 from epochal.journal.reader import JournalReader
 
-QUIET = {"console": False, "git": False, "environment": False, "system_interval": 0, "silent": True}
+QUIET = {
+    "console": False,
+    "git": False,
+    "environment": False,
+    "system_interval": 0,
+    "silent": True,
+}
 """Settings of a run that records nothing but what is logged."""
 
 PRELUDE = f"import epochal\nQUIET = {QUIET!r}\n"
@@ -68,9 +74,16 @@ def read_home(home: Path) -> list[Told]:
 
 
 def run_script(
-    source: str, home: Path, *, timeout: float = 60.0, arguments: list[str] | None = None, **env: str
+    source: str,
+    home: Path,
+    *,
+    timeout: float = 60.0,
+    arguments: list[str] | None = None,
+    **env: Any,
 ) -> subprocess.CompletedProcess[str]:
-    """Run Python source that may use ``epochal`` and ``QUIET``; a hang is a failure after a minute."""
+    """Run Python source that may use ``epochal`` and ``QUIET``; a hang is a failure after a
+    minute.
+    """
     environment = {**os.environ, "EPOCHAL_HOME": str(home), **env}
     return subprocess.run(
         [sys.executable, "-c", PRELUDE + textwrap.dedent(source), *(arguments or [])],

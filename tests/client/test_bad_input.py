@@ -1,4 +1,6 @@
-"""The table of bad input: each gets its answer, at most one clear message, and never an exception (issue "Bad input", F29, F30)."""
+"""The table of bad input: each gets its answer, at most one clear message, and never an
+exception (issue "Bad input", F29, F30).
+"""
 
 from __future__ import annotations
 
@@ -63,7 +65,11 @@ STORED: list[tuple[str, Callable[[], Any], Any]] = [
     ("an array of one", lambda: numpy_value("np.array([[2.5]])"), 2.5),
     ("a tensor", lambda: torch_value("torch.tensor(2.5)"), 2.5),
     ("a tensor of one", lambda: torch_value("torch.tensor([7])"), 7),
-    ("a tensor with a gradient", lambda: torch_value("torch.tensor(1.0, requires_grad=True)"), 1.0),
+    (
+        "a tensor with a gradient",
+        lambda: torch_value("torch.tensor(1.0, requires_grad=True)"),
+        1.0,
+    ),
     ("bfloat16", lambda: torch_value("torch.tensor(1.5, dtype=torch.bfloat16)"), 1.5),
     ("a boolean tensor", lambda: torch_value("torch.tensor(True)"), True),
 ]
@@ -83,6 +89,12 @@ SKIPPED: list[tuple[str, Callable[[], Any], str]] = [
     ("a complex tensor", lambda: torch_value("torch.tensor(1j)"), "complex is no number"),
     ("a meta tensor", lambda: torch_value("torch.zeros((), device='meta')"), "log"),
 ]
+
+
+def twice(*calls: dict[Any, Any]) -> None:
+    """Log one after the other."""
+    for data in calls:
+        epochal.log(data)
 
 
 @pytest.mark.parametrize("name,make,stored", STORED, ids=[row[0] for row in STORED])
@@ -108,8 +120,7 @@ def test_what_is_no_number_is_skipped_with_one_warning(
     begin()
     value = make()
     with pytest.warns(EpochalWarning, match=message) as caught:
-        epochal.log({"x": value, "ok": 1})
-        epochal.log({"x": value, "ok": 2})
+        twice({"x": value, "ok": 1}, {"x": value, "ok": 2})
     assert len(caught) == 1
     epochal.finish()
     (told,) = read_home(home)
@@ -184,8 +195,7 @@ def test_a_strange_key_is_made_usable_with_one_warning(
 ) -> None:
     begin()
     with pytest.warns(EpochalWarning) as caught:
-        epochal.log({key: 1})
-        epochal.log({key: 2})
+        twice({key: 1}, {key: 2})
     assert len(caught) == 1
     assert len(str(caught[0].message)) < 400
     epochal.finish()

@@ -30,7 +30,7 @@ def recorded(home: Path) -> dict[str, Any]:
         config = merge_nested(config, fact.changes)
         for dotted in fact.removed:
             *above, last = dotted.split(".")
-            inner = config
+            inner: Any = config
             for part in above:
                 inner = inner[part]
             inner.pop(last, None)
@@ -62,7 +62,9 @@ def test_it_is_a_dict_for_everybody(begin: Begin) -> None:
     run = begin(config={"a": 1, "b": {"c": 2}})
     assert json.loads(json.dumps(run.config)) == {"a": 1, "b": {"c": 2}}
     assert dict(**epochal.config) == {"a": 1, "b": {"c": 2}}
-    assert run.config.as_dict() == pickle.loads(pickle.dumps(run.config)) == {"a": 1, "b": {"c": 2}}
+    assert (
+        run.config.as_dict() == pickle.loads(pickle.dumps(run.config)) == {"a": 1, "b": {"c": 2}}
+    )
     assert run.config.get("zzz", 7) == 7
     assert "a" in epochal.config
     with pytest.raises(AttributeError, match="keys: a, b"):
@@ -85,7 +87,9 @@ def test_a_change_is_allowed_and_noted(begin: Begin, home: Path) -> None:
     run.config.lr = 0.2
     epochal.finish()
     (told,) = read_home(home)
-    assert [(e.title, e.text) for e in told.all(Event)] == [("config.lr changed", "from 0.1 to 0.2")]
+    assert [(e.title, e.text) for e in told.all(Event)] == [
+        ("config.lr changed", "from 0.1 to 0.2")
+    ]
 
 
 def test_setdefaults_fills_only_the_gaps(begin: Begin) -> None:
@@ -193,7 +197,9 @@ def test_only_the_wanted_keys_are_taken(begin: Begin) -> None:
 
 
 def test_the_tutorials_way_to_set_the_config_works(begin: Begin, home: Path) -> None:
-    """``wandb.config = {...}`` sets the run's config instead of replacing the module's attribute."""
+    """``wandb.config = {...}`` sets the run's config instead of replacing the module's
+    attribute.
+    """
     begin()
     epochal.config = {"learning_rate": 0.001, "epochs": 100}  # type: ignore[misc,assignment]
     assert epochal.config.epochs == 100

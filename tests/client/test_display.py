@@ -1,7 +1,10 @@
-"""What a run prints is text that tells: sparklines follow the values, links lead to the run's page."""
+"""What a run prints is text that tells: sparklines follow the values, links lead to the run's
+page.
+"""
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -59,7 +62,7 @@ def test_samples_stay_few_and_cover_the_whole_run() -> None:
     assert len(steps) <= MAX_SAMPLES
     assert steps[0] == 0
     assert steps[-1] > 90_000
-    gaps = {b - a for a, b in zip(steps, steps[1:], strict=False)}
+    gaps = {b - a for a, b in itertools.pairwise(steps)}
     assert len(gaps) == 1
 
 

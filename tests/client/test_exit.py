@@ -1,4 +1,6 @@
-"""The end of a program: its exit code and output are its own, and the run says how it ended (P6, P8; F23-F25)."""
+"""The end of a program: its exit code and output are its own, and the run says how it ended
+(P6, P8; F23-F25).
+"""
 
 from __future__ import annotations
 
@@ -16,6 +18,16 @@ from tests.client.scripts import PRELUDE, read_home, run_script
 
 BEGIN = "run = epochal.init(project='exit', settings=QUIET); run.log({'a': 1})\n"
 
+KILL_SELF = "import os, signal, time; os.kill(os.getpid(), signal.SIGTERM); time.sleep(5)"
+CAUGHT = "import sys\ntry: sys.exit(3)\nexcept SystemExit: run.log({'a': 2})"
+HANDLED = "import signal, sys\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(9))\n" + KILL_SELF
+STAND_IN = """
+class run:
+    log = finish = __enter__ = __exit__ = lambda *_: None
+run = run()
+epochal.finish = lambda *_: None
+"""
+
 ENDINGS: list[tuple[str, str, int, str | None, int | None]] = [
     ("falls off the end", "", 0, "finished", 0),
     ("sys.exit()", "import sys; sys.exit()", 0, "finished", 0),
@@ -26,16 +38,15 @@ ENDINGS: list[tuple[str, str, int, str | None, int | None]] = [
     ("finish(0)", "run.finish(); raise ValueError", 1, "finished", 0),
     ("finish(7)", "epochal.finish(7)", 0, "failed", 7),
     ("os._exit", "import os; os._exit(4)", 4, None, None),
-    ("SIGTERM", "import os, signal; os.kill(os.getpid(), signal.SIGTERM)", -signal.SIGTERM, None, None),
+    ("SIGTERM", KILL_SELF, -signal.SIGTERM, None, None),
     ("a segfault", "import ctypes; ctypes.string_at(0)", -signal.SIGSEGV, None, None),
-    ("a caught sys.exit", "import sys\ntry: sys.exit(3)\nexcept SystemExit: run.log({'a': 2})", 0, "finished", 0),
+    ("a caught sys.exit", CAUGHT, 0, "finished", 0),
     ("with: fine", "with run: pass", 0, "finished", 0),
     ("with: SystemExit", "with run: raise SystemExit(5)", 5, "failed", 5),
     ("with: an exception", "with run: raise ValueError('no')", 1, "failed", 1),
     ("with: Ctrl-C", "with run: raise KeyboardInterrupt", -signal.SIGINT, "killed", 130),
-    ("a signal handler of the user", "import os, signal, sys\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(9))\n"
-     "os.kill(os.getpid(), signal.SIGTERM)\nimport time; time.sleep(5)", 9, "failed", 9),
-]  # fmt: skip
+    ("a handler of the user", HANDLED, 9, "failed", 9),
+]
 
 
 @pytest.mark.parametrize("name,end,code,state,stored", ENDINGS, ids=[e[0] for e in ENDINGS])
@@ -44,8 +55,7 @@ def test_exit_code_and_state(
 ) -> None:
     """The program ends as it would without us, and the journal says how."""
     done = run_script(BEGIN + end, home)
-    plain = run_script("class run:\n log = finish = __enter__ = lambda *_: None\n __exit__ = lambda *_: None\n"
-                       "run = run()\nepochal.finish = lambda *_: None\n" + end, home / "none")  # fmt: skip
+    plain = run_script(STAND_IN + end, home / "none")
     assert done.returncode == plain.returncode == code
     assert done.stdout == plain.stdout == ""
     (told,) = read_home(home)
@@ -104,12 +114,15 @@ def test_exec_leaves_a_whole_journal(home: Path) -> None:
 
 @pytest.mark.parametrize("presses", [1, 2])
 def test_ctrl_c_while_the_server_is_silent_leaves_soon(presses: int, home: Path) -> None:
-    """A server that accepts and never answers must not hold the program; a second Ctrl-C leaves at once."""
+    """A server that accepts and never answers must not hold the program; a second Ctrl-C leaves
+    at once.
+    """
     source = f"""
     import socket, time
     listener = socket.create_server(("127.0.0.1", 0))
     url = "http://127.0.0.1:%d" % listener.getsockname()[1]
-    run = epochal.init(project="exit", settings=dict(QUIET, url=url, exit_timeout={30 if presses == 2 else 1.0}))
+    settings = dict(QUIET, url=url, exit_timeout={30 if presses == 2 else 1.0})
+    run = epochal.init(project="exit", settings=settings)
     run.log({{"a": 1}})
     print("ready", flush=True)
     time.sleep(60)
@@ -129,7 +142,9 @@ def test_ctrl_c_while_the_server_is_silent_leaves_soon(presses: int, home: Path)
         process.send_signal(signal.SIGINT)
         if presses == 2:
             deadline = time.monotonic() + 10
-            while not (journals := list(home.glob("runs/*/*.ej"))) or not read_home(home)[0].finish:
+            while (
+                not (journals := list(home.glob("runs/*/*.ej"))) or not read_home(home)[0].finish
+            ):
                 assert time.monotonic() < deadline, journals
                 time.sleep(0.01)
             process.send_signal(signal.SIGINT)

@@ -1,4 +1,6 @@
-"""Forked and spawned children: no deadlock, no doubled record, and never the end of the parent's run (F17-F19)."""
+"""Forked and spawned children: no deadlock, no doubled record, and never the end of the
+parent's run (F17-F19).
+"""
 
 from __future__ import annotations
 
@@ -8,11 +10,17 @@ import pytest
 
 from tests.client.scripts import read_home, run_script
 
-BEGIN = "import os, threading\nrun = epochal.init(project='fork', settings=QUIET)\nrun.log({'parent': 0})\n"
+BEGIN = """\
+import os, threading
+run = epochal.init(project='fork', settings=QUIET)
+run.log({'parent': 0})
+"""
 
 
 def test_a_child_that_logs_gets_a_journal_of_its_own(home: Path) -> None:
-    source = BEGIN + """
+    source = (
+        BEGIN
+        + """
 child = os.fork()
 if child == 0:
     for i in range(100): epochal.log({"child": i})
@@ -20,6 +28,7 @@ if child == 0:
 os.waitpid(child, 0)
 for i in range(1, 50): run.log({"parent": i})
 """
+    )
     assert run_script(source, home).returncode == 0
     parent, child = read_home(home)
     assert parent.points("parent") == [(i, i) for i in range(50)]
@@ -32,9 +41,13 @@ for i in range(1, 50): run.log({"parent": i})
     assert parent.finish.state == "finished"
 
 
-@pytest.mark.parametrize("end", ["os._exit(3)", "import sys; sys.exit(3)", "raise ValueError", "epochal.finish()"])
+@pytest.mark.parametrize(
+    "end", ["os._exit(3)", "import sys; sys.exit(3)", "raise ValueError", "epochal.finish()"]
+)
 def test_a_childs_end_is_not_the_end_of_the_parents_run(end: str, home: Path) -> None:
-    source = BEGIN + f"""
+    source = (
+        BEGIN
+        + f"""
 child = os.fork()
 if child == 0:
     epochal.log({{"child": 1}})
@@ -44,6 +57,7 @@ os.waitpid(child, 0)
 assert not run.finished
 run.log({{"parent": 1}})
 """
+    )
     done = run_script(source, home)
     assert done.returncode == 0, done.stderr
     parent, child = read_home(home)
@@ -55,20 +69,25 @@ run.log({{"parent": 1}})
 
 
 def test_a_child_that_logs_nothing_leaves_nothing(home: Path) -> None:
-    source = BEGIN + """
+    source = (
+        BEGIN
+        + """
 for _ in range(20):
     child = os.fork()
     if child == 0:
         import sys; sys.exit(0)
     os.waitpid(child, 0)
 """
+    )
     assert run_script(source, home).returncode == 0
     assert len(read_home(home)) == 1
 
 
 def test_forking_beside_busy_threads_never_deadlocks(home: Path) -> None:
     """Locks that other threads hold at the instant of the fork are fresh in the child."""
-    source = BEGIN + """
+    source = (
+        BEGIN
+        + """
 stop = threading.Event()
 def busy(n):
     i = 0
@@ -87,10 +106,13 @@ for k in range(60):
 stop.set()
 for t in threads: t.join()
 """
+    )
     done = run_script(source, home, timeout=90)
     assert done.returncode == 0, done.stderr
     children = [told for told in read_home(home) if not told.header.primary]
-    assert sorted(value for told in children for _, value in told.points("child")) == list(range(60))
+    assert sorted(value for told in children for _, value in told.points("child")) == list(
+        range(60)
+    )
 
 
 def test_data_loader_workers_restarting_every_epoch(home: Path) -> None:
@@ -107,7 +129,8 @@ def test_data_loader_workers_restarting_every_epoch(home: Path) -> None:
             return torch.tensor(i * i)
     counts = []
     for epoch in range(3):
-        for batch in DataLoader(Squares(), batch_size=4, num_workers=8, multiprocessing_context="fork"):
+        loader = DataLoader(Squares(), 4, num_workers=8, multiprocessing_context="fork")
+        for batch in loader:
             run.log({"sum": batch.sum()})
         counts.append(threading.active_count())
     assert counts[0] >= counts[1] == counts[2], counts
@@ -126,7 +149,9 @@ def test_data_loader_workers_restarting_every_epoch(home: Path) -> None:
 
 
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
-def test_spawned_children_have_no_run_of_their_own(method: str, tmp_path: Path, home: Path) -> None:
+def test_spawned_children_have_no_run_of_their_own(
+    method: str, tmp_path: Path, home: Path
+) -> None:
     script = tmp_path / "script.py"
     script.write_text(
         "import multiprocessing, epochal\n"
@@ -134,8 +159,8 @@ def test_spawned_children_have_no_run_of_their_own(method: str, tmp_path: Path, 
         "    epochal.log({'child': n})\n"
         "    assert not epochal.run\n"
         "if __name__ == '__main__':\n"
-        "    epochal.init(project='spawn', settings=dict(console=False, git=False, environment=False,"
-        " system_interval=0, silent=True))\n"
+        "    settings = dict(console=False, git=False, environment=False, silent=True)\n"
+        "    epochal.init(project='spawn', settings=settings)\n"
         f"    context = multiprocessing.get_context('{method}')\n"
         "    children = [context.Process(target=work, args=(n,)) for n in range(2)]\n"
         "    for child in children: child.start()\n"

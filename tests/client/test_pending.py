@@ -1,7 +1,10 @@
-"""Values on their way from a device: nobody waits, order per key is kept, a full ring drops the oldest and counts."""
+"""Values on their way from a device: nobody waits, order per key is kept, a full ring drops the
+oldest and counts.
+"""
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -53,8 +56,7 @@ class DeviceScalar:
     shape = ()
     dtype = "float32"
 
-    class device:
-        type = "cuda"
+    device = types.SimpleNamespace(type="cuda")
 
     def __init__(self, value: float) -> None:
         self.value = value

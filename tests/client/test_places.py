@@ -1,9 +1,12 @@
-"""Where the journal goes when the home cannot be used, and what the user is told (P1, F07, F46)."""
+"""Where the journal goes when the home cannot be used, and what the user is told (P1, F07,
+F46).
+"""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,7 +78,8 @@ def test_a_read_only_home_for_an_ordinary_user(tmp_path: Path) -> None:
 )
 def test_a_user_without_a_home_directory(env: dict[str, str], tmp_path: Path) -> None:
     """Containers give users ids without names and homes that do not exist."""
-    done = run_script(SOURCE + "print(run.dir)", tmp_path / "home", **{"TMPDIR": str(tmp_path), **env})
+    variables: dict[str, Any] = {"TMPDIR": str(tmp_path), **env}
+    done = run_script(SOURCE + "print(run.dir)", tmp_path / "home", **variables)
     assert done.returncode == 0, done.stderr
     assert Path(done.stdout.strip()).is_dir()
 

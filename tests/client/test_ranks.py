@@ -1,4 +1,6 @@
-"""The processes of a distributed job: rank 0 logs; or all log to one run; or each has its own (F20)."""
+"""The processes of a distributed job: rank 0 logs; or all log to one run; or each has its own
+(F20).
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,13 @@ run.config.update({"seen": rank})
 def run_ranks(home: Path, settings: str = "", arguments: str = "", **env: str) -> list[str]:
     """Start four ranks at once, as torchrun does, and give back what each printed on stderr."""
     source = PRELUDE + SOURCE % (settings, arguments)
-    base = {**os.environ, "EPOCHAL_HOME": str(home), "WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "4", **env}
+    base = {
+        **os.environ,
+        "EPOCHAL_HOME": str(home),
+        "WORLD_SIZE": "4",
+        "LOCAL_WORLD_SIZE": "4",
+        **env,
+    }
     ranks = [
         subprocess.Popen(
             [sys.executable, "-c", source],

@@ -1,4 +1,6 @@
-"""Going on with a run: by id, from a step, after a crash, and beside a writer that still lives (F32)."""
+"""Going on with a run: by id, from a step, after a crash, and beside a writer that still lives
+(F32).
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,7 @@ def test_a_resumed_run_goes_on_after_its_last_step(begin: Begin, home: Path) -> 
 
 
 def test_an_unknown_id_cannot_be_resumed_and_creates_nothing(begin: Begin, home: Path) -> None:
-    with pytest.raises(NotFound, match="no run 'ghost'.*resume='allow'"):
+    with pytest.raises(NotFound, match=r"no run 'ghost'.*resume='allow'"):
         begin(id="ghost", resume="must")
     assert list(home.iterdir()) == []
 
@@ -69,8 +71,14 @@ def test_resume_from_a_step_hides_what_comes_after(begin: Begin, home: Path) -> 
     assert local_state(home, run.uid).last_step == 6
 
 
-def test_auto_goes_on_with_a_crashed_run_and_leaves_a_finished_one(begin: Begin, home: Path) -> None:
-    source = "epochal.init(project='tests', resume='auto', settings=QUIET).log({'a': 1}); import os; os._exit(9)"
+def test_auto_goes_on_with_a_crashed_run_and_leaves_a_finished_one(
+    begin: Begin, home: Path
+) -> None:
+    source = """
+    import os
+    epochal.init(project="tests", resume="auto", settings=QUIET).log({"a": 1})
+    os._exit(9)
+    """
     run_script(source, home)
     (crashed,) = read_home(home)
     run = begin(resume="auto")
@@ -109,7 +117,13 @@ def test_resume_json_of_the_store_is_enough(begin: Begin, home: Path) -> None:
         directory = Path(run.dir or "")
     for journal in directory.glob("*.ej"):
         journal.unlink()
-    state = {"exists": True, "last_step": 41, "config": {"lr": 1}, "summary": {"a": 2}, "name": "n"}
+    state = {
+        "exists": True,
+        "last_step": 41,
+        "config": {"lr": 1},
+        "summary": {"a": 2},
+        "name": "n",
+    }
     (directory / "resume.json").write_bytes(msgspec.json.encode(state))
     run = begin(id="r1", resume="must")
     assert (run.step, run.config.lr, run.summary["a"], run.name) == (42, 1, 2, "n")
@@ -176,15 +190,19 @@ def test_in_a_notebook_the_previous_run_is_finished(
     monkeypatch.setitem(sys.modules, "ipykernel", types.ModuleType("ipykernel"))
     runs = [begin()]
     threads = threading.active_count()
-    for _ in range(5):
-        runs.append(begin())
+    runs += [begin() for _ in range(5)]
     assert [run.finished for run in runs] == [True] * 5 + [False]
     assert threading.active_count() == threads
 
 
 def test_a_run_in_dir(home: Path, tmp_path: Path) -> None:
     """``dir`` is a home, or the directory that gets one."""
-    settings: dict[str, Any] = {"silent": True, "console": False, "environment": False, "git": False}
+    settings: dict[str, Any] = {
+        "silent": True,
+        "console": False,
+        "environment": False,
+        "git": False,
+    }
     with epochal.init(project="p", dir=tmp_path / "work", settings=settings) as run:
         assert run.dir == os.path.join(tmp_path, "work", ".epochal", "runs", run.uid)
     with epochal.init(project="p", dir=tmp_path / "work" / ".epochal", settings=settings) as run:

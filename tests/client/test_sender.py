@@ -1,4 +1,6 @@
-"""Replication to a server: exactly the journal's bytes, whatever the network and the server do (P5, F09-F15)."""
+"""Replication to a server: exactly the journal's bytes, whatever the network and the server do
+(P5, F09-F15).
+"""
 
 from __future__ import annotations
 
@@ -80,8 +82,11 @@ def test_one_fault_of_each_kind_loses_and_doubles_nothing(
 
 
 def test_a_storm_of_faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small stretches, every other exchange goes wrong, the server restarts, two journals grow meanwhile."""
+    """Small stretches, every other exchange goes wrong, the server restarts, two journals grow
+    meanwhile.
+    """
     monkeypatch.setattr("epochal.client.replica.STRETCH", 512)
+    monkeypatch.setattr("epochal.client.transport.TIMEOUT_S", 0.5)
     rng = random.Random(SEED)
     faults = (rng.choice(FAULTS) if rng.random() < 0.5 else None for _ in itertools.count())
     server = FaultyServer(faults)
@@ -110,7 +115,9 @@ def test_a_storm_of_faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         assert bytes(server.held[journal.writer]) == content(journal), f"seed {SEED}"
 
 
-def test_a_new_process_goes_on_exactly_where_the_server_is(faulty: FaultyServer, tmp_path: Path) -> None:
+def test_a_new_process_goes_on_exactly_where_the_server_is(
+    faulty: FaultyServer, tmp_path: Path
+) -> None:
     journal = journal_of(tmp_path, 300)
     first = Sender(faulty.url, None)
     first.add(journal)
@@ -155,7 +162,9 @@ def test_a_server_that_lost_its_data_gets_it_again(faulty: FaultyServer, tmp_pat
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
-def test_a_refusal_ends_sending_with_one_message(status: int, faulty: FaultyServer, tmp_path: Path) -> None:
+def test_a_refusal_ends_sending_with_one_message(
+    status: int, faulty: FaultyServer, tmp_path: Path
+) -> None:
     """A revoked key in mid-run: the journal stays, nothing is tried again (F14)."""
     faulty.status_for_all = status
     journal = journal_of(tmp_path, 10)
@@ -178,7 +187,18 @@ def test_waiting_grows_to_a_minute_and_honors_retry_after(tmp_path: Path) -> Non
     sender.add(journal)
     with pytest.warns(EpochalWarning, match="kept here"):
         waits = [sender.step() for _ in range(10)]
-    assert waits == [1, 2, 4, 8, 16, 32, MAX_BACKOFF_S, MAX_BACKOFF_S, MAX_BACKOFF_S, MAX_BACKOFF_S]
+    assert waits == [
+        1,
+        2,
+        4,
+        8,
+        16,
+        32,
+        MAX_BACKOFF_S,
+        MAX_BACKOFF_S,
+        MAX_BACKOFF_S,
+        MAX_BACKOFF_S,
+    ]
     assert sender._back_off("busy", 120.0) == 120.0
     assert 0.5 <= sender_module._jitter() < 1.0
     journal.close()
@@ -214,13 +234,17 @@ def test_bodies_are_compressed_for_servers_elsewhere_until_one_refuses(
     journal.close()
 
 
-@pytest.mark.parametrize("url", ["localhost:80", "ftp://x", "http://", "http://x:99999", "http://[::1"])
+@pytest.mark.parametrize(
+    "url", ["localhost:80", "ftp://x", "http://", "http://x:99999", "http://[::1"]
+)
 def test_an_unusable_address_is_refused(url: str) -> None:
     with pytest.raises(InvalidInput, match="https://host:port"):
         Transport(url, None)
 
 
-def test_a_run_sends_while_it_lives_and_at_its_end(begin: Begin, home: Path, faulty: FaultyServer) -> None:
+def test_a_run_sends_while_it_lives_and_at_its_end(
+    begin: Begin, home: Path, faulty: FaultyServer
+) -> None:
     run = begin(settings={"url": faulty.url, "api_key": "secret"})
     for i in range(100):
         run.log({"a": i})
@@ -265,7 +289,9 @@ def test_a_server_that_is_down_costs_no_call_and_the_rest_is_synced_later(home: 
     run = epochal.init(project="down", settings=dict(QUIET, exit_timeout=1))
     longest = 0.0
     for i in range(2000):
-        start = time.perf_counter(); run.log({"a": i}); longest = max(longest, time.perf_counter() - start)
+        start = time.perf_counter()
+        run.log({"a": i})
+        longest = max(longest, time.perf_counter() - start)
     assert longest < 0.5, longest
     start = time.perf_counter(); run.finish(); assert time.perf_counter() - start < 4
     """
@@ -323,8 +349,17 @@ def test_sync_gives_up_on_a_silent_server_after_a_few_tries(tmp_path: Path) -> N
     assert waits == [1, 2, 4, 8]
 
 
-def test_a_run_that_lives_on_another_machine_is_resumed(begin: Begin, faulty: FaultyServer) -> None:
-    faulty.resume = {"exists": True, "state": "crashed", "last_step": 9, "config": {"lr": 1}, "summary": {}, "name": "far"}
+def test_a_run_that_lives_on_another_machine_is_resumed(
+    begin: Begin, faulty: FaultyServer
+) -> None:
+    faulty.resume = {
+        "exists": True,
+        "state": "crashed",
+        "last_step": 9,
+        "config": {"lr": 1},
+        "summary": {},
+        "name": "far",
+    }
     run = begin(id="r1", resume="must", settings={"url": faulty.url})
     assert (run.step, run.name, run.config.lr) == (10, "far", 1)
 

@@ -54,7 +54,8 @@ def test_a_key_is_never_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", [{"console": 1.5}, {"git": "perhaps"}, {"exit_timeout": -1}, {"rotate_bytes": 0}, {"home": 5}]
+    "bad",
+    [{"console": 1.5}, {"git": "perhaps"}, {"exit_timeout": -1}, {"rotate_bytes": 0}, {"home": 5}],
 )
 def test_a_wrong_type_names_the_setting(bad: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput, match=next(iter(bad))):

@@ -1,4 +1,6 @@
-"""The summary: what the user set, else what `define_metric` asks for, else the last value logged."""
+"""The summary: what the user set, else what `define_metric` asks for, else the last value
+logged.
+"""
 
 from __future__ import annotations
 
@@ -130,10 +132,18 @@ def test_an_alert_is_an_event_and_is_not_repeated_too_soon(begin: Begin, home: P
     epochal.finish()
     (told,) = read_home(home)
     events = [(e.level, e.title, e.text) for e in told.all(Event)]
-    assert events == [("warning", "Loss is NaN", "at step 3"), ("info", "again", ""), ("info", "again", "")]
+    assert events == [
+        ("warning", "Loss is NaN", "at step 3"),
+        ("info", "again", ""),
+        ("info", "again", ""),
+    ]
 
 
 def test_without_a_run_they_say_what_to_do() -> None:
-    for call in (lambda: epochal.alert("x"), lambda: epochal.define_metric("x"), lambda: epochal.config.lr):
+    for call in (
+        lambda: epochal.alert("x"),
+        lambda: epochal.define_metric("x"),
+        lambda: epochal.config.lr,
+    ):
         with pytest.raises(RunStateError, match=r"epochal.init\(\)"):
             call()

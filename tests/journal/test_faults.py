@@ -1,4 +1,6 @@
-"""Whatever the disk does, `append` does not raise, order is kept, and every loss is counted (P1, P7; F04, F05)."""
+"""Whatever the disk does, `append` does not raise, order is kept, and every loss is counted
+(P1, P7; F04, F05).
+"""
 
 from __future__ import annotations
 
@@ -69,7 +71,9 @@ def n_th_faults() -> Iterator[tuple[str, int, bool]]:
 def test_the_n_th_call_fails(
     kind: str, n: int, lasting: bool, error: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For every n: what is on disk is a subsequence of what was written, and the rest is counted."""
+    """For every n: what is on disk is a subsequence of what was written, and the rest is
+    counted.
+    """
     monkeypatch.setattr(mapped, "ALLOCATION", 256 * 1024)
     monkeypatch.setattr(mapped, "HEADROOM", 64 * 1024)
     faults = Faults(n, error, lasting=lasting)
@@ -166,7 +170,9 @@ def test_records_wait_for_room_and_come_home(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_stays_full_keeps_the_end_and_counts_the_rest(tmp_path: Path) -> None:
-    """The reserve has room for the last words: how many records were lost, and how the run ended."""
+    """The reserve has room for the last words: how many records were lost, and how the run
+    ended.
+    """
     dropped = fill(tmp_path, 3_000_000, "stay")
     facts = read_all(tmp_path)
     *rows, loss, last = facts

@@ -25,11 +25,15 @@ sys.stdin.read()
 
 
 def test_a_journal_is_held_while_it_is_open(tmp_path: Path) -> None:
-    journal = open_journal(str(tmp_path), "ab" * 16, "cd" * 16, Header("l", "p", "r", started_us=1))
+    journal = open_journal(
+        str(tmp_path), "ab" * 16, "cd" * 16, Header("l", "p", "r", started_us=1)
+    )
     assert journal.path is not None
     assert is_held(journal.path)
     open(journal.path, "rb").close()
-    assert is_held(journal.path), "a reader that opens and closes the file does not disturb the lock"
+    assert is_held(journal.path), (
+        "a reader that opens and closes the file does not disturb the lock"
+    )
     journal.close()
     assert is_held(journal.path) is False
 
@@ -50,7 +54,9 @@ def test_sigkill_lets_go(tmp_path: Path) -> None:
 
 
 def test_a_forked_child_does_not_hold_its_parents_journal(tmp_path: Path) -> None:
-    journal = open_journal(str(tmp_path), "ab" * 16, "cd" * 16, Header("l", "p", "r", started_us=1))
+    journal = open_journal(
+        str(tmp_path), "ab" * 16, "cd" * 16, Header("l", "p", "r", started_us=1)
+    )
     assert journal.path is not None
     reading, writing = os.pipe()
     child = os.fork()

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from epochal.domain.record import Event, Finish, Header
-from epochal.journal.base import MAX_PAYLOAD
-from epochal.journal.frame import FILE_HEADER_SIZE, FileHeader, scan_frames
+from epochal.journal.frame import FILE_HEADER_SIZE, MAX_PAYLOAD, FileHeader, scan_frames
 from epochal.journal.reader import JournalReader
 from epochal.journal.writer import (
     BufferedJournal,

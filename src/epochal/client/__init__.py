@@ -1,1 +1,4 @@
-"""The training side: runs, and everything that records them. Loads msgspec and the standard library only."""
+"""The training side: runs, and everything that records them.
+
+Loads msgspec and the standard library only.
+"""

@@ -45,14 +45,14 @@ def init(
     entity: str | None = None,
     name: str | None = None,
     config: Any = None,
-    id: str | None = None,  # noqa: A002 - the word users know
+    id: str | None = None,
     resume: bool | str | None = None,
     group: str | None = None,
     job_type: str | None = None,
     tags: Iterable[str] | None = None,
     notes: str | None = None,
     mode: str | None = None,
-    dir: str | os.PathLike[str] | None = None,  # noqa: A002 - the word users know
+    dir: str | os.PathLike[str] | None = None,
     settings: Settings | Mapping[str, Any] | None = None,
     reinit: bool | str | None = None,
     config_exclude_keys: Iterable[str] | None = None,
@@ -118,7 +118,7 @@ def log(
     sync: bool | None = None,
 ) -> None:
     """Record values in the current run; see `Run.log`. Never raises."""
-    _current.log(data, step, commit)
+    _current.log(data, step, commit, sync)
 
 
 def finish(exit_code: int | None = None, quiet: bool | None = None) -> None:

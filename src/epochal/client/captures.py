@@ -1,4 +1,6 @@
-"""What a run records of its surroundings besides what the user logs: console, system, environment, git.
+"""What a run records of its surroundings besides what the user logs.
+
+Console, system, environment, git.
 
 The console is captured from the first line after `init`. Environment and git are read in the
 background, at once; the list of packages and the system metrics follow after two seconds, so that

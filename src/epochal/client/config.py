@@ -8,7 +8,7 @@ is allowed, and noted as an event.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Self
 
 from epochal.client import guard
 from epochal.client.plain import short_repr, to_mapping, to_plain
@@ -58,7 +58,11 @@ class Section(dict[str, Any]):
         self._changed({}, [".".join((*self._path, str(key)))])
 
     def update(
-        self, values: object = (), /, allow_val_change: bool | None = None, **more: Any
+        self,
+        values: object = (),
+        /,
+        allow_val_change: bool | None = None,  # noqa: ARG002 - W&B's, which here is always so
+        **more: Any,
     ) -> None:
         """Set several keys with one record.
 
@@ -116,7 +120,7 @@ class Section(dict[str, Any]):
         for key in list(self):
             del self[key]
 
-    def __ior__(self, values: object) -> Section:  # type: ignore[override,misc]
+    def __ior__(self, values: object) -> Self:  # type: ignore[override,misc]
         self.update(values)
         return self
 

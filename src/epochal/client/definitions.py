@@ -1,4 +1,7 @@
-"""How series want to be read: their x-axis and what their summary says. The answer to `define_metric`."""
+"""How series want to be read: their x-axis and what their summary says.
+
+The answer to `define_metric`.
+"""
 
 from __future__ import annotations
 
@@ -89,7 +92,10 @@ class Definitions:
     def summarize(
         self, key_sets: Iterable[KeySet], aggregates: Mapping[str, Aggregate]
     ) -> dict[str, Any]:
-        """What was logged, as the summary shows it: last values, or what the definitions ask for."""
+        """What was logged, as the summary shows it.
+
+        Last values, or what the definitions ask for.
+        """
         logged: dict[str, Any] = {}
         for keyset in sorted(key_sets, key=lambda k: k.last[2]):
             logged.update(zip(keyset.names, keyset.last[3], strict=False))

@@ -1,4 +1,7 @@
-"""What a run says on the terminal at its start and its end: where to look, and how it went. Pure text."""
+"""What a run says on the terminal at its start and its end: where to look, and how it went.
+
+Pure text.
+"""
 
 from __future__ import annotations
 

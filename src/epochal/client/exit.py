@@ -1,4 +1,6 @@
-"""The end of the process: runs are finished, and the program's exit code, exceptions and signals stay as they were.
+"""The end of the process.
+
+Runs are finished, and the program's exit code, exceptions and signals stay as they were.
 
 The exit code is learned from three hooks, none of which changes what happens: ``sys.excepthook``
 (an uncaught exception is exit code 1, Ctrl-C is 130), ``sys.exit`` (its argument), and ``atexit``,

@@ -35,7 +35,10 @@ def key_of(raw: object) -> str:
 
 
 def leaves(data: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield ``(key, value)`` for every leaf; keys are cleaned, joined with ``.``, and may repeat."""
+    """Yield ``(key, value)`` for every leaf.
+
+    Keys are cleaned, joined with ``.``, and may repeat.
+    """
     count = 0
     stack: list[tuple[str, int, Iterator[tuple[Any, Any]]]] = [
         ("", id(data), iter([*data.items()]))

@@ -70,7 +70,10 @@ def report(error: BaseException, during: str) -> None:
 
 
 def attempt(call: Callable[[], T], default: T) -> T:
-    """What ``call`` returns, or ``default`` when it raises: for the code of users, such as a repr."""
+    """What ``call`` returns, or ``default`` when it raises.
+
+    For the code of users, such as a repr.
+    """
     try:
         return call()
     except Exception:  # noqa: BLE001 - not ours to judge
@@ -109,7 +112,10 @@ def shield_log(fast: Callable[..., bool], slow: Callable[..., None]) -> Log:
     """
 
     def log(
-        data: Any, step: Any = None, commit: bool | None = None, sync: bool | None = None
+        data: Any,
+        step: Any = None,
+        commit: bool | None = None,
+        sync: bool | None = None,  # noqa: ARG001 - W&B's, which ours always is
     ) -> None:
         try:
             if fast(data, step, commit):

@@ -20,7 +20,10 @@ WIDE = 64
 
 
 class Aggregate:
-    """Minimum, maximum, mean, first and last finite value of one key, kept only where a summary asks for it."""
+    """Minimum, maximum, mean, first and last finite value of one key.
+
+    Kept only where a summary asks for it.
+    """
 
     __slots__ = ("count", "first", "last", "max", "min", "total")
 
@@ -81,7 +84,10 @@ class KeySet:
         self.watched: list[tuple[int, Aggregate]] = []
 
     def observe(self) -> None:
-        """Remember the last row: every ``stride``-th one, but look at each while keys are watched."""
+        """Remember the last row.
+
+        Every ``stride``-th one, but look at each while keys are watched.
+        """
         for position, aggregate in self.watched:
             aggregate.add(self.last[3][position])
         if self.watched:

@@ -34,7 +34,10 @@ class Device(Protocol):
         """Whether the copy has arrived."""
 
     def fetch(self, ticket: Any, *, keep: bool) -> list[Number]:
-        """Free the slot, and return its values when ``keep``; only then must the copy have arrived."""
+        """Free the slot, and return its values when ``keep``.
+
+        Only then must the copy have arrived.
+        """
 
 
 class ReadyRow(NamedTuple):
@@ -106,7 +109,9 @@ class PendingRows:
             self._held.update(names)
 
     def take_ready(self, *, drop: bool = False) -> Iterator[ReadyRow]:
-        """Yield rows that need not wait any more, in order; a row's keys stay held until the next is asked for.
+        """Yield rows that need not wait any more, in order.
+
+        A row's keys stay held until the next is asked for.
 
         Args:
             drop: also yield rows that are not ready, without their device values.
@@ -215,7 +220,10 @@ class PinnedRing:
         return bool(ticket.event.query())
 
     def fetch(self, ticket: _Ticket, *, keep: bool) -> list[Number]:
-        """See `Device.fetch`. A slot freed too early is not written again before its copy has ended."""
+        """See `Device.fetch`.
+
+        A slot freed too early is not written again before its copy has ended.
+        """
         self._used.remove((ticket.start, ticket.length))
         if not keep:
             self._recycled.append(ticket.event)
@@ -232,7 +240,10 @@ class PinnedRing:
         return float if tensor.dtype.is_floating_point else int
 
     def _allocate(self, count: int) -> int:
-        """The start of ``count`` free values in a row, after the newest slot or at the beginning."""
+        """The start of ``count`` free values in a row.
+
+        After the newest slot or at the beginning.
+        """
         if count > self._size:
             raise ValueError(f"{count} device values in one row, the limit is {self._size}")
         if not self._used:

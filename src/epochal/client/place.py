@@ -1,4 +1,6 @@
-"""Where the journal of a run comes to lie: the home; else a private directory for temporary files; else memory.
+"""Where the journal of a run comes to lie: the home; else a private directory for temporary files.
+
+Else memory.
 
 Training goes on whatever the disk says; the user is told once where the journal is and how to keep
 it.
@@ -61,20 +63,25 @@ def open_somewhere(
         if trouble:
             guard.warn_once(
                 "place",
-                f"the home {home} cannot be written ({trouble[0]}); the run is recorded in {directory}. "
+                f"the home {home} cannot be written ({trouble[0]}); the run is recorded in "
+                f"{directory}. "
                 f"Set EPOCHAL_HOME to a writable directory, or move {directory}/runs later",
             )
         return journal, directory
     guard.warn_once(
         "place",
-        f"no directory can be written ({trouble[0]}); the run is kept in memory only and ends with "
-        "this process. Set EPOCHAL_HOME to a writable directory, or call run.save_journal(path)",
+        f"no directory can be written ({trouble[0]}); the run is kept in memory only and ends "
+        "with this process. Set EPOCHAL_HOME to a writable directory, or call "
+        "run.save_journal(path)",
     )
     return open_journal(None, uid, writer, header), None
 
 
 def _temporary_home() -> Path:
-    """A directory of this user under the directory for temporary files; others cannot have planted it."""
+    """A directory of this user under the directory for temporary files.
+
+    Others cannot have planted it.
+    """
     user = os.getuid() if hasattr(os, "getuid") else os.getpid()
     path = Path(os.environ.get("TMPDIR") or "/tmp") / f"epochal-{user}"  # noqa: S108 - checked
     if path.is_symlink() or (path.exists() and path.lstat().st_uid != user):

@@ -122,7 +122,10 @@ def _plain_numbers(value: object) -> object:
 
 
 def _fields(value: object) -> Mapping[str, object] | None:
-    """The fields of a dataclass, attrs, named-tuple-like, msgspec, pydantic or OmegaConf object."""
+    """The fields of a dataclass, attrs, named-tuple-like, msgspec.
+
+    Pydantic or OmegaConf object.
+    """
     if isinstance(value, type):
         return None
     if dataclasses.is_dataclass(value):

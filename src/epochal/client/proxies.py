@@ -54,8 +54,8 @@ class CurrentRun:
     def __enter__(self) -> Run:
         return need_run("with epochal.run").__enter__()
 
-    def __exit__(self, *error: Any) -> None:
-        need_run("with epochal.run").__exit__(*error)
+    def __exit__(self, *error: object) -> None:
+        need_run("with epochal.run").__exit__(*error)  # type: ignore[arg-type]
 
     def __repr__(self) -> str:
         run = current_run()

@@ -1,4 +1,6 @@
-"""Which process of a distributed job this is, and what the job's processes can agree on without talking.
+"""Which process of a distributed job this is.
+
+And what the job's processes can agree on without talking.
 
 The launchers tell through environment variables: torchrun and most others (``RANK``), Slurm
 (``SLURM_PROCID``), or only the place on this machine (``LOCAL_RANK``).

@@ -99,7 +99,8 @@ class Recorder:
         if not isinstance(data, Mapping):
             guard.warn_once(
                 ("log", type(data)),
-                f"log() takes a dict of key to value, got {type(data).__name__}; nothing was logged",
+                f"log() takes a dict of key to value, got {type(data).__name__}; "
+                "nothing was logged",
             )
             return
         self._record_values(data, self._take_step(step, commit))
@@ -142,7 +143,10 @@ class Recorder:
             self._fast[names] = keyset
 
     def swap(self, journal: Journal) -> None:
-        """Go on with another journal; key sets are declared there anew, what they remember stays."""
+        """Go on with another journal.
+
+        Key sets are declared there anew, what they remember stays.
+        """
         with self._lock:
             self._remembered = {**self._remembered, **self._declared}
             self._fast, self._declared = {}, {}
@@ -176,7 +180,10 @@ class Recorder:
         return tuple(keyset.last for keyset in self.key_sets())
 
     def after_fork(self) -> None:
-        """In a forked child: fresh locks, and an abandoned journal, so that the next record opens one."""
+        """In a forked child.
+
+        Fresh locks, and an abandoned journal, so that the next record opens one.
+        """
         self._lock = threading.RLock()
         self.journal.abandon()
         self.pending.after_fork()

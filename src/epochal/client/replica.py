@@ -96,7 +96,10 @@ class Replica:
         return self.acked - before
 
     def save_ack(self) -> None:
-        """Remember the acknowledged offset on disk; a lost file only costs one more question to the server."""
+        """Remember the acknowledged offset on disk.
+
+        A lost file only costs one more question to the server.
+        """
         path = self.source.path
         if path is None or self._saved == self.acked:
             return

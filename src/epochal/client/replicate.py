@@ -33,7 +33,10 @@ class Progressed(msgspec.Struct, frozen=True):
 
 
 class SyncReport(msgspec.Struct, frozen=True):
-    """What `sync_journals` did. ``problems`` has a sentence for every journal that is not fully sent."""
+    """What `sync_journals` did.
+
+    ``problems`` has a sentence for every journal that is not fully sent.
+    """
 
     journals: int
     complete: int

@@ -29,17 +29,21 @@ from epochal.errors import InvalidInput
 RESUMES = ("allow", "must", "never", "auto")
 REINITS = ("default", "return_previous", "finish_previous", "create_new")
 IGNORED = frozenset(
-    {"force", "anonymous", "sync_tensorboard", "monitor_gym", "save_code", "allow_val_change", "magic",
-     "tensorboard", "config_defaults", "fork_from"}
+    {"force", "anonymous", "sync_tensorboard", "monitor_gym", "save_code", "allow_val_change",
+     "magic", "tensorboard", "config_defaults", "fork_from"}
 )  # fmt: skip
 KNOWN = (
-    "project", "entity", "name", "config", "id", "resume", "group", "job_type", "tags", "notes", "mode", "dir",
-    "settings", "reinit", "config_exclude_keys", "config_include_keys", "resume_from",
+    "project", "entity", "name", "config", "id", "resume", "group", "job_type", "tags", "notes",
+    "mode", "dir", "settings", "reinit",
+    "config_exclude_keys", "config_include_keys", "resume_from",
 )  # fmt: skip
 
 
 class RunRequest(msgspec.Struct, frozen=True):
-    """A checked call of `init`. ``cut`` hides steps from there on; ``id`` None asks for a new one."""
+    """A checked call of `init`.
+
+    ``cut`` hides steps from there on; ``id`` None asks for a new one.
+    """
 
     project: str
     entity: str

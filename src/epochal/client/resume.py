@@ -1,4 +1,6 @@
-"""What a writer needs to know of a run that exists already: the last step, config, summary and state.
+"""What a writer needs to know of a run that exists already.
+
+The last step, config, summary and state.
 
 On disk that is ``resume.json``, which the store leaves in a run's directory, and the journals that
 are newer. Reading costs in proportion to the journals that are not in ``resume.json`` yet.
@@ -94,7 +96,10 @@ def remember(home: Path, ref: RunRef) -> None:
 
 
 def recall(home: Path, entity: str, project: str) -> str | None:
-    """The id of the project's last run that was started with ``resume="auto"``, unless it finished."""
+    """The id of the project's last run that was started with ``resume="auto"``.
+
+    Unless it finished.
+    """
     try:
         ref = msgspec.json.decode(_note(home, entity, project).read_bytes(), type=RunRef)
     except (OSError, msgspec.MsgspecError):
@@ -117,7 +122,10 @@ def _read_resume_file(directory: Path) -> tuple[ResumeState | None, float]:
 
 
 def _journals(directory: Path, newer_than: float) -> list[JournalReader]:
-    """The readable journals that were written after a time, in the order of their writers' starts."""
+    """The readable journals that were written after a time.
+
+    In the order of their writers' starts.
+    """
     readers = []
     for path in directory.glob(f"*{SUFFIX}"):
         try:

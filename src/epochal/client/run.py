@@ -1,11 +1,14 @@
-"""The run as its user sees it: a thin face. Recording is `recording.py`, the life of the run `session.py`."""
+"""The run as its user sees it: a thin face.
+
+Recording is `recording.py`, the life of the run `session.py`.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from epochal.client import display, guard
 from epochal.client.config import Section
@@ -24,7 +27,9 @@ LEVELS = {"info": "info", "warn": "warning", "warning": "warning", "error": "err
 
 
 class Run:
-    """A run that this process records. Get one from `epochal.init`; use it as a context manager or call `finish`.
+    """A run that this process records.
+
+    Get one from `epochal.init`; use it as a context manager or call `finish`.
 
     Attributes:
         config: inputs; a dict with attribute access.
@@ -55,7 +60,7 @@ class Run:
         self.resumed = earlier.exists
         self.config = Section((), self._record_config, self._note)
         self.summary = RunSummary(self._logged, self._record_summary, earlier.summary)
-        # The hot path: one closure instead of a method that calls it. `log` below is its signature.
+        # The hot path: one closure instead of a method that calls it. `log` is its signature.
         recorder = session.recorder
         self.__dict__["log"] = guard.shield_log(recorder.log_fast, recorder.log_slowly)
 
@@ -143,7 +148,9 @@ class Run:
         self._session.record(Event(_now_us(), word, str(title)[:1024], str(text)[:65_536]))
 
     def flush(self, timeout: float = 10.0) -> bool:
-        """Return after everything logged so far survives power loss and, online, is acknowledged by the server.
+        """Return after everything logged so far survives power loss and, online.
+
+        Is acknowledged by the server.
 
         Args:
             timeout: seconds to wait for the server.
@@ -154,7 +161,9 @@ class Run:
         return self._session.flush(timeout)
 
     def save_journal(self, path: str) -> None:
-        """Write a copy of the journal to a new file: the way out for a run that is kept in memory only.
+        """Write a copy of the journal to a new file.
+
+        The way out for a run that is kept in memory only.
 
         Raises:
             OSError: the file exists or cannot be written.
@@ -254,7 +263,7 @@ class Run:
                 )
                 guard.write_line("\n".join(lines))
 
-    def __enter__(self) -> Run:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

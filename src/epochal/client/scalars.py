@@ -1,4 +1,6 @@
-"""What one logged value is: a number to store, a text, a device value on its way, or nothing we can keep.
+"""What one logged value is.
+
+A number to store, a text, a device value on its way, or nothing we can keep.
 
 A number is read at once, so that a later in-place change of a tensor or array is never seen.
 Values on a GPU are not read here, because that would make the caller wait for the device.
@@ -29,7 +31,10 @@ class Kind(Enum):
 
 
 class Reading(NamedTuple):
-    """A value after a look at it: ``value`` is the number, text or device tensor, or why it is skipped."""
+    """A value after a look at it.
+
+    ``value`` is the number, text or device tensor, or why it is skipped.
+    """
 
     kind: Kind
     value: Any
@@ -98,7 +103,10 @@ def _read_array(value: Any) -> Reading:
 
 
 def _read_object(value: object) -> Reading:
-    """Anything else that knows how to be a float: Decimal, Fraction, numbers of other libraries."""
+    """Anything else that knows how to be a float.
+
+    Decimal, Fraction, numbers of other libraries.
+    """
     if hasattr(value, "__float__") and not isinstance(value, complex):
         number = guard.attempt(lambda: float(value), default=None)
         if isinstance(number, float):

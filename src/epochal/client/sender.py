@@ -102,7 +102,10 @@ class Sender:
         self._wake.set()
 
     def step(self) -> float:
-        """Send what waits until it is sent or something goes wrong; returns the seconds to wait."""
+        """Send what waits until it is sent or something goes wrong.
+
+        Returns the seconds to wait.
+        """
         try:
             self._adopt()
             for replica in list(self._replicas):
@@ -147,8 +150,8 @@ class Sender:
         if self.failures == 2:
             guard.warn_once(
                 "unreachable",
-                f"the server {self.url} does not take data ({why:.200}); everything is kept here and "
-                "sent as soon as it does",
+                f"the server {self.url} does not take data ({why:.200}); everything is kept here "
+                "and sent as soon as it does",
             )
         delay = min(2.0 ** (self.failures - 1), MAX_BACKOFF_S) * self._jitter()
         return max(delay, asked or 0.0)

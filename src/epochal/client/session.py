@@ -1,4 +1,6 @@
-"""The life of a run in this process: journal, recorder, threads and capture, from the first record to the last.
+"""The life of a run in this process.
+
+Journal, recorder, threads and capture, from the first record to the last.
 
 `finish` closes the journal first and sends afterwards: whatever happens then, nothing that was
 accepted is lost. Rotation and forked children get new journals here.
@@ -88,7 +90,10 @@ class Session:
 
     @property
     def speaks(self) -> bool:
-        """Whether this process may print: not on quiet ranks, in children, or when told to be silent."""
+        """Whether this process may print.
+
+        Not on quiet ranks, in children, or when told to be silent.
+        """
         request = self.request
         return (
             request.records

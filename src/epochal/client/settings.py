@@ -1,4 +1,6 @@
-"""How the training side behaves, apart from what a run is called. One table, documented field by field.
+"""How the training side behaves, apart from what a run is called.
+
+One table, documented field by field.
 
 Precedence: an argument of `init`, then `Settings`, then the environment variable, then the
 default. W&B's names for the common settings are understood, so that scripts written for it run
@@ -48,7 +50,8 @@ ALIASES: Final[Mapping[str, Translation]] = {
 IGNORED: Final = frozenset(
     {"start_method", "init_timeout", "code_dir", "disable_code", "save_code", "show_info",
      "show_warnings", "show_errors", "anonymous", "sync_tensorboard", "x_label", "x_primary",
-     "x_update_finish_state", "finish_timeout", "http_proxy", "https_proxy", "max_end_of_run_history_metrics"}
+     "x_update_finish_state", "finish_timeout", "http_proxy", "https_proxy",
+     "max_end_of_run_history_metrics"}
 )  # fmt: skip
 
 
@@ -165,7 +168,8 @@ def _address(name: str, value: Any) -> str:
     text = _text(name, value).rstrip("/")
     if not text.startswith(("http://", "https://")):
         raise InvalidInput(
-            f"setting {name}: the server's address must start with http:// or https://, got {text!r:.80}"
+            f"setting {name}: the server's address must start with http:// or https://, "
+            f"got {text!r:.80}"
         )
     return text
 

@@ -1,4 +1,7 @@
-"""How a run begins: from a checked request to a running `Run`. Everything that can be refused is refused before a file is made."""
+"""How a run begins: from a checked request to a running `Run`.
+
+Everything that can be refused is refused before a file is made.
+"""
 
 from __future__ import annotations
 
@@ -119,7 +122,8 @@ def _check_resume(request: RunRequest, ref: RunRef, earlier: Earlier) -> None:
     where = f"{ref.id!r} in project {ref.project!r} of {ref.entity!r}"
     if request.resume == "must" and not earlier.exists:
         raise NotFound(
-            f"there is no run {where} to resume; check id, project and EPOCHAL_HOME, or use resume='allow'"
+            f"there is no run {where} to resume; check id, project and EPOCHAL_HOME, "
+            "or use resume='allow'"
         )
     if request.resume == "never" and earlier.exists:
         raise Conflict(f"there is a run {where} already, and resume='never'; choose another id")

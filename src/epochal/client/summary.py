@@ -1,4 +1,6 @@
-"""The outcome of a run, key by key: what the user set, else what `define_metric` asks for, else the last value logged.
+"""The outcome of a run, key by key.
+
+What the user set, else what `define_metric` asks for, else the last value logged.
 
 Values that are logged are seen here by reference to the last rows; nothing is copied while
 training.

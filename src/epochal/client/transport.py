@@ -41,16 +41,16 @@ class Transport:
     Args:
         url: ``http://`` or ``https://`` address; may have a path.
         api_key: sent as a bearer token when given.
-        timeout: seconds for connecting and for each wait on the socket.
+        timeout: seconds for connecting and for each wait on the socket; 20 by default.
 
     Raises:
         InvalidInput: the address cannot be used.
     """
 
-    def __init__(self, url: str, api_key: str | None, timeout: float = TIMEOUT_S) -> None:
+    def __init__(self, url: str, api_key: str | None, timeout: float | None = None) -> None:
         self.url = url.rstrip("/")
         self._parts = _split(self.url)
-        self._timeout = timeout
+        self._timeout = TIMEOUT_S if timeout is None else timeout
         self._connection: http.client.HTTPConnection | None = None
         self._headers = {"Accept": "application/json", "User-Agent": "epochal"}
         if api_key:

@@ -53,7 +53,10 @@ class Worker:
         self._rotation_refused = 0
 
     def start(self) -> None:
-        """Start the thread; without one (no memory, interpreter at its end) `finish` does all the work."""
+        """Start the thread.
+
+        Without one (no memory, interpreter at its end) `finish` does all the work.
+        """
         self._thread = threading.Thread(target=self._run, name="epochal-worker", daemon=True)
         with guard.Shield("starting the background thread"):
             self._thread.start()

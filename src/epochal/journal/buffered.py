@@ -14,7 +14,6 @@ import threading
 from epochal.domain.record import Fact
 from epochal.errors import EpochalError
 from epochal.journal import files
-from epochal.journal.base import SPILL_LIMIT, Journal
 from epochal.journal.frame import (
     FILE_HEADER_SIZE,
     FileHeader,
@@ -22,6 +21,7 @@ from epochal.journal.frame import (
     pack_frame,
     scan_frames,
 )
+from epochal.journal.journal import SPILL_LIMIT, Journal
 
 
 class BufferedJournal(Journal):

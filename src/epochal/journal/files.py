@@ -1,7 +1,7 @@
-"""The file under a journal: created under a temporary name, held by its writer, published by a
-rename.
+"""The file under a journal.
 
-No reader ever sees a journal without its header or without the writer's lock.
+It is created under a temporary name, held by its writer, and published by a rename, so that no
+reader ever sees a journal without its header or without the writer's lock.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 """The bytes of a journal: a 64-byte file header, then 8-aligned frames.
 
 A frame is ``[u32 length][u32 crc32 of the payload][payload][zeros to a multiple of 8]``,
-little-endian. A length of zero means that
-nothing was written there yet. The writer puts the payload first and the 8 header bytes last, so a
-frame that can be
-seen is whole or, after a crash, fails its checksum.
+little-endian. A length of zero means that nothing was written there yet. The writer puts the
+payload first and the 8 header bytes last, so a frame that can be seen is whole or, after a crash,
+fails its checksum.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """Where things lie in a home, for the side that writes journals as well as for the store.
 
 A home is found, in this order: the argument, ``EPOCHAL_HOME``, the nearest ``.epochal`` directory
-from the working
-directory upward, ``~/.epochal``. User strings never become path names: a run's directory is its
-uid.
+from the working directory upward, ``~/.epochal``. User strings never become path names: a run's
+directory is its uid.
 """
 
 from __future__ import annotations

@@ -1,49 +1,48 @@
-"""The writing end of a journal.
+"""What every journal offers to its writer, whatever holds the bytes.
 
-Promises: `append` never raises for a sick disk, never waits for a device or network, and when it
-returns the bytes are in
-the page cache, so that SIGKILL of this process loses nothing (P2). `sync` returns after the bytes
-are on the
-device (P3). One process, one journal; any thread may append, signal handlers and finalizers
-included.
-
-A worker thread of the owner calls `maintain` often (a few times a second): it allocates disk
-space ahead of need, because
-writing through a map into a file that cannot grow would kill the process with SIGBUS, and it
-brings spilled frames home
-once a full disk has room again. While the disk is full, frames wait in memory, bounded by
-``SPILL_LIMIT``; what does not
-fit is counted in `dropped`.
+Promises: `append` never raises for a sick disk and never waits for a device or network; it may be
+called from any thread, from signal handlers and from finalizers that interrupt another
+`append` of the same thread. After `close`, `append` raises `JournalClosed`, so that the caller
+can go on with the next journal instead of losing the record.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
+import time
 from collections import deque
 
 import msgspec
 
-from epochal.domain.record import Fact
-from epochal.journal.frame import FileHeader
+from epochal.domain.record import Event, Fact
+from epochal.journal.files import FILE_MODE, read_stretch
+from epochal.journal.frame import MAX_PAYLOAD, FileHeader, pack_file_header
 
 SPILL_LIMIT = 64 * 1024 * 1024
-SCHEMA_CACHE = 4096
+SCHEMA_LIMIT = 4096
 
 _encoder = msgspec.msgpack.Encoder()
 
 
+class JournalClosed(Exception):
+    """A record came after `close` or in a forked child and was not written."""
+
+
 class Journal:
-    """What every journal offers; its two kinds differ in where the bytes go.
+    """A journal being written; subclasses store the bytes in their own way.
 
     Attributes:
         run: 32 hex digits.
         writer: 32 hex digits.
+        created_us: when the journal was created, microseconds since 1970 UTC.
         path: the file, or None when the journal lives in memory only.
         size: bytes of the file header and all frames that are safe from SIGKILL.
-        schemas: from a tuple of keys as the user gave them to the id of the key set in this
-            journal.
+        schemas: from what `declare` was given to the id of the key set in this journal.
         problem: one sentence when the journal is degraded, else None.
         dropped: number of records that had to be given up.
+        closed: whether `close` or `abandon` was called.
     """
 
     path: str | None
@@ -52,43 +51,61 @@ class Journal:
     def __init__(self, file_header: FileHeader) -> None:
         self.run = file_header.run
         self.writer = file_header.writer
+        self.created_us = file_header.created_us
         self.schemas: dict[tuple[object, ...], int] = {}
         self.problem: str | None = None
         self.dropped = 0
+        self.closed = False
+        self._file_header = file_header
         self._lock = threading.RLock()
+        self._sync_lock = threading.Lock()
         self._busy = False
         self._deferred: deque[bytes] = deque()
         self._next_schema = 1
-        self._spill: deque[bytes] = deque()
-        self._spilled = 0
-        self._closed = False
+        self._sync_failed = False
 
     def append(self, payload: bytes) -> None:
-        """Write one record. Never raises for the disk's sake; see `problem` and `dropped`."""
+        """Write one record. Never raises for the disk's sake; see `problem` and `dropped`.
+
+        Raises:
+            JournalClosed: the journal is closed; the record was not written.
+        """
         with self._lock:
             if self._busy:
-                # A signal handler or a finalizer interrupted this very thread inside the block
-                # below.
+                # A signal handler or finalizer interrupted this very thread in the block below.
                 self._deferred.append(payload)
                 return
+            if self.closed:
+                raise JournalClosed
             self._busy = True
             try:
                 self._put(payload)
             finally:
                 self._busy = False
             while self._deferred:
-                self._put(self._deferred.popleft())
+                self.append(self._deferred.popleft())
 
     def append_fact(self, fact: Fact) -> None:
-        """Write one of the structs of `epochal.domain.record`."""
-        self.append(_encoder.encode(fact))
+        """Write a struct of `epochal.domain.record`. One past 64 MiB is counted as dropped.
+
+        Raises:
+            JournalClosed: the journal is closed.
+        """
+        payload = _encoder.encode(fact)
+        if len(payload) > MAX_PAYLOAD:
+            self.dropped += 1
+            return
+        self.append(payload)
 
     def declare(self, raw_keys: tuple[object, ...], names: list[str]) -> int:
         """Write a key set and return its id; rows may refer to it from now on.
 
         Args:
-            raw_keys: the keys exactly as the user's mapping has them; remembered in `schemas`.
+            raw_keys: what the caller knows the key set by; remembered in `schemas`.
             names: the cleaned keys, in the same order.
+
+        Raises:
+            JournalClosed: the journal is closed.
         """
         with self._lock:
             known = self.schemas.get(raw_keys)
@@ -97,7 +114,7 @@ class Journal:
             schema_id = self._next_schema
             self._next_schema += 1
             self.append(_encoder.encode((0, schema_id, names)))
-            if len(self.schemas) >= SCHEMA_CACHE:
+            if len(self.schemas) >= SCHEMA_LIMIT:
                 self.schemas.clear()
             self.schemas[raw_keys] = schema_id
             return schema_id
@@ -107,7 +124,7 @@ class Journal:
         raise NotImplementedError
 
     def sync(self) -> bool:
-        """Make what was appended survive power loss; False when that is not sure."""
+        """Make all that was appended survive power loss. False when that cannot be promised."""
         raise NotImplementedError
 
     def read(self, start: int, limit: int) -> bytes:
@@ -117,22 +134,94 @@ class Journal:
         """
         raise NotImplementedError
 
-    def close(self) -> None:
-        """Write what is possible, sync, let go of the file. Later appends count as dropped."""
+    def close(self, last: Fact | None = None) -> None:
+        """Write what waits, an `Event` on losses, then ``last``; sync; let go of the file."""
         raise NotImplementedError
 
     def abandon(self) -> None:
         """In a forked child: let go of inherited descriptors without touching the file."""
-        raise NotImplementedError
+        self.closed = True
+        self._lock = threading.RLock()
+        self._sync_lock = threading.Lock()
+        self._busy = False
+        self._deferred = deque()
+
+    def save(self, path: str) -> None:
+        """Write a copy of the journal as it is now to a new file.
+
+        Raises:
+            OSError: the file exists or cannot be written.
+        """
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(pack_file_header(self._file_header))
+            file.write(self.read(64, self.size))
 
     def _put(self, payload: bytes) -> None:
         raise NotImplementedError
 
-    def _spill_payload(self, payload: bytes, why: str) -> None:
-        if self.problem is None:
-            self.problem = why
-        if self._closed or self._spilled + len(payload) > SPILL_LIMIT:
-            self.dropped += 1
-            return
-        self._spill.append(payload)
-        self._spilled += len(payload)
+    def _seal(self, last: Fact | None) -> bool:
+        """Append the last records, refuse later ones. The caller holds the lock.
+
+        False: was closed.
+        """
+        if self.closed:
+            return False
+        while self._deferred:
+            self.append(self._deferred.popleft())
+        self._busy = True
+        if self.dropped:
+            title = f"{self.dropped} records were lost"
+            now = time.time_ns() // 1000
+            self._put_last(_encoder.encode(Event(now, "error", title, self.problem or "")))
+        if last is not None:
+            self._put_last(_encoder.encode(last))
+        self.closed = True
+        self._busy = False
+        return True
+
+    def _put_last(self, payload: bytes) -> None:
+        self._put(payload)
+
+    def _sync_descriptor(self, descriptor: int) -> bool:
+        """Sync the data; after one failure never again True, as Linux may have dropped pages."""
+        try:
+            os.fdatasync(descriptor)
+        except OSError as error:
+            self._sync_failed = True
+            self.problem = f"the journal {self.path} could not be synced: {error}"
+        return not self._sync_failed
+
+    def _read_path(self, start: int, limit: int) -> bytes:
+        with contextlib.suppress(FileNotFoundError):
+            return read_stretch(self.path, start, min(limit, self.size - start))
+        return b""
+
+
+class NullJournal(Journal):
+    """Takes everything and keeps nothing: for disabled runs and quiet ranks."""
+
+    def __init__(self, file_header: FileHeader) -> None:
+        super().__init__(file_header)
+        self.path = None
+        self.size = 64
+
+    def append(self, payload: bytes) -> None:  # noqa: ARG002 - the contract
+        """Forget the record. See `Journal.append`."""
+        if self.closed:
+            raise JournalClosed
+
+    def maintain(self) -> None:
+        """There is nothing to do."""
+
+    def sync(self) -> bool:
+        """Nothing can be lost."""
+        return True
+
+    def read(self, start: int, limit: int) -> bytes:  # noqa: ARG002 - the contract
+        """There are no bytes."""
+        return b""
+
+    def close(self, last: Fact | None = None) -> None:  # noqa: ARG002 - the contract
+        """See `Journal.close`."""
+        self.closed = True

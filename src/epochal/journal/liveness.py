@@ -1,8 +1,8 @@
 """Whether the process that writes a journal still lives.
 
 The writer holds an advisory lock (flock) on its file; the kernel lets go of it when the process
-ends, however it ends. The lock
-belongs to the open file, so a reader that opens and closes the same file does not disturb it.
+ends, however it ends. The lock belongs to the open file, so a reader that opens and closes the
+same file does not disturb it.
 """
 
 from __future__ import annotations

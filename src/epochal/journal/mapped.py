@@ -18,8 +18,8 @@ from collections import deque
 
 from epochal.domain.record import Fact
 from epochal.journal import files
-from epochal.journal.base import SPILL_LIMIT, Journal
 from epochal.journal.frame import FILE_HEADER_SIZE, FRAME_HEADER_SIZE, FileHeader
+from epochal.journal.journal import SPILL_LIMIT, Journal
 
 FIRST_ALLOCATION = 1024 * 1024
 ALLOCATION = 4 * 1024 * 1024

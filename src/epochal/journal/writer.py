@@ -1,10 +1,10 @@
 """The writing end of a journal.
 
 Promises: `append` never raises for a sick disk, never waits for a device or network, and when it
-    returns the bytes are in the page cache, so that SIGKILL of this process loses nothing (P2).
-    `sync` returns after the bytes are on the device (P3). One process, one journal; any thread may
-    append, signal handlers and finalizers included. After `close` and in a forked child, `append`
-    raises `JournalClosed`.
+returns the bytes are in the page cache, so that SIGKILL of this process loses nothing (P2).
+`sync` returns after the bytes are on the device (P3). One process, one journal; any thread may
+append, signal handlers and finalizers included. After `close` and in a forked child, `append`
+raises `JournalClosed`.
 
 A worker thread of the owner calls `maintain` about ten times a second and `sync` once a second
 while anything was written.
@@ -15,11 +15,11 @@ from __future__ import annotations
 import os
 
 from epochal.domain.record import Header
-from epochal.journal.base import Journal, JournalClosed, NullJournal
 from epochal.journal.buffered import BufferedJournal
 from epochal.journal.files import DIRECTORY_MODE
 from epochal.journal.filesystem import is_network
 from epochal.journal.frame import FileHeader
+from epochal.journal.journal import Journal, JournalClosed, NullJournal
 from epochal.journal.mapped import MappedJournal
 
 __all__ = [
