@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from epochal import api
 from epochal.cli.checks import check_sqlite
 from epochal.journal.frame import FileHeader, pack_file_header
 from epochal.store.owner import open_store
@@ -68,6 +69,33 @@ def test_a_damaged_database_is_found(lived: Path) -> None:
     code, found = diagnosed(lived)
     assert code == 1
     assert found["database"][0]["level"] == "error"
+
+
+def test_a_damaged_database_is_made_anew_from_the_runs(lived: Path) -> None:
+    """The points are back, the damaged file is kept, and nothing else is changed."""
+    (lived / "epochal.db").write_bytes(b"nonsense" * 1000)
+    done = run_cli("doctor", "--rebuild", home=lived)
+    assert done.returncode == 0, done.stdout
+    assert "made anew with 1 runs" in done.stderr
+    kept = next(lived.glob("epochal.db.damaged-*"))
+    assert kept.read_bytes() == b"nonsense" * 1000
+    assert len(api.run("p/r", home=lived).series("loss")) == 5000
+
+
+def test_only_a_home_is_rebuilt(tmp_path: Path) -> None:
+    """A typo makes no database."""
+    done = run_cli("doctor", "--rebuild", "--home", str(tmp_path))
+    assert done.returncode == 4
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_archive_is_found(lived: Path) -> None:
+    """Without it a rebuilt database would lack the run's config."""
+    path = next((lived / "runs").glob("*/*.facts"))
+    path.write_bytes(path.read_bytes()[:-20])
+    code, found = diagnosed(lived)
+    assert code == 1
+    assert str(path) in found["archive"][0]["text"]
 
 
 def test_a_file_that_is_no_journal_is_found(lived: Path) -> None:

@@ -27,6 +27,7 @@ from epochal.journal.filesystem import NETWORK_TYPES, filesystem_type
 from epochal.journal.frame import SUFFIX
 from epochal.journal.home import DATABASE, RUNS, ServerAddress, read_server_address
 from epochal.journal.reader import JournalReader
+from epochal.store.archive import ARCHIVE_SUFFIX, read_archive
 from epochal.store.database import Database
 from epochal.store.owner import Store, open_store
 from epochal.store.reading import Segment
@@ -235,6 +236,19 @@ def check_segments(home: Path) -> Iterator[Finding]:
     yield Finding("segments", "ok", f"{sound} of {len(paths)} are whole")
 
 
+def check_archives(home: Path) -> Iterator[Finding]:
+    """Whether the facts of journals that were given up can be read."""
+    paths = sorted((home / RUNS).glob(f"*/*{ARCHIVE_SUFFIX}"))
+    sound = 0
+    for path in paths:
+        try:
+            read_archive(path)
+            sound += 1
+        except (EpochalError, OSError) as error:
+            yield Finding("archive", "error", str(error), "restore this file from a backup")
+    yield Finding("archives", "ok", f"{sound} of {len(paths)} can be read")
+
+
 def check_store(home: Path) -> Iterator[Finding]:
     """Whether the database is sound; not while a server holds it."""
     if not (home / DATABASE).exists():
@@ -270,6 +284,7 @@ CHECKS: tuple[Callable[[Path], Iterator[Finding]], ...] = (
     check_store,
     check_journals,
     check_segments,
+    check_archives,
 )
 """The checks of a home that exists."""
 

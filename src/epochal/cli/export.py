@@ -62,10 +62,7 @@ def export(
     """Write points to a Parquet, CSV or JSON lines file, exactly."""
     chosen = format or _format_of(output)
     place = output or f"{_file_name(target)}.{chosen}"
-    if place == STDOUT and chosen == "parquet":
-        raise InvalidInput("Parquet is no text; name a file with --output, or use --format csv")
-    if place == STDOUT and json:
-        raise InvalidInput("--json and --output - would mix on standard output; leave one out")
+    _check_place(place, chosen, json=json)
     reader = reader_of(home, url)
     with reader.source.session():
         runs = _runs_of(reader, target, where)
@@ -74,12 +71,23 @@ def export(
             raise NotFound(f"nothing to export: {target!r} has no such series")
         with _open(place, force=force) as file:
             rows = _write(file, chosen, runs, layout)
+    _tell({"path": place, "format": chosen, "runs": len(runs), "rows": rows}, layout, json=json)
+
+
+def _check_place(place: str, format: Format, *, json: bool) -> None:
+    if place == STDOUT and format == "parquet":
+        raise InvalidInput("Parquet is no text; name a file with --output, or use --format csv")
+    if place == STDOUT and json:
+        raise InvalidInput("--json and --output - would mix on standard output; leave one out")
+
+
+def _tell(done: dict[str, str | int], layout: Layout, *, json: bool) -> None:
     if layout.inexact:
         note(f"integers past 53 bits lost digits in {', '.join(sorted(layout.inexact))}")
     if json:
-        print_json({"path": place, "format": chosen, "runs": len(runs), "rows": rows})
-    elif place != STDOUT:
-        print_line(f"{place}: {rows:,} rows of {len(runs)} runs")
+        print_json(done)
+    elif done["path"] != STDOUT:
+        print_line(f"{done['path']}: {done['rows']:,} rows of {done['runs']} runs")
 
 
 def _format_of(output: str | None) -> Format:

@@ -54,6 +54,20 @@ def ls(
         return
     asked = [part for text in columns or () for part in split_columns(text)]
     sorting = [part for text in order or ["-created"] for part in split_columns(text)]
+    _list_runs(reader, project, where, sorting, asked, limit, archived=archived, json=json)
+
+
+def _list_runs(
+    reader: Reader,
+    project: str,
+    where: str,
+    sorting: list[str],
+    asked: list[str],
+    limit: int,
+    *,
+    archived: bool,
+    json: bool,
+) -> None:
     parse_where(where)
     parse_order(sorting)
     for column in asked:

@@ -57,7 +57,7 @@ def _print_mapping(title: str, values: dict[str, object]) -> None:
     if values:
         print_line()
         rows = [(key, literal(value)) for key, value in values.items()]
-        print_table([Col(title), Col("value")], rows)
+        print_table([Col(title), Col("value", wrap=True)], rows)
 
 
 def _print_metrics(run: RunView) -> None:
@@ -113,4 +113,4 @@ def _print_events(detail: RunDetail) -> None:
             (ago(event.t_us), event.level, " ".join(filter(None, (event.title, event.text))))
             for event in detail.events
         ]
-        print_table([Col("event", rank=1), Col("level"), Col("text")], rows)
+        print_table([Col("event", rank=1), Col("level"), Col("text", wrap=True)], rows)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from epochal.api import Points
+from epochal.api import Points, RunView
 from epochal.api.history import exact_history
 from epochal.cli.figures import number
 from epochal.cli.follow import ConsoleFollower, PointFollower
@@ -46,6 +46,20 @@ def tail(
     with_console = console if console is not None else not metrics
     console_lines = ConsoleFollower(found, lines, search) if with_console else None
     points = PointFollower(found, metrics) if metrics else None
+    _print_until_the_end(found, console_lines, points, lines, follow=follow, json=json)
+    if follow and not json:
+        note(f"run {found.id} is {found.state}")
+
+
+def _print_until_the_end(
+    found: RunView,
+    console_lines: ConsoleFollower | None,
+    points: PointFollower | None,
+    last: int,
+    *,
+    follow: bool,
+    json: bool,
+) -> None:
     first = True
     while True:
         with found.source.session():
@@ -54,14 +68,12 @@ def tail(
             new_lines = console_lines.look(ended=ended) if console_lines else []
             new_points = points.look() if points else []
         _print_lines(new_lines, json=json)
-        _print_points(new_points, lines if first else None, json=json)
+        _print_points(new_points, last if first else None, json=json)
         sys.stdout.flush()
         if ended:
-            break
+            return
         first = False
         time.sleep(LOOK_SECONDS)
-    if follow and not json:
-        note(f"run {found.id} is {found.state}")
 
 
 def _print_lines(lines: list[LogLine], *, json: bool) -> None:

@@ -28,6 +28,7 @@ STATE_STYLES = {
     "crashed": "bold red",
     "killed": "yellow",
 }
+MIN_WIDTH = 16
 _SGR = re.compile(r"\x1b\[[0-9;:]*m")
 _SGR_OR_TEXT = re.compile(r"\x1b\[[0-9;:]*m|\x1b|[^\x1b]+")
 
@@ -48,6 +49,7 @@ class Col(msgspec.Struct, frozen=True):
         rank: 0 is never left out.
         style: turns a cell into its rich style.
         most: widest it gets on a terminal, in characters; 0 for any.
+        wrap: whether a long cell goes on in the next line instead of being cut.
     """
 
     title: str
@@ -55,6 +57,7 @@ class Col(msgspec.Struct, frozen=True):
     rank: int = 0
     style: Callable[[str], str] | None = None
     most: int = 0
+    wrap: bool = False
 
 
 def stdout() -> Console:
@@ -116,14 +119,19 @@ def _print_rich(columns: Sequence[Col], rows: list[list[str]]) -> None:
         table.add_column(
             column.title,
             justify="right" if column.right else "left",
-            no_wrap=True,
-            overflow="ellipsis",
+            no_wrap=not column.wrap,
+            overflow="fold" if column.wrap else "ellipsis",
+            min_width=None if column.wrap else min(MIN_WIDTH, _widest(column, index, rows)),
             header_style="dim",
         )
     for row in rows:
         table.add_row(*(_cell(columns[index], row[index]) for index in shown))
     console.print(table)
-    left_out = [column.title for index, column in enumerate(columns) if index not in shown]
+    left_out = [
+        column.title
+        for index, column in enumerate(columns)
+        if index not in shown and any(row[index] for row in rows)
+    ]
     if left_out:
         note(f"no room for {', '.join(left_out)}; widen the terminal or use --json")
 
@@ -135,21 +143,26 @@ def _cell(column: Col, text: str) -> Text:
 
 
 def fitting(columns: Sequence[Col], rows: list[list[str]], width: int) -> list[int]:
-    """The columns to show in ``width`` characters; those of the highest rank go first."""
-    natural = [
-        max(_width(column.title), *(_width(row[index]) for row in rows), 0)
+    """The columns to show in ``width`` characters; those of the highest rank go first.
+
+    A column of rank 1 or more that is empty in every row is not shown.
+    """
+    sizes = [_widest(column, index, rows) for index, column in enumerate(columns)]
+    shown = [
+        index
         for index, column in enumerate(columns)
+        if column.rank == 0 or any(row[index] for row in rows)
     ]
-    sizes = [
-        min(size, column.most) if column.most else size
-        for size, column in zip(natural, columns, strict=True)
-    ]
-    shown = list(range(len(columns)))
     for victim in sorted(shown, key=lambda index: (-columns[index].rank, -index)):
         if sum(sizes[index] + 2 for index in shown) <= width or columns[victim].rank == 0:
             break
         shown.remove(victim)
     return shown
+
+
+def _widest(column: Col, index: int, rows: list[list[str]]) -> int:
+    size = max([_width(column.title), *(_width(row[index]) for row in rows)])
+    return min(size, column.most) if column.most else size
 
 
 def _width(text: str) -> int:
