@@ -118,11 +118,16 @@ def to_row(known: Known, run_id: int, key_id: int, started_us: int, rule: int) -
     return {
         "key_id": key_id, "run_id": run_id, "n": known.n, "last_kind": int(kind), "last": num,
         "last_txt": txt, "last_step": known.last_step, "last_start": started_us,
-        "step_max": known.step_max, "min": known.min, "max": known.max,
+        "step_max": known.step_max, "min": _unsigned(known.min), "max": _unsigned(known.max),
         "total": known.total if known.total == known.total else 0.0,  # NaN
         "n_nan": known.n_nan, "n_inf": known.n_inf, "first_nan_step": known.first_nan_step,
         "rule": rule,
     }  # fmt: skip
+
+
+def _unsigned(extreme: float | None) -> float | None:
+    """Zero without its sign, as SQLite would store it."""
+    return None if extreme is None else extreme + 0.0
 
 
 def add_rows(connection: sa.Connection, rows: list[dict[str, Any]]) -> None:

@@ -1,0 +1,120 @@
+"""The same schema, ingest and queries on a real PostgreSQL, started for this test."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import random
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from epochal.domain.record import Attributes, Config, Definition, Summary
+from epochal.domain.view import RunQuery
+from epochal.store.database import Database
+from epochal.store.ingest import ingest_home
+from epochal.store.logs import read_logs
+from epochal.store.owner import open_store
+from epochal.store.runs import get_run, list_projects, project_keys
+from epochal.store.schema import REVISION
+from epochal.store.search import query_runs_in
+from epochal.store.series import series_points
+from epochal.store.store import Store
+from tests.store.journals import START, Writing
+from tests.store.test_search import random_expression
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("initdb") is None or shutil.which("pg_ctl") is None,
+    reason="the PostgreSQL binaries initdb and pg_ctl are not on PATH",
+)
+ACCOUNTS = ("postgres", "nobody")
+
+
+def as_user(*command: str) -> list[str]:
+    """PostgreSQL refuses to run as root."""
+    if os.getuid() != 0:
+        return list(command)
+    known = {entry.pw_name for entry in pwd.getpwall()}
+    account = next(name for name in ACCOUNTS if name in known)
+    return ["setpriv", f"--reuid={account}", "--regid=nogroup" if account == "nobody" else f"--regid={account}",
+            "--clear-groups", *command]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def address():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with tempfile.TemporaryDirectory(prefix="pg") as place:
+        os.chmod(place, 0o777)
+        data = Path(place) / "data"
+        subprocess.run(
+            as_user("initdb", "-D", str(data), "-U", "epochal", "-A", "trust", "-E", "UTF8", "--no-sync"),
+            check=True, capture_output=True,
+        )  # fmt: skip
+        options = f"-c listen_addresses=127.0.0.1 -p {port} -k {place} -c fsync=off"
+        control = as_user("pg_ctl", "-D", str(data), "-w")
+        log = Path(place) / "log"
+        subprocess.run([*control, "-l", str(log), "-o", options, "start"], check=True, stdout=subprocess.DEVNULL)
+        try:
+            yield f"postgresql+psycopg://epochal@127.0.0.1:{port}/postgres"
+        finally:
+            subprocess.run([*control, "-m", "immediate", "stop"], check=True, stdout=subprocess.DEVNULL)
+
+
+def fill(home: Path) -> list[str]:
+    rng = random.Random(9)
+    uids = []
+    for number in range(25):
+        w = Writing(home, f"run-{number}", second=number)
+        values = {key: rng.choice([0, 1.5, float("nan"), float("inf"), True, "a", "B*", None, [1, 2]]) for key in "abc"}
+        w.fact(Config(w.now, {"x": values, "n": number, "nul": "a\0b", "weird key": {"é/ü": 1}}))
+        w.fact(Definition(w.now, "m*", summary=[rng.choice(["min", "max", "mean", "none"])]))
+        w.fact(Attributes(w.now, {"tags": ["x"] if number % 2 else [], "group": rng.choice(["", "g"])}))
+        w.rows(list(range(20)), [{"m/a": rng.choice([1.0, float("nan"), -0.0]), "k": step} for step in range(20)])
+        w.fact(Summary(w.now, {"u": rng.choice([1, "text"])}))
+        w.print(0, "one", "two")
+        w.cut(rng.randint(0, 25))
+        w.row(30, k=1)
+        w.finish()
+        uids.append(w.uid)
+    return uids
+
+
+def test_both_databases_give_the_same_answers(address, tmp_path):
+    """One home ingested into SQLite, a copy of it into PostgreSQL; runs, series, logs and 300 conditions agree."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    uids = fill(first)
+    shutil.copytree(first, second)
+    database = Database(address)
+    assert database.revision() == 0
+    database.create()
+    assert database.revision() == REVISION
+    postgres = Store(second, database)
+    assert ingest_home(postgres).problems == []
+    assert ingest_home(postgres).runs == set()
+    with open_store(first) as sqlite:
+        assert ingest_home(sqlite).problems == []
+        for uid in uids:
+            ours, theirs = get_run(sqlite, uid), get_run(postgres, uid)
+            assert repr(ours) == repr(theirs)
+            mine, other = (series_points(store, uid, "m/a", "all") for store in (sqlite, postgres))
+            assert mine.value.tobytes() == other.value.tobytes()
+            assert read_logs(sqlite, uid) == read_logs(postgres, uid)
+        assert list_projects(sqlite) == list_projects(postgres)
+        assert project_keys(sqlite, "local", "p") == project_keys(postgres, "local", "p")
+        rng = random.Random(1)
+        for seed in range(300):
+            text = random_expression(random.Random(seed))
+            order = [rng.choice(["-", ""]) + rng.choice(["config.n", "summary.m/a", "config.x.a", "name", "last(k)", "duration"])]
+            query = RunQuery("p", where=text, order=order, columns=["config.x.a", "summary.m/a", "mean(k)"])
+            mine, other = (
+                query_runs_in(store.database, query, START + 10_000_000) for store in (sqlite, postgres)
+            )
+            assert repr(mine.runs) == repr(other.runs), f"seed {seed}: {text} {order}"
+            assert repr(mine.columns) == repr(other.columns), f"seed {seed}: {text}"
+    postgres.close()
