@@ -35,6 +35,9 @@ CHROMIUM_FLAGS = [
 ]
 START_SECONDS = 60.0
 
+# A shell starts background jobs with SIGINT ignored, and children inherit that. Tests send SIGINT.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 hypothesis.settings.register_profile("dev", deadline=None, print_blob=True)
 hypothesis.settings.register_profile(
     "ci", deadline=None, print_blob=True, derandomize=True, database=None

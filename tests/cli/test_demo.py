@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -12,6 +13,7 @@ import urllib.request
 from pathlib import Path
 
 import epochal
+from epochal.journal.home import read_server_address
 
 DEMO = [sys.executable, "-m", "epochal", "demo", "--no-browser", "--images", "2000"]
 
@@ -49,8 +51,12 @@ def test_the_demo_serves_on_until_ctrl_c(home: Path, wait_for) -> None:
         assert process.wait(20) == 0, output.read_text()
         assert time.monotonic() - started < 15
     finally:
+        address = read_server_address(home)
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
+        if address is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(address.pid, signal.SIGKILL)
     assert "Traceback" not in output.read_text()
 
 
