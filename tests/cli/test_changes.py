@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
 from epochal import api
 from tests.api.recorded import record
 from tests.cli.conftest import run_cli
@@ -71,9 +69,6 @@ def test_sync_sends_offline_runs_once(tmp_path: Path) -> None:
         end_process(server.process)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the training side leaves no .unsent mark beside a journal yet"
-)
 def test_sync_still_sends_what_was_read_locally_before(tmp_path: Path) -> None:
     """Looking at an offline run does not take its journal away."""
     offline, central = tmp_path / "offline", tmp_path / "central"
