@@ -35,9 +35,7 @@ def test_no_get_changes_the_home(home: Path, wait_for: Any) -> None:
     with Door(home) as door:
         door.ask("PUT", f"{script.address}?offset=0", body=script.bytes())
         wait_for(lambda: state(door, script) == "finished")
-        # The finished journal moves into a segment and goes; then the home is at rest.
-        journal = home / "runs" / script.uid / f"{script.writer}.ej"
-        wait_for(lambda: not journal.exists(), seconds=60)
+        # Following journals is the tailer's work, not a request's: without it the home is at rest.
         assert door.app.tailer.stop(time.monotonic() + 10)
         before = fingerprint(home)
         for _ in range(2):

@@ -11,6 +11,8 @@ import os
 import sys
 import time
 import webbrowser
+from collections.abc import Callable
+from pathlib import Path
 
 from epochal.errors import EpochalError, Unavailable
 from epochal.journal.home import ServerAddress, find_home
@@ -96,15 +98,20 @@ def ui(
             _open(news.address, path)
 
     try:
-        try:
-            run_server(Settings(home=where, port=port), started)
-        except Unavailable as error:
-            if error.code != Unavailable.code or port == 0:
-                raise
-            run_server(Settings(home=where, port=0), started)
+        _run_somewhere(where, port, started)
     except EpochalError as error:
         return _fail(error)
     return 0
+
+
+def _run_somewhere(home: Path, port: int, started: Callable[[Started], None]) -> None:
+    """Run a server on the port, or on any free one when something else has it."""
+    try:
+        run_server(Settings(home=home, port=port), started)
+    except Unavailable as error:
+        if error.code != Unavailable.code or port == 0:
+            raise
+        run_server(Settings(home=home, port=0), started)
 
 
 def page_link(address: ServerAddress, path: str = "/") -> str:
