@@ -21,9 +21,17 @@ class Writing:
     """One writer of one run, which started ``second`` seconds after ``start_us``."""
 
     def __init__(
-        self, home: Path, run_id: str = "r1", *, project: str = "p", entity: str = "local", second: int = 0,
-        start_us: int = START, writer: str | None = None, **header: Any,
-    ) -> None:  # fmt: skip
+        self,
+        home: Path,
+        run_id: str = "r1",
+        *,
+        project: str = "p",
+        entity: str = "local",
+        second: int = 0,
+        start_us: int = START,
+        writer: str | None = None,
+        **header: Any,
+    ) -> None:
         self.home = home
         self.uid = run_uid(entity, project, run_id)
         self.writer = writer or new_uid()

@@ -129,7 +129,10 @@ def test_a_forked_child_that_dies_does_not_crash_the_run(store, follower, clock)
 
 
 def test_rotation_goes_on_without_ending_the_run(store, follower, clock):
-    """A journal that closes without a state is continued by the next one; if that never comes, the run crashed."""
+    """A journal that closes without a state is continued by the next one.
+
+    If that never comes, the run crashed.
+    """
     now = time.time_ns() // 1000
     w = Writing(store.home, start_us=now)
     w.line(0, 3)

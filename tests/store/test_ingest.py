@@ -31,7 +31,7 @@ from epochal.errors import CorruptFile, StorageFull
 from epochal.store.apply import Raced
 from epochal.store.database import Database
 from epochal.store.durable import Disk
-from epochal.store.ingest import apply_journal, compact_journal, ingest_home
+from epochal.store.ingest import Problem, apply_journal, compact_journal, ingest_home
 from epochal.store.owner import Store, open_store
 from epochal.store.runs import get_run
 from epochal.store.series import series_points
@@ -51,7 +51,7 @@ def counted(store: Store, uid: str) -> tuple[int, list[int]]:
 
 
 def test_a_run_reads_back_as_it_was_written(store):
-    """Config merges key by key, attributes replace, and the summary shows what was set over what was logged."""
+    """Config merges key by key, attributes replace, set summary values win over logged ones."""
     w = Writing(store.home)
     w.fact(Config(w.now, {"lr": 0.1, "optim": {"name": "adam", "eps": 1e-8}, "drop": 1}))
     w.fact(Config(w.now, {"optim": {"eps": 1.0}}, ["drop"]))
@@ -114,7 +114,7 @@ def test_every_number_survives_as_last_value_and_as_point(store, value):
     last = next(m for m in get_run(store, w.uid).metrics if m.key == "x").last
     point = series_points(store, w.uid, "x", "all").value[-1].item()
     for found in (last, point):
-        assert repr(float(found)) == repr(float(value))
+        assert repr(np.float64(found)) == repr(np.float64(value))
         assert found == value or math.isnan(value)
     w.finish()
     ingest_home(store)
@@ -187,7 +187,10 @@ def test_a_series_with_many_segments_is_joined_at_the_end(store):
 
 
 def test_two_ingesters_that_race_count_every_record_once(home):
-    """Offsets decide, not locks: two stores on one database, at random moments, lose and double nothing."""
+    """Offsets decide, not locks.
+
+    Two stores on one database, at random moments, lose and double nothing.
+    """
     writers = [Writing(home, f"r{n}") for n in range(3)]
     with open_store(home):
         pass
@@ -271,7 +274,10 @@ class FaultyDisk(Disk):
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
 @pytest.mark.parametrize("lasting", [False, True])
 def test_a_disk_that_fails_at_any_call_costs_nothing(tmp_path, code, lasting):
-    """Each failing n-th call of compaction, archive and resume file leaves all points readable; later it goes on."""
+    """Each failing n-th call of compaction, archive and resume file leaves all points readable.
+
+    Later it goes on.
+    """
     n = 0
     while True:
         n += 1
@@ -287,7 +293,7 @@ def test_a_disk_that_fails_at_any_call_costs_nothing(tmp_path, code, lasting):
             try:
                 problems = ingest_home(store).problems
             except StorageFull:
-                problems = [None]
+                problems = [Problem("", "full")]
             assert counted(store, w.uid) == (200, list(range(200))), f"call {n}"
             store.disk = Disk()
             assert ingest_home(store).problems == []
@@ -307,7 +313,7 @@ INGESTER = """
 import sys
 from pathlib import Path
 from epochal.store.owner import open_store
-from epochal.store.ingest import apply_journal, compact_journal, ingest_home
+from epochal.store.ingest import Problem, apply_journal, compact_journal, ingest_home
 with open_store(Path(sys.argv[1]), wait=30) as store:
     print("open", flush=True)
     while True:

@@ -1,4 +1,7 @@
-"""The console of a run: numbers that stay, lines that may be replaced, windows, tails and searches."""
+"""The console of a run.
+
+Numbers that stay, lines that may be replaced, windows, tails and searches.
+"""
 
 from __future__ import annotations
 
@@ -65,8 +68,10 @@ def test_numbers_count_over_all_writers_in_order_of_arrival(store):
 
 @settings(max_examples=15)
 @given(
-    st.lists(st.tuples(st.integers(0, 900), st.integers(1, 400), st.booleans()), min_size=1, max_size=8)
-)  # fmt: skip
+    st.lists(
+        st.tuples(st.integers(0, 900), st.integers(1, 400), st.booleans()), min_size=1, max_size=8
+    )
+)
 def test_windows_tails_and_searches_agree_with_a_plain_list(tmp_path_factory, writes):
     """Over chunks, replacements and gaps: what was written last is what is read."""
     home = tmp_path_factory.mktemp("logs")

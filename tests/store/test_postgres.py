@@ -40,8 +40,13 @@ def as_user(*command: str) -> list[str]:
         return list(command)
     known = {entry.pw_name for entry in pwd.getpwall()}
     account = next(name for name in ACCOUNTS if name in known)
-    return ["setpriv", f"--reuid={account}", "--regid=nogroup" if account == "nobody" else f"--regid={account}",
-            "--clear-groups", *command]  # fmt: skip
+    return [
+        "setpriv",
+        f"--reuid={account}",
+        "--regid=nogroup" if account == "nobody" else f"--regid={account}",
+        "--clear-groups",
+        *command,
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -53,17 +58,35 @@ def address():
         os.chmod(place, 0o777)
         data = Path(place) / "data"
         subprocess.run(
-            as_user("initdb", "-D", str(data), "-U", "epochal", "-A", "trust", "-E", "UTF8", "--no-sync"),
-            check=True, capture_output=True,
-        )  # fmt: skip
+            as_user(
+                "initdb",
+                "-D",
+                str(data),
+                "-U",
+                "epochal",
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--no-sync",
+            ),
+            check=True,
+            capture_output=True,
+        )
         options = f"-c listen_addresses=127.0.0.1 -p {port} -k {place} -c fsync=off"
         control = as_user("pg_ctl", "-D", str(data), "-w")
         log = Path(place) / "log"
-        subprocess.run([*control, "-l", str(log), "-o", options, "start"], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [*control, "-l", str(log), "-o", options, "start"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
         try:
             yield f"postgresql+psycopg://epochal@127.0.0.1:{port}/postgres"
         finally:
-            subprocess.run([*control, "-m", "immediate", "stop"], check=True, stdout=subprocess.DEVNULL)
+            subprocess.run(
+                [*control, "-m", "immediate", "stop"], check=True, stdout=subprocess.DEVNULL
+            )
 
 
 def fill(home: Path) -> list[str]:
@@ -71,11 +94,21 @@ def fill(home: Path) -> list[str]:
     uids = []
     for number in range(25):
         w = Writing(home, f"run-{number}", second=number)
-        values = {key: rng.choice([0, 1.5, float("nan"), float("inf"), True, "a", "B*", None, [1, 2]]) for key in "abc"}
+        values = {
+            key: rng.choice([0, 1.5, float("nan"), float("inf"), True, "a", "B*", None, [1, 2]])
+            for key in "abc"
+        }
         w.fact(Config(w.now, {"x": values, "n": number, "nul": "a\0b", "weird key": {"é/ü": 1}}))
         w.fact(Definition(w.now, "m*", summary=[rng.choice(["min", "max", "mean", "none"])]))
-        w.fact(Attributes(w.now, {"tags": ["x"] if number % 2 else [], "group": rng.choice(["", "g"])}))
-        w.rows(list(range(20)), [{"m/a": rng.choice([1.0, float("nan"), -0.0]), "k": step} for step in range(20)])
+        w.fact(
+            Attributes(
+                w.now, {"tags": ["x"] if number % 2 else [], "group": rng.choice(["", "g"])}
+            )
+        )
+        w.rows(
+            list(range(20)),
+            [{"m/a": rng.choice([1.0, float("nan"), -0.0]), "k": step} for step in range(20)],
+        )
         w.fact(Summary(w.now, {"u": rng.choice([1, "text"])}))
         w.print(0, "one", "two")
         w.cut(rng.randint(0, 25))
@@ -86,7 +119,10 @@ def fill(home: Path) -> list[str]:
 
 
 def test_both_databases_give_the_same_answers(address, tmp_path):
-    """One home ingested into SQLite, a copy of it into PostgreSQL; runs, series, logs and 300 conditions agree."""
+    """One home ingested into SQLite, a copy of it into PostgreSQL.
+
+    Runs, series, logs and 300 conditions agree.
+    """
     first, second = tmp_path / "first", tmp_path / "second"
     uids = fill(first)
     shutil.copytree(first, second)
@@ -110,11 +146,19 @@ def test_both_databases_give_the_same_answers(address, tmp_path):
         rng = random.Random(1)
         for seed in range(300):
             text = random_expression(random.Random(seed))
-            order = [rng.choice(["-", ""]) + rng.choice(["config.n", "summary.m/a", "config.x.a", "name", "last(k)", "duration"])]
-            query = RunQuery("p", where=text, order=order, columns=["config.x.a", "summary.m/a", "mean(k)"])
-            mine, other = (
-                query_runs_in(store.database, query, START + 10_000_000) for store in (sqlite, postgres)
+            order = [
+                rng.choice(["-", ""])
+                + rng.choice(
+                    ["config.n", "summary.m/a", "config.x.a", "name", "last(k)", "duration"]
+                )
+            ]
+            query = RunQuery(
+                "p", where=text, order=order, columns=["config.x.a", "summary.m/a", "mean(k)"]
             )
-            assert repr(mine.runs) == repr(other.runs), f"seed {seed}: {text} {order}"
-            assert repr(mine.columns) == repr(other.columns), f"seed {seed}: {text}"
+            page, again = (
+                query_runs_in(store.database, query, START + 10_000_000)
+                for store in (sqlite, postgres)
+            )
+            assert repr(page.runs) == repr(again.runs), f"seed {seed}: {text} {order}"
+            assert repr(page.columns) == repr(again.columns), f"seed {seed}: {text}"
     postgres.close()

@@ -1,11 +1,14 @@
-"""Receiving journals: what is acknowledged is durable, whole and the right one; nothing else is kept."""
+"""Receiving journals: what is acknowledged is durable, whole and the right one.
+
+Nothing else is kept.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
 import threading
-from collections import namedtuple
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,7 +18,6 @@ from epochal.domain.run import RunState
 from epochal.errors import InvalidInput, OffsetMismatch, StorageFull
 from epochal.journal.frame import FILE_HEADER_SIZE, FileHeader, pack_file_header, scan_frames
 from epochal.journal.writer import open_journal
-from epochal.store import receive as receiving
 from epochal.store.ingest import ingest_home
 from epochal.store.owner import open_store
 from epochal.store.receive import origin_of, read_origin, receive, received
@@ -131,7 +133,10 @@ def test_an_empty_body_is_a_sign_of_life(store, sender):
 
 
 def test_senders_that_race_leave_one_whole_journal(store, sender):
-    """A sender that timed out may still be sending: both write the same bytes to the same place."""
+    """A sender that timed out may still be sending.
+
+    Both write the same bytes to the same place.
+    """
     sender.line(100, 3000)
     data = sender.data()
     ends = frame_ends(data)
@@ -174,7 +179,7 @@ def test_a_full_disk_leaves_the_copy_as_it_was(store, sender, monkeypatch, call,
             return real(descriptor, rest[0][:100], rest[1])
         raise OSError(errno.ENOSPC, "no space")
 
-    monkeypatch.setattr(receiving.os, call, failing)
+    monkeypatch.setattr(os, call, failing)
     with pytest.raises(StorageFull, match="no room"):
         receive(store, sender.uid, sender.writer, half, data[half:])
     monkeypatch.undo()
@@ -184,8 +189,8 @@ def test_a_full_disk_leaves_the_copy_as_it_was(store, sender, monkeypatch, call,
 
 
 def test_some_room_is_kept_for_index_and_segments(store, sender, monkeypatch):
-    Room = namedtuple("Room", "f_bavail f_frsize")
-    monkeypatch.setattr(receiving.os, "statvfs", lambda path: Room(10_000, 4096))
+    room = SimpleNamespace(f_bavail=10_000, f_frsize=4096)
+    monkeypatch.setattr(os, "statvfs", lambda path: room)
     with pytest.raises(StorageFull, match="bytes left"):
         receive(store, sender.uid, sender.writer, 0, sender.data())
 

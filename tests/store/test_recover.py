@@ -1,4 +1,7 @@
-"""A lost or damaged database is made anew from the run directories; crashes leave nothing behind."""
+"""A lost or damaged database is made anew from the run directories.
+
+Crashes leave nothing behind.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ from tests.store.journals import Writing
 
 
 def fill(home) -> list[str]:
-    """A finished run with a cut and two writers, a run with many segments, and one still being written."""
+    """A finished run with a cut and two writers, one with many segments, one being written."""
     a = Writing(home, "a")
     a.fact(Config(a.now, {"lr": 0.1, "deep": {"x": [1, 2]}}))
     a.fact(Definition(a.now, "loss", summary=["min"]))
@@ -149,7 +152,10 @@ def test_a_deletion_that_was_interrupted_is_finished(home):
 
 
 def test_edits_by_hand_outlive_the_journals_but_not_the_database(home):
-    """This is said in the docs: names, notes and tags given in the page are only in the database."""
+    """This is said in the docs.
+
+    Names, notes and tags given in the page are only in the database.
+    """
     uids = fill(home)
     with open_store(home) as store:
         update_run(store, uids[0], RunChanges(name="mine"))

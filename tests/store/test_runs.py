@@ -1,4 +1,7 @@
-"""Single runs, projects and their keys: reading, changing, deleting, and words for what is not there."""
+"""Single runs, projects and their keys.
+
+Reading, changing, deleting, and words for what is not there.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import pytest
 
 from epochal.domain.record import Config, Summary
 from epochal.domain.run import RunState
-from epochal.domain.view import RunChanges
+from epochal.domain.view import RunChanges, RunQuery
 from epochal.errors import Conflict, InvalidInput, NotFound
 from epochal.store.ingest import ingest_home
 from epochal.store.owner import open_store
@@ -20,7 +23,6 @@ from epochal.store.runs import (
     update_run,
 )
 from epochal.store.search import query_runs
-from epochal.domain.view import RunQuery
 from tests.store.journals import Writing
 
 

@@ -1,9 +1,13 @@
-"""Run tables: the SQL means what the plain evaluator means, pages follow each other, mistakes are told."""
+"""Run tables.
+
+The SQL means what the plain evaluator means, pages follow each other, mistakes are told.
+"""
 
 from __future__ import annotations
 
 import math
 import random
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,13 +15,12 @@ import pytest
 from epochal.domain.expression import Field, Scalar, fields_of, matches
 from epochal.domain.query import parse_field, parse_where
 from epochal.domain.record import Attributes, Config, Definition, Summary, Text
-from epochal.domain.view import RunDetail, RunQuery
+from epochal.domain.view import RunChanges, RunDetail, RunQuery
 from epochal.errors import InvalidInput, NotFound, QuerySyntaxError
 from epochal.store.ingest import ingest_home
 from epochal.store.owner import Store, open_store
 from epochal.store.runs import get_run, update_run
 from epochal.store.search import query_runs, query_runs_in
-from epochal.domain.view import RunChanges
 from tests.store.journals import START, Writing
 
 VALUES: list[Any] = [
@@ -44,7 +47,10 @@ COUNT = 60
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory):
-    """Sixty runs with everything that can differ: kinds of values, missing ones, definitions, tags, states."""
+    """Sixty runs with everything that can differ.
+
+    Kinds of values, missing ones, definitions, tags, states.
+    """
     home = tmp_path_factory.mktemp("search")
     rng = random.Random(5)
     for number in range(COUNT):
@@ -130,13 +136,56 @@ def random_expression(rng: random.Random, depth: int = 0) -> str:
         parts = [random_expression(rng, depth + 1) for _ in range(rng.randint(1, 3))]
         return f"not ({parts[0]})" if kind == "not" else "(" + f" {kind} ".join(parts) + ")"
     field = rng.choice(
-        ["config.x.a", "config.x.b", "config.x.c", "config.n", 'config["weird key"]["é/ü"]', "config.none", "summary.m/a", "summary.m/b",
-         "summary.k", "summary.u", "summary.t", "last(m/a)", "min(m/a)", "max(m/b)", "mean(k)", "count(k)", "name", "state", "group",
-         "duration", "last_step", "exit_code", "created", "archived", "color", "host", "id"]
-    )  # fmt: skip
+        [
+            "config.x.a",
+            "config.x.b",
+            "config.x.c",
+            "config.n",
+            'config["weird key"]["é/ü"]',
+            "config.none",
+            "summary.m/a",
+            "summary.m/b",
+            "summary.k",
+            "summary.u",
+            "summary.t",
+            "last(m/a)",
+            "min(m/a)",
+            "max(m/b)",
+            "mean(k)",
+            "count(k)",
+            "name",
+            "state",
+            "group",
+            "duration",
+            "last_step",
+            "exit_code",
+            "created",
+            "archived",
+            "color",
+            "host",
+            "id",
+        ]
+    )
     value = rng.choice(
-        ["0", "1", "2.5", "-1.5", "nan", "inf", "-inf", "1e300", "true", "false", '"a"', '"b*"', '"finished"', '"g"', '"run-3"', '"[1,2]"']
-    )  # fmt: skip
+        [
+            "0",
+            "1",
+            "2.5",
+            "-1.5",
+            "nan",
+            "inf",
+            "-inf",
+            "1e300",
+            "true",
+            "false",
+            '"a"',
+            '"b*"',
+            '"finished"',
+            '"g"',
+            '"run-3"',
+            '"[1,2]"',
+        ]
+    )
     if field == "created":
         value = rng.choice([f"{START + 5_000_000}", 'ago("20s")', '"2023-11-14T22:13:30"'])
     shape = rng.random()
@@ -153,7 +202,10 @@ def random_expression(rng: random.Random, depth: int = 0) -> str:
 
 
 def test_sql_and_plain_evaluation_agree(filled):
-    """Five hundred random expressions over all kinds of values; a difference prints its seed and expression."""
+    """Five hundred random expressions over all kinds of values.
+
+    A difference prints its seed and expression.
+    """
     with filled.database.read() as connection:
         uids = [row[0] for row in connection.exec_driver_sql("SELECT uid FROM run")]
     runs = [get_run(filled, uid) for uid in uids]
@@ -165,9 +217,7 @@ def test_sql_and_plain_evaluation_agree(filled):
         expected = {
             run.uid
             for run in runs
-            if matches(
-                expression, lambda field, run=run: lookup(run, field), frozenset(run.tags), now
-            )
+            if matches(expression, partial(lookup, run), frozenset(run.tags), now)
         }
         page = query_runs_in(filled.database, RunQuery("p", where=text, limit=1000), now)
         found = {row.uid for row in page.runs}
@@ -194,7 +244,7 @@ def test_sql_and_plain_evaluation_agree(filled):
 )
 @pytest.mark.parametrize("sign", ["", "-"])
 def test_an_order_puts_missing_values_last(filled, column, sign):
-    """Numbers in order, then texts in order, then what has no value (NaN has no place on a scale)."""
+    """Numbers in order, then texts in order, then what has no value (NaN included)."""
     page = query_runs(filled, RunQuery("p", order=[sign + column], columns=[column], limit=1000))
     values = page.columns[column]
     numbers = [v for v in values if isinstance(v, (int, float)) and not math.isnan(v)]
@@ -202,7 +252,11 @@ def test_an_order_puts_missing_values_last(filled, column, sign):
     assert numbers == sorted(numbers, reverse=sign == "-")
     assert texts == sorted(texts, reverse=sign == "-")
     kinds = [
-        0 if isinstance(v, (int, float)) and v == v else 1 if isinstance(v, (str, list)) else 2
+        0
+        if isinstance(v, (int, float)) and not math.isnan(v)
+        else 1
+        if isinstance(v, (str, list))
+        else 2
         for v in values
     ]
     assert kinds == sorted(kinds)
@@ -258,6 +312,7 @@ def as_dict(query: RunQuery) -> dict[str, Any]:
 
 def test_a_cursor_of_another_query_or_of_nobody_is_refused(filled):
     cursor = query_runs(filled, RunQuery("p", limit=5)).cursor
+    assert cursor is not None
     with pytest.raises(InvalidInput, match="another query"):
         query_runs(filled, RunQuery("p", where="config.n > 1", limit=5, cursor=cursor))
     for nonsense in ("", "zzz", "é", "AAAA", cursor[:-4]):

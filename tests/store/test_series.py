@@ -66,16 +66,24 @@ ACTIONS = st.lists(
     st.one_of(
         st.tuples(st.just("rows"), st.integers(0, 30), st.integers(1, 12)),
         st.tuples(st.just("cut"), st.integers(0, 35), st.just(0)),
-        st.tuples(st.sampled_from(["apply", "compact", "resume", "finish", "reopen"]), st.just(0), st.just(0)),
+        st.tuples(
+            st.sampled_from(["apply", "compact", "resume", "finish", "reopen"]),
+            st.just(0),
+            st.just(0),
+        ),
     ),
-    min_size=3, max_size=25,
-)  # fmt: skip
+    min_size=3,
+    max_size=25,
+)
 
 
 @settings(max_examples=20)
 @given(ACTIONS)
 def test_cuts_and_resumes_hide_exactly_what_came_before(tmp_path_factory, actions):
-    """Whatever lies in segments, tails or both: points and latest values are those of the plain model."""
+    """Whatever lies in segments, tails or both.
+
+    Points and latest values are those of the plain model.
+    """
     home = tmp_path_factory.mktemp("cuts")
     model, second = Model(), 0
     w = Writing(home, second=second)
@@ -129,7 +137,10 @@ def test_a_cut_also_hides_rows_that_arrive_after_it(store):
 
 
 def test_readers_see_every_row_once_while_rows_move_into_segments(store):
-    """One thread writes, applies and compacts; another reads all the time and never misses or doubles a row."""
+    """One thread writes, applies and compacts.
+
+    Another reads all the time and never misses or doubles a row.
+    """
     w = Writing(store.home)
     w.line(0, 10)
     follower = Follower(store)

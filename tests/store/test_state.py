@@ -78,11 +78,17 @@ def test_a_leaf_comes_back_as_it_was(value):
         assert (found, type(found)) == (value, type(value))
 
 
+def shown(rows, key) -> str:
+    found = find_definition(rows, key)
+    assert found is not None
+    return found.summary[0]
+
+
 def test_the_most_specific_definition_wins():
     rows = [DefinitionRow(name, None, [word], False, None) for name, word in
             [("*", "min"), ("val/*", "max"), ("val/loss", "mean")]]  # fmt: skip
     expected = {"val/loss": "mean", "val/acc": "max", "loss": "min"}
-    assert {key: find_definition(rows, key).summary[0] for key in expected} == expected
+    assert {key: shown(rows, key) for key in expected} == expected
     assert find_definition(rows[1:], "loss") is None
 
 

@@ -25,7 +25,10 @@ Operator = Literal["==", "!=", "<", "<=", ">", ">="]
 
 
 class Field(msgspec.Struct, frozen=True):
-    """Something of a run that has a value: an attribute, a config or summary key, or an aggregate of a series."""
+    """Something of a run that has a value.
+
+    An attribute, a config or summary key, or an aggregate of a series.
+    """
 
     kind: FieldKind
     name: str
@@ -105,7 +108,7 @@ Lookup: TypeAlias = Callable[[Field], Scalar]
 """Gives a field's value of one run, None when it is missing."""
 
 
-def matches(
+def matches(  # one return for each kind of condition
     expression: Expression | None,
     lookup: Lookup,
     tags: frozenset[str] = frozenset(),
@@ -158,7 +161,9 @@ def resolve(value: Value, now_us: int) -> bool | int | float | str:
     return now_us - round(value.seconds * 1e6) if isinstance(value, Ago) else value
 
 
-def compare(found: Scalar, operator: Operator, value: bool | float | str) -> bool:
+def compare(  # one return for each operator
+    found: Scalar, operator: Operator, value: bool | float | str
+) -> bool:
     """One comparison under the laws of this module."""
     if found is None:
         return False

@@ -293,7 +293,8 @@ class _Parser:
             return self.read_ago()
         if token.kind == "name":
             raise self.fail(
-                f'expected a value, got the name {token.text!r}; write texts in quotes: "{token.text}"',
+                f"expected a value, got the name {token.text!r}; "
+                f'write texts in quotes: "{token.text}"',
                 token,
             )
         raise self.wanted("a number, a quoted text, true or false", token)
@@ -350,7 +351,10 @@ class _Parser:
         return Field(kind, token.text)
 
     def read_path(self, token: Token, scope: str) -> str:
-        """The rest of ``config.a.b``, ``config["a b"].c`` or ``summary."a b"``; parts join with a dot."""
+        """The rest of ``config.a.b``, ``config["a b"].c`` or ``summary."a b"``.
+
+        Parts join with a dot.
+        """
         rest = token.text[len(scope) + 1 :]
         parts = [rest.removesuffix(".")]
         dotted = token.text.endswith(".")

@@ -1,4 +1,7 @@
-"""The words of a ``where`` expression. Reading is one pass, without regular expressions that could run away."""
+"""The words of a ``where`` expression.
+
+Reading is one pass, without regular expressions that could run away.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,4 @@
-"""The home's index and its series: one owner, functions per noun. Only this package knows a database."""
+"""The home's index and its series: one owner, functions per noun.
+
+Only this package knows a database.
+"""

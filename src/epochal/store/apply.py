@@ -36,7 +36,10 @@ _ORDER: tuple[What, ...] = ("series", "facts", "logs", "deleted")
 
 
 class Raced(EpochalError):
-    """Another ingester moved a journal's offset first; nothing was changed. Read the journal again."""
+    """Another ingester moved a journal's offset first; nothing was changed.
+
+    Read the journal again.
+    """
 
 
 class Work(msgspec.Struct, frozen=True):
@@ -140,7 +143,7 @@ def _apply_one(connection: sa.Connection, item: Work, news: dict[int, RunNews]) 
             facts_pos=entry.end, lines=effects.lines, lost=False,
             damaged=journal.c.damaged + entry.damaged,
             unknown=journal.c.unknown + entry.unknown + stretch.skipped,
-            contact_us=sa.case((journal.c.contact_us < contact, contact), else_=journal.c.contact_us),
+            contact_us=_at_least(journal.c.contact_us, contact),
         )
     )  # fmt: skip
     if moved.rowcount != 1:
@@ -156,6 +159,10 @@ def _apply_one(connection: sa.Connection, item: Work, news: dict[int, RunNews]) 
         id=row.id, run_id=row.run_id, started_us=row.started_us, facts_pos=entry.end,
         lines=effects.lines, closed=row.closed or effects.finish is not None, lost=False,
     )  # fmt: skip
+
+
+def _at_least(column: sa.Column[int], value: int) -> sa.ColumnElement[int]:
+    return sa.case((column < value, value), else_=column)
 
 
 def _apply_series(
@@ -228,9 +235,7 @@ def publish(
     changes = []
     for run_id, note in news.items():
         values: dict[str, object] = {
-            "updated_us": sa.case(
-                (run.c.updated_us < note.contact_us, note.contact_us), else_=run.c.updated_us
-            )
+            "updated_us": _at_least(run.c.updated_us, note.contact_us),
         }
         if note.last_step is not None and note.recount_from is None:
             values["last_step"] = sa.case(

@@ -1,4 +1,6 @@
-"""What remains of a journal when its file is given up: every record but the rows, which are in segments.
+"""What remains of a journal when its file is given up.
+
+Every record but the rows, which are in segments.
 
 ``runs/<run>/<writer>.facts`` is a zstd-compressed msgpack array. With it and the segments the
 database can be made anew; see `store.recover`.

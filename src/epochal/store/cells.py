@@ -44,7 +44,7 @@ def read_columns(
         _fill_attributes(connection, attributes, ids, values)
     names = {storable(field.name) for field in wanted.values() if field.kind != "attribute"}
     found = sa.select(key.c.name, key.c.id).where(key.c.name.in_(names))
-    key_ids = {name: id for name, id in connection.execute(found)} if names else {}
+    key_ids = {row.name: row.id for row in connection.execute(found)} if names else {}
     keyed: Keyed = {}
     for name, field in wanted.items():
         key_id = key_ids.get(storable(field.name))

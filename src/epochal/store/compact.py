@@ -19,7 +19,7 @@ from epochal.store.columns import ColumnGroup, merge_groups
 from epochal.store.schema import journal, segment
 from epochal.store.segment import Segment, SegmentInfo, write_segment
 from epochal.store.store import Store
-from epochal.store.tail import JournalKey, Position, Tail
+from epochal.store.tail import JournalKey, JournalRow, Position, Tail
 
 SEGMENT_SUFFIX = ".eps"
 LONG_TAIL = 4 * 1024 * 1024
@@ -52,7 +52,7 @@ def compact(store: Store, tail: Tail) -> bool:
         file = _new_name(tail.key, start.ordinal, end.ordinal)
         info = write_segment(store.segments.path(tail.key.run, file), groups, disk=store.disk)
     try:
-        moved = _register(store, tail, start, end, file, info)
+        moved = _register(store, row, (start, end), file, info)
     except BaseException:
         _discard(store, tail.key.run, file)
         raise
@@ -66,19 +66,18 @@ def compact(store: Store, tail: Tail) -> bool:
 
 def _register(
     store: Store,
-    tail: Tail,
-    start: Position,
-    end: Position,
+    row: JournalRow,
+    stretch: tuple[Position, Position],
     file: str | None,
     info: SegmentInfo | None,
 ) -> bool:
-    assert tail.row is not None
+    start, end = stretch
     columns = journal.c
     with store.database.write() as connection:
         moved = connection.execute(
             sa.update(journal)
             .where(
-                columns.id == tail.row.id,
+                columns.id == row.id,
                 columns.rows_pos == start.offset,
                 columns.facts_pos >= end.offset,
             )
@@ -87,7 +86,7 @@ def _register(
         if moved.rowcount != 1:
             return False
         if file is not None and info is not None:
-            _insert(connection, tail.row.run_id, tail.row.id, file, info)
+            _insert(connection, row.run_id, row.id, file, info)
     return True
 
 
@@ -97,7 +96,8 @@ def _insert(
     connection.execute(
         sa.insert(segment).values(
             run_id=run_id, journal_id=journal_id, file=file, rows=info.rows, points=info.points,
-            keys=info.keys, order_first=info.order_first, order_last=info.order_last, size=info.size,
+            keys=info.keys, order_first=info.order_first, order_last=info.order_last,
+            size=info.size,
         )
     )  # fmt: skip
 
@@ -132,7 +132,10 @@ def merge_segments(store: Store, key: JournalKey, journal_id: int, run_id: int) 
 
 
 def _batches(rows: list[tuple[int, str, int]]) -> list[list[tuple[int, str]]]:
-    """Neighbors that together stay under `MERGE_ROWS`; batches of fewer than `MERGE_COUNT` are left alone."""
+    """Neighbors that together stay under `MERGE_ROWS`.
+
+    Batches of fewer than `MERGE_COUNT` are left alone.
+    """
     batches: list[list[tuple[int, str]]] = [[]]
     total = 0
     for id, file, count in rows:
@@ -186,12 +189,18 @@ def _groups_of(found: Segment) -> list[ColumnGroup]:
 
 
 def _new_name(key: JournalKey, first: int, end: int) -> str:
-    """``<writer>.<first row>-<row after the last>.<random>.eps``: never reused, and it tells what it holds."""
+    """``<writer>.<first row>-<row after the last>.<random>.eps``.
+
+    Never reused, and it tells what it holds.
+    """
     return f"{key.writer}.{first}-{end}.{secrets.token_hex(4)}{SEGMENT_SUFFIX}"
 
 
 def segment_range(file: str) -> tuple[str, int, int] | None:
-    """Writer, first row and row after the last, as a segment's name tells them; None when it tells nothing."""
+    """Writer, first row and row after the last, as a segment's name tells them.
+
+    None when it tells nothing.
+    """
     parts = file.removesuffix(SEGMENT_SUFFIX).split(".")
     if not file.endswith(SEGMENT_SUFFIX) or len(parts) != 3:
         return None

@@ -59,7 +59,9 @@ class Database:
 
     @contextlib.contextmanager
     def write(self) -> Iterator[sa.Connection]:
-        """The writing connection, in one transaction. Inside another `write` of the same thread it joins that one.
+        """The writing connection, in one transaction.
+
+        Inside another `write` of the same thread it joins that one.
 
         Raises:
             StorageFull: the disk has no room; nothing was changed.
@@ -103,8 +105,8 @@ class Database:
             found = stored_revision(connection)
         if found > REVISION:
             raise NewerFormat(
-                f"the database {self.path or ''} has format {found}, this Epochal knows up to {REVISION}; "
-                f"upgrade epochal"
+                f"the database {self.path or ''} has format {found}, "
+                f"this Epochal knows up to {REVISION}; upgrade epochal"
             )
         return found
 

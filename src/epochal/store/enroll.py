@@ -51,8 +51,8 @@ def find_journal(
 def journal_row(row: sa.RowMapping) -> JournalRow:
     """From a row of the table."""
     return JournalRow(
-        id=row["id"], run_id=row["run_id"], started_us=row["started_us"], facts_pos=row["facts_pos"],
-        lines=row["lines"], closed=row["closed"], lost=row["lost"],
+        id=row["id"], run_id=row["run_id"], started_us=row["started_us"],
+        facts_pos=row["facts_pos"], lines=row["lines"], closed=row["closed"], lost=row["lost"],
     )  # fmt: skip
 
 

@@ -1,4 +1,6 @@
-"""From a parsed ``where`` expression to SQL. `domain.expression.matches` defines what must come out.
+"""From a parsed ``where`` expression to SQL.
+
+`domain.expression.matches` defines what must come out.
 
 Every condition becomes "the run is in this set", so that and, or and not need no third truth
 value, and a set is one range of a table clustered by key.
@@ -116,7 +118,7 @@ class Filters:
         self.now_us = now_us
         names = {storable(field.name) for field in fields if field.kind != "attribute"}
         rows = connection.execute(sa.select(key.c.name, key.c.id).where(key.c.name.in_(names)))
-        self.key_ids: dict[str, int] = {name: id for name, id in rows}
+        self.key_ids: dict[str, int] = {row.name: row.id for row in rows}
         summaries = {storable(field.name) for field in fields if field.kind == "summary"}
         self.summary_ids = [id for name, id in self.key_ids.items() if name in summaries]
         self.user_set = self._used(connection, SUMMARY)
@@ -129,6 +131,7 @@ class Filters:
         return frozenset(connection.execute(query).scalars()) if self.summary_ids else frozenset()
 
     def key_id(self, field: Field) -> int | None:
+        """The id of a field's key; None when no run of the store has it."""
         return self.key_ids.get(storable(field.name))
 
     def condition(self, expression: Expression) -> Condition:
@@ -193,7 +196,10 @@ class Filters:
     def _in_scopes(
         self, field: Field, key_id: int, on_param: Condition, on_latest: Condition
     ) -> Condition:
-        """Config is one scope; the summary is the user's value, else the series', else the last text."""
+        """Config is one scope.
+
+        The summary is the user's value, else the series', else the last text.
+        """
         if field.kind == "config":
             return _has_param(key_id, CONFIG, on_param)
         latest_counts = _has_latest(key_id, sa.and_(latest.c.rule != Rule.NONE, on_latest))
@@ -208,7 +214,10 @@ class Filters:
         return sa.or_(*choices)
 
     def sort(self, query: sa.Select[Any], orders: list[Order]) -> sa.Select[Any]:
-        """Add the joins and the ORDER BY for some criteria; missing values last, numbers before texts."""
+        """Add the joins and the ORDER BY for some criteria.
+
+        Missing values last, numbers before texts.
+        """
         for order in orders:
             query, num, txt = self._sort_columns(query, order.field)
             parts: list[sa.ColumnElement[Any]] = []

@@ -110,7 +110,10 @@ class Follower:
         return merge_changes([*changes, *self._store.take_news()])
 
     def _read(self, now: float) -> list[tuple[Watched, Work]]:
-        """One stretch of every journal that has more, within the budget; the ones left out come first next time."""
+        """One stretch of every journal that has more, within the budget.
+
+        The ones left out come first next time.
+        """
         grown: list[tuple[Watched, Work]] = []
         budget = BUDGET
         for watched in [w for w in self._watched.values() if now >= w.next_look]:

@@ -59,7 +59,9 @@ def journal_key(path: str | os.PathLike[str]) -> JournalKey:
 
 
 def open_tail(store: Store, key: JournalKey) -> Tail | None:
-    """The tail of a journal, read up to the facts that are applied; None when its file was given up for good.
+    """The tail of a journal, read up to the facts that are applied.
+
+    None when its file was given up for good.
 
     Raises:
         FileNotFoundError: there is no such journal.

@@ -23,7 +23,10 @@ _IN_ONE_QUERY = 200
 
 
 class Known(msgspec.Struct):
-    """Aggregates over some points of one series. ``order`` is the arrival number of the last one."""
+    """Aggregates over some points of one series.
+
+    ``order`` is the arrival number of the last one.
+    """
 
     n: int
     last: float | int
@@ -142,7 +145,7 @@ def newest_steps(connection: sa.Connection, run_id: int, key_ids: Iterable[int])
     wanted = list(key_ids)
     if len(wanted) <= _IN_ONE_QUERY:
         query = query.where(latest.c.key_id.in_(wanted))
-    return {key_id: step for key_id, step in connection.execute(query)}
+    return {row.key_id: row.step_max for row in connection.execute(query)}
 
 
 def replace_rows(

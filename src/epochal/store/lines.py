@@ -1,4 +1,4 @@
-"""Console lines in compressed chunks, numbered over the whole run in the order in which they were first seen.
+"""Console lines in compressed chunks, numbered over the run in the order they were first seen.
 
 A line keeps its number for ever. A writer may replace its own lines later (a progress bar); the
 newest text wins and the number stays.
@@ -116,7 +116,8 @@ def _extend_last(
 def _replace(connection: sa.Connection, journal_id: int, lines: dict[int, Line]) -> set[int]:
     """Put lines in the place of stored ones; returns the numbers of those that were stored.
 
-    The others come late: two threads may write their records in another order than they took numbers.
+    The others come late: two threads may write their records in another order than they took
+    numbers.
     """
     low, high = min(lines), max(lines)
     query = sa.select(console).where(

@@ -46,12 +46,10 @@ def read_logs(
         total = int(
             connection.execute(sa.select(run.c.lines).where(run.c.id == run_id)).scalar_one()
         )
-        writers: dict[int, str] = {
-            id: writer
-            for id, writer in connection.execute(
-                sa.select(journal.c.id, journal.c.writer).where(journal.c.run_id == run_id)
-            )
-        }
+        rows = connection.execute(
+            sa.select(journal.c.id, journal.c.writer).where(journal.c.run_id == run_id)
+        )
+        writers = {row.id: row.writer for row in rows}
         first = start or 0
         if tail is not None and not search:
             first = max(0, total - tail)
@@ -75,7 +73,10 @@ def _collect(
     *,
     last: bool,
 ) -> list[tuple[int, int, Line]]:
-    """Up to ``wanted`` lines from line ``first`` on that hold ``search``; the last ones when asked."""
+    """Up to ``wanted`` lines from line ``first`` on that hold ``search``.
+
+    The last ones when asked.
+    """
     needle = (search or "").casefold()
     end = None if needle else first + wanted
     found: list[tuple[int, int, Line]] = []

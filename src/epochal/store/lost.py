@@ -15,7 +15,9 @@ from epochal.store.tail import Tail
 
 
 def mark_lost(store: Store, tails: list[Tail]) -> list[RunChange]:
-    """Note that the writers of these journals are gone; a run whose primary writer is, has crashed.
+    """Note that the writers of these journals are gone.
+
+    A run whose primary writer is, has crashed.
 
     It is taken back as soon as a writer is heard of again.
 

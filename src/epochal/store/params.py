@@ -34,7 +34,7 @@ def intern_keys(connection: sa.Connection, names: Iterable[str]) -> dict[str, in
 
 def _find(connection: sa.Connection, names: list[str]) -> dict[str, int]:
     query = sa.select(key.c.name, key.c.id).where(key.c.name.in_(names))
-    return {name: id for name, id in connection.execute(query)}
+    return {row.name: row.id for row in connection.execute(query)}
 
 
 def leaves(data: Mapping[str, object]) -> dict[str, Columns]:
@@ -49,7 +49,10 @@ def store_leaves(
     old: Mapping[str, Columns],
     new: Mapping[str, Columns],
 ) -> None:
-    """Bring the rows of one run and scope from ``old`` to ``new``; only differences are written."""
+    """Bring the rows of one run and scope from ``old`` to ``new``.
+
+    Only differences are written.
+    """
     gone = [name for name in old if name not in new]
     changed = {name: value for name, value in new.items() if old.get(name) != value}
     ids = intern_keys(connection, [*gone, *changed])

@@ -19,7 +19,13 @@ import sqlalchemy as sa
 
 from epochal.domain.names import check_uid, run_uid
 from epochal.domain.record import Header
-from epochal.errors import CorruptFile, InvalidInput, OffsetMismatch, StorageFull
+from epochal.errors import (
+    CorruptFile,
+    InvalidInput,
+    OffsetMismatch,
+    StorageFull,
+    Unavailable,
+)
 from epochal.journal.frame import (
     FILE_HEADER_SIZE,
     FRAME_HEADER_SIZE,
@@ -61,7 +67,9 @@ def received(store: Store, uid: str, writer: str) -> int:
 
 
 def read_origin(body: bytes) -> Origin:
-    """Where the first stretch of a journal says that it belongs; for checking permission before `receive`.
+    """Where the first stretch of a journal says that it belongs.
+
+    For checking permission before `receive`.
 
     Raises:
         InvalidInput: this is not the beginning of a journal.
@@ -181,7 +189,8 @@ def _check_beginning(key: JournalKey, body: bytes) -> None:
         )
     if run_uid(header.entity, header.project, header.run_id) != key.run:
         raise InvalidInput(
-            f"the header names the run {header.run_id[:80]!r} of {header.project[:80]!r}, which has another uid"
+            f"the header names the run {header.run_id[:80]!r} of {header.project[:80]!r}, "
+            f"which has another uid"
         )
 
 
@@ -212,7 +221,10 @@ def _check_reserve(home: Path, size: int) -> None:
 
 
 def _mark_contact(store: Store, key: JournalKey) -> None:
-    """Touch the mark that says: received, and heard of just now. It is there before the journal is."""
+    """Touch the mark that says: received, and heard of just now.
+
+    It is there before the journal is.
+    """
     mark = key.remote_mark(store.home)
     os.makedirs(os.path.dirname(mark), mode=DIRECTORY_MODE, exist_ok=True)
     with _translated(mark):
@@ -262,6 +274,7 @@ def _translated(path: str) -> Iterator[None]:
     except OSError as error:
         if error.errno in _FULL:
             raise StorageFull(
-                f"there is no room for {path}: {error.strerror}; free some space, the sender tries again"
+                f"there is no room for {path}: {error.strerror}; "
+                f"free some space, the sender tries again"
             ) from error
-        raise
+        raise Unavailable(f"{path} cannot be written: {error}; the sender tries again") from error

@@ -17,7 +17,10 @@ from epochal.store.tail import JournalRow
 
 
 def rows_are_hidden(connection: sa.Connection, row: JournalRow) -> int | None:
-    """The lowest step from which cuts of later writers hide the rows of this one; None without any."""
+    """The lowest step from which cuts of later writers hide the rows of this one.
+
+    None without any.
+    """
     mine = (
         sa.select(journal.c.started_us, journal.c.writer).where(journal.c.id == row.id).subquery()
     )
@@ -59,7 +62,7 @@ def recount(store: Store, connection: sa.Connection, run_id: int, lowest: int) -
 def recount_keys(
     store: Store, connection: sa.Connection, run_id: int, touched: dict[str, int]
 ) -> None:
-    """Compute anew what the table ``latest`` says of some series, ``touched`` being their key ids."""
+    """Compute anew what ``latest`` says of some series, ``touched`` being their key ids."""
     uid = connection.execute(sa.select(run.c.uid).where(run.c.id == run_id)).scalar_one()
     contents = {tail.key: tail.content for tail in store.tails if tail.key.run == uid}
     series = gather_in(store, connection, run_id, contents)

@@ -213,7 +213,10 @@ def _recount(
     names: set[str],
     problems: list[Problem],
 ) -> None:
-    """Latest values from the points. A damaged block costs the run its latest values, not its being."""
+    """Latest values from the points.
+
+    A damaged block costs the run its latest values, not its being.
+    """
     try:
         recount_keys(store, connection, run_id, intern_keys(connection, names))
     except _BAD_FILE as error:

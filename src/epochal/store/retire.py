@@ -13,7 +13,7 @@ from epochal.store.compact import merge_segments
 from epochal.store.resume import write_resume
 from epochal.store.schema import journal
 from epochal.store.store import Store
-from epochal.store.tail import Tail
+from epochal.store.tail import JournalRow, Tail
 
 GRACE_SECONDS = 3600.0
 """How long the journal of a lost writer stays."""
@@ -40,7 +40,7 @@ def retire(store: Store, tail: Tail) -> bool:
     row = tail.row
     if row is None or not (row.closed or row.lost) or tail.pending_bytes or tail.has_more():
         return False
-    if not _may_go(store, tail, lost=row.lost):
+    if not _may_go(store, tail, row):
         return False
     merge_segments(store, tail.key, row.id, row.run_id)
     write_archive(store, tail)
@@ -54,13 +54,12 @@ def retire(store: Store, tail: Tail) -> bool:
     return True
 
 
-def _may_go(store: Store, tail: Tail, *, lost: bool) -> bool:
+def _may_go(store: Store, tail: Tail, row: JournalRow) -> bool:
     if os.path.exists(tail.key.unsent_mark(store.home)):
         return False
-    if lost and time.time() - os.stat(tail.path).st_mtime < GRACE_SECONDS:
+    if row.lost and time.time() - os.stat(tail.path).st_mtime < GRACE_SECONDS:
         return False
-    assert tail.row is not None
     with store.database.read() as connection:
-        query = sa.select(journal.c.damaged + journal.c.unknown).where(journal.c.id == tail.row.id)
+        query = sa.select(journal.c.damaged + journal.c.unknown).where(journal.c.id == row.id)
         unread = int(connection.execute(query).scalar_one())
     return unread == 0 and tail.rest_is_blank()

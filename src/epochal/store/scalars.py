@@ -56,7 +56,10 @@ def encode_number(value: float) -> Columns:
 
 
 def encode_value(value: object) -> Columns:
-    """Any leaf as ``(kind, num, txt)``; long texts are cut to 4,096 characters, the blob has them whole."""
+    """Any leaf as ``(kind, num, txt)``.
+
+    Long texts are cut to 4,096 characters, the blob has them whole.
+    """
     if isinstance(value, (bool, int, float)):
         return encode_number(value)
     if isinstance(value, str):

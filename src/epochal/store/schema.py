@@ -119,7 +119,7 @@ param = sa.Table(
     sa.Index("ix_param_run", "run_id", "scope"),
     sqlite_with_rowid=False,
 )
-"""Leaves of config (scope 0), of the user's summary (1) and of logged texts (2), for filters and columns."""
+"""Leaves of config (scope 0), of the user's summary (1) and of logged texts (2)."""
 
 latest = sa.Table(
     "latest",
@@ -143,7 +143,10 @@ latest = sa.Table(
     sa.Index("ix_latest_run", "run_id"),
     sqlite_with_rowid=False,
 )
-"""What is known of each series; ``rule`` says which aggregate the summary shows (`store.rules`)."""
+"""What is known of each series.
+
+``rule`` says which aggregate the summary shows (`store.rules`).
+"""
 
 tag = sa.Table(
     "tag",
@@ -206,7 +209,10 @@ journal = sa.Table(
     sa.Column("finished_us", Micros),
     sa.UniqueConstraint("run_id", "writer"),
 )
-"""One row per writer. ``facts_pos`` and ``rows_pos`` are file offsets; each moves with its effects."""
+"""One row per writer. ``facts_pos`` and ``rows_pos`` are file offsets.
+
+Each moves with its effects.
+"""
 
 cut = sa.Table(
     "cut",
@@ -258,7 +264,10 @@ console = sa.Table(
     sa.Column("data", Blob, nullable=False),
     sa.Index("ix_console_journal", "journal_id", "writer_first"),
 )
-"""Console lines in compressed chunks; ``first`` counts over the run, ``writer_first`` over the writer."""
+"""Console lines in compressed chunks.
+
+``first`` counts over the run, ``writer_first`` over the writer.
+"""
 
 api_key = sa.Table(
     "api_key",

@@ -18,8 +18,8 @@ from epochal.domain.expression import Expression, fields_of
 from epochal.domain.query import parse_field, parse_order, parse_where
 from epochal.domain.view import RunPage, RunQuery
 from epochal.errors import InvalidInput
-from epochal.store.database import Database
 from epochal.store.cells import read_columns
+from epochal.store.database import Database
 from epochal.store.filters import Filters
 from epochal.store.rows import find_project_id, run_rows
 from epochal.store.schema import run

@@ -133,7 +133,7 @@ def _pair(store: Store, series: RunSeries, ref: SeriesRef, query: BucketQuery) -
     points = assemble(series.points_of(store, ref.key), "last")
     if isinstance(query.x, MetricAxis):
         axis = assemble(series.points_of(store, query.x.metric), "last")
-        steps, mine, other = np.intersect1d(
+        _, mine, other = np.intersect1d(
             points.step, axis.step, assume_unique=True, return_indices=True
         )
         return axis.value[other], points.value[mine]

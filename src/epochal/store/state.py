@@ -9,7 +9,7 @@ import msgspec
 from epochal.domain.run import RunState
 
 ABANDONED_US = 90_000_000
-"""A primary writer that closed without a state and was not continued for so long left a crashed run."""
+"""A journal closed without a state and not continued for so long left a crashed run."""
 
 
 class WriterState(msgspec.Struct, frozen=True):
@@ -58,5 +58,8 @@ def decide_state(writers: Iterable[WriterState], now_us: int) -> Verdict:
 
 
 def _known(state: str) -> RunState:
-    """The state that a Finish record names; one that this version does not know counts as finished."""
+    """The state that a Finish record names.
+
+    One that this version does not know counts as finished.
+    """
     return RunState(state) if state in set(RunState) else RunState.FINISHED

@@ -75,7 +75,10 @@ def _sweep_run(store: Store, uid: str, path: str, report: SweepReport) -> None:
 
 
 class _Known(msgspec.Struct):
-    """What the index knows of a run: segment files, and for each writer the rows that are in segments."""
+    """What the index knows of a run.
+
+    Segment files, and for each writer the rows that are in segments.
+    """
 
     files: set[str]
     covered: dict[str, list[tuple[int, int]]]
@@ -92,7 +95,7 @@ def _known_ranges(store: Store, uid: str) -> _Known:
         .where(run.c.uid == uid)
     )
     with store.database.read() as connection:
-        known.ingested = {writer: ordinal for writer, ordinal in connection.execute(writers)}
+        known.ingested = {row.writer: row.rows_ordinal for row in connection.execute(writers)}
         known.files = set(connection.execute(files).scalars())
     for file in known.files:
         place = segment_range(file)
@@ -102,7 +105,7 @@ def _known_ranges(store: Store, uid: str) -> _Known:
 
 
 def _is_copy(name: str, known: _Known, names: list[str]) -> bool:
-    """Whether every row of an unnamed segment is in named ones, or still to come from the journal."""
+    """Whether every row of an unnamed segment is in named ones, or still in the journal."""
     place = segment_range(name)
     if place is None:
         return False

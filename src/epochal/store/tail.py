@@ -45,12 +45,15 @@ class JournalKey(msgspec.Struct, frozen=True):
         return os.path.join(home, RUNS, self.run, self.writer + REMOTE_SUFFIX)
 
     def unsent_mark(self, home: Path) -> str:
-        """A file that its sender keeps beside a journal that a server does not hold completely yet."""
+        """A file that a sender keeps beside a journal that no server holds completely yet."""
         return os.path.join(home, RUNS, self.run, self.writer + UNSENT_SUFFIX)
 
 
 class Position(msgspec.Struct, frozen=True):
-    """Where segments end in a journal: file offset, number of rows before it, key sets declared before it."""
+    """Where segments end in a journal.
+
+    File offset, number of rows before it, key sets declared before it.
+    """
 
     offset: int = FILE_HEADER_SIZE
     ordinal: int = 0
@@ -58,7 +61,10 @@ class Position(msgspec.Struct, frozen=True):
 
 
 class Stretch(msgspec.Struct, frozen=True):
-    """What one read of a tail brought: the entry, its rows as columns, and the ordinal of its first row."""
+    """What one read of a tail brought.
+
+    The entry, its rows as columns, and the ordinal of its first row.
+    """
 
     entry: Entry
     groups: list[ColumnGroup]

@@ -81,7 +81,8 @@ def shown_values(metrics: list[Metric], definitions: list[DefinitionRow]) -> dic
     shown: dict[str, Any] = {}
     for metric in metrics:
         values = {
-            Rule.LAST: metric.last, Rule.MIN: metric.min, Rule.MAX: metric.max, Rule.MEAN: metric.mean,
+            Rule.LAST: metric.last, Rule.MIN: metric.min,
+            Rule.MAX: metric.max, Rule.MEAN: metric.mean,
         }  # fmt: skip
         rules = rules_of(find_definition(definitions, metric.key))
         if rules[0] is not Rule.NONE and values[rules[0]] is not None:
@@ -114,8 +115,8 @@ def _read_events(connection: sa.Connection, run_id: int) -> list[RunEvent]:
 def _read_writers(connection: sa.Connection, run_id: int) -> list[WriterRow]:
     query = (
         sa.select(
-            journal.c.writer, journal.c.host, journal.c.pid, journal.c.started_us, journal.c.closed,
-            journal.c.facts_pos,
+            journal.c.writer, journal.c.host, journal.c.pid, journal.c.started_us,
+            journal.c.closed, journal.c.facts_pos,
         )
         .where(journal.c.run_id == run_id)
         .order_by(journal.c.started_us, journal.c.writer)

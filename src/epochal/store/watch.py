@@ -19,7 +19,10 @@ from epochal.store.tail import JournalKey, find_journals
 TURN = 500
 """Quiet directories looked at in one call."""
 SETTLED_NS = 2_000_000_000
-"""A directory that changed less than this before it was listed is listed again: times are coarse."""
+"""A directory that changed less than this before it was listed is listed again.
+
+Times are coarse.
+"""
 QUIET_NS = 600_000_000_000
 
 _UID = re.compile(r"[0-9a-f]{32}")

@@ -1,1 +1,1 @@
-"""Revisions of the database, one file each under ``versions``, numbered like ``PRAGMA user_version``."""
+"""Revisions of the database, one file each, numbered like ``PRAGMA user_version``."""

@@ -1,4 +1,7 @@
-"""The first schema. A new database is made in one go and stamped; this serves an empty one as well."""
+"""The first schema. A new database is made in one go and stamped.
+
+This serves an empty one as well.
+"""
 
 from alembic import op
 
