@@ -6,6 +6,8 @@ import json
 import os
 import random
 import time
+import urllib.error
+import urllib.parse
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -190,3 +192,18 @@ def _short_run(home: Path, project: str, number: int) -> None:
         journal.append(msgspec.msgpack.encode((schema, step, at + step, values)))
     journal.append_fact(Finish(at + 10, "finished", 0))
     journal.close()
+
+
+def wait_known(url: str, project: str, run_id: str, last_step: int = 0) -> Any:
+    """Wait until a server has a run and its points up to a step. Returns its detail."""
+    end = time.monotonic() + 20
+    where = urllib.parse.urlencode({"project": project, "id": run_id})
+    while True:
+        try:
+            run = ask(url, f"/api/v1/runs/resolve?{where}")
+            if run["last_step"] is not None and run["last_step"] >= last_step:
+                return run
+        except urllib.error.HTTPError as error:
+            assert error.code == 404, error.read()
+        assert time.monotonic() < end, f"the server did not hear of {project}/{run_id}"
+        time.sleep(0.05)

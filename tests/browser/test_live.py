@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.browser.clients import Client, run_script
+from tests.browser.gallery import wait_known
 from tests.browser.visitor import Visitor, until, wait_drawn
 from tests.conftest import Server
 
@@ -49,19 +50,20 @@ def test_a_point_logged_by_another_process_is_on_the_open_page_within_a_second_a
     training = client(project="live", id="ticking")
     since = time.time()
     training.log(0, clock=time.time() - since)
+    wait_known(server.url, "live", "ticking")
     page = visit(server.url).workspace("live")
     wait_drawn(page, "clock")
     page.evaluate(WATCH, [training.uid, since])
     until(lambda: page.evaluate("window.__drawings.length"), what="the first point is drawn")
 
     logged = training.log(1, clock=0.5)
-    page.wait_for_function(f"window.__epochal.lastPoint['{training.uid}'].clock.x === 1")
+    page.wait_for_function(f"() => window.__epochal.lastPoint['{training.uid}'].clock.x === 1")
     seen = page.evaluate("window.__drawings.at(-1).at") + since
     assert seen - logged < BAR_SECONDS * slack
 
     training.tick(2, 42, 0.1, since)
     training.wait()
-    page.wait_for_function(f"window.__epochal.lastPoint['{training.uid}'].clock.x === 41")
+    page.wait_for_function(f"() => window.__epochal.lastPoint['{training.uid}'].clock.x === 41")
     drawings = page.evaluate("window.__drawings")[2:]
     assert len(drawings) >= 3
     # The oldest point of a drawing was logged after the newest of the drawing before.
@@ -89,7 +91,8 @@ def test_live_points_change_neither_zoom_nor_scroll_nor_selection(
     )
     training = client(project="busy", id="now", name="now")
     training.log(0, **{"k0/loss": 1.0})
-    until(lambda: b'"now"' in server.get("/api/v1/runs/resolve?project=busy&id=now"))
+    wait_known(server.url, "busy", "now")
+    wait_known(server.url, "busy", "old-59", 19)
     page = visit(server.url).workspace("busy", "?sort=name&z=0,15&sel=now,old-03")
     wait_drawn(page, "k0/loss", series=2)
     page.locator(".charts").evaluate("box => box.scrollTop = 260")
@@ -97,16 +100,16 @@ def test_live_points_change_neither_zoom_nor_scroll_nor_selection(
     page.keyboard.press("j")
     page.keyboard.press("x")
     page.locator("#runs-grid").evaluate("grid => grid.scrollTop = 336")
-    until(lambda: page.evaluate(LOOKED_AT)["picked"] is not None)
-    page.wait_for_function("document.querySelector('#runs-grid').scrollTop === 336")
+    page.wait_for_function("() => document.querySelector('#runs-grid').scrollTop === 336")
     page.wait_for_function(
-        "document.querySelector('#runs-grid .grid-row:not([hidden])').dataset.row"
+        """() => Math.min(...[...document.querySelectorAll("#runs-grid .grid-row:not([hidden])")]
+             .map((row) => Number(row.dataset.row))) > 0"""
     )
     before = page.evaluate(LOOKED_AT)
     for step in range(1, 12):
         training.log(step, **{f"k{i}/loss": float(step) for i in range(12)})
     page.wait_for_function(
-        f"Object.values(window.__epochal.lastPoint['{training.uid}']).some((p) => p.x === 11)"
+        f"() => Object.values(window.__epochal.lastPoint['{training.uid}']).some((p) => p.x === 11)"
     )
     assert page.evaluate(LOOKED_AT) == before
     assert before["table"] == 336

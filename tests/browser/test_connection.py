@@ -1,0 +1,114 @@
+"""The live stream: one while somebody looks, none while nobody does, and back after an outage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.browser.clients import Client
+from tests.browser.gallery import Gallery, wait_known
+from tests.browser.visitor import Visitor, hide, until, wait_drawn
+from tests.conftest import Server, end_process, start_server
+
+pytestmark = pytest.mark.browser
+
+
+def streams(server: Server) -> int:
+    """How many event streams the server holds, by its own word on shutdown-safe sockets."""
+    port = int(server.url.rsplit(":", 1)[1])
+    found = psutil.Process(server.pid).net_connections(kind="tcp")
+    return sum(c.laddr.port == port and c.status == psutil.CONN_ESTABLISHED for c in found)
+
+
+def test_a_hidden_tab_has_no_stream_and_catches_up_when_shown(
+    server: Server, client: Callable[..., Client], visit: Callable[..., Visitor]
+) -> None:
+    """Hidden: the stream ends. Shown again: what was logged meanwhile is drawn."""
+    training = client(project="quiet", id="quiet")
+    training.log(0, loss=1.0)
+    wait_known(server.url, "quiet", "quiet")
+    visitor = visit(server.url)
+    page = visitor.workspace("quiet")
+    wait_drawn(page, "loss")
+    page.get_by_text("live", exact=True).wait_for()
+    hide(page)
+    page.get_by_text("paused", exact=True).wait_for()
+    asked = len(visitor.requests)
+    training.log(1, loss=0.5)
+    wait_known(server.url, "quiet", "quiet", 1)
+    training.log(2, loss=0.25)
+    wait_known(server.url, "quiet", "quiet", 2)
+    assert visitor.requests[asked:] == []
+    assert page.evaluate(f"window.__epochal.lastPoint['{training.uid}'].loss.x") == 0
+    hide(page, hidden=False)
+    page.wait_for_function(f"() => window.__epochal.lastPoint['{training.uid}'].loss.x === 2")
+    page.get_by_text("live", exact=True).wait_for()
+
+
+def test_ten_tabs_of_one_profile_all_load_and_all_are_live(
+    gallery: Gallery, visit: Callable[..., Visitor]
+) -> None:
+    """A browser opens six connections to a host; more tabs than that must not starve each other."""
+    visitor = visit(gallery.url)
+    tabs = [visitor.page, *(visitor.open_tab() for _ in range(9))]
+    for tab in tabs:
+        visitor.workspace("resnets", page=tab)
+    for tab in tabs:
+        wait_drawn(tab, "train/loss", series=6)
+        tab.get_by_text("live", exact=True).wait_for()
+
+
+def test_an_idle_page_asks_for_nothing(
+    gallery: Gallery, visit: Callable[..., Visitor]
+) -> None:
+    """Once it is drawn, an open workspace of finished runs makes no request at all."""
+    visitor = visit(gallery.url)
+    page = visitor.workspace("resnets")
+    wait_drawn(page, "train/loss", series=6)
+    page.get_by_text("live", exact=True).wait_for()
+    page.wait_for_load_state("load")
+    until(lambda: visitor.page.evaluate("performance.now()") > 2500, seconds=15)
+    asked = len(visitor.requests)
+    begun = page.evaluate("performance.now()")
+    until(lambda: page.evaluate("performance.now()") > begun + 3000, seconds=15)
+    assert visitor.requests[asked:] == []
+
+
+def test_a_restarted_server_is_found_again_without_a_reload(
+    home: Path, tmp_path: Path, client: Callable[..., Client], visit: Callable[..., Visitor]
+) -> None:
+    """A banner tells of the outage; the page keeps what it shows, and goes on by itself."""
+    first = start_server(home, log=tmp_path / "first.log")
+    port = first.url.rsplit(":", 1)[1]
+    training = client(project="outage", id="outage")
+    training.log(0, loss=1.0)
+    wait_known(first.url, "outage", "outage")
+    visitor = visit(first.url)
+    visitor.forgiven = ("Failed to load resource: net::ERR_",)
+    page = visitor.workspace("outage")
+    wait_drawn(page, "loss")
+    page.get_by_text("live", exact=True).wait_for()
+    page.evaluate("window.__same = true")
+
+    end_process(first.process)
+    training.log(1, loss=0.5)
+    banner = page.get_by_text("The Epochal server does not answer.")
+    banner.wait_for(timeout=20_000)
+    wait_drawn(page, "loss")
+
+    second = start_server(home, f"--port={port}", log=tmp_path / "second.log")
+    try:
+        banner.wait_for(state="detached", timeout=20_000)
+        page.wait_for_function(
+            f"() => window.__epochal.lastPoint['{training.uid}'].loss.x === 1", timeout=30_000
+        )
+        training.log(2, loss=0.25)
+        page.wait_for_function(
+            f"() => window.__epochal.lastPoint['{training.uid}'].loss.x === 2", timeout=30_000
+        )
+        assert page.evaluate("window.__same")
+    finally:
+        end_process(second.process)

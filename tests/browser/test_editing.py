@@ -1,0 +1,116 @@
+"""What is changed on the page is changed in the store."""
+
+from __future__ import annotations
+
+import urllib.error
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.clients import run_script
+from tests.browser.gallery import ask, wait_known
+from tests.browser.visitor import Visitor, rows, until
+from tests.conftest import Server
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def stored(server: Server) -> Callable[[], Any]:
+    """``stored()``: the run as the store has it now."""
+    run_script(
+        server.home,
+        """
+        for name in ("mine", "other"):
+            run = epochal.init(project="edit", id=name, name=name, tags=["first"], settings=QUIET,
+                               reinit="create_new")
+            run.log({"loss": 1.0}, step=0)
+            run.finish()
+        """,
+    )
+    for name in ("mine", "other"):
+        wait_known(server.url, "edit", name)
+    return lambda: ask(server.url, "/api/v1/runs/resolve?project=edit&id=mine")
+
+
+@pytest.fixture
+def page(server: Server, stored: Callable[[], Any], visit: Callable[..., Visitor]) -> Page:
+    page = visit(server.url).go("/p/edit/r/mine")
+    page.get_by_role("heading", name="mine").wait_for()
+    return page
+
+
+def test_name_notes_and_tags_are_saved(page: Page, stored: Callable[[], Any]) -> None:
+    """Each edit reaches the store by itself and is there after a reload."""
+    page.get_by_role("button", name="Rename mine").click()
+    page.get_by_label("Name of the run").fill("renamed")
+    page.keyboard.press("Enter")
+    until(lambda: stored()["name"] == "renamed")
+    page.get_by_label("Notes", exact=True).fill("two\nlines")
+    page.get_by_label("Add a tag").click()
+    until(lambda: stored()["notes"] == "two\nlines")
+    page.get_by_label("Add a tag").fill("second")
+    page.keyboard.press("Enter")
+    until(lambda: stored()["tags"] == ["first", "second"])
+    page.get_by_role("button", name="Remove the tag first").click()
+    until(lambda: stored()["tags"] == ["second"])
+    page.reload()
+    page.get_by_role("heading", name="renamed").wait_for()
+    assert page.get_by_label("Notes", exact=True).input_value() == "two\nlines"
+    assert page.get_by_role("button", name="Remove the tag second").count() == 1
+
+
+def test_escape_gives_the_name_back(page: Page, stored: Callable[[], Any]) -> None:
+    """An edit that was given up is not saved."""
+    page.get_by_role("button", name="Rename mine").click()
+    page.get_by_label("Name of the run").fill("never")
+    page.keyboard.press("Escape")
+    page.get_by_role("heading", name="mine").wait_for()
+    assert stored()["name"] == "mine"
+
+
+def test_archiving_hides_the_run_and_bringing_it_back_shows_it(
+    page: Page, server: Server, stored: Callable[[], Any]
+) -> None:
+    """An archived run is in no table, keeps everything, and comes back."""
+    page.get_by_role("button", name="Archive").click()
+    until(lambda: stored()["archived"] is True)
+    page.goto(server.url + "/p/edit")
+    until(lambda: rows(page) == ["other"])
+    page.goto(server.url + "/p/edit/r/mine")
+    page.get_by_role("button", name="Bring back from the archive").click()
+    until(lambda: stored()["archived"] is False)
+    page.goto(server.url + "/p/edit")
+    until(lambda: set(rows(page)) == {"mine", "other"})
+
+
+def test_deleting_asks_first_and_then_the_run_is_gone(
+    page: Page, server: Server, stored: Callable[[], Any]
+) -> None:
+    """Keep it keeps it; Delete ends it and leads back to the runs that are left."""
+    page.get_by_role("button", name="Delete").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Keep it").click()
+    dialog.wait_for(state="detached")
+    assert stored()["name"] == "mine"
+    page.get_by_role("button", name="Delete").click()
+    dialog.get_by_role("button", name="Delete").click()
+    page.wait_for_url("**/p/edit")
+    until(lambda: rows(page) == ["other"])
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        stored()
+    assert refused.value.code == 404
+
+
+def test_a_change_that_fails_is_told(
+    page: Page, server: Server, stored: Callable[[], Any]
+) -> None:
+    """The store refuses a name that cannot be; the page says so and shows what is stored."""
+    page.route("**/api/v1/runs/*", lambda route: route.abort() if route.request.method == "PATCH" else route.continue_())  # fmt: skip
+    page.get_by_label("Notes", exact=True).fill("lost")
+    page.get_by_label("Add a tag").click()
+    page.get_by_role("alert").wait_for()
+    assert "not saved" in page.get_by_role("alert").inner_text()
+    assert not stored()["notes"]
