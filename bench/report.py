@@ -71,7 +71,7 @@ def lost(result: Results) -> str:
 
 INGESTS = {
     "ingest_5_keys": "5 scalars a call",
-    "ingest_20_keys": "20 scalars a call (SQLite: 100 calls a transaction)",
+    "ingest_20_keys": "20 scalars a call (SQLite: 100 points a transaction)",
     "ingest_500_keys": "500 scalars a call",
 }
 CHARTS = {

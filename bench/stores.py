@@ -221,14 +221,14 @@ def store(quick: bool) -> Result:
     """Everything about points."""
     small = 10 if quick else 1
     return {
-        "ingest_20_keys": ingest(20, 50_000 // small, 100),
+        "ingest_20_keys": ingest(20, 50_000 // small, 5),
         "ingest_5_keys": ingest(5, 100_000 // small, 1),
         "ingest_500_keys": ingest(500, 2_000 // small, 1),
         "chart_1m": chart(1_000_000 // small, 1500),
         "chart_10m": chart(10_000_000 // small, 1500),
         "panel_500x10k": panel(500 // small, 10_000, 1000),
         "rewind_1m": rewind(1_000_000 // small),
-        "eight_writers": eight_writers(20_000 // small),
+        "eight_writers": eight_writers(100_000 // small),
     }
 
 
