@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import sqlalchemy as sa
@@ -33,6 +33,31 @@ from epochal.store.tail import JournalRow, Stretch, Tail
 
 What = Literal["series", "facts", "logs", "deleted"]
 _ORDER: tuple[What, ...] = ("series", "facts", "logs", "deleted")
+
+
+_MOVE = (
+    sa.update(journal)
+    .where(journal.c.id == sa.bindparam("journal"), journal.c.facts_pos == sa.bindparam("start"))
+    .values(
+        facts_pos=sa.bindparam("end"),
+        lines=sa.bindparam("seen"),
+        lost=False,
+        damaged=journal.c.damaged + sa.bindparam("bad"),
+        unknown=journal.c.unknown + sa.bindparam("unread"),
+        contact_us=sa.case(
+            (
+                journal.c.contact_us < sa.bindparam("contact", type_=sa.BigInteger),
+                sa.bindparam("contact", type_=sa.BigInteger),
+            ),
+            else_=journal.c.contact_us,
+        ),
+    )
+)
+_DESCRIBE = (
+    sa.select(run.c.uid, run.c.rev, run.c.state, run.c.last_step, project.c.entity, project.c.name)
+    .join(project, project.c.id == run.c.project_id)
+    .where(run.c.id == sa.bindparam("run"))
+)
 
 
 class Raced(EpochalError):
@@ -108,14 +133,21 @@ def _apply_all(
     store: Store, connection: sa.Connection, ready: list[Work]
 ) -> tuple[list[JournalRow], list[RunChange]]:
     news: dict[int, RunNews] = {}
-    rows = [_apply_one(connection, item, news) for item in ready]
+    series: list[dict[str, Any]] = []
+    rows = [_apply_one(connection, item, news, series) for item in ready]
+    add_rows(connection, series)
     for run_id, found in news.items():
         if found.recount_from is not None:
             recount(store, connection, run_id, found.recount_from)
     return rows, publish(connection, news)
 
 
-def _apply_one(connection: sa.Connection, item: Work, news: dict[int, RunNews]) -> JournalRow:
+def _apply_one(
+    connection: sa.Connection,
+    item: Work,
+    news: dict[int, RunNews],
+    series: list[dict[str, Any]],
+) -> JournalRow:
     tail, stretch = item.tail, item.stretch
     entry = stretch.entry
     row = tail.row
@@ -136,16 +168,11 @@ def _apply_one(connection: sa.Connection, item: Work, news: dict[int, RunNews]) 
     effects = FactWriter(connection, row.run_id, row.id, row.lines).apply(entry.facts, ordinals)
     last_wall = max((int(group.wall_us[-1]) for group in stretch.groups), default=0)
     contact = max(effects.contact_us, clamp(last_wall))
-    moved = connection.execute(
-        sa.update(journal)
-        .where(journal.c.id == row.id, journal.c.facts_pos == entry.start)
-        .values(
-            facts_pos=entry.end, lines=effects.lines, lost=False,
-            damaged=journal.c.damaged + entry.damaged,
-            unknown=journal.c.unknown + entry.unknown + stretch.skipped,
-            contact_us=_at_least(journal.c.contact_us, contact),
-        )
-    )  # fmt: skip
+    given = {
+        "journal": row.id, "start": entry.start, "end": entry.end, "seen": effects.lines,
+        "bad": entry.damaged, "unread": entry.unknown + stretch.skipped, "contact": contact,
+    }  # fmt: skip
+    moved = connection.execute(_MOVE, given)
     if moved.rowcount != 1:
         raise Raced(f"{tail.path} was applied by someone else")
     note.contact_us = max(note.contact_us, contact)
@@ -153,7 +180,7 @@ def _apply_one(connection: sa.Connection, item: Work, news: dict[int, RunNews]) 
     note.what |= {w for w, on in (("facts", effects.changed), ("logs", effects.logs)) if on}  # type: ignore[misc]
     if effects.redefined:
         restate_rules(connection, row.run_id)
-    _apply_series(connection, row, summarize(stretch.groups), note)
+    series += _series_rows(connection, row, summarize(stretch.groups), note)
     _note_cuts(connection, row, stretch, effects.cuts, note)
     return JournalRow(
         id=row.id, run_id=row.run_id, started_us=row.started_us, facts_pos=entry.end,
@@ -165,22 +192,16 @@ def _at_least(column: sa.Column[int], value: int) -> sa.ColumnElement[int]:
     return sa.case((column < value, value), else_=column)
 
 
-def _apply_series(
+def _series_rows(
     connection: sa.Connection, row: JournalRow, known: dict[str, Known], note: RunNews
-) -> None:
+) -> list[dict[str, Any]]:
+    """Rows to add to ``latest``; what else follows from the points goes into ``note``."""
     if not known:
-        return
+        return []
     note.what.add("series")
     ids = intern_keys(connection, known)
     definitions = read_definitions(connection, row.run_id)
     note.reset |= _goes_back(connection, row.run_id, known, ids)
-    add_rows(
-        connection,
-        [
-            to_row(found, row.run_id, ids[key], row.started_us, _rule(definitions, key))
-            for key, found in known.items()
-        ],
-    )
     for key, found in known.items():
         if not key.startswith(SYSTEM_PREFIX):
             note.last_step = max(
@@ -188,6 +209,10 @@ def _apply_series(
             )
             if found.first_nan_step is not None and note.nan is None:
                 note.nan = (key, found.first_nan_step)
+    return [
+        to_row(found, row.run_id, ids[key], row.started_us, _rule(definitions, key))
+        for key, found in known.items()
+    ]
 
 
 def _rule(definitions: list[DefinitionRow], key: str) -> int:
@@ -276,14 +301,7 @@ def _state_values(connection: sa.Connection, run_id: int, now_us: int) -> dict[s
 
 def describe_change(connection: sa.Connection, run_id: int, note: RunNews) -> RunChange:
     """The invalidation to send for a run."""
-    query = (
-        sa.select(
-            run.c.uid, run.c.rev, run.c.state, run.c.last_step, project.c.entity, project.c.name
-        )
-        .join(project, project.c.id == run.c.project_id)
-        .where(run.c.id == run_id)
-    )
-    row = connection.execute(query).one()
+    row = connection.execute(_DESCRIBE, {"run": run_id}).one()
     return RunChange(
         uid=row.uid, entity=row.entity, project=row.name, rev=row.rev,
         what=[what for what in _ORDER if what in note.what] or ["facts"],

@@ -16,7 +16,8 @@ import zstandard
 
 from epochal.domain.record import Fact
 from epochal.errors import CorruptFile, NewerFormat
-from epochal.journal.reader import JournalReader
+from epochal.journal.frame import FILE_HEADER_SIZE, MAX_PAYLOAD, scan_frames
+from epochal.journal.reader import READ_CHUNK, decode_payloads
 from epochal.store.durable import durable_file
 from epochal.store.schema import journal
 from epochal.store.store import Store
@@ -25,6 +26,7 @@ from epochal.store.tail import Tail
 ARCHIVE_SUFFIX = ".facts"
 ARCHIVE_VERSION = 1
 MAX_SIZE = 1 << 32
+_FIRST_TAG = 0xE0
 
 _encode = msgspec.msgpack.encode
 
@@ -75,17 +77,7 @@ def write_archive(store: Store, tail: Tail) -> None:
         OSError: the file system failed.
     """
     key = tail.key
-    reader = JournalReader(tail.path)
-    ordinals: list[int] = []
-    facts: list[Fact] = []
-    rows = 0
-    while reader.offset < tail.offset:
-        entry = reader.read()
-        if entry.end == entry.start:
-            break
-        facts += entry.facts
-        ordinals += [rows + position for position in entry.fact_positions]
-        rows += len(entry.rows)
+    facts, ordinals, rows = _read_facts(tail)
     remote = Path(key.remote_mark(store.home)).exists()
     archive = Archive(
         version=ARCHIVE_VERSION, run=key.run, writer=key.writer, created_us=tail.created_us,
@@ -94,6 +86,34 @@ def write_archive(store: Store, tail: Tail) -> None:
     )  # fmt: skip
     with durable_file(archive_path(store, key.run, key.writer), store.disk) as write:
         write(zstandard.compress(_encode(archive), 6))
+
+
+def _read_facts(tail: Tail) -> tuple[list[Fact], list[int], int]:
+    """Every fact, the number of rows before each, and of all rows; rows stay packed."""
+    facts: list[Fact] = []
+    ordinals: list[int] = []
+    rows = 0
+    offset = FILE_HEADER_SIZE
+    limit = READ_CHUNK
+    with open(tail.path, "rb") as file:
+        while offset < tail.offset:
+            file.seek(offset)
+            scan = scan_frames(file.read(min(limit, tail.offset - offset)))
+            if not scan.end:  # one frame larger than the limit
+                if limit > MAX_PAYLOAD:
+                    break
+                limit += MAX_PAYLOAD
+                continue
+            for payload in scan.payloads:
+                # The second byte is the first item: a schema id, 0 for a key set, or a tag.
+                if payload[1] < _FIRST_TAG:
+                    rows += payload[1] != 0
+                else:
+                    found = decode_payloads([payload], {}, 0, 0).facts
+                    facts += found
+                    ordinals += [rows] * len(found)
+            offset += scan.end
+    return facts, ordinals, rows
 
 
 def _last_contact(store: Store, tail: Tail) -> int:

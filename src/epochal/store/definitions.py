@@ -9,18 +9,22 @@ from epochal.domain.view import DefinitionRow
 from epochal.store.rules import find_definition, rules_of
 from epochal.store.schema import definition, key, latest
 
+_OF_RUN = (
+    sa.select(definition)
+    .where(definition.c.run_id == sa.bindparam("run"))
+    .order_by(definition.c.name)
+)
 _decode = msgspec.msgpack.Decoder(list[str]).decode
 
 
 def read_definitions(connection: sa.Connection, run_id: int) -> list[DefinitionRow]:
     """The definitions of a run, by name."""
-    query = sa.select(definition).where(definition.c.run_id == run_id).order_by(definition.c.name)
     return [
         DefinitionRow(
             name=row["name"], step_metric=row["step_metric"], summary=_decode(row["summary"]),
             hidden=row["hidden"], goal=row["goal"],
         )
-        for row in connection.execute(query).mappings()
+        for row in connection.execute(_OF_RUN, {"run": run_id}).mappings()
     ]  # fmt: skip
 
 

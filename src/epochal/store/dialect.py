@@ -15,17 +15,17 @@ Changes = Callable[[Any], dict[str, Any]]
 
 
 def upsert(
-    connection: sa.Connection, table: sa.Table, keys: Sequence[str], changes: Changes | None
+    dialect: str, table: sa.Table, keys: Sequence[str], changes: Changes | None
 ) -> sa.Executable:
     """An INSERT that updates the row already there.
 
     Args:
-        connection: tells the dialect.
+        dialect: ``sqlite`` or ``postgresql``.
         table: where to.
         keys: columns of the unique constraint.
         changes: what to set; None leaves the old row as it is.
     """
-    if connection.dialect.name == "postgresql":
+    if dialect == "postgresql":
         postgres = postgresql.insert(table)
         if changes is None:
             return postgres.on_conflict_do_nothing(index_elements=list(keys))

@@ -107,7 +107,7 @@ def _enroll_project(connection: sa.Connection, header: Header, now_us: int) -> t
     entity = storable(header.entity)[:MAX_NAME] or DEFAULT_ENTITY
     name = storable(header.project)[:MAX_NAME] or DEFAULT_PROJECT
     connection.execute(
-        upsert(connection, project, ("entity", "name"), None),
+        upsert(connection.dialect.name, project, ("entity", "name"), None),
         {
             "entity": entity,
             "name": name,
@@ -126,7 +126,9 @@ def _enroll_project(connection: sa.Connection, header: Header, now_us: int) -> t
 def next_revision(connection: sa.Connection) -> int:
     """A number greater than any given before; one for each transaction that changes runs."""
     connection.execute(
-        upsert(connection, counter, ("name",), lambda _: {"value": counter.c.value + 1}),
+        upsert(
+            connection.dialect.name, counter, ("name",), lambda _: {"value": counter.c.value + 1}
+        ),
         {"name": "rev", "value": 1},
     )
     query = sa.select(counter.c.value).where(counter.c.name == "rev")

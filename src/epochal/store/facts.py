@@ -185,9 +185,9 @@ class FactWriter:
             self.connection.execute(sa.update(run).where(run.c.id == self.run_id).values(changes))
 
     def _definition(self, fact: Definition) -> None:
-        columns = ("step_metric", "summary", "hidden", "goal", "wall_us")
+        changes = replace("step_metric", "summary", "hidden", "goal", "wall_us")
         self.connection.execute(
-            upsert(self.connection, definition, ("run_id", "name"), replace(*columns)),
+            upsert(self.connection.dialect.name, definition, ("run_id", "name"), changes),
             {
                 "run_id": self.run_id, "name": storable(fact.name)[:MAX_KEY],
                 "step_metric": None if fact.step_metric is None else storable(fact.step_metric),
@@ -258,7 +258,7 @@ class FactWriter:
         last = {ids[names[text.key]]: encode_value(text.value) for text in self._texts}
         self.connection.execute(
             upsert(
-                self.connection,
+                self.connection.dialect.name,
                 param,
                 ("key_id", "scope", "run_id"),
                 replace("kind", "num", "txt"),

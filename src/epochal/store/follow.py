@@ -35,6 +35,8 @@ SILENCE_SECONDS = 90.0
 LIVENESS_SECONDS = 1.0
 RETRY_SECONDS = 30.0
 STUCK_SECONDS = 1.0
+SHORT_READ = 128 * 1024
+"""Bytes read from a journal that grows slowly; a living journal has megabytes of blank space."""
 SETTLE_SECONDS = 15.0
 
 T = TypeVar("T")
@@ -51,6 +53,7 @@ class Watched(msgspec.Struct):
     next_liveness: float = 0.0
     next_retire: float = 0.0
     problem: str | None = None
+    limit: int = SHORT_READ
 
 
 class Follower:
@@ -139,8 +142,10 @@ class Follower:
             return None
         if not tail.has_more():
             return None
-        stretch = tail.read(READ_CHUNK)
-        if stretch.entry.end == stretch.entry.start:  # a frame that is not whole, or damage
+        stretch = tail.read(watched.limit)
+        taken = stretch.entry.end - stretch.entry.start
+        watched.limit = READ_CHUNK if taken > watched.limit // 2 else SHORT_READ
+        if not taken:  # a frame that is not whole, or damage
             watched.next_look = self._clock() + STUCK_SECONDS
             return None
         return Work(tail, stretch, watched.remote)

@@ -7,6 +7,7 @@ one in the run's order: of the writer that started last, the row written last.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -20,6 +21,11 @@ from epochal.store.schema import latest
 
 _STACK_VALUES = 1 << 20
 _IN_ONE_QUERY = 200
+
+_ALL_STEPS = sa.select(latest.c.key_id, latest.c.step_max).where(
+    latest.c.run_id == sa.bindparam("run")
+)
+_SOME_STEPS = _ALL_STEPS.where(latest.c.key_id.in_(sa.bindparam("keys", expanding=True)))
 
 
 class Known(msgspec.Struct):
@@ -128,6 +134,11 @@ def to_row(known: Known, run_id: int, key_id: int, started_us: int, rule: int) -
     }  # fmt: skip
 
 
+@cache
+def _adding(dialect: str) -> sa.Executable:
+    return upsert(dialect, latest, ("key_id", "run_id"), _sum)
+
+
 def _unsigned(extreme: float | None) -> float | None:
     """Zero without its sign, as SQLite would store it."""
     return None if extreme is None else extreme + 0.0
@@ -136,16 +147,16 @@ def _unsigned(extreme: float | None) -> float | None:
 def add_rows(connection: sa.Connection, rows: list[dict[str, Any]]) -> None:
     """Add aggregates to the ones that are stored."""
     if rows:
-        connection.execute(upsert(connection, latest, ("key_id", "run_id"), _sum), rows)
+        connection.execute(_adding(connection.dialect.name), rows)
 
 
 def newest_steps(connection: sa.Connection, run_id: int, key_ids: Iterable[int]) -> dict[int, int]:
     """The greatest step of each of these series that are stored."""
-    query = sa.select(latest.c.key_id, latest.c.step_max).where(latest.c.run_id == run_id)
     wanted = list(key_ids)
-    if len(wanted) <= _IN_ONE_QUERY:
-        query = query.where(latest.c.key_id.in_(wanted))
-    return {row.key_id: row.step_max for row in connection.execute(query)}
+    few = len(wanted) <= _IN_ONE_QUERY
+    given: dict[str, Any] = {"run": run_id, "keys": wanted} if few else {"run": run_id}
+    found = connection.execute(_SOME_STEPS if few else _ALL_STEPS, given)
+    return {row.key_id: row.step_max for row in found}
 
 
 def replace_rows(

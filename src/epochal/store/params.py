@@ -14,6 +14,9 @@ from epochal.store.scalars import Columns, encode_value, storable
 from epochal.store.schema import key, param
 
 _IN_ONE_QUERY = 500
+_BY_NAME = sa.select(key.c.name, key.c.id).where(
+    key.c.name.in_(sa.bindparam("names", expanding=True))
+)
 
 
 def intern_keys(connection: sa.Connection, names: Iterable[str]) -> dict[str, int]:
@@ -26,15 +29,15 @@ def intern_keys(connection: sa.Connection, names: Iterable[str]) -> dict[str, in
         missing = sorted(name for name in part if name not in known)
         if missing:
             connection.execute(
-                upsert(connection, key, ("name",), None), [{"name": name} for name in missing]
+                upsert(connection.dialect.name, key, ("name",), None),
+                [{"name": name} for name in missing],
             )
             known |= _find(connection, missing)
     return {name: known[text] for name, text in stored.items()}
 
 
 def _find(connection: sa.Connection, names: list[str]) -> dict[str, int]:
-    query = sa.select(key.c.name, key.c.id).where(key.c.name.in_(names))
-    return {row.name: row.id for row in connection.execute(query)}
+    return {row.name: row.id for row in connection.execute(_BY_NAME, {"names": names})}
 
 
 def leaves(data: Mapping[str, object]) -> dict[str, Columns]:
@@ -77,7 +80,10 @@ def store_leaves(
         ]
         connection.execute(
             upsert(
-                connection, param, ("key_id", "scope", "run_id"), replace("kind", "num", "txt")
+                connection.dialect.name,
+                param,
+                ("key_id", "scope", "run_id"),
+                replace("kind", "num", "txt"),
             ),
             rows,
         )

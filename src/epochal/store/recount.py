@@ -15,30 +15,33 @@ from epochal.store.schema import cut, journal, key, latest, run
 from epochal.store.store import Store
 from epochal.store.tail import JournalRow
 
+_mine = (
+    sa.select(journal.c.started_us, journal.c.writer)
+    .where(journal.c.id == sa.bindparam("journal"))
+    .subquery()
+)
+_HIDDEN = (
+    sa.select(sa.func.min(cut.c.step))
+    .join(journal, journal.c.id == cut.c.journal_id)
+    .join(_mine, sa.true())
+    .where(
+        cut.c.run_id == sa.bindparam("run"),
+        sa.or_(
+            journal.c.started_us > _mine.c.started_us,
+            sa.and_(journal.c.started_us == _mine.c.started_us, journal.c.writer > _mine.c.writer),
+        ),
+    )
+)
+
 
 def rows_are_hidden(connection: sa.Connection, row: JournalRow) -> int | None:
     """The lowest step from which cuts of later writers hide the rows of this one.
 
     None without any.
     """
-    mine = (
-        sa.select(journal.c.started_us, journal.c.writer).where(journal.c.id == row.id).subquery()
-    )
-    query = (
-        sa.select(sa.func.min(cut.c.step))
-        .join(journal, journal.c.id == cut.c.journal_id)
-        .join(mine, sa.true())
-        .where(
-            cut.c.run_id == row.run_id,
-            sa.or_(
-                journal.c.started_us > mine.c.started_us,
-                sa.and_(
-                    journal.c.started_us == mine.c.started_us, journal.c.writer > mine.c.writer
-                ),
-            ),
-        )
-    )
-    found: int | None = connection.execute(query).scalar()
+    found: int | None = connection.execute(
+        _HIDDEN, {"journal": row.id, "run": row.run_id}
+    ).scalar()
     return found
 
 
