@@ -127,6 +127,7 @@ def nameless(visitor: Visitor, page: Page) -> list[dict[str, Any]]:
 def luminance(color: str) -> float:
     """Relative luminance as WCAG 2.2 defines it."""
     digits = color.strip().removeprefix("#")
+    digits = "".join(digit * 2 for digit in digits) if len(digits) == 3 else digits
     channels = [int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

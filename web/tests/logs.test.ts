@@ -11,10 +11,14 @@ function server(total: number) {
   const fetch = async (w: { start?: number; limit?: number; tail?: number; search?: string }): Promise<LogPage> => {
     asked.push(w);
     const all = w.search ? Array.from({ length: state.total }, (_, n) => n).filter((n) => line(n).text.includes(w.search as string)) : null;
-    const count = all?.length ?? state.total;
-    const start = w.tail !== undefined ? Math.max(0, count - w.tail) : (w.start ?? 0);
-    const end = Math.min(count, start + (w.tail ?? w.limit ?? 500));
-    return { total: count, start, lines: Array.from({ length: end - start }, (_, i) => line(all ? all[start + i] : start + i)) };
+    // As the real one: `total` counts all lines and `start` is a line's number, also while searching.
+    if (all) {
+      const lines = all.filter((n) => n >= (w.start ?? 0)).slice(0, w.limit ?? 500).map(line);
+      return { total: state.total, start: lines[0]?.n ?? w.start ?? 0, lines };
+    }
+    const start = w.tail !== undefined ? Math.max(0, state.total - w.tail) : (w.start ?? 0);
+    const end = Math.min(state.total, start + (w.tail ?? w.limit ?? 500));
+    return { total: state.total, start, lines: Array.from({ length: end - start }, (_, i) => line(start + i)) };
   };
   return { fetch, asked, state };
 }
@@ -69,6 +73,30 @@ describe("a log window", () => {
     await log.find("");
     expect(log.total).toBe(1000);
     expect(log.line(999)?.n).toBe(999);
+  });
+
+  it("loads further matches as they are scrolled to", async () => {
+    const { fetch } = server(12_000);
+    const log = new LogWindow(fetch, () => undefined);
+    await log.find("error");
+    expect([log.total, log.more]).toEqual([500, true]);
+    for (const expected of [1000, 1200]) {
+      log.need(log.total - 20, log.total);
+      await settle();
+      expect(log.total).toBe(expected);
+    }
+    expect(log.more).toBe(false);
+    for (let row = 0; row < 1200; row++) expect(log.line(row)?.n).toBe(row * 10 + 3);
+  });
+
+  it("knows the end when the last block of matches is full", async () => {
+    const { fetch } = server(5000);
+    const log = new LogWindow(fetch, () => undefined);
+    await log.find("error");
+    expect([log.total, log.more]).toEqual([500, true]);
+    log.need(480, 500);
+    await settle();
+    expect([log.total, log.more]).toEqual([500, false]);
   });
 
   it("drops the answer to a question nobody asks any more", async () => {

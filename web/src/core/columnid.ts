@@ -18,12 +18,37 @@ export const FIELDS: Record<string, string> = {
 /** Columns by which the server can order without their being asked for. */
 export const SORTABLE_FIELDS = new Set(["name", "state", "created", "duration"]);
 
+/** Keys that the grammar of `where` takes without quotes. */
+const PLAIN = /^[A-Za-z_][\w./@:+-]*$/;
+
+/** Spells a metric column as the server reads it: `last(val/acc)`, `last("top-1 %")`. */
+export function metricColumn(aggregate: string, key: string): string {
+  return `${aggregate}(${PLAIN.test(key) ? key : JSON.stringify(key)})`;
+}
+
+/** Spells a column of config or summary: `config.lr`, `config["weird key"]`. */
+export function factColumn(kind: "config" | "summary", key: string): string {
+  return PLAIN.test(key) && !key.endsWith(".") ? `${kind}.${key}` : `${kind}[${JSON.stringify(key)}]`;
+}
+
 export function parseColumn(id: string): ColumnId {
   const call = /^(\w+)\((.*)\)$/s.exec(id);
-  if (call) return { kind: "metric", aggregate: call[1], key: call[2] };
-  if (id.startsWith("config.")) return { kind: "config", key: id.slice(7) };
-  if (id.startsWith("summary.")) return { kind: "summary", key: id.slice(8) };
+  if (call) return { kind: "metric", aggregate: call[1], key: unquoted(call[2]) };
+  for (const kind of ["config", "summary"] as const) {
+    if (id.startsWith(`${kind}.`)) return { kind, key: id.slice(kind.length + 1) };
+    if (id.startsWith(`${kind}[`) && id.endsWith("]")) return { kind, key: unquoted(id.slice(kind.length + 1, -1)) };
+  }
   return { kind: "field", key: id };
+}
+
+function unquoted(text: string): string {
+  if (!text.startsWith('"')) return text;
+  try {
+    return String(JSON.parse(text));
+  } catch {
+    // Half an expression in an address names what it says.
+    return text;
+  }
 }
 
 /** The short title of a column. */
@@ -51,5 +76,5 @@ export function nextAggregate(id: string): string {
   const column = parseColumn(id);
   if (column.kind !== "metric") return id;
   const at = AGGREGATES.indexOf(column.aggregate as Aggregate);
-  return `${AGGREGATES[(at + 1) % AGGREGATES.length]}(${column.key})`;
+  return metricColumn(AGGREGATES[(at + 1) % AGGREGATES.length], column.key);
 }

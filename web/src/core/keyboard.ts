@@ -60,6 +60,8 @@ export function startKeyboard(): void {
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     if (typing(event.target) || taken(event)) return;
+    // A modal dialog has the keyboard: Escape closes it, the page behind it hears nothing.
+    if (document.querySelector("dialog:modal")) return;
     if (event.key !== "Escape" && !singleKeysOn()) return;
     for (const shortcut of stack.flat().reverse()) {
       const keys = shortcut.keys.split(" ").map((k) => (k === "Space" ? " " : k));

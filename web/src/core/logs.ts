@@ -17,6 +17,8 @@ export class LogWindow {
   error: string | null = null;
   search = "";
   private blocks = new Map<number, LogLine[]>();
+  /** While searching: the line that each block of matches begins at. The server counts lines, not matches. */
+  private starts: number[] = [];
   private readonly loading = new Set<number>();
   private generation = 0;
 
@@ -30,15 +32,21 @@ export class LogWindow {
     return this.blocks.get(Math.floor(i / BLOCK))?.[i % BLOCK];
   }
 
-  /** Opens at the end of the log. */
+  /** Whether there may be more matches than `total`. */
+  get more(): boolean {
+    return this.search !== "" && this.total > 0 && this.total === (this.starts.length - 1) * BLOCK;
+  }
+
+  /** Opens at the end of the log; while searching, at the first match. */
   async open(): Promise<void> {
-    await this.ask(async () => (this.search ? this.fetch({ start: 0, limit: BLOCK, search: this.search }) : this.fetch({ tail: BLOCK })));
+    await (this.search ? this.load(0) : this.ask(() => this.fetch({ tail: BLOCK })));
   }
 
   /** Keeps only lines that contain the text; empty for all lines. */
   async find(text: string): Promise<void> {
     this.search = text;
     this.blocks = new Map();
+    this.starts = [0];
     this.loading.clear();
     this.generation++;
     this.total = 0;
@@ -53,6 +61,8 @@ export class LogWindow {
       const rows = Math.min(BLOCK, this.total - b * BLOCK);
       if (rows > 0 && !this.whole(b, rows) && !this.loading.has(b)) void this.load(b);
     }
+    const next = this.starts.length - 1;
+    if (this.more && end >= this.total && !this.loading.has(next)) void this.load(next);
   }
 
   /** The log may have grown. */
@@ -69,26 +79,36 @@ export class LogWindow {
 
   private async load(block: number): Promise<void> {
     this.loading.add(block);
-    const window = { start: block * BLOCK, limit: BLOCK, ...(this.search ? { search: this.search } : {}) };
-    await this.ask(() => this.fetch(window));
+    const { search } = this;
+    if (search) await this.ask(() => this.fetch({ start: this.starts[block], limit: BLOCK, search }), block);
+    else await this.ask(() => this.fetch({ start: block * BLOCK, limit: BLOCK }));
     this.loading.delete(block);
   }
 
-  private async ask(question: () => Promise<LogPage>): Promise<void> {
+  /** Takes an answer: `block` of the matches, or the lines of a window when it is left out. */
+  private async ask(question: () => Promise<LogPage>, block?: number): Promise<void> {
     const mine = this.generation;
     try {
       const page = await question();
       if (mine !== this.generation) return;
-      this.total = page.total;
+      const first = block === undefined ? page.start : block * BLOCK;
+      this.total = block === undefined ? page.total : Math.max(this.total, first + page.lines.length);
       this.loaded = true;
       this.error = null;
-      for (const [i, line] of page.lines.entries()) this.put(page.start + i, line);
-      this.evict(Math.floor(page.start / BLOCK));
+      for (const [i, line] of page.lines.entries()) this.put(first + i, line);
+      if (block !== undefined) this.noteEnd(block, page.lines);
+      this.evict(Math.floor(first / BLOCK));
     } catch (error) {
       if (mine !== this.generation) return;
       this.error = error instanceof Error ? error.message : String(error);
     }
     this.changed();
+  }
+
+  /** A full block of matches is followed by another, which may be empty. */
+  private noteEnd(block: number, lines: readonly LogLine[]): void {
+    if (lines.length === BLOCK) this.starts[block + 1] = lines[BLOCK - 1].n + 1;
+    else this.starts.length = Math.max(1, block + (lines.length > 0 ? 1 : 0));
   }
 
   private put(row: number, line: LogLine): void {

@@ -2,6 +2,7 @@
  * Which panels a page shows and in which order, from the keys of a project alone: pinned first, then sections by the
  * part before the first `/`, those about loss and accuracy ahead, `system` last and collapsed. Same keys, same order.
  */
+import { factColumn, metricColumn } from "./columnid";
 
 export interface Section {
   name: string;
@@ -94,13 +95,13 @@ export function defaultColumns(keys: { metrics: { key: string; runs: number }[];
     .filter((m) => !isSystem(m.key) && keyRank(m.key) < 3)
     .sort((a, b) => preference(a.key) - preference(b.key) || b.runs - a.runs || compareText(a.key, b.key))
     .slice(0, 3)
-    .map((m) => `last(${m.key})`);
+    .map((m) => metricColumn("last", m.key));
   const most = Math.max(0, ...keys.config.map((c) => c.runs));
   const config = keys.config
     .filter((c) => c.runs >= most / 2)
     .sort((a, b) => configRank(a.key) - configRank(b.key) || b.runs - a.runs || compareText(a.key, b.key))
     .slice(0, 4)
-    .map((c) => `config.${c.key}`);
+    .map((c) => factColumn("config", c.key));
   return [...metrics, ...config];
 }
 
