@@ -1,4 +1,4 @@
-"""What every test may ask for: a home of its own, a real server on it, a real browser.
+"""What every test may ask for: a home of its own, and a real server on it.
 
 No fixture reaches past loopback, none sleeps without a deadline, and each ends what it started by
 its pid. The environment of a test holds no ``EPOCHAL_*`` variable but those that the test sets.
@@ -157,31 +157,3 @@ def find_chromium() -> str | None:
     """Debian's Chromium, or the one that ``EPOCHAL_TEST_CHROMIUM`` names."""
     named = os.environ.get("EPOCHAL_TEST_CHROMIUM")
     return named or shutil.which("chromium") or shutil.which("chromium-browser")
-
-
-@pytest.fixture(scope="session")
-def _chromium() -> Iterator[Any]:
-    executable = find_chromium()
-    if executable is None:
-        complaint = "Chromium is missing: apt install chromium, or set EPOCHAL_TEST_CHROMIUM"
-        if os.environ.get("CI"):
-            pytest.fail(complaint)
-        pytest.skip(complaint)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def browser_page(_chromium: Any) -> Iterator[Any]:
-    """A Playwright page (1440x900) in a fresh context; fails the test on an error in the page."""
-    context = _chromium.new_context(viewport={"width": 1440, "height": 900})
-    page = context.new_page()
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    yield page
-    context.close()
-    assert not errors, f"the page raised: {errors}"
