@@ -54,6 +54,7 @@ BODIES: dict[str, dict[str, Any]] = {
         "name": text, "notes": text, "tags": st.lists(text, max_size=3), "group": text,
         "job_type": text, "archived": st.booleans(), "color": number,
     },
+    "POST /api/v1/keys": {"name": text, "role": text},
 }  # fmt: skip
 QUERIES = {
     "/api/v1/projects/keys": ["entity", "project"],

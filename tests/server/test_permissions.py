@@ -18,6 +18,7 @@ from tests.server.door import Door
 from tests.server.journals import Script
 
 READ, WRITE, PUBLIC = Permission.READ, Permission.WRITE, None
+ADMINISTER = Permission.ADMINISTER
 
 MATRIX: dict[tuple[str, str], Permission | None] = {
     ("GET", "/"): PUBLIC,
@@ -28,6 +29,9 @@ MATRIX: dict[tuple[str, str], Permission | None] = {
     ("GET", "/login"): PUBLIC,
     ("POST", "/api/v1/session"): PUBLIC,
     ("DELETE", "/api/v1/session"): PUBLIC,
+    ("GET", "/api/v1/keys"): ADMINISTER,
+    ("POST", "/api/v1/keys"): ADMINISTER,
+    ("DELETE", "/api/v1/keys/{prefix:str}"): ADMINISTER,
     ("GET", "/api/v1/info"): PUBLIC,
     ("GET", "/api/v1/projects"): READ,
     ("GET", "/api/v1/projects/keys"): READ,
@@ -83,9 +87,11 @@ def ask(door: Door, method: str, path: str, key: str | None, headers: Any = None
         .replace("{writer:str}", script.writer)
         .replace("/{path:path}", "/app.js")
         .replace("{path:str}", "x")
+        .replace("{prefix:str}", "nobodys0")
     )
     sent = {} if key is None else {"Authorization": f"Bearer {key}"}
-    body = {"key": "x"} if path.endswith("session") else {"project": "p"}
+    bodies = {"/api/v1/session": {"key": "x"}, "/api/v1/keys": {"name": "new"}}
+    body = bodies.get(path, {"project": "p"})
     value = body if method in {"POST", "PATCH"} else None
     method = "HEAD" if path == "/api/v1/events" else method
     return door.ask(
@@ -205,6 +211,25 @@ def test_a_role_cannot_be_asked_for(team: Door, credentials: Any) -> None:
     ):
         answer = team.ask(method, path, headers=headers, json_body=body, token=False)
         assert (answer.status, answer.code) == (400, "invalid_input"), path
+
+
+def test_an_admin_makes_lists_and_ends_keys(team: Door, credentials: Any) -> None:
+    """The key that is told once works at once, is listed without its secret, and ends."""
+    admin = {"Authorization": f"Bearer {credentials['admin']}"}
+    new = {"name": "alice", "role": "writer"}
+    made = team.ask("POST", "/api/v1/keys", headers=admin, json_body=new, token=False)
+    key = made.json()["key"]
+    assert (made.status, made.json()) == (201, {**new, "key": key})
+    assert ask(team, "GET", "/api/v1/info", key).json()["user"] == new
+    listed = team.ask("GET", "/api/v1/keys", headers=admin, token=False)
+    assert listed.json()["keys"][-1]["name"] == "alice"
+    assert key[12:] not in listed.body.decode()
+    gone = team.ask("DELETE", f"/api/v1/keys/{key[3:11]}", headers=admin, token=False)
+    assert gone.status == 204
+    assert ask(team, "GET", "/api/v1/projects", key).status == 401
+    for bad in ({"name": "x", "role": "root"}, {"name": ""}, {"role": "reader"}):
+        answer = team.ask("POST", "/api/v1/keys", headers=admin, json_body=bad, token=False)
+        assert (answer.status, answer.code) == (400, "invalid_input"), bad
 
 
 def test_logging_in(team: Door, credentials: Any) -> None:

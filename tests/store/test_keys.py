@@ -8,7 +8,7 @@ import sqlite3
 import pytest
 
 from epochal.domain.access import Role
-from epochal.errors import InvalidInput, NotFound
+from epochal.errors import InvalidInput, NotFound, StorageFull
 from epochal.store.keys import create_key, find_key, list_keys, revoke_key
 from epochal.store.owner import open_store
 
@@ -70,6 +70,24 @@ def test_reading_requests_do_not_become_writes(store):
     for _ in range(5):
         find_key(store, text)
     assert list_keys(store) == [before]
+
+
+def create_many(store, count):
+    for _ in range(count):
+        create_key(store, "no room", Role.READER)
+
+
+def test_a_full_disk_keeps_nobody_from_reading(store):
+    """The time of last use cannot be written; who holds a key is let in all the same."""
+    texts = [create_key(store, f"person {number}", Role.READER) for number in range(100)]
+    with store.database.write() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StorageFull):
+        create_many(store, 1000)
+    assert all(find_key(store, text) for text in texts)
+    unwritten = [key for key in list_keys(store)[:100] if key.used_us is None]
+    assert unwritten, "the disk was not full for any of them"
 
 
 def test_a_key_needs_a_name(store):

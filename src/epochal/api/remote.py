@@ -165,6 +165,24 @@ class HttpSource:
                 f"is it an Epochal server of the same version?"
             ) from error
 
+    def call(self, method: str, path: str, content: object = None) -> bytes:
+        """One request that is no question; returns the body of its answer.
+
+        Args:
+            method: the HTTP method.
+            path: path below the server's address.
+            content: sent as JSON, unless None.
+
+        Raises:
+            EpochalError: the server refused, with the class that the error had there.
+            Unavailable: there was no answer.
+        """
+        body = None if content is None else msgspec.json.encode(content)
+        status, answer = self._exchange(method, self._prefix + path, body)
+        if status >= 300:
+            raise error_of(status, answer, self.url)
+        return answer
+
     @contextlib.contextmanager
     def session(self) -> Iterator[HttpSource]:
         """Keep one connection of this thread open meanwhile."""
@@ -228,14 +246,16 @@ def _classes(root: type[EpochalError]) -> Iterator[type[EpochalError]]:
         yield from _classes(child)
 
 
-def error_of(status: int, body: bytes, url: str, question: q.Question[Any]) -> EpochalError:
+def error_of(
+    status: int, body: bytes, url: str, question: q.Question[Any] | None = None
+) -> EpochalError:
     """The exception that a server's error stands for.
 
     Args:
         status: HTTP status, 300 or more.
         body: ``{"error": {"code", "message", ...}}``, or anything that stands between.
         url: only for messages.
-        question: what was asked.
+        question: what was asked, if it was one of ours.
     """
     try:
         told = msgspec.json.decode(body)["error"]

@@ -1,24 +1,21 @@
-"""``epochal key``: API keys of a server in team mode. A key's text is shown once."""
+"""``epochal key``: API keys of a server in team mode. A key's text is shown once.
+
+Works beside a running server, which then makes the key itself.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from epochal.cli.figures import ago
+from epochal.cli.keyring import keys_of
 from epochal.cli.options import Json
 from epochal.cli.terminal import Col, note, print_json, print_line, print_table
-from epochal.domain.access import LOCAL_USER, Role
-from epochal.errors import StoreLocked
-from epochal.journal.home import find_home, read_server_address
-from epochal.service import access
-from epochal.store.owner import Store, open_store
-
-WAIT_SECONDS = 3.0
+from epochal.journal.home import find_home
+from epochal.server.keys import NewKey
 
 app = typer.Typer()
 
@@ -40,8 +37,8 @@ def create(
     json: Json = False,
 ) -> None:
     """Make a key and show it, this once."""
-    with _owned(home) as store:
-        text = access.create_key(store, LOCAL_USER, name, Role[role.upper()])
+    with keys_of(find_home(home)) as keys:
+        text = keys.create(NewKey(name, role))
     if json:
         print_json({"name": name, "role": role, "key": text})
         return
@@ -52,8 +49,8 @@ def create(
 @app.command(name="list")
 def list_(home: KeyHome = None, json: Json = False) -> None:
     """List keys, without their secrets."""
-    with _owned(home) as store:
-        keys = access.list_keys(store, LOCAL_USER)
+    with keys_of(find_home(home)) as keyring:
+        keys = keyring.list()
     if json:
         print_json({"keys": keys})
         return
@@ -68,7 +65,7 @@ def list_(home: KeyHome = None, json: Json = False) -> None:
             (
                 key.prefix,
                 key.name,
-                key.role.name.lower(),
+                key.role,
                 ago(key.created_us),
                 ago(key.used_us),
                 "yes" if key.revoked else "",
@@ -85,23 +82,9 @@ def revoke(
     json: Json = False,
 ) -> None:
     """Make a key worthless from the next request on."""
-    with _owned(home) as store:
-        access.revoke_key(store, LOCAL_USER, prefix)
+    with keys_of(find_home(home)) as keys:
+        keys.revoke(prefix)
     if json:
         print_json({"revoked": prefix})
     else:
         print_line(f"revoked {prefix}")
-
-
-@contextmanager
-def _owned(home: Path | None) -> Iterator[Store]:
-    where = find_home(home)
-    try:
-        with open_store(where, wait=WAIT_SECONDS) as store:
-            yield store
-    except StoreLocked as error:
-        address = read_server_address(where)
-        server = f" by the server at {address.url}" if address else ""
-        raise StoreLocked(
-            f"the keys of {where} are held{server} at this moment; stop it, then try again"
-        ) from error

@@ -16,7 +16,7 @@ from pathlib import Path
 from epochal.client import guard
 from epochal.domain.record import Header
 from epochal.errors import StorageError
-from epochal.journal.home import LOCAL_NAME, RUNS, find_home, run_directory
+from epochal.journal.home import LOCAL_NAME, RUNS, check_directory, find_home, run_directory
 from epochal.journal.writer import Journal, open_journal
 
 
@@ -27,9 +27,13 @@ def choose_home(directory: str | None, setting: str | None) -> Path:
         directory: the ``dir`` argument: a home, or the directory that holds or gets a
             ``.epochal``.
         setting: the ``home`` setting.
+
+    Raises:
+        InvalidInput: the address of a server was given.
     """
     if directory is None:
         return _absolute_home(setting)
+    check_directory(directory)
     path = Path(os.path.abspath(os.path.expanduser(directory)))
     is_home = path.name == LOCAL_NAME or (path / RUNS).is_dir()
     return path if is_home else path / LOCAL_NAME

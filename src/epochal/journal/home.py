@@ -8,11 +8,13 @@ directory is its uid.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import msgspec
 
 from epochal.domain.names import check_uid
+from epochal.errors import InvalidInput
 
 LOCAL_NAME = ".epochal"
 RUNS = "runs"
@@ -20,6 +22,9 @@ DATABASE = "epochal.db"
 LOCK = "store.lock"
 SERVER = "server.json"
 RESUME = "resume.json"
+
+# One slash: a path has lost the second by the time it comes here. A drive has one letter.
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 
 class ServerAddress(msgspec.Struct, frozen=True):
@@ -41,9 +46,13 @@ def find_home(explicit: str | os.PathLike[str] | None = None, start: str | None 
     Args:
         explicit: a path that the caller named; wins over everything.
         start: where the search for ``.epochal`` begins; the working directory by default.
+
+    Raises:
+        InvalidInput: the address of a server was given.
     """
     chosen = explicit or os.environ.get("EPOCHAL_HOME")
     if chosen:
+        check_directory(chosen)
         return Path(os.path.abspath(os.path.expanduser(chosen)))
     here = Path(os.path.abspath(start or os.getcwd()))
     for directory in (here, *here.parents):
@@ -51,6 +60,19 @@ def find_home(explicit: str | os.PathLike[str] | None = None, start: str | None 
         if candidate.is_dir():
             return candidate
     return Path(os.path.expanduser("~")) / LOCAL_NAME
+
+
+def check_directory(path: str | os.PathLike[str]) -> None:
+    """Refuse an address where a directory was expected.
+
+    Raises:
+        InvalidInput: ``path`` reads like ``http://host``.
+    """
+    if _ADDRESS.match(os.fspath(path)):
+        raise InvalidInput(
+            f"{os.fspath(path)!r} is an address, and a home is a directory; "
+            f"for a server use --url or EPOCHAL_URL"
+        )
 
 
 def run_directory(home: Path, uid: str) -> Path:

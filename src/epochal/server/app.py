@@ -25,7 +25,7 @@ from epochal._version import __version__
 from epochal.domain.access import Permission
 from epochal.protocols import PERMISSION, Call, native, needs
 from epochal.protocols.native.body import Budget
-from epochal.server import asgi, page, routes, sessions
+from epochal.server import asgi, keys, page, routes, sessions
 from epochal.server.auth import Authentication, Gatekeeper
 from epochal.server.errors import HANDLERS
 from epochal.server.json import encode
@@ -38,7 +38,13 @@ from epochal.service.permission import require
 from epochal.service.workers import Workers
 from epochal.store.owner import Store
 
-HANDLER_LIST: Final[list[Any]] = [*routes.ROUTES, *sessions.ROUTES, *page.ROUTES, *native.ROUTES]
+HANDLER_LIST: Final[list[Any]] = [
+    *routes.ROUTES,
+    *sessions.ROUTES,
+    *keys.ROUTES,
+    *page.ROUTES,
+    *native.ROUTES,
+]
 
 
 class JsonResponse(Response[Any]):
@@ -133,6 +139,7 @@ class Application:
         self.feed.bind(asyncio.get_running_loop())
         self.tailer.start()
         try:
+            await asyncio.to_thread(self.tailer.wait_until_caught_up)
             yield
         finally:
             deadline = time.monotonic() + self.settings.shutdown_timeout

@@ -6,6 +6,7 @@ the row, the second proves the right. Clients of other tools accept it as well.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import re
@@ -18,7 +19,7 @@ import sqlalchemy as sa
 
 from epochal.domain.access import Principal, Role
 from epochal.domain.names import check_name
-from epochal.errors import NotFound
+from epochal.errors import NotFound, Unavailable
 from epochal.store.schema import api_key
 from epochal.store.store import Store
 
@@ -67,7 +68,10 @@ def create_key(store: Store, name: str, role: Role) -> str:
 
 
 def find_key(store: Store, text: str) -> Principal | None:
-    """Who the key belongs to; None when it is unknown, malformed or revoked."""
+    """Who the key belongs to; None when it is unknown, malformed or revoked.
+
+    Notes the time of use where that can be written; a full disk keeps nobody from reading.
+    """
     form = _FORM.fullmatch(text)
     if form is None:
         return None
@@ -80,7 +84,7 @@ def find_key(store: Store, text: str) -> Principal | None:
         return None
     now = _now_us()
     if now - (row["used_us"] or 0) > USED_RESOLUTION_US:
-        with store.database.write() as connection:
+        with contextlib.suppress(Unavailable), store.database.write() as connection:
             connection.execute(
                 sa.update(api_key).where(api_key.c.id == row["id"]).values(used_us=now)
             )
