@@ -255,6 +255,7 @@ def test_a_run_sends_while_it_lives_and_at_its_end(
     run.finish()
     (told,) = read_home(home)
     assert bytes(held) == Path(told.path).read_bytes()
+    assert list(home.glob("runs/*/*.unsent")) == []
     assert faulty.authorization == {"Bearer secret"}
     assert run.url == f"{faulty.url}/p/tests/r/{run.id}"
 
@@ -297,11 +298,13 @@ def test_a_server_that_is_down_costs_no_call_and_the_rest_is_synced_later(home: 
     """
     done = run_script(source, home, EPOCHAL_URL="http://127.0.0.1:9")
     assert done.returncode == 0, done.stderr
+    assert len(list(home.glob("runs/*/*.unsent"))) == 1, "a store may not give this journal up"
     server = FaultyServer()
     seen: list[Progressed] = []
     report = sync_journals(home, server.url, progress=seen.append)
     again = sync_journals(home, server.url)
     server.close()
+    assert list(home.glob("runs/*/*.unsent")) == []
     (told,) = read_home(home)
     assert bytes(server.held[Path(told.path).stem]) == Path(told.path).read_bytes()
     assert (report.journals, report.complete, report.problems) == (1, 1, [])
@@ -309,11 +312,35 @@ def test_a_server_that_is_down_costs_no_call_and_the_rest_is_synced_later(home: 
     assert (again.complete, again.sent_bytes) == (1, 0)
 
 
+def test_what_a_killed_process_left_goes_with_the_next_one(
+    begin: Begin, home: Path, faulty: FaultyServer
+) -> None:
+    """Resuming a run sends the journals of its earlier processes, too."""
+    source = """
+    import os, signal
+    run = epochal.init(project="tests", id="r1", settings=QUIET)
+    for i in range(100): run.log({"a": i})
+    os.kill(os.getpid(), signal.SIGKILL)
+    """
+    run_script(source, home, EPOCHAL_URL="http://127.0.0.1:9")
+    with begin(id="r1", settings={"url": faulty.url}) as run:
+        run.log({"a": 100})
+    first, second = read_home(home)
+    assert len(first.points("a")) == 100
+    for told in (first, second):
+        data = Path(told.path).read_bytes()
+        held = bytes(faulty.held[Path(told.path).stem])
+        assert data.startswith(held)
+        assert not data[len(held) :].strip(b"\0")
+    assert list(home.glob("runs/*/*.unsent")) == []
+
+
 def test_offline_sends_nothing(home: Path, faulty: FaultyServer) -> None:
     source = "epochal.init(project='off', mode='offline', settings=QUIET).log({'a': 1})"
     assert run_script(source, home, EPOCHAL_URL=faulty.url).returncode == 0
     assert faulty.requests == []
     assert len(read_home(home)) == 1
+    assert len(list(home.glob("runs/*/*.unsent"))) == 1, "a store may not give this journal up"
 
 
 def test_a_killed_run_is_sent_to_its_last_whole_record(home: Path, faulty: FaultyServer) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -58,18 +59,21 @@ def test_a_forked_child_does_not_hold_its_parents_journal(tmp_path: Path) -> Non
         str(tmp_path), "ab" * 16, "cd" * 16, Header("l", "p", "r", started_us=1)
     )
     assert journal.path is not None
-    reading, writing = os.pipe()
+    theirs, ours = socket.socketpair()
     child = os.fork()
     if child == 0:
+        ours.close()
         journal.abandon()
-        os.read(reading, 1)
+        theirs.send(b"!")
+        theirs.recv(1)
         os._exit(0)
-    journal.close()
-    assert is_held(journal.path) is False
-    os.write(writing, b"x")
+    theirs.close()
+    with ours:
+        ours.recv(1)
+        journal.close()
+        held = is_held(journal.path)
     os.waitpid(child, 0)
-    os.close(reading)
-    os.close(writing)
+    assert held is False
 
 
 def test_a_missing_file_is_an_error_and_not_a_dead_writer(tmp_path: Path) -> None:

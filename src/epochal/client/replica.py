@@ -7,31 +7,13 @@ frame, so that sending twice is harmless and nothing is left out.
 
 from __future__ import annotations
 
-import contextlib
-import os
-from typing import Protocol
-
-import msgspec
-
+from epochal.client.marks import mark_sent, read_ack, write_ack
+from epochal.client.source import Source
 from epochal.client.transport import Answer, NoAnswer, Transport
 from epochal.errors import EpochalError
 from epochal.journal.frame import FILE_HEADER_SIZE, MAX_PAYLOAD, scan_frames
 
 STRETCH = 1024 * 1024
-ACK_SUFFIX = ".ack"
-
-
-class Source(Protocol):
-    """A journal to read from."""
-
-    run: str
-    writer: str
-    path: str | None
-    size: int
-    closed: bool
-
-    def read(self, start: int, limit: int) -> bytes:
-        """At most ``limit`` bytes from ``start``."""
 
 
 class Refused(EpochalError):
@@ -49,13 +31,6 @@ class Busy(EpochalError):
     def __init__(self, message: str, retry_after: float | None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
-
-
-class Ack(msgspec.Struct, frozen=True):
-    """What a server holds durably."""
-
-    url: str
-    offset: int
 
 
 class Replica:
@@ -96,20 +71,18 @@ class Replica:
         return self.acked - before
 
     def save_ack(self) -> None:
-        """Remember the acknowledged offset on disk.
+        """Remember the acknowledged offset on disk."""
+        if self._saved != self.acked:
+            self._saved = self.acked
+            write_ack(self.source.path, self._transport.url, self.acked)
 
-        A lost file only costs one more question to the server.
-        """
-        path = self.source.path
-        if path is None or self._saved == self.acked:
-            return
-        self._saved = self.acked
-        target = ack_path(path)
-        temporary = f"{target}.{os.getpid()}.new"
-        with contextlib.suppress(OSError):
-            with open(temporary, "wb") as file:
-                file.write(msgspec.json.encode(Ack(self._transport.url, self.acked)))
-            os.replace(temporary, target)
+    def settle(self) -> bool:
+        """Remember what is acknowledged; True if the server holds all of an ended journal."""
+        self.save_ack()
+        done = self.source.closed and not self.waiting
+        if done:
+            mark_sent(self.source.path)
+        return done
 
     def _next_stretch(self) -> bytes:
         size = self.source.size - self.acked
@@ -154,20 +127,3 @@ def _whole(body: bytes, offset: int, budget: int | None = None) -> int:
         return 0
     end = scan_frames(body, start, budget).end
     return end if end > start else 0
-
-
-def ack_path(journal: str) -> str:
-    """Where the acknowledged offset of a journal is kept."""
-    return os.path.splitext(journal)[0] + ACK_SUFFIX
-
-
-def read_ack(journal: str | None, url: str) -> int:
-    """The offset that this server has acknowledged, as remembered; 0 when nothing is."""
-    if journal is None:
-        return 0
-    try:
-        with open(ack_path(journal), "rb") as file:
-            ack = msgspec.json.decode(file.read(), type=Ack)
-    except (OSError, msgspec.MsgspecError):
-        return 0
-    return ack.offset if ack.url == url else 0

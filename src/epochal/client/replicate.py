@@ -13,13 +13,13 @@ import msgspec
 
 from epochal.client.credentials import find_key
 from epochal.client.replica import Busy, Refused, Replica
+from epochal.client.source import FileSource
 from epochal.client.transport import NoAnswer, Transport
 from epochal.errors import StorageError
-from epochal.journal.frame import FILE_HEADER_SIZE, SUFFIX, scan_frames, unpack_file_header
+from epochal.journal.frame import SUFFIX
 from epochal.journal.home import RUNS
 
 ATTEMPTS = 5
-CHUNK = 8 * 1024 * 1024
 
 Progress = Callable[["Progressed"], None]
 
@@ -42,48 +42,6 @@ class SyncReport(msgspec.Struct, frozen=True):
     complete: int
     sent_bytes: int
     problems: list[str]
-
-
-class FileSource:
-    """A journal file of this or another process, up to its last whole frame.
-
-    Args:
-        path: the ``.ej`` file.
-
-    Raises:
-        OSError: it cannot be read.
-        CorruptFile: it is no journal.
-        NewerFormat: it needs a newer Epochal.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path: str | None = str(path)
-        self._file = path
-        with path.open("rb") as file:
-            header = unpack_file_header(file.read(FILE_HEADER_SIZE), path)
-        self.run = header.run
-        self.writer = header.writer
-        self.closed = True
-        self.size = self._end()
-
-    def read(self, start: int, limit: int) -> bytes:
-        """See `Source.read`."""
-        with self._file.open("rb") as file:
-            file.seek(start)
-            return file.read(min(limit, self.size - start))
-
-    def _end(self) -> int:
-        end = FILE_HEADER_SIZE
-        while True:
-            with self._file.open("rb") as file:
-                file.seek(end)
-                buffer = file.read(CHUNK)
-                scan = scan_frames(buffer)
-                if scan.end == 0 and len(buffer) == CHUNK:
-                    scan = scan_frames(buffer + file.read(CHUNK * 9), 0, 1)
-            if scan.end == 0:
-                return end
-            end += scan.end
 
 
 def sync_journals(
@@ -113,6 +71,7 @@ def sync_journals(
         try:
             replica = Replica(FileSource(path), transport)
             sent += _send_all(replica, str(path), progress, sleep)
+            replica.settle()
             complete += 1
         except (OSError, StorageError, Refused, Busy, NoAnswer) as error:
             problems.append(f"{path.name}: {error}")

@@ -12,12 +12,16 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from epochal.client import guard
-from epochal.client.replica import STRETCH, Busy, Refused, Replica, Source
+from epochal.client.marks import is_unsent
+from epochal.client.replica import STRETCH, Busy, Refused, Replica
+from epochal.client.source import FileSource, Source
 from epochal.client.transport import NoAnswer, Transport
 from epochal.errors import InvalidInput
 from epochal.journal.buffered import BufferedJournal
+from epochal.journal.frame import SUFFIX
 
 CADENCE_S = 1.0
 MAX_BACKOFF_S = 60.0
@@ -25,6 +29,12 @@ UNREACHABLE_S = 5.0
 POLL_S = 0.1
 HURRY_S = 0.5
 MAX_STALLS = 4
+
+
+def left_journals(directory: Path) -> list[FileSource]:
+    """The journals in a run's directory whose writers ended before a server held them."""
+    paths = [path for path in directory.glob(f"*{SUFFIX}") if is_unsent(str(path))]
+    return [source for source in map(FileSource, paths) if source.closed]
 
 
 def _jitter() -> float:
@@ -38,6 +48,7 @@ class Sender:
     Args:
         url: the server.
         api_key: credential, or None.
+        left: directory of the run; journals that earlier processes left there unsent go first.
         jitter: factor for waiting times.
 
     Attributes:
@@ -46,7 +57,11 @@ class Sender:
     """
 
     def __init__(
-        self, url: str, api_key: str | None, jitter: Callable[[], float] = _jitter
+        self,
+        url: str,
+        api_key: str | None,
+        left: Path | None = None,
+        jitter: Callable[[], float] = _jitter,
     ) -> None:
         self.url = url
         self.failures = 0
@@ -54,6 +69,7 @@ class Sender:
         self._transport: Transport | None = None
         self._api_key = api_key
         self._jitter = jitter
+        self._left = left
         self._sources: list[Source] = []
         self._replicas: list[Replica] = []
         self._wake = threading.Event()
@@ -110,8 +126,7 @@ class Sender:
             self._adopt()
             for replica in list(self._replicas):
                 self._send(replica)
-                if replica.source.closed and not replica.waiting:
-                    replica.save_ack()
+                if replica.settle():
                     self._replicas.remove(replica)
         except NoAnswer as error:
             return self._back_off(str(error), None)
@@ -135,6 +150,10 @@ class Sender:
     def _adopt(self) -> None:
         if self._transport is None:
             self._transport = Transport(self.url, self._api_key)
+        if self._left is not None:
+            directory, self._left = self._left, None
+            with guard.Shield("looking for journals that were not sent"):
+                self._replicas += [Replica(s, self._transport) for s in left_journals(directory)]
         while self._sources:
             self._replicas.append(Replica(self._sources[0], self._transport))
             del self._sources[0]

@@ -19,14 +19,16 @@ from epochal._version import __version__
 from epochal.client import lazy, process
 from epochal.client.captures import Captures
 from epochal.client.credentials import find_key
+from epochal.client.marks import mark_unsent
 from epochal.client.place import open_somewhere
 from epochal.client.recording import Recorder
 from epochal.client.request import RunRequest
 from epochal.client.worker import Worker, tell_problem
 from epochal.domain.names import new_uid
-from epochal.domain.record import Fact, Finish, Header
+from epochal.domain.record import Event, Fact, Finish, Header
 from epochal.domain.run import RunRef, RunState
 from epochal.journal.frame import FileHeader
+from epochal.journal.home import run_directory
 from epochal.journal.writer import Journal, NullJournal
 
 STOP_S = 2.0
@@ -123,6 +125,9 @@ class Session:
         if old.closed:
             return
         self.recorder.swap(self._open(old.writer))
+        if old.sync_failed:
+            title = "the disk failed to sync: records before this may not survive a power loss"
+            self.record(Event(_now_us(), "error", title, old.problem or ""))
         old.close(Finish(_now_us(), None))
 
     def finish(self, state: RunState, exit_code: int) -> list[str]:
@@ -215,6 +220,8 @@ class Session:
             primary=self.request.primary and os.getpid() == self.pid,
         )
         journal, self.home = open_somewhere(self._wanted_home, self.ref.uid, writer, header)
+        if self._sender is not None or self.request.mode == "offline":
+            mark_unsent(journal.path)
         if self._sender is not None:
             self._sender.add(journal)
         return journal
@@ -225,7 +232,8 @@ class Session:
         if settings.url is None or self.request.mode != "online" or not self.request.records:
             return None
         key = settings.api_key or find_key(self._wanted_home, settings.url)
-        return lazy.load("sender").Sender(settings.url, key)
+        left = run_directory(self._wanted_home, self.ref.uid) if os.getpid() == self.pid else None
+        return lazy.load("sender").Sender(settings.url, key, left)
 
 
 def _now_us() -> int:

@@ -51,6 +51,7 @@ class Worker:
         self._beat: tuple[str, int] = ("", 0)
         self._beat_due = time.monotonic() + HEARTBEAT_S
         self._rotation_refused = 0
+        self._fled = False
 
     def start(self) -> None:
         """Start the thread.
@@ -96,6 +97,9 @@ class Worker:
             self._sync_due = now + SYNC_S
             self._synced = mark
             journal.sync()
+            if journal.sync_failed and not self._fled:
+                self._fled = True
+                self._rotate()
         if mark != self._beat:
             self._beat, self._beat_due = mark, now + HEARTBEAT_S
         elif now >= self._beat_due:

@@ -88,7 +88,7 @@ class BufferedJournal(Journal):
     def _write_out(self, chunk: bytearray) -> bool:
         try:
             if os.pwrite(self._fd, chunk, self.size) == len(chunk):
-                if not self._sync_failed:
+                if not self.sync_failed:
                     self.problem = None
                 return True
             self.problem = f"the journal {self.path} cannot grow; is the disk full?"
@@ -105,7 +105,7 @@ class BufferedJournal(Journal):
             return False
         with self._sync_lock:
             if self.closed:
-                return not self._sync_failed
+                return not self.sync_failed
             return self._sync_descriptor(self._fd) and not self._memory
 
     def read(self, start: int, limit: int) -> bytes:

@@ -43,6 +43,7 @@ class Journal:
         problem: one sentence when the journal is degraded, else None.
         dropped: number of records that had to be given up.
         closed: whether `close` or `abandon` was called.
+        sync_failed: whether a sync failed, so that durability cannot be promised any more.
     """
 
     path: str | None
@@ -62,7 +63,7 @@ class Journal:
         self._busy = False
         self._deferred: deque[bytes] = deque()
         self._next_schema = 1
-        self._sync_failed = False
+        self.sync_failed = False
 
     def append(self, payload: bytes) -> None:
         """Write one record. Never raises for the disk's sake; see `problem` and `dropped`.
@@ -188,9 +189,9 @@ class Journal:
         try:
             os.fdatasync(descriptor)
         except OSError as error:
-            self._sync_failed = True
+            self.sync_failed = True
             self.problem = f"the journal {self.path} could not be synced: {error}"
-        return not self._sync_failed
+        return not self.sync_failed
 
     def _read_path(self, start: int, limit: int) -> bytes:
         with contextlib.suppress(FileNotFoundError):

@@ -104,7 +104,7 @@ class MappedJournal(Journal):
                         self._map.resize(capacity)
                         self._capacity = capacity
                         self._limit = capacity - RESERVE
-                if not self._sync_failed:
+                if not self.sync_failed:
                     self.problem = None
                 return True
             except (OSError, ValueError, SystemError) as error:
@@ -145,7 +145,7 @@ class MappedJournal(Journal):
         """Data, and once the names of the file and its directories. See `Journal.sync`."""
         with self._sync_lock:
             if self.closed:
-                return not self._sync_failed
+                return not self.sync_failed
             if not self._named:
                 self._named = True
                 with contextlib.suppress(OSError):
