@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,9 +34,6 @@ def served(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     home = tmp_path_factory.mktemp("served") / "home"
     shutil.copytree(pristine, home)
     running = start_server(home, log=home.parent / "server.log")
-    deadline = time.monotonic() + 20
-    while len(connect(home=home).projects()) < 2 and time.monotonic() < deadline:
-        time.sleep(0.05)
     yield running
     end_process(running.process)
 

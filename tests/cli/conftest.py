@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -64,8 +63,5 @@ def served(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     home = tmp_path_factory.mktemp("served") / "home"
     shutil.copytree(pristine, home)
     running = start_server(home, log=home.parent / "server.log")
-    deadline = time.monotonic() + 20
-    while len(connect(home=home).projects()) < 2 and time.monotonic() < deadline:
-        time.sleep(0.05)
     yield running
     end_process(running.process)

@@ -1,8 +1,10 @@
 """The thread that keeps the index up with the home's journals and tells the feed what changed.
 
-It looks every 250 ms while something is live, once a second otherwise, and at once after an
-upload. Nothing that goes wrong in one look ends the thread: it is logged once per kind of failure,
-and the next look comes later.
+It begins by taking in what the home holds already, without a pause, for at most two seconds: until
+then the server does not answer, so that whoever asks first sees the whole home and not an empty
+one. A larger backlog comes in while the server answers. After that it looks every 250 ms while
+something is live, once a second otherwise, and at once after an upload. Nothing that goes wrong in
+one look ends the thread: it is logged once per kind of failure, and the next look comes later.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ log: Final = logging.getLogger("epochal.server")
 LIVE_SECONDS: Final = 10.0
 SLOWEST: Final = 5.0
 LEAST_GAP: Final = 0.05
+CATCH_UP_SECONDS: Final = 2.0
 
 
 class Tailer:
@@ -42,12 +45,21 @@ class Tailer:
         self._slow = settings.idle_interval
         self._wake = threading.Event()
         self._ending = threading.Event()
+        self._caught_up = threading.Event()
         self._last_problem = ""
         self._thread = threading.Thread(target=self._run, name="epochal-tailer", daemon=True)
 
     def start(self) -> None:
         """Begin to look."""
         self._thread.start()
+
+    def wait_until_caught_up(self) -> bool:
+        """Wait for the looks at the start, for at most `CATCH_UP_SECONDS`.
+
+        Returns:
+            Whether they ended in that time; what is left comes with the next looks.
+        """
+        return self._caught_up.wait(CATCH_UP_SECONDS)
 
     def nudge(self) -> None:
         """Look now: bytes have arrived."""
@@ -62,7 +74,7 @@ class Tailer:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        live_until = 0.0
+        live_until = time.monotonic() + LIVE_SECONDS if self._catch_up() else 0.0
         while not self._ending.is_set():
             self._wake.clear()
             delay = self._fast
@@ -80,6 +92,23 @@ class Tailer:
             # Many uploads in a row share one look.
             if not self._ending.wait(LEAST_GAP):
                 self._wake.wait(delay)
+
+    def _catch_up(self) -> bool:
+        """Look until a look brings nothing new; whether any did."""
+        found = False
+        deadline = time.monotonic() + CATCH_UP_SECONDS
+        try:
+            while not self._ending.is_set() and time.monotonic() < deadline:
+                changes = self._follower.poll()
+                if not changes:
+                    break
+                found = True
+                self._publish(changes)
+        except Exception as error:  # noqa: BLE001 - the server starts all the same, and tries again
+            self._tell(error)
+        finally:
+            self._caught_up.set()
+        return found
 
     def _tell(self, error: Exception) -> None:
         problem = f"{type(error).__name__}: {error}"
