@@ -1,15 +1,25 @@
-"""How fast the page is: a project of 1,000 runs opened cold in headless Chromium."""
+"""How fast the page is: a project of 1,000 runs in headless Chromium, opened cold, used, and live.
+
+Times run from navigation. CPU is that of the page's main thread. ``machine`` says how much slower
+than the reference this machine ran a fixed loop of JavaScript at that moment; the bars of the
+design are meant for 1.0.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 
 from bench import data, stores
 from bench.clients import Result
@@ -25,8 +35,63 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--js-flags=--expose-gc",
 ]
 MARKS = ("table:rows", "chart:first", "viewport")
+REFERENCE_MS = 120.0
+LOOP = """() => {
+  const begun = performance.now();
+  let x = 1;
+  for (let i = 0; i < 2e7; i++) x = (x * 1103515245 + 12345) & 0x7fffffff;
+  return performance.now() - begun + (x === -1 ? 1 : 0);
+}"""
+COUNT_FRAMES = """() => {
+  window.__frames = [];
+  let before = performance.now();
+  const tick = (now) => {
+    window.__frames.push(now - before);
+    before = now;
+    requestAnimationFrame(tick);
+  };
+  requestAnimationFrame(tick);
+}"""
+WATCH_AGE = """(since) => {
+  window.__age = { worst: 0, draws: 0 };
+  const newest = new Map();
+  const look = () => {
+    const now = Date.now() / 1000 - since;
+    for (const [run, keys] of Object.entries(window.__epochal.lastPoint)) {
+      const value = keys.clock?.value;
+      if (!(value > 0) || newest.get(run) === value) continue;
+      // The oldest point that is new here came a tenth of a second after the newest before.
+      const age = now - (newest.get(run) ?? now) - 0.1;
+      window.__age.worst = Math.max(window.__age.worst, age);
+      newest.set(run, value);
+      window.__age.draws++;
+    }
+    requestAnimationFrame(look);
+  };
+  look();
+}"""
+WRITER = """
+import sys, time
+import epochal
+home, seconds, since = sys.argv[1], float(sys.argv[2]), float(sys.argv[3])
+quiet = {"console": False, "git": False, "environment": False, "system_interval": 0,
+         "silent": True}
+runs = [epochal.init(project="live", id=f"live-{n:02d}", dir=home, settings=quiet,
+                     reinit="create_new") for n in range(20)]
+end, step = time.time() + seconds, 0
+while time.time() < end:
+    begun = time.time()
+    for run in runs:
+        now = time.time() - since
+        run.log({"clock": now, **{f"m{i}": now / (i + 1) for i in range(9)}}, step=step)
+    step += 1
+    time.sleep(max(0.0, 0.1 - (time.time() - begun)))
+for run in runs:
+    run.finish()
+"""
 
 
 def fill(home: Path, runs: int, keys: int, steps: int) -> None:
@@ -39,27 +104,180 @@ def fill(home: Path, runs: int, keys: int, steps: int) -> None:
         ingest_home(store)
 
 
+class Watched:
+    """A page in a fresh profile, with its traffic and its main thread's CPU time."""
+
+    def __init__(self, browser: Browser) -> None:
+        self.context = browser.new_context(viewport={"width": 1440, "height": 900})
+        self.page: Page = self.context.new_page()
+        self.session: CDPSession = self.context.new_cdp_session(self.page)
+        self.session.send("Network.enable")
+        self.session.send("Performance.enable", {"timeDomain": "threadTicks"})
+        self.loaded: list[float] = []
+        self.session.on(
+            "Network.loadingFinished",
+            lambda event: self.loaded.append(event["encodedDataLength"]),
+        )
+
+    def metric(self, name: str) -> float:
+        found = self.session.send("Performance.getMetrics")["metrics"]
+        return next(item["value"] for item in found if item["name"] == name)
+
+    def cpu_ms(self) -> float:
+        return self.metric("TaskDuration") * 1000
+
+    def heap_mb(self) -> float:
+        self.page.evaluate("() => gc()")
+        return self.metric("JSHeapUsedSize") / 1e6
+
+    def mark(self, name: str) -> float:
+        script = f"() => performance.getEntriesByName({name!r})[0]?.startTime"
+        return float(self.page.wait_for_function(script, timeout=60_000).json_value())
+
+    def settle(self) -> None:
+        """Wait until half a second passes in which the page does nearly nothing."""
+        end = time.monotonic() + 15
+        while time.monotonic() < end:
+            before = self.cpu_ms()
+            self.page.wait_for_timeout(500)
+            if self.cpu_ms() - before < 15:
+                return
+
+
+@contextmanager
+def watched(browser: Browser) -> Iterator[Watched]:
+    one = Watched(browser)
+    try:
+        yield one
+    finally:
+        one.context.close()
+
+
 def open_once(browser: Browser, url: str) -> dict[str, float]:
-    """One cold visit; milliseconds from navigation to each mark, bytes and requests."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    page = context.new_page()
-    session = context.new_cdp_session(page)
-    session.send("Network.enable")
-    loaded: list[float] = []
-    session.on("Network.loadingFinished", lambda event: loaded.append(event["encodedDataLength"]))
-    page.goto(url, wait_until="commit")
-    found = {}
-    for mark in MARKS:
-        script = f"() => performance.getEntriesByName({mark!r})[0]?.startTime"
-        found[f"{mark} ms"] = float(page.wait_for_function(script, timeout=30_000).json_value())
-    found["kilobytes"] = sum(loaded) / 1000
-    found["requests"] = float(len(loaded))
-    context.close()
-    return found
+    """One cold visit."""
+    with watched(browser) as visit:
+        visit.page.goto(url, wait_until="commit")
+        found = {f"{mark} ms": visit.mark(mark) for mark in MARKS}
+        found["charts drawn"] = float(
+            visit.page.evaluate(
+                "() => [...document.querySelectorAll('[data-panel]')].filter((p) =>"
+                " window.__epochal.drawn(p.dataset.panel).length > 0).length"
+            )
+        )
+        visit.settle()
+        found["kilobytes"] = sum(visit.loaded) / 1000
+        found["requests"] = float(len(visit.loaded))
+        found["heap MB"] = visit.heap_mb()
+        found["elements"] = float(
+            visit.page.evaluate("() => document.querySelectorAll('*').length")
+        )
+        return found
+
+
+def per_frame(visit: Watched, name: str, action: Callable[[], None]) -> dict[str, float]:
+    """CPU per frame and the 95th percentile of frame times while something is done."""
+    visit.settle()
+    visit.page.evaluate("() => { window.__frames.length = 0; }")
+    before = visit.cpu_ms()
+    action()
+    spent = visit.cpu_ms() - before
+    frames = sorted(visit.page.evaluate("() => window.__frames"))
+    return {
+        f"{name} CPU ms/frame": spent / max(1, len(frames)),
+        f"{name} p95 frame ms": frames[int(0.95 * (len(frames) - 1))],
+    }
+
+
+def use(browser: Browser, url: str) -> dict[str, float]:
+    """Ten runs plotted: the pointer over the charts, a zoom by dragging, scrolling the table."""
+    ids = ",".join(f"r{number:04d}" for number in range(10))
+    with watched(browser) as visit:
+        page = visit.page
+        page.goto(f"{url}?sel={ids}", wait_until="commit")
+        visit.mark("viewport")
+        page.evaluate(COUNT_FRAMES)
+        box = page.locator(".u-over").first.bounding_box()
+        assert box
+        y = box["y"] + box["height"] / 2
+        left, right = box["x"] + 8, box["x"] + box["width"] - 8
+
+        def sweep() -> None:
+            page.mouse.move(right, y, steps=60)
+
+        def zoom() -> None:
+            page.mouse.down()
+            page.mouse.move(left + 40, y, steps=60)
+            page.mouse.up()
+            page.wait_for_url("**z=*")
+            page.wait_for_timeout(300)
+
+        def views() -> None:
+            # Each zoom back and forth draws every visible chart anew.
+            for _ in range(15):
+                page.keyboard.press("s")
+                page.wait_for_timeout(30)
+
+        def scroll() -> None:
+            for _ in range(60):
+                page.mouse.wheel(0, 100)
+                page.wait_for_timeout(16)
+
+        page.mouse.move(left, y)
+        found = per_frame(visit, "cursor", sweep)
+        found |= per_frame(visit, "drag to zoom", zoom)
+        found |= per_frame(visit, "redraw all", views)
+        page.locator("#runs-grid").hover()
+        found |= per_frame(visit, "table scroll", scroll)
+        return found
+
+
+def live(browser: Browser, home: Path, base: str, seconds: float) -> dict[str, float]:
+    """Twenty runs log ten metrics ten times a second while the project's page is open."""
+    since = time.time()
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(home), str(seconds + 12), str(since)]
+    )
+    try:
+        stores.wait_for(lambda: knows(base, "live"), 30)
+        with watched(browser) as visit:
+            page = visit.page
+            page.goto(f"{base}/p/live", wait_until="commit")
+            visit.mark("viewport")
+            page.wait_for_timeout(4000)
+            page.evaluate(WATCH_AGE, since)
+            heap, before, begun = visit.heap_mb(), visit.cpu_ms(), time.monotonic()
+            page.wait_for_timeout(seconds * 1000 - 4000)
+            wall = (time.monotonic() - begun) * 1000
+            spent, age = visit.cpu_ms() - before, page.evaluate("() => window.__age")
+            return {
+                "live worst delay s": age["worst"],
+                "live drawings per s": age["draws"] / 20 / wall * 1000,
+                "live CPU %": spent / wall * 100,
+                "live heap growth MB": visit.heap_mb() - heap,
+            }
+    finally:
+        writer.wait(seconds + 60)
+
+
+def knows(base: str, project: str) -> bool:
+    """Whether the server has heard of all twenty runs."""
+    from urllib.request import urlopen
+
+    with urlopen(f"{base}/api/v1/projects", timeout=10) as reply:
+        projects: list[dict[str, Any]] = json.loads(reply.read())["projects"]
+    return any(one["name"] == project and one["runs"] == 20 for one in projects)
+
+
+def speed(browser: Browser) -> float:
+    """How much slower than the reference this machine is just now."""
+    page = browser.new_page()
+    measured = min(page.evaluate(LOOP) for _ in range(3))
+    page.close()
+    return measured / REFERENCE_MS
 
 
 def page(quick: bool) -> Result:
-    """Medians over five cold visits."""
+    """Medians over five cold visits; then one visitor who uses the page; then live runs."""
     runs, keys, steps = (100, 50, 200) if quick else (1_000, 50, 1_000)
     with tempfile.TemporaryDirectory() as text:
         home = Path(text, "home")
@@ -67,16 +285,24 @@ def page(quick: bool) -> Result:
         command = [sys.executable, "-m", "epochal", "server", "--home", str(home), "--port", "0"]
         server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         try:
-            url = stores.wait_for(lambda: read_server_address(home), 30).url
+            base = stores.wait_for(lambda: read_server_address(home), 30).url
             chromium = os.environ.get("EPOCHAL_TEST_CHROMIUM", "/usr/bin/chromium")
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-                visits = [open_once(browser, f"{url}/p/bench") for _ in range(5)]
+                slowness = [speed(browser)]
+                visits = [open_once(browser, f"{base}/p/bench") for _ in range(5)]
+                slowness.append(speed(browser))
+                used = use(browser, f"{base}/p/bench")
+                lived = live(browser, home, base, 15 if quick else 60)
+                slowness.append(speed(browser))
                 browser.close()
         finally:
             server.terminate()
             server.wait(20)
     return {
         "runs": runs,
+        "machine": statistics.median(slowness),
         **{name: statistics.median(visit[name] for visit in visits) for name in visits[0]},
+        **used,
+        **lived,
     }

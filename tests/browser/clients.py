@@ -10,7 +10,13 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-QUIET = {"console": False, "git": False, "environment": False, "system_interval": 0, "silent": True}
+QUIET = {
+    "console": False,
+    "git": False,
+    "environment": False,
+    "system_interval": 0,
+    "silent": True,
+}
 OBEDIENT = """
 import json, sys, time
 import epochal

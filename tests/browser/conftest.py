@@ -7,7 +7,6 @@ dialog fails the test.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -65,8 +64,8 @@ def visit(_chromium: Browser) -> Iterator[Callable[..., Visitor]]:
         return visitors[-1]
 
     yield come
-    complaints = [visitor.leave() for visitor in visitors]
-    assert not any(complaints), "\n".join(sum(complaints, []))
+    complaints = [complaint for visitor in visitors for complaint in visitor.leave()]
+    assert not complaints, "\n".join(complaints)
 
 
 @pytest.fixture
@@ -90,9 +89,3 @@ def slack(_chromium: Browser) -> float:
     measured = min(page.evaluate(CALIBRATION) for _ in range(3))
     page.close()
     return max(1.0, measured / NOMINAL_MS)
-
-
-@pytest.fixture
-def deadline() -> Callable[[float], float]:
-    """``deadline(seconds)``: that far from now, in the clock of ``time.monotonic``."""
-    return lambda seconds: time.monotonic() + seconds

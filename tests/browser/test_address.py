@@ -64,7 +64,9 @@ def alike(one: np.ndarray, other: np.ndarray) -> bool:
 
 def wait_unlit(page: Page) -> np.ndarray:
     """The first chart's pixels, once no row and no curve stands out."""
-    until(lambda: page.locator("#runs-grid .lit, .tip:visible").count() == 0, what="nothing is lit")
+    until(
+        lambda: page.locator("#runs-grid .lit, .tip:visible").count() == 0, what="nothing is lit"
+    )
     shots = [picture(page)]
 
     def is_still() -> bool:
@@ -131,7 +133,9 @@ def test_the_x_axis_is_in_the_address_and_back_leads_back(
     until(lambda: max(s["x_last"][-1] for s in drawn(page, "train/loss")) == 9, what="x is epoch")
     page.reload()
     wait_drawn(page, "train/loss", series=6)
-    until(lambda: page.get_by_label("x axis").input_value() == "m:epoch", what="the axis is chosen")
+    until(
+        lambda: page.get_by_label("x axis").input_value() == "m:epoch", what="the axis is chosen"
+    )
     until(lambda: max(s["x_last"][-1] for s in drawn(page, "train/loss")) == 9, what="x is epoch")
     page.get_by_role("link", name="r18-3").click()
     page.wait_for_url("**/r/r18-3*")

@@ -40,7 +40,7 @@ def test_infinity_reads_as_infinity_and_leaves_the_scale_alone(
     page = visit(gallery.url).workspace("uneven")
     wait_drawn(page, "val/loss", series=4)
     assert until(lambda: cell(page, "explodes", COLUMN)) == "∞"
-    assert until(lambda: cell(page, "implodes", COLUMN)) == "−∞"
+    assert until(lambda: cell(page, "implodes", COLUMN)) == "\u2212∞"
     series = {s["run"]: s for s in drawn(page, "val/loss")}
     runs = {run["name"]: series[run["uid"]] for run in find_runs(gallery)}
     assert sum(runs["explodes"]["n_posinf"]) == 10

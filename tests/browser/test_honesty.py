@@ -32,9 +32,7 @@ PIXELS = """(panel) => {
 def logged() -> np.ndarray:
     """The values that the client of the gallery logged, as the page gets them (f32)."""
     steps = range(LONG_STEPS)
-    values = np.array(
-        [math.sin(s / 5000) * 10 + math.sin(s * 12.9898) % 1 for s in steps]
-    )
+    values = np.array([math.sin(s / 5000) * 10 + math.sin(s * 12.9898) % 1 for s in steps])
     for step, value in LONG_SPIKES.items():
         values[step] = value
     values[list(LONG_NANS)] = np.nan
@@ -68,7 +66,7 @@ def open_level(visitor: Visitor, level: str) -> list[dict[str, Any]]:
 def test_every_drawn_bucket_has_the_extent_of_its_points(
     gallery: Gallery, visit: Callable[..., Visitor], truth: np.ndarray, level: str
 ) -> None:
-    """Over 200,000 steps with planted single-step spikes and NaNs: no bucket differs from brute force."""
+    """Over 200,000 steps with planted spikes and NaNs: no bucket differs from brute force."""
     [series] = open_level(visit(gallery.url), level)
     low, high = LEVELS[level] or (0, LONG_STEPS - 1)
     width = int(series["width"])
@@ -96,7 +94,7 @@ def test_every_drawn_bucket_has_the_extent_of_its_points(
 def test_nan_buckets_leave_a_mark_and_spikes_reach_their_pixel(
     gallery: Gallery, visit: Callable[..., Visitor], level: str
 ) -> None:
-    """Pixels, not arrays: a red tick on the axis for each NaN bucket, ink where each spike ends."""
+    """Pixels, not arrays: a red tick on the axis for each NaN bucket, ink at each spike's tip."""
     visitor = visit(gallery.url)
     [series] = open_level(visitor, level)
     page = visitor.page

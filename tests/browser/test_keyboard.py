@@ -26,10 +26,11 @@ def active(page: Page) -> str | None:
 
 
 def test_j_and_k_walk_the_rows_and_enter_opens_the_run(page: Page) -> None:
-    """j goes down, k up, neither leaves the table; Enter opens."""
+    """The active row goes down and up, and neither key leaves the table; Enter opens."""
     for key, row in (("j", 0), ("j", 1), ("j", 2), ("k", 1), ("k", 0), ("k", 0)):
         page.keyboard.press(key)
-        until(lambda row=row: active(page) == f"runs-grid-row-{row}", what=f"row {row}")
+        wanted = f"runs-grid-row-{row}"
+        page.locator(f"#runs-grid[aria-activedescendant={wanted}]").wait_for()
     page.keyboard.press("Enter")
     page.wait_for_url("**/p/resnets/r/r18-5")
 
@@ -61,7 +62,7 @@ def test_slash_goes_to_the_filter_and_keys_are_text_there(page: Page) -> None:
 
 
 def test_question_mark_opens_the_help_with_every_key(page: Page) -> None:
-    """The help lists the keys of the page; Escape closes it; keys are off behind it is no matter."""
+    """The help lists the keys of the page, and Escape closes it."""
     page.keyboard.press("?")
     dialog = page.get_by_role("dialog")
     dialog.wait_for()
@@ -80,7 +81,7 @@ def test_bracket_hides_and_shows_the_table(page: Page) -> None:
 
 
 def test_l_makes_the_chart_under_the_pointer_logarithmic(page: Page) -> None:
-    """l acts on the hovered chart only, and undoes itself."""
+    """The key acts on the hovered chart only, and undoes itself."""
     page.locator('[data-panel="train/loss"]').hover()
     page.keyboard.press("l")
     page.wait_for_url("**yl=train/loss*")
@@ -92,7 +93,7 @@ def test_l_makes_the_chart_under_the_pointer_logarithmic(page: Page) -> None:
 
 
 def test_d_switches_the_theme_and_the_choice_stays(page: Page) -> None:
-    """d makes the page dark at once, and it is still dark after a reload."""
+    """The page is dark at once, and it is still dark after a reload."""
     light = page.evaluate("getComputedStyle(document.body).backgroundColor")
     page.keyboard.press("d")
     until(lambda: page.evaluate("getComputedStyle(document.body).backgroundColor") != light)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
@@ -46,7 +47,7 @@ def test_a_point_logged_by_another_process_is_on_the_open_page_within_a_second_a
     visit: Callable[..., Visitor],
     slack: float,
 ) -> None:
-    """Each point is drawn less than 1.5 s after its log(): the first of a pause, and all of a stream."""
+    """Each point is drawn less than 1.5 s after its log(): one after a pause, all of a stream."""
     training = client(project="live", id="ticking")
     since = time.time()
     training.log(0, clock=time.time() - since)
@@ -67,17 +68,14 @@ def test_a_point_logged_by_another_process_is_on_the_open_page_within_a_second_a
     drawings = page.evaluate("window.__drawings")[2:]
     assert len(drawings) >= 3
     # The oldest point of a drawing was logged after the newest of the drawing before.
-    delays = [
-        later["at"] - earlier["value"]
-        for earlier, later in zip(drawings, drawings[1:], strict=False)
-    ]
+    delays = [later["at"] - earlier["value"] for earlier, later in pairwise(drawings)]
     assert max(delays) < (BAR_SECONDS + 0.1) * slack
 
 
 def test_live_points_change_neither_zoom_nor_scroll_nor_selection(
     server: Server, home: object, client: Callable[..., Client], visit: Callable[..., Visitor]
 ) -> None:
-    """A live update changes values, never what is looked at: address, scrolling, order, selection."""
+    """A live update changes values, never the address, the scrolling, the order, the selection."""
     run_script(
         server.home,
         """
@@ -109,7 +107,8 @@ def test_live_points_change_neither_zoom_nor_scroll_nor_selection(
     for step in range(1, 12):
         training.log(step, **{f"k{i}/loss": float(step) for i in range(12)})
     page.wait_for_function(
-        f"() => Object.values(window.__epochal.lastPoint['{training.uid}']).some((p) => p.x === 11)"
+        "(uid) => Object.values(window.__epochal.lastPoint[uid]).some((p) => p.x === 11)",
+        arg=training.uid,
     )
     assert page.evaluate(LOOKED_AT) == before
     assert before["table"] == 336

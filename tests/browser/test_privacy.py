@@ -57,7 +57,9 @@ def test_hostile_text_is_shown_as_text_on_every_page(
         assert page.get_by_label("Notes", exact=True).input_value() == HOSTILE["note"]
     if name == "logs":
         until(lambda: page.locator(".logs .row").count() >= 2)
-        assert "<img src=x onerror=window.__owned=1> console red" in page.locator(".box").inner_text()
+        assert (
+            "<img src=x onerror=window.__owned=1> console red" in page.locator(".box").inner_text()
+        )
         assert "click me" in page.locator(".box").inner_text()
     page.mouse.move(400, 300)
     found = page.evaluate(INJECTED)
@@ -67,7 +69,7 @@ def test_hostile_text_is_shown_as_text_on_every_page(
 def test_a_metric_of_any_name_does_not_break_the_workspace(
     gallery: Gallery, visit: Callable[..., Visitor]
 ) -> None:
-    """Keys with quotes, spaces and brackets are columns and charts like others, with their values."""
+    """Keys with quotes, spaces and brackets are columns and charts like any others."""
     visitor = visit(gallery.url)
     page = visitor.workspace(HOSTILE["project"])
     wait_drawn(page, HOSTILE["metric"])

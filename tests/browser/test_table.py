@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -55,8 +56,8 @@ def test_scrolling_to_any_row_loads_it_and_keeps_the_document_small(table: Page)
     for row in (40, 95, 130, 700, 1_300, 1_960):
         scroll(table, row)
         name = f"m{row:04d}"
-        until(lambda name=name: name in rows(table), seconds=20, what=name)
-        until(lambda n=name, r=row: number(table, n) == r + 1, what=f"value of {name}")
+        until(partial(has_row, table, name), seconds=20, what=name)
+        until(partial(says, table, name, row + 1), what=f"value of {name}")
         most = max(most, nodes(table))
     assert most < MOST_NODES
 
@@ -83,7 +84,11 @@ def test_sorting_and_filtering_work_on_all_runs_not_on_the_loaded_page(table: Pa
     until(lambda: rows(table) == ["m1992", "m1991", "m1990"], what="the filtered rows")
 
 
-def number(page: Page, run: str) -> int | None:
-    """What the first metric's cell says, however thousands are set apart."""
-    text = re.sub(r"\s", "", cell(page, run, COLUMNS[0]) or "")
-    return int(text) if text else None
+def has_row(page: Page, run: str) -> bool:
+    """Whether a run is among the rows in the document."""
+    return run in rows(page)
+
+
+def says(page: Page, run: str, number: int) -> bool:
+    """Whether the first metric's cell has that number, however thousands are set apart."""
+    return re.sub(r"\s", "", cell(page, run, COLUMNS[0]) or "") == str(number)

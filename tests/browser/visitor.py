@@ -1,4 +1,4 @@
-"""Somebody who looks at the page, with a profile of their own, and notices what must not happen."""
+"""Somebody who looks at the page, with a profile of their own, and sees what must not happen."""
 
 from __future__ import annotations
 

@@ -13,10 +13,11 @@ from tests.server.door import Door
 
 
 def every_error() -> list[type[EpochalError]]:
+    """Those of the training side never pass a server."""
     found = [EpochalError]
     for kind in found:
         found += [child for child in kind.__subclasses__() if child not in found]
-    return found
+    return [kind for kind in found if not kind.__module__.startswith("epochal.client")]
 
 
 def make(kind: type[EpochalError]) -> EpochalError:

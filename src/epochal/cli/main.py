@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 import typer
 
 from epochal._version import __version__
+from epochal.cli.streams import fill_standard_streams, silence_stdout
 from epochal.errors import EpochalError
 
 INTERRUPTED = 130
@@ -60,6 +61,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     Args:
         arguments: what stands after ``epochal``; ``sys.argv`` by default.
     """
+    fill_standard_streams()
     given = sys.argv[1:] if arguments is None else list(arguments)
     if given == ["--version"]:
         print(f"epochal {__version__}")
@@ -144,7 +146,7 @@ def guarded(command: Callable[..., Any], show_trace: bool) -> Callable[..., Any]
         except KeyboardInterrupt:
             raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:
-            _silence_stdout()
+            silence_stdout()
             raise typer.Exit(CLOSED_PIPE) from None
         except EpochalError as error:
             _tell(error.message, show_trace)
@@ -166,8 +168,3 @@ def _tell(message: str, show_trace: bool) -> None:
 
 def _colorful() -> bool:
     return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-
-
-def _silence_stdout() -> None:
-    """Keep the interpreter from complaining about the closed pipe again at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,7 +1,8 @@
 """``epochal server`` and ``epochal ui``: run a server on a home, or open its page.
 
 Both print what a person needs and return an exit code: 0 after a clean end, 2 for settings that
-cannot be, 6 when the home or the port is taken.
+cannot be, 6 when the home or the port is taken. Who stops reading what they print does not end
+them.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 import time
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 
-from epochal.errors import EpochalError, Unavailable
+from epochal.cli.streams import tell
+from epochal.errors import EpochalError, StoreLocked, Unavailable
 from epochal.journal.home import ServerAddress, find_home
 from epochal.server.address import live_server
 from epochal.server.auth import make_code
@@ -57,7 +60,9 @@ def serve(
             public_url=public_url,
             access_log=access_log,
         )
-        run_server(settings, lambda started: None if quiet else _announce(settings, started))
+        run_server(
+            settings, lambda started: None if quiet else _announce(settings, started), _warn
+        )
     except EpochalError as error:
         return _fail(error)
     return 0
@@ -85,33 +90,45 @@ def ui(
     """
     _log_to_stderr(access_log=False)
     where = find_home(home)
-    running = live_server(where)
-    if running is not None:
-        print(f"Epochal already serves {where} at {running.url}")
-        if browser:
-            _open(running, path)
+    if _reuse(where, browser=browser, path=path):
         return 0
 
     def started(news: Started) -> None:
-        print(f"Epochal shows {where} at {news.url}\nCtrl-C ends it.", flush=True)
+        tell(f"Epochal shows {where} at {news.url}\nCtrl-C ends it.")
         if browser:
-            _open(news.address, path)
+            # Some browsers keep the caller waiting, and the server must answer them meanwhile.
+            threading.Thread(target=_open, args=(news.address, path), daemon=True).start()
 
     try:
         _run_somewhere(where, port, started)
+    except StoreLocked as error:
+        # Two of these may start at the same moment.
+        return 0 if _reuse(where, browser=browser, path=path) else _fail(error)
     except EpochalError as error:
         return _fail(error)
     return 0
 
 
+def _reuse(home: Path, *, browser: bool, path: str) -> bool:
+    """Show the page of the server that runs on the home; whether there is one."""
+    running = live_server(home)
+    if running is None:
+        return False
+    tell(f"Epochal already serves {home} at {running.url}")
+    if browser:
+        _open(running, path)
+    return True
+
+
 def _run_somewhere(home: Path, port: int, started: Callable[[Started], None]) -> None:
     """Run a server on the port, or on any free one when something else has it."""
     try:
-        run_server(Settings(home=home, port=port), started)
+        run_server(Settings(home=home, port=port), started, _warn)
     except Unavailable as error:
         if error.code != Unavailable.code or port == 0:
             raise
-        run_server(Settings(home=home, port=0), started)
+        _warn(f"something else uses port {port}; taking a free one")
+        run_server(Settings(home=home, port=0), started, _warn)
 
 
 def page_link(address: ServerAddress, path: str = "/") -> str:
@@ -127,33 +144,37 @@ def page_link(address: ServerAddress, path: str = "/") -> str:
 def _open(address: ServerAddress, path: str) -> None:
     link = page_link(address, path)
     try:
-        opened = webbrowser.open(link)
-    except webbrowser.Error:
+        opened = _has_screen() and webbrowser.open(link)
+    except (webbrowser.Error, OSError):
         opened = False
     if not opened:
-        print(f"No browser could be started here; open {link} yourself.", flush=True)
+        tell(f"No browser could be started here; open {link} yourself.")
+
+
+def _has_screen() -> bool:
+    """Whether a browser could be seen; without a display a text browser takes the terminal."""
+    if not sys.platform.startswith("linux"):
+        return True
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
 
 
 def _announce(settings: Settings, started: Started) -> None:
-    print(f"Epochal serves {settings.home} at {started.url}", flush=True)
+    tell(f"Epochal serves {settings.home} at {started.url}")
     if started.admin_key is not None:
-        print(
+        tell(
             f"\n  First start in team mode. This is the admin key, shown this once:\n\n"
             f"    {started.admin_key}\n\n"
             "  Log in with it on the page, or set EPOCHAL_URL and EPOCHAL_API_KEY.\n"
-            f"  `epochal key create` makes keys for others, `epochal key revoke` ends them.\n",
-            flush=True,
+            f"  `epochal key create` makes keys for others, `epochal key revoke` ends them.\n"
         )
     if (
         settings.auth
         and not is_loopback(settings.host)
         and not settings.public_url.startswith("https://")
     ):
-        print(
-            "  Warning: keys travel unencrypted. Put a proxy with TLS in front "
-            "and name it with --public-url https://...",
-            file=sys.stderr,
-            flush=True,
+        _warn(
+            "keys travel unencrypted; put a proxy with TLS in front "
+            "and name it with --public-url https://..."
         )
 
 
@@ -171,6 +192,10 @@ def _log_to_stderr(*, access_log: bool) -> None:
         logger.setLevel(logging.INFO)
 
 
+def _warn(text: str) -> None:
+    print(f"epochal: {text}", file=sys.stderr, flush=True)
+
+
 def _fail(error: EpochalError) -> int:
-    print(f"epochal: {error.message}", file=sys.stderr, flush=True)
+    _warn(error.message)
     return error.exit_code

@@ -31,10 +31,13 @@ from epochal.server.app import Application, create_app
 from epochal.server.connection import with_header_timeout
 from epochal.server.settings import Settings, is_loopback
 from epochal.service import access
+from epochal.store.lock import read_holder
 from epochal.store.owner import Store, open_store
 
 log: Final = logging.getLogger("epochal.server")
 LOCK_SECONDS: Final = 10.0
+QUIET_LOCK_SECONDS: Final = 0.5
+"""How long another owner of the home may take before anything is said about it."""
 BACKLOG: Final = 512
 KEEP_ALIVE_SECONDS: Final = 30
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
@@ -68,7 +71,8 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self._on_start()
+        if not self.should_exit:
+            self._on_start()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._application.end_streams()
@@ -91,12 +95,17 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-def run_server(settings: Settings, on_start: Callable[[Started], None]) -> None:
+def run_server(
+    settings: Settings,
+    on_start: Callable[[Started], None],
+    on_wait: Callable[[str], None] = log.warning,
+) -> None:
     """Serve a home until SIGINT or SIGTERM.
 
     Args:
         settings: how to run.
         on_start: told once when the server answers.
+        on_wait: told, in a sentence, when a command holds the home and is waited for.
 
     Raises:
         StoreLocked: another server or command holds the home.
@@ -106,7 +115,7 @@ def run_server(settings: Settings, on_start: Callable[[Started], None]) -> None:
     _refuse_second(settings)
     sockets = listen(settings)
     try:
-        store = _open(settings)
+        store = _open(settings, on_wait)
     except BaseException:
         for bound in sockets:
             bound.close()
@@ -147,7 +156,7 @@ def _serve(
     admin_key = _first_key(settings, store)
 
     def started() -> None:
-        write_address(settings.home, address)
+        _publish(settings, address)
         on_start(Started(settings.public_url or address.url, address, admin_key))
 
     server = _Server(_config(settings, application), application, started)
@@ -171,12 +180,38 @@ def _config(settings: Settings, application: Application) -> uvicorn.Config:
     )
 
 
-def _open(settings: Settings) -> Store:
+def _publish(settings: Settings, address: ServerAddress) -> None:
+    """Write the address; a disk without room keeps nobody from looking at the page."""
     try:
-        return open_store(settings.home, wait=LOCK_SECONDS)
-    except StoreLocked:
-        _refuse_second(settings)
-        raise
+        write_address(settings.home, address)
+    except OSError as error:
+        log.warning(
+            "%s cannot be written (%s): scripts and commands will not find the server",
+            settings.home,
+            error.strerror or error,
+        )
+
+
+def _open(settings: Settings, on_wait: Callable[[str], None]) -> Store:
+    """Own the home; a command that reads it is waited for, another server is not."""
+    home = settings.home
+    deadline = time.monotonic() + LOCK_SECONDS
+    wait = QUIET_LOCK_SECONDS
+    while True:
+        try:
+            return open_store(home, wait=wait)
+        except StoreLocked:
+            _refuse_second(settings)
+        holder = read_holder(home)
+        who = f"process {holder.pid} on {holder.host}" if holder else "another process"
+        if time.monotonic() >= deadline:
+            raise StoreLocked(
+                f"{who} uses {home} for more than {LOCK_SECONDS:.0f} seconds already; "
+                f"end it, or wait until it is done, and try again"
+            )
+        if wait == QUIET_LOCK_SECONDS:
+            on_wait(f"waiting for {who}, which uses {home} at this moment")
+        wait = 1.0
 
 
 def _refuse_second(settings: Settings) -> None:

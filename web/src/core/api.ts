@@ -2,9 +2,11 @@
  * The client of Epochal's REST API (docs/internals/wire.md).
  *
  * Promises: every failure is an ApiError with a code and a sentence for people; while the server cannot be reached
- * `reachable` is false, one slow probe of /healthz runs, and listeners hear when it is back. Owns no data.
+ * `reachable` is false, one slow probe of /healthz runs, and listeners hear when it is back; while nobody is let in,
+ * nothing is sent but the question who we are and the login. Owns no data.
  */
 import { decodeColumns, type ColumnMessage } from "./columns";
+import { Session } from "./session";
 import type {
   BucketHead, BucketQuery, Info, LogPage, Project, ProjectKeys, RunDetail, RunPage, RunPatch, RunQuery, RunRow,
 } from "./wire";
@@ -18,6 +20,8 @@ export class ApiError extends Error {
     readonly status = 0,
     /** Where a `where` expression went wrong, in characters from 0. */
     readonly position: number | null = null,
+    /** Seconds after which the server may be asked again. */
+    readonly retryAfter: number | null = null,
   ) {
     super(message);
   }
@@ -25,13 +29,22 @@ export class ApiError extends Error {
 
 const PROBE_FIRST_MS = 1000;
 const PROBE_LAST_MS = 5000;
+const SESSION = "/api/v1/session";
+const INFO = "/api/v1/info";
+/** What may be asked by those who are not let in. */
+const OPEN_DOORS = new Set([SESSION, INFO]);
+const NO_COOKIE =
+  "The key is right, but this browser kept no session. Allow cookies for this address, and open the page by the address that the server was started with.";
 
 export class Api {
   reachable = true;
   private readonly listeners = new Set<(reachable: boolean) => void>();
   private probing = false;
 
-  constructor(private readonly base = "") {}
+  constructor(
+    private readonly base = "",
+    readonly session = new Session(),
+  ) {}
 
   /** Calls `listener` whenever the server goes away or comes back; returns how to stop. */
   onReachable(listener: (reachable: boolean) => void): () => void {
@@ -39,8 +52,26 @@ export class Api {
     return () => this.listeners.delete(listener);
   }
 
-  info(): Promise<Info> {
-    return this.json("GET", "/api/v1/info");
+  /** Who we are to the server; the session then knows as well. */
+  async info(): Promise<Info> {
+    const { epoch } = this.session;
+    const info = await this.json<Info>("GET", INFO);
+    if (info.user) this.session.admit(info.user);
+    else this.session.refuse(epoch);
+    return info;
+  }
+
+  /** Exchanges an API key for a session of this browser. */
+  async logIn(key: string): Promise<Info> {
+    await this.json("POST", SESSION, { key });
+    const info = await this.info();
+    if (!info.user) throw new ApiError("no_cookie", NO_COOKIE, 401);
+    return info;
+  }
+
+  async logOut(): Promise<void> {
+    await this.send("DELETE", SESSION);
+    this.session.leave();
   }
 
   async projects(): Promise<Project[]> {
@@ -99,18 +130,30 @@ export class Api {
   }
 
   private async send(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
+    const guarded = !OPEN_DOORS.has(path);
+    if (guarded && this.session.shut) throw new ApiError("unauthenticated", "nobody is logged in", 401);
+    const { epoch, user } = this.session;
+    const response = await this.fetch(method, path, body, signal);
+    if (response.ok) return response;
+    if (guarded && response.status === 401) {
+      this.session.refuse(epoch);
+      // What somebody changed just before their session ended is not lost.
+      if (method === "PATCH" && (await this.session.back(user?.name ?? null))) return this.send(method, path, body, signal);
+    }
+    throw await failure(response);
+  }
+
+  private async fetch(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
     const headers: Record<string, string> = body === undefined ? {} : { "content-type": "application/json" };
-    let response: Response;
     try {
-      response = await fetch(this.base + path, { method, headers, body: body === undefined ? null : JSON.stringify(body), signal });
+      const response = await fetch(this.base + path, { method, headers, body: body === undefined ? null : JSON.stringify(body), signal });
+      this.found();
+      return response;
     } catch {
       if (signal?.aborted) throw new ApiError("aborted", "the request was given up");
       this.lost();
       throw new ApiError("unreachable", "the Epochal server does not answer; it is asked again until it does");
     }
-    this.found();
-    if (!response.ok) throw await failure(response);
-    return response;
   }
 
   private lost(): void {
@@ -149,11 +192,12 @@ export class Api {
 }
 
 async function failure(response: Response): Promise<ApiError> {
+  const retryAfter = Number(response.headers.get("retry-after")) || null;
   try {
     const { error } = (await response.json()) as { error: { code?: string; message?: string; position?: number } };
-    return new ApiError(error.code ?? "error", error.message ?? response.statusText, response.status, error.position ?? null);
+    return new ApiError(error.code ?? "error", error.message ?? response.statusText, response.status, error.position ?? null, retryAfter);
   } catch {
-    return new ApiError("error", `the server answered ${response.status} ${response.statusText}`, response.status);
+    return new ApiError("error", `the server answered ${response.status} ${response.statusText}`, response.status, null, retryAfter);
   }
 }
 

@@ -6,10 +6,15 @@ export type Value = WireNumber | string | boolean | null | Value[] | { [key: str
 
 export type RunStatus = "running" | "finished" | "failed" | "crashed" | "killed";
 
+export interface User {
+  name: string;
+  role: "reader" | "writer" | "admin";
+}
+
 export interface Info {
   version: string;
   mode: "local" | "team";
-  user: { name: string; role: string } | null;
+  user: User | null;
   home: string;
   server_time_us: number;
 }

@@ -1,16 +1,23 @@
-/** What all parts of the page share: whether the server answers, the live stream's mode, the run under the pointer, the theme. */
+/** What all parts of the page share: whether the server answers and lets us in, the live stream's mode, the run under the pointer, the theme. */
 import { api } from "../core/api";
 import type { LiveMode } from "../core/live";
 import type { Theme } from "../core/palette";
 import { onTheme, setTheme, theme } from "../core/theme";
-import type { Info } from "../core/wire";
+import type { Info, User } from "../core/wire";
 
 const REST_MS = 70;
 const LEAVE_MS = 150;
+/** Tells the other tabs of this browser, which share the cookie, that it changed. */
+const TABS = "epochal-session";
 
 class Page {
   reachable = $state(true);
   info = $state.raw<Info | null>(null);
+  user = $state.raw<User | null>(null);
+  /** The server lets nobody in: there is only the login form. */
+  shut = $state(false);
+  /** Somebody was let in before; their session ended. */
+  lost = $state(false);
   live = $state<LiveMode | null>(null);
   /** Uid of the run whose curve and row stand out. */
   lit = $state<string | null>(null);
@@ -20,8 +27,11 @@ class Page {
   now = $state(Date.now() * 1000);
 
   private pointing: ReturnType<typeof setTimeout> | undefined;
+  private readonly tabs = new BroadcastChannel(TABS);
 
   constructor() {
+    api.session.onChange(() => this.readSession());
+    this.tabs.onmessage = ({ data }) => (data === "left" ? api.session.leave() : void this.loadInfo());
     api.onReachable((reachable) => (this.reachable = reachable));
     onTheme(() => (this.theme = theme()));
     setInterval(() => {
@@ -31,7 +41,27 @@ class Page {
   }
 
   get mayWrite(): boolean {
-    return this.info?.user?.role !== "reader";
+    return this.user !== null && this.user.role !== "reader";
+  }
+
+  get isReader(): boolean {
+    return this.user?.role === "reader";
+  }
+
+  /** Lets the holder of a key in, in every tab; throws an ApiError that says why not. */
+  async logIn(key: string): Promise<void> {
+    this.info = await api.logIn(key);
+    this.tabs.postMessage("entered");
+  }
+
+  async logOut(): Promise<void> {
+    await api.logOut();
+    this.tabs.postMessage("left");
+  }
+
+  private readSession(): void {
+    const { user, shut, lost } = api.session;
+    Object.assign(this, { user, shut, lost });
   }
 
   /** Makes a run stand out once the pointer rests on it; sweeping over many redraws nothing. */

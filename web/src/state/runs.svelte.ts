@@ -56,7 +56,7 @@ export class Runs {
   /** Loads further pages until row `row` is there. */
   reach(row: number): void {
     if (row < this.rows.length || this.cursor === null || this.more) return;
-    this.more = this.next(row).finally(() => (this.more = null));
+    this.more = this.next(row).catch(() => undefined).finally(() => (this.more = null)); // scrolling on asks again
   }
 
   private async next(row: number): Promise<void> {
@@ -85,7 +85,8 @@ export class Runs {
     const missing = ids.filter((id) => !known.has(id));
     if (missing.length === 0) return;
     const { entity, project } = this.query;
-    const page = await api.queryRuns({ entity, project, ids: missing, limit: Math.min(1000, missing.length) });
+    const page = await api.queryRuns({ entity, project, ids: missing, limit: Math.min(1000, missing.length) }).catch(() => null);
+    if (!page) return;
     this.extra = [...this.extra, ...page.runs];
   }
 
