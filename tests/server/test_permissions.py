@@ -232,6 +232,47 @@ def test_an_admin_makes_lists_and_ends_keys(team: Door, credentials: Any) -> Non
         assert (answer.status, answer.code) == (400, "invalid_input"), bad
 
 
+def test_the_last_admin_key_cannot_be_ended(team: Door, credentials: Any) -> None:
+    """409 with what to do; once there is another admin, the first one may go."""
+    admin = {"Authorization": f"Bearer {credentials['admin']}"}
+    target = f"/api/v1/keys/{(credentials['admin'] or '')[3:11]}"
+    kept = team.ask("DELETE", target, headers=admin, token=False)
+    assert (kept.status, kept.code) == (409, "conflict")
+    assert "--role admin" in kept.json()["error"]["message"]
+    assert ask(team, "GET", "/api/v1/keys", credentials["admin"]).status == 200
+    new = {"name": "bob", "role": "admin"}
+    other = team.ask("POST", "/api/v1/keys", headers=admin, json_body=new, token=False)
+    second = {"Authorization": f"Bearer {other.json()['key']}"}
+    assert team.ask("DELETE", target, headers=second, token=False).status == 204
+    assert ask(team, "GET", "/api/v1/keys", credentials["admin"]).status == 401
+
+
+def test_a_reader_adds_nothing_to_any_journal(team: Door, credentials: Any, home: Path) -> None:
+    """Neither a new one, nor a stretch of one that is there, nor a sign of life; no file appears."""
+    script = Script().rows(1.0, 2.0).finish()
+    whole, cut = script.bytes(), script.ends()[1]
+    keys = {
+        role: {"Authorization": f"Bearer {credentials[role]}"} for role in ("reader", "writer")
+    }
+
+    def put(role: str, offset: int, body: bytes) -> Any:
+        target = f"{script.address}?offset={offset}"
+        return team.ask("PUT", target, headers=keys[role], body=body, token=False)
+
+    refused = put("reader", 0, whole[:cut])
+    assert (refused.status, refused.code) == (403, "permission_denied")
+    assert "needs a writer" in refused.json()["error"]["message"]
+    assert list((home / "runs").iterdir()) == []
+    assert put("writer", 0, whole[:cut]).json() == {"offset": cut}
+    path = home / "runs" / script.uid / f"{script.writer}.ej"
+    before = path.stat()
+    for offset, body in ((cut, whole[cut:]), (0, whole), (cut, b"")):
+        assert put("reader", offset, body).status == 403
+    after = path.stat()
+    assert (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    assert put("writer", cut, whole[cut:]).json() == {"offset": len(whole)}
+
+
 def test_logging_in(team: Door, credentials: Any) -> None:
     """AU-13: no script can read the cookie; logging out and in again end the old session."""
     login = team.ask(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from epochal.domain.access import Permission, Principal, Role
 from epochal.domain.names import check_name
+from epochal.errors import Conflict
 from epochal.service.bounds import plain_text
 from epochal.service.permission import require
 from epochal.store import keys as stored
@@ -43,6 +44,16 @@ def revoke_key(store: Store, principal: Principal | None, prefix: str) -> None:
 
     Raises:
         NotFound: no key starts like that.
+        Conflict: it is the only key that may still manage keys.
     """
     require(principal, Permission.ADMINISTER)
-    stored.revoke_key(store, plain_text(prefix, "key prefix", MAX_PREFIX))
+    prefix = plain_text(prefix, "key prefix", MAX_PREFIX)
+    admins = [
+        key.prefix for key in stored.list_keys(store) if key.role is Role.ADMIN and not key.revoked
+    ]
+    if admins == [prefix]:
+        raise Conflict(
+            f"{prefix} is the last admin key, and without one nobody could manage this server "
+            f"from afar; make another first (`epochal key create NAME --role admin`)"
+        )
+    stored.revoke_key(store, prefix)
