@@ -2,22 +2,17 @@
 
 Every payload is one msgpack array whose first item tells what follows:
 
-=====  ==========================================
-=====================================================
-first  form                                        meaning
-=====  ==========================================
-=====================================================
-> 0    ``[sid, step, wall_us, [value, ...]]``      one row: values of the key set ``sid``
-0      ``[0, sid, [key, ...]]``                    names a key set, once per journal
--1..   one of the structs below, by its tag        everything else
-=====  ==========================================
-=====================================================
+=====  ==============================  =====================================
+first  form                            meaning
+=====  ==============================  =====================================
+> 0    ``[sid, step, wall_us, [v]]``   one row: values of the key set ``sid``
+0      ``[0, sid, [key, ...]]``        names a key set, once per journal
+-1..   one of the structs below        everything else, by its tag
+=====  ==============================  =====================================
 
 A row's values are float, int or bool. Times are microseconds since 1970 UTC. Readers skip tags
-that they do not know
-and fields past the ones that they know, so that an older Epochal can read a newer journal. Tags
-and the order of fields
-never change; new fields go to the end with a default.
+that they do not know and fields past the ones that they know, so that an older Epochal can read a
+newer journal. Tags and the order of fields never change; new fields go to the end with a default.
 """
 
 from __future__ import annotations
@@ -142,6 +137,102 @@ class Environment(msgspec.Struct, frozen=True, array_like=True, tag=-17):
     facts: dict[str, Any]
 
 
+class BlobRef(msgspec.Struct, frozen=True, array_like=True):
+    """Bytes by content. ``digest`` is sha256 in 64 hex digits, ``type`` a media type."""
+
+    digest: str
+    size: int
+    type: str = "application/octet-stream"
+
+
+class MediaItem(msgspec.Struct, frozen=True, array_like=True):
+    """One image, histogram, table, ...; docs/internals/objects.md lists kinds and their meta.
+
+    ``blobs`` holds the bytes by role. A string names a file in the writer's spool, which a later
+    `Stored` turns into a blob.
+    """
+
+    kind: str
+    meta: dict[str, Any] = {}
+    blobs: dict[str, BlobRef | str] = {}
+
+
+class Media(msgspec.Struct, frozen=True, array_like=True, tag=-8):
+    """Items of media under a key at a step; ``many`` when the user logged a list."""
+
+    key: str
+    step: int
+    wall_us: int
+    items: list[MediaItem]
+    many: bool = False
+
+
+class File(msgspec.Struct, frozen=True, array_like=True, tag=-9):
+    """A file of the run as it is now; without a blob it was removed.
+
+    ``policy`` is ``now``, ``live`` or ``end``, ``modified_us`` the time of its last change.
+    """
+
+    wall_us: int
+    path: str
+    blob: BlobRef | str | None
+    policy: str = "now"
+    modified_us: int = 0
+
+
+class ArtifactCommit(msgspec.Struct, frozen=True, array_like=True, tag=-10):
+    """A version of an artifact, made by this run.
+
+    ``manifest`` is the blob described in docs/internals/objects.md; ``size`` and ``files`` sum up
+    its entries. ``project`` is that of the run when empty. ``ttl_s`` counts from the commit.
+    """
+
+    wall_us: int
+    name: str
+    type: str
+    manifest: BlobRef
+    size: int = 0
+    files: int = 0
+    aliases: list[str] = []
+    tags: list[str] = []
+    metadata: dict[str, Any] = {}
+    description: str = ""
+    ttl_s: int | None = None
+    project: str = ""
+
+
+class ArtifactUse(msgspec.Struct, frozen=True, array_like=True, tag=-18):
+    """The run read an artifact version. ``name`` is ``entity/project/name``."""
+
+    wall_us: int
+    name: str
+    digest: str
+    version: int | None = None
+    role: str = "input"
+
+
+class ModelLink(msgspec.Struct, frozen=True, array_like=True, tag=-19):
+    """Make a version of the registered ``model`` out of an artifact version.
+
+    ``artifact`` is ``entity/project/name``, ``digest`` that of its manifest.
+    """
+
+    wall_us: int
+    model: str
+    artifact: str
+    digest: str
+    aliases: list[str] = []
+    tags: dict[str, str] = {}
+    description: str = ""
+
+
+class Stored(msgspec.Struct, frozen=True, array_like=True, tag=-20):
+    """Files of this writer's spool that lie among the blobs now, by their names there."""
+
+    wall_us: int
+    blobs: dict[str, BlobRef]
+
+
 Fact: TypeAlias = (
     Cut
     | Header
@@ -150,11 +241,16 @@ Fact: TypeAlias = (
     | Attributes
     | Console
     | Text
+    | Media
+    | File
+    | ArtifactCommit
     | Definition
     | Event
     | Heartbeat
     | Finish
     | Environment
+    | ArtifactUse
+    | ModelLink
+    | Stored
 )
-
-"""Any fact. Tags -8 (media), -9 (files) and -10 (artifacts) are kept for those records."""
+"""Any fact."""
