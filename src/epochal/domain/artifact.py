@@ -105,11 +105,11 @@ def digest_of(data: bytes) -> str:
 
 
 def check_path(value: object, what: str = "path") -> str:
-    """Validate a relative path of an artifact or a run's file, and return it in NFC.
+    r"""Validate a relative path of an artifact or a run's file, and return it in NFC.
 
     Raises:
         InvalidInput: it is no string, empty, absolute, too long, or a part of it is ``..``,
-            ``.``, empty, a Windows device, or has a control character, ``\\`` or ``:``.
+            ``.``, empty, a Windows device, or has a control character, ``\`` or ``:``.
     """
     if not isinstance(value, str):
         raise InvalidInput(f"{what} must be a string, got {type(value).__name__}")

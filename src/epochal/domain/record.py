@@ -184,12 +184,12 @@ class ArtifactCommit(msgspec.Struct, frozen=True, array_like=True, tag=-10):
     """A version of an artifact, made by this run.
 
     ``manifest`` is the blob described in docs/internals/objects.md; ``size`` and ``files`` sum up
-    its entries. ``project`` is that of the run when empty. ``ttl_s`` counts from the commit.
+    its entries. ``project`` is that of the run when empty. ``ttl_s`` counts from the commit. ``kind`` is the artifact's type.
     """
 
     wall_us: int
     name: str
-    type: str
+    kind: str
     manifest: BlobRef
     size: int = 0
     files: int = 0
