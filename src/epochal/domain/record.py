@@ -184,7 +184,8 @@ class ArtifactCommit(msgspec.Struct, frozen=True, array_like=True, tag=-10):
     """A version of an artifact, made by this run.
 
     ``manifest`` is the blob described in docs/internals/objects.md; ``size`` and ``files`` sum up
-    its entries. ``project`` is that of the run when empty. ``ttl_s`` counts from the commit. ``kind`` is the artifact's type.
+    its entries. ``project`` is that of the run when empty. ``kind`` is the artifact's
+    type. ``ttl_s`` counts from the commit.
     """
 
     wall_us: int
