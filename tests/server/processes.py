@@ -65,6 +65,16 @@ class Running:
         assert status == 200, (status, answer)
         return json.loads(answer)
 
+    def cookie(self, login: bytes) -> str:
+        """The cookie of a new browser session, made from ``{"key": ...}``."""
+        request = urllib.request.Request(
+            self.address.url + "/api/v1/session",
+            data=login,
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=20) as reply:
+            return str(reply.headers["Set-Cookie"]).split(";")[0]
+
     def kill(self) -> None:
         """End it without a word."""
         self.process.kill()
@@ -140,11 +150,14 @@ def read_answer(connection: socket.socket) -> bytes:
 class Stream:
     """A live-event stream, read event by event."""
 
-    def __init__(self, running: Running, query: str = "") -> None:
+    def __init__(
+        self, running: Running, query: str = "", *, key: str = "", cookie: str = ""
+    ) -> None:
+        head = f"GET /api/v1/events{query} HTTP/1.1\r\nHost: localhost\r\n"
+        head += f"Authorization: Bearer {key}\r\n" if key else ""
+        head += f"Cookie: {cookie}\r\n" if cookie else ""
         self._socket = socket.create_connection(("127.0.0.1", running.port), timeout=20)
-        self._socket.sendall(
-            f"GET /api/v1/events{query} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
-        )
+        self._socket.sendall(f"{head}\r\n".encode())
         self._file = self._socket.makefile("rb")
         while self._file.readline().strip():
             pass
@@ -157,6 +170,8 @@ class Stream:
                 name = line[7:].strip().decode()
             elif line.startswith(b"data: "):
                 return name, json.loads(line[6:])
+            elif line == b"0\r\n":
+                break  # the last chunk; the connection itself may live on
         return "", None
 
     def close(self) -> None:

@@ -28,6 +28,10 @@ def change(uid: str = "u", *, rev: int = 1, project: str = "p", **more: Any) -> 
     return RunChange(uid=uid, project=project, rev=rev, **values)
 
 
+async def anyone() -> bool:
+    return True
+
+
 def decode(text: bytes) -> list[tuple[str, Any]]:
     """The events of a piece of stream."""
     events = []
@@ -58,9 +62,9 @@ def test_a_listener_hears_hello_then_what_it_wants() -> None:
 
     async def scenario() -> None:
         feed = Feed(10)
-        everything = feed.listen(Wanted())
-        project = feed.listen(Wanted(entity="local", project="p"))
-        run = feed.listen(Wanted(run="b"))
+        everything = feed.listen(Wanted(), anyone)
+        project = feed.listen(Wanted(entity="local", project="p"), anyone)
+        run = feed.listen(Wanted(run="b"), anyone)
         for stream in (everything, project, run):
             assert await take(stream) == [("hello", {"rev": 0})]
         feed.publish([change("a", rev=5), change("b", rev=6, project="q")])
@@ -79,7 +83,7 @@ def test_at_most_four_messages_a_second_and_none_lost() -> None:
 
     async def scenario() -> None:
         feed = Feed(10)
-        stream = feed.listen(Wanted())
+        stream = feed.listen(Wanted(), anyone)
         await take(stream)
         begun = time.monotonic()
         messages, last = 0, 0
@@ -109,7 +113,7 @@ def test_a_listener_that_never_reads_costs_little_and_is_told_to_resync(
 
     async def scenario() -> None:
         feed = Feed(10)
-        stream = feed.listen(Wanted())
+        stream = feed.listen(Wanted(), anyone)
         await take(stream)
         for index in range(51):
             feed.publish([change(f"run{index}", rev=index)])
@@ -126,7 +130,7 @@ def test_silence_is_broken_by_a_comment(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(live, "HEARTBEAT", 0.05)
 
     async def scenario() -> None:
-        stream = Feed(1).listen(Wanted())
+        stream = Feed(1).listen(Wanted(), anyone)
         await take(stream)
         text = await asyncio.wait_for(anext(stream), 5)
         assert text.startswith(b":")
@@ -140,14 +144,14 @@ def test_closing_ends_streams_and_refuses_new_ones() -> None:
 
     async def scenario() -> None:
         feed = Feed(10)
-        stream = feed.listen(Wanted())
+        stream = feed.listen(Wanted(), anyone)
         await take(stream)
         feed.close()
         with pytest.raises(StopAsyncIteration):
             await asyncio.wait_for(anext(stream), 1)
         assert feed.listeners == 0
         with pytest.raises(Unavailable):
-            feed.listen(Wanted())
+            feed.listen(Wanted(), anyone)
 
     asyncio.run(scenario())
 
@@ -157,12 +161,12 @@ def test_there_is_a_bound_on_listeners() -> None:
 
     async def scenario() -> None:
         feed = Feed(1)
-        stream: Any = feed.listen(Wanted())
+        stream: Any = feed.listen(Wanted(), anyone)
         await take(stream)
         with pytest.raises(Unavailable):
-            feed.listen(Wanted())
+            feed.listen(Wanted(), anyone)
         await stream.aclose()
-        await take(feed.listen(Wanted()))
+        await take(feed.listen(Wanted(), anyone))
 
     asyncio.run(scenario())
 
@@ -255,3 +259,46 @@ def test_wrong_filters_are_refused(running: Running) -> None:
     for query in ("?run=x", "?project=%00", "?project=" + "a" * 1000):
         status, body = running.ask("GET", f"/api/v1/events{query}")
         assert (status, b"invalid_input" in body) == (400, True)
+
+
+def first_key(running: Running) -> str:
+    return next(word for word in running.log.read_text().split() if word.startswith("ep_"))
+
+
+def test_a_revoked_key_ends_its_open_streams_and_no_others(home: Path) -> None:
+    """AU-14: who lost the right hears nothing more, though the connection was there before."""
+    with serving(home, auth=True) as running:
+        admin = first_key(running)
+        headers = {"Authorization": f"Bearer {admin}", "Content-Type": "application/json"}
+        status, body = running.ask("POST", "/api/v1/keys", b'{"name": "x"}', headers)
+        assert status == 201
+        key = json.loads(body)["key"]
+        theirs, ours = Stream(running, key=key), Stream(running, key=admin)
+        for stream in (theirs, ours):
+            assert stream.event()[0] == "hello"
+        assert running.ask("DELETE", f"/api/v1/keys/{key[3:11]}", None, headers)[0] == 204
+        assert theirs.event() == ("", None)
+        script = Script().rows(1.0)
+        assert running.ask("PUT", f"{script.address}?offset=0", script.bytes(), headers)[0] == 200
+        assert ours.event()[0] == "changes"
+        for stream in (theirs, ours):
+            stream.close()
+
+
+def test_logging_out_ends_the_streams_of_the_session(home: Path) -> None:
+    """And leaves those of other sessions alone."""
+    with serving(home, auth=True) as running:
+        login = json.dumps({"key": first_key(running)}).encode()
+        cookies = [running.cookie(login) for _ in range(2)]
+        first, second = (Stream(running, cookie=cookie) for cookie in cookies)
+        for stream in (first, second):
+            assert stream.event()[0] == "hello"
+        headers = {"Cookie": cookies[0]}
+        assert running.ask("DELETE", "/api/v1/session", None, headers)[0] == 204
+        assert first.event() == ("", None)
+        script = Script().rows(1.0)
+        target = f"{script.address}?offset=0"
+        assert running.ask("PUT", target, script.bytes(), {"Cookie": cookies[1]})[0] == 200
+        assert second.event()[0] == "changes"
+        for stream in (first, second):
+            stream.close()

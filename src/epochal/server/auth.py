@@ -23,8 +23,14 @@ from typing import Final
 
 import msgspec
 
-from epochal.domain.access import LOCAL_USER, Principal
-from epochal.errors import InvalidInput, PermissionDenied, TooManyRequests, Unauthenticated
+from epochal.domain.access import LOCAL_USER, Permission, Principal
+from epochal.errors import (
+    EpochalError,
+    InvalidInput,
+    PermissionDenied,
+    TooManyRequests,
+    Unauthenticated,
+)
 from epochal.server.asgi import Application, Receive, Scope, Send
 from epochal.server.errors import foreseen, send_error, unforeseen
 from epochal.server.peer import STATE_KEY, Peer
@@ -163,6 +169,14 @@ class Gatekeeper:
             self._failures.check(client_address(scope))
             self._failures.add(client_address(scope))
         return found
+
+    async def still_may(self, scope: Scope, permission: Permission) -> bool:
+        """Whether who sent a request earlier would be let in with it now."""
+        try:
+            found = await self.principal(scope)
+        except EpochalError:
+            return False
+        return found is not None and found.may(permission)
 
     async def login(self, scope: Scope, key: str) -> tuple[Principal, str]:
         """Make a browser session from a key; returns the principal and the session's id.

@@ -13,6 +13,7 @@ from litestar.params import FromPath, JSONBody
 
 from epochal.domain.access import Permission, Role
 from epochal.protocols import Call, needs
+from epochal.server.live import Feed
 from epochal.service import access
 
 ADMINISTER: Final = needs(Permission.ADMINISTER)
@@ -78,8 +79,13 @@ async def create_key(request: Call, data: JSONBody[NewKey]) -> MadeKey:
 
 @delete("/api/v1/keys/{prefix:str}", opt=ADMINISTER)
 async def revoke_key(request: Call, prefix: FromPath[str]) -> None:
-    """Make a key, and every browser session made from it, worthless from the next request on."""
+    """Make a key worthless from the next request on.
+
+    Browser sessions made from it end as well, and so do live streams that are open.
+    """
     await request.write(access.revoke_key, prefix)
+    feed: Feed = request.app.state.feed
+    await feed.recheck()
 
 
 ROUTES: Final[list[Any]] = [list_keys, create_key, revoke_key]

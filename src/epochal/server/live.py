@@ -3,15 +3,16 @@
 A listener gets at most four messages a second. Changes of one run that wait are merged, so a slow
 listener costs one entry per run and never the server's memory; past a bound its waiting changes
 are dropped and it is told to ask for everything again. Everything here belongs to one event loop;
-other threads hand changes in with `Feed.publish_from_thread`.
+other threads hand changes in with `Feed.publish_from_thread`. After a key or session ended,
+`Feed.recheck` ends the streams of those who are no longer let in.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable
-from typing import Final
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -21,6 +22,9 @@ from epochal.errors import Unavailable
 MIN_INTERVAL: Final = 0.25
 HEARTBEAT: Final = 15.0
 MAX_WAITING: Final = 2_000
+
+Welcome: TypeAlias = Callable[[], Awaitable[bool]]
+"""Whether who opened a stream may still hear."""
 
 _RESYNC: Final = b"event: resync\ndata: {}\n\n"
 _COMMENT: Final = b": still here\n\n"
@@ -45,8 +49,9 @@ class Wanted(msgspec.Struct, frozen=True):
 class Listener:
     """One open stream: the changes that wait for it."""
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: Wanted, welcome: Welcome) -> None:
         self.wanted = wanted
+        self.welcome = welcome
         self._end = asyncio.Event()
         self._waiting: dict[str, RunChange] = {}
         self._lost = False
@@ -132,8 +137,12 @@ class Feed:
         """How many streams are open."""
         return len(self._listeners)
 
-    def listen(self, wanted: Wanted) -> AsyncIterator[bytes]:
+    def listen(self, wanted: Wanted, welcome: Welcome) -> AsyncIterator[bytes]:
         """Open a stream.
+
+        Args:
+            wanted: what to hear of.
+            welcome: asked again by `recheck`.
 
         Raises:
             Unavailable: there are too many, or the server ends.
@@ -143,7 +152,7 @@ class Feed:
                 f"{len(self._listeners)} live-event streams are open and no more are served; "
                 f"close a page"
             )
-        return self._serve(Listener(wanted))
+        return self._serve(Listener(wanted, welcome))
 
     async def _serve(self, listener: Listener) -> AsyncIterator[bytes]:
         self._listeners.add(listener)
@@ -152,6 +161,12 @@ class Feed:
                 yield text
         finally:
             self._listeners.discard(listener)
+
+    async def recheck(self) -> None:
+        """End the streams of those who may no longer hear."""
+        for listener in list(self._listeners):
+            if not await listener.welcome():
+                listener.close()
 
     def publish(self, changes: list[RunChange]) -> None:
         """Tell every listener; call it on the event loop."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 
 import msgspec
 from litestar import Response, delete, get, patch, post
@@ -27,6 +27,8 @@ from epochal.domain.view import (
     RunRow,
 )
 from epochal.protocols import PUBLIC, Call, needs
+from epochal.server import asgi
+from epochal.server.auth import Gatekeeper
 from epochal.server.live import Feed, Wanted
 from epochal.service import logs, projects, runs, series
 from epochal.service.bounds import entity_name, project_name
@@ -166,7 +168,11 @@ async def events(
         project=project_name(project) if project else "",
         run=check_uid(run) if run else "",
     )
-    stream: AsyncIterator[bytes] = feed.listen(wanted)
+    gatekeeper: Gatekeeper = request.app.state.gatekeeper
+    scope = cast("asgi.Scope", request.scope)
+    stream: AsyncIterator[bytes] = feed.listen(
+        wanted, lambda: gatekeeper.still_may(scope, Permission.READ)
+    )
     return Stream(
         stream,
         media_type="text/event-stream",

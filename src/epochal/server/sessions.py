@@ -13,6 +13,7 @@ from epochal.errors import Unauthenticated
 from epochal.protocols import PUBLIC, Call
 from epochal.server import asgi
 from epochal.server.auth import LONGEST_SECONDS, Gatekeeper
+from epochal.server.live import Feed
 from epochal.server.routes import User, user_of
 
 MAX_CODE: Final = 512
@@ -56,6 +57,8 @@ async def log_out(request: Call) -> Response[None]:
     """End the browser session."""
     gatekeeper: Gatekeeper = request.app.state.gatekeeper
     gatekeeper.logout(cast("asgi.Scope", request.scope))
+    feed: Feed = request.app.state.feed
+    await feed.recheck()
     return Response(None, status_code=204, cookies=[_cookie(gatekeeper, "", 0)])
 
 
