@@ -37,7 +37,7 @@ def test_a_cut_journal_gives_a_prefix(payloads: list[bytes], data: st.DataObject
     assert scan.end <= cut
     whole, size = 0, 0
     for payload in payloads:
-        if size + 8 + len(payload) > cut:
+        if size + len(pack_frame(payload)) > cut:
             break
         size += len(pack_frame(payload))
         whole += 1

@@ -127,10 +127,10 @@ def scan_frames(buffer: bytes, position: int = 0, max_payload_bytes: int | None 
             break
         start = position + 8
         end = start + length
-        if length > MAX_PAYLOAD or end > size:
+        following = end + (-length & 7)
+        if length > MAX_PAYLOAD or following > size:
             break
         payload = buffer[start:end]
-        following = end + (-length & 7)
         if crc32(payload) != checksum:
             if _frame_at(buffer, following, size) is None:
                 break
@@ -139,4 +139,4 @@ def scan_frames(buffer: bytes, position: int = 0, max_payload_bytes: int | None 
             append(payload)
             budget -= length
         position = following
-    return Scan(payloads=payloads, end=min(position, size), damaged=damaged)
+    return Scan(payloads=payloads, end=position, damaged=damaged)

@@ -24,6 +24,7 @@ from epochal.store.apply import Raced, Work, apply
 from epochal.store.compact import LONG_TAIL, compact
 from epochal.store.enroll import find_journal
 from epochal.store.lost import mark_lost
+from epochal.store.mend import mend
 from epochal.store.retire import retire
 from epochal.store.schema import journal
 from epochal.store.store import Store
@@ -73,6 +74,8 @@ def open_tail(store: Store, key: JournalKey) -> Tail | None:
     if known is not None:
         return known
     path = key.path(store.home)
+    with contextlib.suppress(CorruptFile):  # what stands before the damage is read
+        mend(store, key)
     with store.database.read() as connection:
         found = find_journal(connection, key)
     if found is not None and found[2]:

@@ -2,7 +2,8 @@
 
 What `receive` acknowledges is whole frames, checked and synced to the device. Bytes that are there
 already are skipped, so sending twice is harmless; a gap is refused with the offset to go on from.
-Any failure leaves the copy exactly as long as it was.
+Any failure leaves the copy exactly as long as it was, and what a crash leaves of an unfinished
+frame is cut off before anything else happens (`store.mend`).
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from epochal.journal.frame import (
     unpack_file_header,
 )
 from epochal.journal.reader import decode_payloads
+from epochal.store.mend import mend, note_acknowledged
 from epochal.store.schema import journal, run
 from epochal.store.store import DIRECTORY_MODE, Store
 from epochal.store.tail import JournalKey
@@ -60,8 +62,10 @@ def received(store: Store, uid: str, writer: str) -> int:
 
     Raises:
         InvalidInput: a uid is malformed.
+        CorruptFile: bytes that were acknowledged are damaged.
     """
     key = _key(uid, writer)
+    mend(store, key)
     size = _size(key.path(store.home))
     return size if size is not None else _given_up(store, key)
 
@@ -110,9 +114,12 @@ def receive(store: Store, uid: str, writer: str, offset: int, body: bytes) -> in
         OffsetMismatch: bytes between what is held and ``offset`` are missing.
         InvalidInput: this is not a stretch of that journal; nothing was changed.
         StorageFull: no room; nothing was changed.
+        Unavailable: the file system failed; nothing was changed, try again.
+        CorruptFile: bytes that were acknowledged are damaged; nothing was changed.
     """
     key = _key(uid, writer)
-    with _lock_of(key):
+    with _lock_of(key), _translated(key.path(store.home)):
+        mend(store, key)
         path = key.path(store.home)
         held = _size(path)
         if held is None:
@@ -126,7 +133,7 @@ def receive(store: Store, uid: str, writer: str, offset: int, body: bytes) -> in
             _check(key, fresh, held)
             _check_reserve(store.home, len(fresh))
             _mark_contact(store, key)
-            _append(path, held, fresh)
+            _append(store, key, held, fresh)
         elif held:
             _mark_contact(store, key)
         return held + len(fresh)
@@ -232,8 +239,9 @@ def _mark_contact(store: Store, key: JournalKey) -> None:
         os.utime(mark)
 
 
-def _append(path: str, held: int, fresh: bytes) -> None:
+def _append(store: Store, key: JournalKey, held: int, fresh: bytes) -> None:
     """Write and sync; on failure the file is as long as before."""
+    path = key.path(store.home)
     with _translated(path):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
         try:
@@ -242,13 +250,17 @@ def _append(path: str, held: int, fresh: bytes) -> None:
             if held == 0:
                 _sync_directory(os.path.dirname(path))
         except BaseException:
-            os.ftruncate(descriptor, held)
+            try:
+                os.ftruncate(descriptor, held)
+            except OSError:
+                store.mended.discard(key)  # it is cut at the next contact
             if held == 0:
                 with contextlib.suppress(OSError):
                     os.unlink(path)
             raise
         finally:
             os.close(descriptor)
+        note_acknowledged(store, key, held + len(fresh))
 
 
 def _write(descriptor: int, position: int, data: bytes) -> None:

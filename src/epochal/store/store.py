@@ -16,7 +16,7 @@ from epochal.domain.view import RunChange
 from epochal.store.database import Database
 from epochal.store.durable import Disk
 from epochal.store.opened import OpenSegments
-from epochal.store.tail import Tails
+from epochal.store.tail import JournalKey, Tails
 
 DIRECTORY_MODE = 0o700
 
@@ -31,6 +31,7 @@ class Store:
         segments: open segment files.
         disk: where segments are written.
         moving: held by whoever moves data from journals into the index and segments.
+        mended: received journals whose copies are known to end with a whole frame.
     """
 
     def __init__(self, home: Path, database: Database, lock: int = -1) -> None:
@@ -40,6 +41,7 @@ class Store:
         self.segments = OpenSegments(home)
         self.disk = Disk()
         self.moving = threading.RLock()
+        self.mended: set[JournalKey] = set()
         self._news: list[RunChange] = []
         self._lock = lock
 
