@@ -78,6 +78,39 @@ describe("the client of a server that asks for a key", () => {
     expect(sent).toEqual(["PATCH /api/v1/runs/u", "PATCH /api/v1/runs/u"]);
   });
 
+  it("keeps an edit that comes while the page is shut, and sends it once its author is back", async () => {
+    const api = new Api();
+    api.session.admit(ann);
+    api.session.refuse(api.session.epoch);
+    plan("PATCH /api/v1/runs/u", { status: 200, body: { uid: "u", notes: "n" } });
+    const edit = api.patchRun("u", { notes: "n" });
+    await Promise.resolve();
+    expect(sent).toEqual([]);
+    api.session.admit(ann);
+    expect(await edit).toEqual({ uid: "u", notes: "n" });
+  });
+
+  it("reads nothing after the login before the kept edit is stored", async () => {
+    const api = new Api();
+    api.session.admit(ann);
+    api.session.refuse(api.session.epoch);
+    plan("PATCH /api/v1/runs/u", { status: 200, body: { uid: "u", notes: "n" } });
+    plan("GET /api/v1/runs/u", { status: 200, body: { uid: "u", notes: "n" } });
+    const edit = api.patchRun("u", { notes: "n" });
+    api.session.admit(ann);
+    await api.run("u");
+    expect(sent).toEqual(["PATCH /api/v1/runs/u", "GET /api/v1/runs/u"]);
+    await edit;
+  });
+
+  it("gives up an edit of somebody who left", async () => {
+    const api = new Api();
+    api.session.admit(ann);
+    api.session.leave();
+    await expect(api.patchRun("u", { notes: "n" })).rejects.toMatchObject({ code: "unauthenticated" });
+    expect(sent).toEqual([]);
+  });
+
   it("gives up a refused edit when somebody else comes", async () => {
     const api = new Api();
     api.session.admit(ann);

@@ -6,6 +6,7 @@
  * nothing is sent but the question who we are and the login. Owns no data.
  */
 import { decodeColumns, type ColumnMessage } from "./columns";
+import { INFO, keysPath, resolvePath, RUNS, takeEarly } from "./early";
 import { Session } from "./session";
 import type {
   BucketHead, BucketQuery, Info, LogPage, Project, ProjectKeys, RunDetail, RunPage, RunPatch, RunQuery, RunRow,
@@ -30,7 +31,6 @@ export class ApiError extends Error {
 const PROBE_FIRST_MS = 1000;
 const PROBE_LAST_MS = 5000;
 const SESSION = "/api/v1/session";
-const INFO = "/api/v1/info";
 /** What may be asked by those who are not let in. */
 const OPEN_DOORS = new Set([SESSION, INFO]);
 const NO_COOKIE =
@@ -40,6 +40,8 @@ export class Api {
   reachable = true;
   private readonly listeners = new Set<(reachable: boolean) => void>();
   private probing = false;
+  /** Changes that wait for their author to come back. */
+  private readonly held = new Set<Promise<unknown>>();
 
   constructor(
     private readonly base = "",
@@ -79,15 +81,15 @@ export class Api {
   }
 
   keys(entity: string, project: string): Promise<ProjectKeys> {
-    return this.json("GET", `/api/v1/projects/keys?${query({ entity, project })}`);
+    return this.json("GET", keysPath(entity, project));
   }
 
   queryRuns(body: RunQuery, signal?: AbortSignal): Promise<RunPage> {
-    return this.json("POST", "/api/v1/runs/query", body, signal);
+    return this.json("POST", RUNS, body, signal);
   }
 
   resolveRun(entity: string, project: string, id: string): Promise<RunDetail> {
-    return this.json("GET", `/api/v1/runs/resolve?${query({ entity, project, id })}`);
+    return this.json("GET", resolvePath(entity, project, id));
   }
 
   run(uid: string): Promise<RunDetail> {
@@ -131,22 +133,41 @@ export class Api {
 
   private async send(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
     const guarded = !OPEN_DOORS.has(path);
-    if (guarded && this.session.shut) throw new ApiError("unauthenticated", "nobody is logged in", 401);
+    if (guarded && method !== "PATCH" && this.held.size > 0 && !this.session.shut) await Promise.allSettled(this.held);
     const { epoch, user } = this.session;
-    const response = await this.fetch(method, path, body, signal);
-    if (response.ok) return response;
-    if (guarded && response.status === 401) {
+    let refusal = new ApiError("unauthenticated", "nobody is logged in", 401);
+    if (!guarded || !this.session.shut) {
+      const response = await this.fetch(method, path, body, signal);
+      if (response.ok) return response;
+      refusal = await failure(response);
+      if (!guarded || response.status !== 401) throw refusal;
       this.session.refuse(epoch);
-      // What somebody changed just before their session ended is not lost.
-      if (method === "PATCH" && (await this.session.back(user?.name ?? null))) return this.send(method, path, body, signal);
     }
-    throw await failure(response);
+    if (method !== "PATCH") throw refusal;
+    // What somebody changed while their session ended is not lost, and what is read after the login has it.
+    return this.hold(
+      this.session.back(user?.name ?? null).then((back) => {
+        if (!back) throw refusal;
+        return this.send(method, path, body, signal);
+      }),
+    );
+  }
+
+  private async hold<T>(change: Promise<T>): Promise<T> {
+    this.held.add(change);
+    try {
+      return await change;
+    } finally {
+      this.held.delete(change);
+    }
   }
 
   private async fetch(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
     const headers: Record<string, string> = body === undefined ? {} : { "content-type": "application/json" };
+    const text = body === undefined ? undefined : JSON.stringify(body);
     try {
-      const response = await fetch(this.base + path, { method, headers, body: body === undefined ? null : JSON.stringify(body), signal });
+      const early = takeEarly(method, this.base + path, text);
+      const response = await (early ?? fetch(this.base + path, { method, headers, body: text ?? null, signal }));
       this.found();
       return response;
     } catch {
