@@ -242,7 +242,7 @@ class RunChange(msgspec.Struct, frozen=True):
     entity: str
     project: str
     rev: int
-    what: list[Literal["series", "facts", "logs", "deleted"]]
+    what: list[Literal["series", "facts", "logs", "media", "files", "artifacts", "deleted"]]
     state: RunState
     last_step: int | None
     reset: bool
