@@ -1,8 +1,8 @@
 """Puts the application together, and refuses to when a route forgot to say who may call it.
 
 From the outside in: `Security` (hosts, origins, headers), `Limits` (how much, how slow),
-`Authentication` (who), then the routes, each with its permission. The application owns the tailer,
-the feed and the worker threads; the caller owns the store.
+`Authentication` (who), `Packing` (gzip), then the routes, each with its permission. The
+application owns the tailer, the feed and the worker threads; the caller owns the store.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from epochal.server.errors import HANDLERS
 from epochal.server.json import encode
 from epochal.server.limits import Limits
 from epochal.server.live import Feed
+from epochal.server.packing import Packing
 from epochal.server.security import Security
 from epochal.server.settings import Settings
 from epochal.server.tailer import Tailer
@@ -81,7 +82,8 @@ class Application:
         self.gatekeeper = Gatekeeper(settings, self.workers, token)
         self.routes = self._litestar()
         check_permissions(self.routes)
-        inner = Authentication(cast("asgi.Application", self.routes), self.gatekeeper)
+        packing = Packing(cast("asgi.Application", self.routes))
+        inner = Authentication(packing, self.gatekeeper)
         self._app = Security(Limits(inner, settings), settings)
 
     async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
