@@ -20,7 +20,8 @@ from epochal.domain.run import RunState
 from epochal.domain.view import DefinitionRow, RunChange
 from epochal.errors import CorruptFile, EpochalError
 from epochal.store.definitions import read_definitions, restate_rules
-from epochal.store.enroll import check_header, enroll, find_journal, next_revision
+from epochal.store.dialect import update_each
+from epochal.store.enroll import check_header, enroll, next_revision
 from epochal.store.facts import FactWriter, clamp
 from epochal.store.latest import Known, add_rows, newest_steps, summarize, to_row
 from epochal.store.params import intern_keys
@@ -58,6 +59,43 @@ _DESCRIBE = (
     .join(project, project.c.id == run.c.project_id)
     .where(run.c.id == sa.bindparam("run"))
 )
+
+
+_WRITERS = sa.select(
+    journal.c.started_us, journal.c.primary, journal.c.closed, journal.c.lost,
+    journal.c.finish_state, journal.c.exit_code, journal.c.finished_us, journal.c.contact_us,
+    journal.c.host,
+).where(journal.c.run_id == sa.bindparam("run"))  # fmt: skip
+
+
+def _greater(column: sa.Column[int], name: str) -> sa.ColumnElement[int]:
+    """The parameter where it is more than the column or that is NULL, else the column."""
+    given = sa.bindparam(name, type_=sa.BigInteger)
+    return sa.case(
+        (given.is_(None), column), (column.is_(None), given), (column < given, given), else_=column
+    )
+
+
+_THIS = run.c.id == sa.bindparam("which")
+_UPDATE = (
+    sa.update(run)
+    .where(_THIS)
+    .values(
+        updated_us=_greater(run.c.updated_us, "contact"),
+        last_step=_greater(run.c.last_step, "step"),
+        nan_key=sa.func.coalesce(run.c.nan_key, sa.bindparam("key", type_=sa.String)),
+        nan_step=sa.func.coalesce(run.c.nan_step, sa.bindparam("at", type_=sa.BigInteger)),
+    )
+)
+_SET_STATE = (
+    sa.update(run)
+    .where(_THIS)
+    .values(
+        state=sa.bindparam("verdict"), exit_code=sa.bindparam("code"),
+        ended_us=sa.bindparam("ended"), created_us=sa.bindparam("begun"), host=sa.bindparam("on"),
+    )
+)  # fmt: skip
+_SET_REVISION = sa.update(run).where(_THIS).values(rev=sa.bindparam("to"))
 
 
 class Raced(EpochalError):
@@ -102,7 +140,7 @@ def apply(store: Store, work: Sequence[Work]) -> list[RunChange]:
     """
     try:
         ready = [item for item in work if _is_ready(item)]
-        ready.sort(key=lambda item: (item.tail.created_us, item.tail.key.writer))
+        ready.sort(key=lambda item: item.tail.order)
         if not ready:
             return []
         with store.database.write() as connection:
@@ -129,79 +167,98 @@ def _is_ready(item: Work) -> bool:
     return True
 
 
+class Batch(msgspec.Struct):
+    """What one transaction has found and has still to write."""
+
+    connection: sa.Connection
+    news: dict[int, RunNews] = {}
+    series: list[dict[str, Any]] = []
+    moves: list[dict[str, Any]] = []
+    keys: dict[str, int] = {}
+
+    def flush(self) -> None:
+        """Write what is pending.
+
+        Raises:
+            Raced: a journal does not stand where its stretch begins.
+        """
+        moves, self.moves = self.moves, []
+        series, self.series = self.series, []
+        if update_each(self.connection, _MOVE, moves) != len(moves):
+            raise Raced("a journal was applied by someone else")
+        add_rows(self.connection, series)
+
+
 def _apply_all(
     store: Store, connection: sa.Connection, ready: list[Work]
 ) -> tuple[list[JournalRow], list[RunChange]]:
-    news: dict[int, RunNews] = {}
-    series: list[dict[str, Any]] = []
-    rows = [_apply_one(connection, item, news, series) for item in ready]
-    add_rows(connection, series)
-    for run_id, found in news.items():
+    batch = Batch(connection)
+    rows = [_apply_one(batch, item) for item in ready]
+    batch.flush()
+    for run_id, found in batch.news.items():
         if found.recount_from is not None:
             recount(store, connection, run_id, found.recount_from)
-    return rows, publish(connection, news)
+    return rows, publish(connection, batch.news)
 
 
-def _apply_one(
-    connection: sa.Connection,
-    item: Work,
-    news: dict[int, RunNews],
-    series: list[dict[str, Any]],
-) -> JournalRow:
-    tail, stretch = item.tail, item.stretch
-    entry = stretch.entry
-    row = tail.row
-    is_new = row is None
-    if row is None:
-        found = find_journal(connection, tail.key)
-        header = entry.facts[0]
-        if found is not None and found[0].facts_pos != entry.start:
-            raise Raced(f"{tail.path} was applied by someone else")
-        if not isinstance(header, Header):
-            raise CorruptFile(tail.path, "its first record is not a header")
-        row = enroll(connection, tail.key, header, remote=item.remote)
-    note = news.setdefault(row.run_id, RunNews(uid=tail.key.run, what=set()))
-    note.state_matters |= is_new or row.lost
-    if is_new:
+def _apply_one(batch: Batch, item: Work) -> JournalRow:
+    tail, entry = item.tail, item.stretch.entry
+    row, is_fresh = _row_of(batch.connection, item)
+    if row.run_id in batch.news:
+        batch.flush()  # what follows may depend on what an earlier writer of the run wrote
+    note = batch.news.setdefault(row.run_id, RunNews(uid=tail.key.run, what=set()))
+    note.state_matters |= tail.row is None or row.lost
+    if tail.row is None:
         note.what.add("facts")
-    ordinals = [stretch.ordinal + position for position in entry.fact_positions]
-    effects = FactWriter(connection, row.run_id, row.id, row.lines).apply(entry.facts, ordinals)
-    last_wall = max((int(group.wall_us[-1]) for group in stretch.groups), default=0)
+    ordinals = [item.stretch.ordinal + position for position in entry.fact_positions]
+    writer = FactWriter(batch.connection, row.run_id, row.id, row.lines, batch.keys)
+    effects = writer.apply(entry.facts, ordinals)
+    last_wall = max((int(group.wall_us[-1]) for group in item.stretch.groups), default=0)
     contact = max(effects.contact_us, clamp(last_wall))
-    given = {
+    batch.moves.append({
         "journal": row.id, "start": entry.start, "end": entry.end, "seen": effects.lines,
-        "bad": entry.damaged, "unread": entry.unknown + stretch.skipped, "contact": contact,
-    }  # fmt: skip
-    moved = connection.execute(_MOVE, given)
-    if moved.rowcount != 1:
-        raise Raced(f"{tail.path} was applied by someone else")
+        "bad": entry.damaged, "unread": entry.unknown + item.stretch.skipped, "contact": contact,
+    })  # fmt: skip
     note.contact_us = max(note.contact_us, contact)
     note.state_matters |= effects.finish is not None
     note.what |= {w for w, on in (("facts", effects.changed), ("logs", effects.logs)) if on}  # type: ignore[misc]
     if effects.redefined:
-        restate_rules(connection, row.run_id)
-    series += _series_rows(connection, row, summarize(stretch.groups), note)
-    _note_cuts(connection, row, stretch, effects.cuts, note)
+        restate_rules(batch.connection, row.run_id)
+    _add_series(batch, row, summarize(item.stretch.groups), note, is_fresh, effects.redefined)
+    _note_cuts(batch.connection, row, item.stretch, effects.cuts, note, is_fresh)
     return JournalRow(
         id=row.id, run_id=row.run_id, started_us=row.started_us, facts_pos=entry.end,
         lines=effects.lines, closed=row.closed or effects.finish is not None, lost=False,
     )  # fmt: skip
 
 
-def _at_least(column: sa.Column[int], value: int) -> sa.ColumnElement[int]:
-    return sa.case((column < value, value), else_=column)
+def _row_of(connection: sa.Connection, item: Work) -> tuple[JournalRow, bool]:
+    """The journal's row, made when it is new, and whether its run was made with it."""
+    tail, entry = item.tail, item.stretch.entry
+    if tail.row is not None:
+        return tail.row, False
+    header = entry.facts[0]
+    if not isinstance(header, Header):
+        raise CorruptFile(tail.path, "its first record is not a header")
+    row, is_fresh = enroll(connection, tail.key, header, remote=item.remote)
+    if row.facts_pos != entry.start:
+        raise Raced(f"{tail.path} was applied by someone else")
+    return row, is_fresh
 
 
-def _series_rows(
-    connection: sa.Connection, row: JournalRow, known: dict[str, Known], note: RunNews
-) -> list[dict[str, Any]]:
-    """Rows to add to ``latest``; what else follows from the points goes into ``note``."""
+def _add_series(
+    batch: Batch, row: JournalRow, known: dict[str, Known], note: RunNews, *flags: bool
+) -> None:
+    """Add rows to ``latest``; what else follows from the points goes into ``note``."""
     if not known:
-        return []
+        return
+    is_fresh, is_redefined = flags
+    connection = batch.connection
     note.what.add("series")
-    ids = intern_keys(connection, known)
-    definitions = read_definitions(connection, row.run_id)
-    note.reset |= _goes_back(connection, row.run_id, known, ids)
+    ids = intern_keys(connection, known, batch.keys)
+    is_plain = is_fresh and not is_redefined
+    definitions = [] if is_plain else read_definitions(connection, row.run_id)
+    note.reset |= not is_fresh and _goes_back(connection, row.run_id, known, ids)
     for key, found in known.items():
         if not key.startswith(SYSTEM_PREFIX):
             note.last_step = max(
@@ -209,7 +266,7 @@ def _series_rows(
             )
             if found.first_nan_step is not None and note.nan is None:
                 note.nan = (key, found.first_nan_step)
-    return [
+    batch.series += [
         to_row(found, row.run_id, ids[key], row.started_us, _rule(definitions, key))
         for key, found in known.items()
     ]
@@ -230,11 +287,16 @@ def _goes_back(
 
 
 def _note_cuts(
-    connection: sa.Connection, row: JournalRow, stretch: Stretch, cuts: list[int], note: RunNews
+    connection: sa.Connection,
+    row: JournalRow,
+    stretch: Stretch,
+    cuts: list[int],
+    note: RunNews,
+    is_fresh: bool,
 ) -> None:
     """Cuts hide what came before; rows that come late may be hidden by cuts known already."""
     steps = list(cuts)
-    if stretch.groups:
+    if stretch.groups and not is_fresh:
         hidden = rows_are_hidden(connection, row)
         steps += [] if hidden is None else [hidden]
     if steps:
@@ -256,46 +318,41 @@ def publish(
     """
     now_us = time.time_ns() // 1000 if now_us is None else now_us
     told = {run_id: note for run_id, note in news.items() if note.what or note.state_matters}
-    revision = next_revision(connection) if told else 0
-    changes = []
-    for run_id, note in news.items():
-        values: dict[str, object] = {
-            "updated_us": _at_least(run.c.updated_us, note.contact_us),
-        }
-        if note.last_step is not None and note.recount_from is None:
-            values["last_step"] = sa.case(
-                (run.c.last_step > note.last_step, run.c.last_step), else_=note.last_step
-            )
-        if note.nan is not None and note.recount_from is None:
-            values["nan_key"] = sa.func.coalesce(run.c.nan_key, note.nan[0])
-            values["nan_step"] = sa.func.coalesce(run.c.nan_step, note.nan[1])
-        if note.state_matters:
-            values |= _state_values(connection, run_id, now_us)
-        if run_id in told:
-            values["rev"] = revision
-        connection.execute(sa.update(run).where(run.c.id == run_id).values(values))
-        if run_id in told:
-            changes.append(describe_change(connection, run_id, note))
-    return changes
+    if news:
+        connection.execute(_UPDATE, [_update(run_id, note) for run_id, note in news.items()])
+    if not told:
+        return []
+    states = [
+        {"which": run_id, **_state_values(connection, run_id, now_us)}
+        for run_id, note in told.items()
+        if note.state_matters
+    ]
+    if states:
+        connection.execute(_SET_STATE, states)
+    revision = next_revision(connection)
+    connection.execute(_SET_REVISION, [{"which": run_id, "to": revision} for run_id in told])
+    return [describe_change(connection, run_id, note) for run_id, note in told.items()]
+
+
+def _update(run_id: int, note: RunNews) -> dict[str, object]:
+    counted = note.recount_from is None
+    key, step = note.nan if note.nan is not None and counted else (None, None)
+    return {
+        "which": run_id, "contact": note.contact_us, "key": key, "at": step,
+        "step": note.last_step if counted else None,
+    }  # fmt: skip
 
 
 def _state_values(connection: sa.Connection, run_id: int, now_us: int) -> dict[str, object]:
-    columns = journal.c
-    rows = connection.execute(
-        sa.select(
-            columns.started_us, columns.primary, columns.closed, columns.lost,
-            columns.finish_state, columns.exit_code, columns.finished_us, columns.contact_us,
-            columns.host,
-        ).where(columns.run_id == run_id)
-    ).all()  # fmt: skip
+    rows = connection.execute(_WRITERS, {"run": run_id}).all()
     verdict = decide_state((WriterState(*row[:8]) for row in rows), now_us)
     latest_primary = max(rows, key=lambda row: (row.primary, row.started_us))
     return {
-        "state": verdict.state.value,
-        "exit_code": verdict.exit_code,
-        "ended_us": verdict.ended_us,
-        "created_us": min(row.started_us for row in rows),
-        "host": latest_primary.host,
+        "verdict": verdict.state.value,
+        "code": verdict.exit_code,
+        "ended": verdict.ended_us,
+        "begun": min(row.started_us for row in rows),
+        "on": latest_primary.host,
     }
 
 

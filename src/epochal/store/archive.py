@@ -8,6 +8,7 @@ database can be made anew; see `store.recover`.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -18,10 +19,10 @@ from epochal.domain.record import Fact
 from epochal.errors import CorruptFile, NewerFormat
 from epochal.journal.frame import FILE_HEADER_SIZE, MAX_PAYLOAD, scan_frames
 from epochal.journal.reader import READ_CHUNK, decode_payloads
-from epochal.store.durable import durable_file
+from epochal.store.durable import DurableFiles
 from epochal.store.schema import journal
 from epochal.store.store import Store
-from epochal.store.tail import Tail
+from epochal.store.tail import JournalRow, Tail
 
 ARCHIVE_SUFFIX = ".facts"
 ARCHIVE_VERSION = 1
@@ -29,6 +30,7 @@ MAX_SIZE = 1 << 32
 _FIRST_TAG = 0xE0
 
 _encode = msgspec.msgpack.encode
+_CONTACT = sa.select(journal.c.contact_us).where(journal.c.id == sa.bindparam("journal"))
 
 
 class Archive(msgspec.Struct, array_like=True, frozen=True):
@@ -69,8 +71,17 @@ def archive_path(store: Store, run: str, writer: str) -> Path:
     return store.segments.path(run, writer + ARCHIVE_SUFFIX)
 
 
-def write_archive(store: Store, tail: Tail) -> None:
+def write_archive(
+    store: Store, connection: sa.Connection, files: DurableFiles, tail: Tail, row: JournalRow
+) -> None:
     """Write the facts of a journal that is read to its end.
+
+    Args:
+        store: the home.
+        connection: to read from.
+        files: the group of files that the archive is written with.
+        tail: the journal.
+        row: its row.
 
     Raises:
         StorageFull: no room.
@@ -78,18 +89,21 @@ def write_archive(store: Store, tail: Tail) -> None:
     """
     key = tail.key
     facts, ordinals, rows = _read_facts(tail)
-    remote = Path(key.remote_mark(store.home)).exists()
     archive = Archive(
         version=ARCHIVE_VERSION, run=key.run, writer=key.writer, created_us=tail.created_us,
-        size=tail.offset, rows=rows, remote=remote, lost=tail.row is not None and tail.row.lost,
-        contact_us=_last_contact(store, tail), ordinals=ordinals, facts=facts,
+        size=tail.offset, rows=rows, remote=os.path.exists(key.remote_mark(store.home)),
+        lost=row.lost, ordinals=ordinals, facts=facts,
+        contact_us=int(connection.execute(_CONTACT, {"journal": row.id}).scalar_one()),
     )  # fmt: skip
-    with durable_file(archive_path(store, key.run, key.writer), store.disk) as write:
+    with files.write(archive_path(store, key.run, key.writer)) as write:
         write(zstandard.compress(_encode(archive), 6))
 
 
 def _read_facts(tail: Tail) -> tuple[list[Fact], list[int], int]:
     """Every fact, the number of rows before each, and of all rows; rows stay packed."""
+    known = tail.facts
+    if known is not None:
+        return known.facts, known.ordinals, tail.ordinal
     facts: list[Fact] = []
     ordinals: list[int] = []
     rows = 0
@@ -114,14 +128,6 @@ def _read_facts(tail: Tail) -> tuple[list[Fact], list[int], int]:
                     ordinals += [rows] * len(found)
             offset += scan.end
     return facts, ordinals, rows
-
-
-def _last_contact(store: Store, tail: Tail) -> int:
-    if tail.row is None:
-        return tail.created_us
-    query = sa.select(journal.c.contact_us).where(journal.c.id == tail.row.id)
-    with store.database.read() as connection:
-        return int(connection.execute(query).scalar_one())
 
 
 def read_archive(path: Path) -> Archive:

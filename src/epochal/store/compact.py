@@ -10,14 +10,20 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from epochal.errors import Conflict
+from epochal.store.apply import Raced
 from epochal.store.columns import ColumnGroup, merge_groups
+from epochal.store.dialect import update_each
+from epochal.store.durable import DurableFiles, durable_files
 from epochal.store.schema import journal, segment
-from epochal.store.segment import Segment, SegmentInfo, write_segment
+from epochal.store.segment import Segment, SegmentInfo, write_segment, write_segment_to
 from epochal.store.store import Store
 from epochal.store.tail import JournalKey, JournalRow, Position, Tail
 
@@ -26,6 +32,32 @@ LONG_TAIL = 4 * 1024 * 1024
 """A tail of so many journal bytes is compacted."""
 MERGE_COUNT = 8
 MERGE_ROWS = 1 << 20
+
+
+_MOVE = (
+    sa.update(journal)
+    .where(
+        journal.c.id == sa.bindparam("journal"),
+        journal.c.rows_pos == sa.bindparam("start"),
+        journal.c.facts_pos >= sa.bindparam("end"),
+    )
+    .values(
+        rows_pos=sa.bindparam("end"),
+        rows_ordinal=sa.bindparam("ordinal"),
+        schemas=sa.bindparam("declared"),
+    )
+)
+
+
+class Move(msgspec.Struct, frozen=True):
+    """The rows of one tail, and the segment that they are in now; none when there are no rows."""
+
+    tail: Tail
+    row: JournalRow
+    start: Position
+    end: Position
+    file: str | None
+    info: SegmentInfo | None
 
 
 def compact(store: Store, tail: Tail) -> bool:
@@ -42,64 +74,91 @@ def compact(store: Store, tail: Tail) -> bool:
         StorageFull: no room; nothing was changed.
         OSError: the file system failed; nothing was changed.
     """
-    row = tail.row
-    if row is None or row.facts_pos != tail.offset or tail.pending_bytes == 0:
-        return True
+    return compact_all(store, [tail])
+
+
+def compact_all(store: Store, tails: Sequence[Tail]) -> bool:
+    """Move all rows of some tails into segments, one each, in one transaction.
+
+    Args:
+        store: the home; the caller holds ``store.moving``.
+        tails: of different journals, read and applied up to their offsets.
+
+    Returns:
+        False when another ingester moved some of the rows first. Nothing was changed then, and
+        the tails are forgotten.
+
+    Raises:
+        StorageFull: no room; nothing was changed.
+        OSError: the file system failed; nothing was changed.
+    """
+    moves: list[Move] = []
+    try:
+        with durable_files(store.disk) as files:
+            for tail in tails:
+                row = tail.row
+                if row is not None and row.facts_pos == tail.offset and tail.pending_bytes:
+                    moves.append(_write(store, files, tail, row))
+        moved = not moves or _register(store, moves)
+    except BaseException:
+        _discard_all(store, moves)
+        raise
+    for move in moves:
+        if moved:
+            move.tail.advance(move.end)
+        else:
+            store.tails.drop(move.tail.key)
+    if not moved:
+        _discard_all(store, moves)
+    return moved
+
+
+def _write(store: Store, files: DurableFiles, tail: Tail, row: JournalRow) -> Move:
     start, end = tail.content.position, tail.here()
     groups = merge_groups(tail.content.groups)
-    file = info = None
-    if groups:
-        file = _new_name(tail.key, start.ordinal, end.ordinal)
-        info = write_segment(store.segments.path(tail.key.run, file), groups, disk=store.disk)
+    if not groups:
+        return Move(tail, row, start, end, None, None)
+    file = _new_name(tail.key, start.ordinal, end.ordinal)
+    info = write_segment_to(files, store.segments.path(tail.key.run, file), groups)
+    return Move(tail, row, start, end, file, info)
+
+
+def _register(store: Store, moves: list[Move]) -> bool:
     try:
-        moved = _register(store, row, (start, end), file, info)
-    except BaseException:
-        _discard(store, tail.key.run, file)
-        raise
-    if moved:
-        tail.advance(end)
-        return True
-    _discard(store, tail.key.run, file)
-    store.tails.drop(tail.key)
-    return False
-
-
-def _register(
-    store: Store,
-    row: JournalRow,
-    stretch: tuple[Position, Position],
-    file: str | None,
-    info: SegmentInfo | None,
-) -> bool:
-    start, end = stretch
-    columns = journal.c
-    with store.database.write() as connection:
-        moved = connection.execute(
-            sa.update(journal)
-            .where(
-                columns.id == row.id,
-                columns.rows_pos == start.offset,
-                columns.facts_pos >= end.offset,
-            )
-            .values(rows_pos=end.offset, rows_ordinal=end.ordinal, schemas=end.schemas)
-        )
-        if moved.rowcount != 1:
-            return False
-        if file is not None and info is not None:
-            _insert(connection, row.run_id, row.id, file, info)
+        with store.database.write() as connection:
+            given = [
+                {
+                    "journal": move.row.id, "start": move.start.offset, "end": move.end.offset,
+                    "ordinal": move.end.ordinal, "declared": move.end.schemas,
+                }
+                for move in moves
+            ]  # fmt: skip
+            if update_each(connection, _MOVE, given) != len(moves):
+                raise Raced("rows were moved by someone else")
+            rows = [
+                segment_row(move.row.run_id, move.row.id, move.file, move.info)
+                for move in moves
+                if move.file is not None and move.info is not None
+            ]
+            if rows:
+                connection.execute(sa.insert(segment), rows)
+    except Raced:
+        return False
     return True
 
 
-def _insert(
-    connection: sa.Connection, run_id: int, journal_id: int, file: str, info: SegmentInfo
-) -> None:
-    connection.execute(
-        sa.insert(segment).values(
-            run_id=run_id, journal_id=journal_id, file=file, rows=info.rows, points=info.points,
-            keys=info.keys, order_first=info.order_first, order_last=info.order_last,
-            size=info.size,
-        )
-    )  # fmt: skip
+def segment_row(run_id: int, journal_id: int, file: str, info: SegmentInfo) -> dict[str, Any]:
+    """A row of the table ``segment``."""
+    return {
+        "run_id": run_id, "journal_id": journal_id, "file": file, "rows": info.rows,
+        "points": info.points, "keys": info.keys, "order_first": info.order_first,
+        "order_last": info.order_last, "size": info.size,
+    }  # fmt: skip
+
+
+def _discard_all(store: Store, moves: list[Move]) -> None:
+    for move in moves:
+        _discard(store, move.tail.key.run, move.file)
 
 
 def merge_segments(store: Store, key: JournalKey, journal_id: int, run_id: int) -> int:
@@ -166,7 +225,9 @@ def _merge(
                 raise Conflict(
                     f"segments of {key.run} were merged by someone else; nothing was changed"
                 )
-            _insert(connection, run_id, journal_id, file, info)
+            connection.execute(
+                sa.insert(segment).values(segment_row(run_id, journal_id, file, info))
+            )
     except BaseException:
         _discard(store, key.run, file)
         raise

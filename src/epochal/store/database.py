@@ -30,7 +30,8 @@ from epochal.errors import (
     StorageFull,
     Unavailable,
 )
-from epochal.store.schema import REVISION, metadata
+from epochal.store.schema import REVISION
+from epochal.store.schema_objects import metadata
 
 BUSY_MS = 10_000
 READERS = 16

@@ -40,6 +40,15 @@ def upsert(
     )
 
 
+def update_each(
+    connection: sa.Connection, statement: sa.Executable, given: Sequence[dict[str, Any]]
+) -> int:
+    """Run an UPDATE once for each set of parameters; the number of rows that it changed in all."""
+    if len(given) > 1 and connection.dialect.supports_sane_multi_rowcount:
+        return int(connection.execute(statement, list(given)).rowcount)
+    return sum(int(connection.execute(statement, one).rowcount) for one in given)
+
+
 def replace(*columns: str) -> Changes:
     """Set these columns to the proposed values."""
     return lambda excluded: {column: excluded[column] for column in columns}

@@ -20,6 +20,8 @@ from epochal.errors import StorageFull
 
 FILE_MODE: Final = 0o600
 TEMPORARY_SUFFIX: Final = ".tmp"
+MANY_OPEN: Final = 64
+"""So many files are open at most while a group of them is written."""
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 Write: TypeAlias = Callable[[bytes], None]
@@ -53,6 +55,86 @@ class Disk:
             os.close(descriptor)
 
 
+class DurableFiles:
+    """Several files that become durable together, with one sync of each directory.
+
+    Nothing has its name before `settle`; after `discard` nothing that was not settled is left.
+
+    Args:
+        disk: where the bytes go.
+    """
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+        self._unsynced: dict[Path, int] = {}
+        self._unnamed: dict[Path, Path] = {}
+
+    @contextlib.contextmanager
+    def write(self, path: Path) -> Iterator[Write]:
+        """Write the content of a file that gets its name in `settle`.
+
+        Raises:
+            StorageFull: no room, or the quota is used up.
+            OSError: any other failure of the file system.
+        """
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
+        with _full_is_told(path):
+            self._unnamed[temporary] = path
+            self._unsynced[temporary] = self._disk.create(temporary)
+            yield _writer(self._unsynced[temporary], self._disk)
+            if len(self._unsynced) >= MANY_OPEN:
+                self._sync()
+
+    def settle(self) -> None:
+        """Sync all files, name them, and make the names durable.
+
+        Raises:
+            StorageFull: no room, or the quota is used up.
+            OSError: any other failure of the file system; some files may have their names.
+        """
+        if not self._unnamed:
+            return
+        directories = {path.parent for path in self._unnamed.values()}
+        with _full_is_told(next(iter(self._unnamed.values()))):
+            self._sync()
+            for temporary, path in list(self._unnamed.items()):
+                self._disk.rename(temporary, path)
+                del self._unnamed[temporary]
+            for directory in directories:
+                self._disk.sync_directory(directory)
+
+    def discard(self) -> None:
+        """Close and remove what `settle` has not named."""
+        for descriptor in self._unsynced.values():
+            os.close(descriptor)
+        self._unsynced.clear()
+        for temporary in self._unnamed:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+        self._unnamed.clear()
+
+    def _sync(self) -> None:
+        for temporary in list(self._unsynced):
+            self._disk.sync(self._unsynced[temporary])
+            os.close(self._unsynced.pop(temporary))
+
+
+@contextlib.contextmanager
+def durable_files(disk: Disk) -> Iterator[DurableFiles]:
+    """Files that appear when the block ends without an exception.
+
+    Raises:
+        StorageFull: no room, or the quota is used up.
+        OSError: any other failure of the file system.
+    """
+    files = DurableFiles(disk)
+    try:
+        yield files
+        files.settle()
+    finally:
+        files.discard()
+
+
 @contextlib.contextmanager
 def durable_file(path: Path, disk: Disk) -> Iterator[Write]:
     """Write a file that appears at ``path`` when the block ends without an exception.
@@ -61,25 +143,21 @@ def durable_file(path: Path, disk: Disk) -> Iterator[Write]:
         StorageFull: no room, or the quota is used up.
         OSError: any other failure of the file system.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
+    with durable_files(disk) as files, files.write(path) as write:
+        yield write
+
+
+@contextlib.contextmanager
+def _full_is_told(path: Path) -> Iterator[None]:
     try:
-        descriptor = disk.create(temporary)
-        try:
-            yield _writer(descriptor, disk)
-            disk.sync(descriptor)
-        finally:
-            os.close(descriptor)
-        disk.rename(temporary, path)
-        disk.sync_directory(path.parent)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        if isinstance(error, OSError) and error.errno in _FULL:
-            raise StorageFull(
-                f"there is no room to write {path}: {error.strerror}; free space on the disk, "
-                f"nothing is lost meanwhile"
-            ) from error
-        raise
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise StorageFull(
+            f"there is no room to write {path}: {error.strerror}; free space on the disk, "
+            f"nothing is lost meanwhile"
+        ) from error
 
 
 def _writer(descriptor: int, disk: Disk) -> Write:

@@ -17,6 +17,21 @@ from epochal.store.tail import JournalKey, JournalRow, Position
 _EMPTY = b"\x80"
 _NO_TAGS = b"\x90"
 
+_FIND = (
+    sa.select(journal)
+    .join(run, run.c.id == journal.c.run_id)
+    .where(run.c.uid == sa.bindparam("uid"), journal.c.writer == sa.bindparam("name"))
+)
+_FIND_RUN = sa.select(run.c.id).where(run.c.uid == sa.bindparam("uid"))
+_ADD_JOURNAL = sa.insert(journal)
+_ADD_RUN = sa.insert(run)
+_ADD_DETAIL = sa.insert(detail).values(config=_EMPTY, summary=_EMPTY, environment=_EMPTY)
+_HERE = sa.and_(
+    project.c.entity == sa.bindparam("owner"), project.c.name == sa.bindparam("title")
+)
+_FIND_PROJECT = sa.select(project.c.id, project.c.next_color).where(_HERE)
+_COUNT_COLOR = sa.update(project).where(_HERE).values(next_color=project.c.next_color + 1)
+
 
 def check_header(key: JournalKey, header: Header, path: str) -> None:
     """Refuse a journal that lies in the directory of another run.
@@ -36,12 +51,8 @@ def find_journal(
     connection: sa.Connection, key: JournalKey
 ) -> tuple[JournalRow, Position, bool] | None:
     """The row of a journal, where its segments end, and whether its file was removed for good."""
-    query = (
-        sa.select(journal)
-        .join(run, run.c.id == journal.c.run_id)
-        .where(run.c.uid == key.run, journal.c.writer == key.writer)
-    )
-    row = connection.execute(query).mappings().first()
+    given = {"uid": key.run, "name": key.writer}
+    row = connection.execute(_FIND, given).mappings().first()
     if row is None:
         return None
     position = Position(row["rows_pos"], row["rows_ordinal"], row["schemas"])
@@ -58,47 +69,50 @@ def journal_row(row: sa.RowMapping) -> JournalRow:
 
 def enroll(
     connection: sa.Connection, key: JournalKey, header: Header, *, remote: bool
-) -> JournalRow:
-    """The row of a journal, made together with its run and project when they are new."""
+) -> tuple[JournalRow, bool]:
+    """The row of a journal, made together with its run and project when they are new.
+
+    The second is whether the run was made.
+    """
     found = find_journal(connection, key)
     if found is not None:
-        return found[0]
-    run_id = _enroll_run(connection, key.run, header)
+        return found[0], False
+    known: int | None = connection.execute(_FIND_RUN, {"uid": key.run}).scalar()
+    run_id = _enroll_run(connection, key.run, header) if known is None else known
     position = Position()
     started = clamp(header.started_us)
     inserted = connection.execute(
-        sa.insert(journal).values(
-            run_id=run_id, writer=key.writer, remote=remote, host=storable(header.host)[:MAX_NAME],
-            pid=clamp(header.pid), rank=clamp(header.rank) % 2**31, primary=header.primary,
-            started_us=started, contact_us=started, facts_pos=position.offset,
-            rows_pos=position.offset, rows_ordinal=0, schemas=position.schemas,
-        )
+        _ADD_JOURNAL,
+        {
+            "run_id": run_id, "writer": key.writer, "remote": remote,
+            "host": storable(header.host)[:MAX_NAME], "pid": clamp(header.pid),
+            "rank": clamp(header.rank) % 2**31, "primary": header.primary, "started_us": started,
+            "contact_us": started, "facts_pos": position.offset, "rows_pos": position.offset,
+            "rows_ordinal": 0, "schemas": position.schemas,
+        },
     )  # fmt: skip
     id = inserted_id(inserted)
-    return JournalRow(
+    row = JournalRow(
         id=id, run_id=run_id, started_us=started, facts_pos=position.offset, lines=0,
         closed=False, lost=False,
     )  # fmt: skip
+    return row, known is None
 
 
 def _enroll_run(connection: sa.Connection, uid: str, header: Header) -> int:
-    known: int | None = connection.execute(sa.select(run.c.id).where(run.c.uid == uid)).scalar()
-    if known is not None:
-        return known
     started = clamp(header.started_us)
     project_id, color = _enroll_project(connection, header, started)
     name = storable(header.run_id)[:MAX_NAME]
     inserted = connection.execute(
-        sa.insert(run).values(
-            uid=uid, project_id=project_id, name_id=name, name=name, state=RunState.RUNNING.value,
-            created_us=started, updated_us=started, tags=_NO_TAGS, color=color,
-            host=storable(header.host)[:MAX_NAME],
-        )
+        _ADD_RUN,
+        {
+            "uid": uid, "project_id": project_id, "name_id": name, "name": name,
+            "state": RunState.RUNNING.value, "created_us": started, "updated_us": started,
+            "tags": _NO_TAGS, "color": color, "host": storable(header.host)[:MAX_NAME],
+        },
     )  # fmt: skip
     run_id = inserted_id(inserted)
-    connection.execute(
-        sa.insert(detail).values(run_id=run_id, config=_EMPTY, summary=_EMPTY, environment=_EMPTY)
-    )
+    connection.execute(_ADD_DETAIL, {"run_id": run_id})
     return run_id
 
 
@@ -106,21 +120,17 @@ def _enroll_project(connection: sa.Connection, header: Header, now_us: int) -> t
     """The project's id and the color of its next run."""
     entity = storable(header.entity)[:MAX_NAME] or DEFAULT_ENTITY
     name = storable(header.project)[:MAX_NAME] or DEFAULT_PROJECT
-    connection.execute(
-        upsert(connection.dialect.name, project, ("entity", "name"), None),
-        {
-            "entity": entity,
-            "name": name,
-            "created_us": now_us,
-            "updated_us": now_us,
+    here = {"owner": entity, "title": name}
+    found = connection.execute(_FIND_PROJECT, here).first()
+    if found is None:
+        row = {
+            "entity": entity, "name": name, "created_us": now_us, "updated_us": now_us,
             "next_color": 0,
-        },
-    )
-    here = sa.and_(project.c.entity == entity, project.c.name == name)
-    query = sa.select(project.c.id, project.c.next_color).where(here)
-    id, color = connection.execute(query).one()
-    connection.execute(sa.update(project).where(here).values(next_color=color + 1))
-    return id, color
+        }  # fmt: skip
+        connection.execute(upsert(connection.dialect.name, project, ("entity", "name"), None), row)
+        found = connection.execute(_FIND_PROJECT, here).one()
+    connection.execute(_COUNT_COLOR, here)
+    return found.id, found.next_color
 
 
 def next_revision(connection: sa.Connection) -> int:

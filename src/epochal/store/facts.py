@@ -33,7 +33,7 @@ from epochal.domain.values import INT64_MAX, INT64_MIN, merge_nested
 from epochal.store.dialect import replace, upsert
 from epochal.store.filters import CONFIG, SUMMARY, TEXT
 from epochal.store.lines import collect_lines, store_lines
-from epochal.store.params import intern_keys, leaves, store_leaves
+from epochal.store.params import intern_keys, leaves, saving, store_leaves
 from epochal.store.rows import decode_mapping
 from epochal.store.scalars import encode_value, storable
 from epochal.store.schema import (
@@ -42,7 +42,6 @@ from epochal.store.schema import (
     detail,
     event,
     journal,
-    param,
     run,
     tag,
     text_value,
@@ -56,6 +55,23 @@ _ATTRIBUTES = {
 _LEVELS = ("info", "warning", "error")
 
 _encode = msgspec.msgpack.encode
+
+_DETAILS = sa.select(detail.c.config, detail.c.summary, detail.c.environment).where(
+    detail.c.run_id == sa.bindparam("run")
+)
+_SAVE_DETAILS = (
+    sa.update(detail)
+    .where(detail.c.run_id == sa.bindparam("run"))
+    .values({name: sa.bindparam(name) for name in ("config", "summary", "environment")})
+)
+_CLOSE = (
+    sa.update(journal)
+    .where(journal.c.id == sa.bindparam("journal"))
+    .values(
+        closed=True, lost=False, finish_state=sa.bindparam("ending"),
+        finished_us=sa.bindparam("ended"), exit_code=sa.bindparam("code"),
+    )
+)  # fmt: skip
 
 
 class Effects(msgspec.Struct):
@@ -78,15 +94,22 @@ class FactWriter:
         run_id: the run.
         journal_id: the writer's journal.
         lines: console lines of this writer that are stored already.
+        keys: key ids found earlier in the transaction, see `intern_keys`.
     """
 
     def __init__(
-        self, connection: sa.Connection, run_id: int, journal_id: int, lines: int
+        self,
+        connection: sa.Connection,
+        run_id: int,
+        journal_id: int,
+        lines: int,
+        keys: dict[str, int] | None = None,
     ) -> None:
         self.connection = connection
         self.run_id = run_id
         self.journal_id = journal_id
         self.effects = Effects(contact_us=0, lines=lines)
+        self._keys: dict[str, int] = {} if keys is None else keys
         self._console: list[Console] = []
         self._texts: list[Text] = []
         self._details: dict[str, dict[str, Any]] = {}
@@ -126,15 +149,7 @@ class FactWriter:
 
     def _detail(self, name: str) -> dict[str, Any]:
         if not self._details:
-            row = (
-                self.connection.execute(
-                    sa.select(detail.c.config, detail.c.summary, detail.c.environment).where(
-                        detail.c.run_id == self.run_id
-                    )
-                )
-                .mappings()
-                .one()
-            )
+            row = self.connection.execute(_DETAILS, {"run": self.run_id}).mappings().one()
             self._details = {column: decode_mapping(blob) for column, blob in row.items()}
             self._before = dict(self._details)
         return self._details[name]
@@ -160,16 +175,13 @@ class FactWriter:
         }
         if not changed:
             return
-        self.connection.execute(
-            sa.update(detail)
-            .where(detail.c.run_id == self.run_id)
-            .values({name: _encode(value) for name, value in changed.items()})
-        )
+        blobs = {name: _encode(value) for name, value in self._details.items()}
+        self.connection.execute(_SAVE_DETAILS, {"run": self.run_id, **blobs})
         for name, scope in (("config", CONFIG), ("summary", SUMMARY)):
             if name in changed:
                 store_leaves(
                     self.connection, self.run_id, scope,
-                    leaves(self._before[name]), leaves(changed[name]),
+                    leaves(self._before[name]), leaves(changed[name]), self._keys,
                 )  # fmt: skip
 
     def _attributes(self, fact: Attributes) -> None:
@@ -221,14 +233,11 @@ class FactWriter:
         self.effects.cuts = [*self.effects.cuts, clamp(fact.step)]
 
     def _finish(self, fact: Finish) -> None:
-        self.connection.execute(
-            sa.update(journal)
-            .where(journal.c.id == self.journal_id)
-            .values(
-                closed=True, lost=False, finish_state=fact.state, finished_us=clamp(fact.wall_us),
-                exit_code=None if fact.exit_code is None else _exit_code(fact.exit_code),
-            )
-        )  # fmt: skip
+        given = {
+            "journal": self.journal_id, "ending": fact.state, "ended": clamp(fact.wall_us),
+            "code": None if fact.exit_code is None else _exit_code(fact.exit_code),
+        }  # fmt: skip
+        self.connection.execute(_CLOSE, given)
         self.effects.finish = fact
 
     def _save_console(self) -> None:
@@ -243,7 +252,7 @@ class FactWriter:
         if not self._texts:
             return
         names = {text.key: text.key[:MAX_KEY] for text in self._texts}
-        ids = intern_keys(self.connection, names.values())
+        ids = intern_keys(self.connection, names.values(), self._keys)
         self.connection.execute(
             sa.insert(text_value),
             [
@@ -257,12 +266,7 @@ class FactWriter:
         )  # fmt: skip
         last = {ids[names[text.key]]: encode_value(text.value) for text in self._texts}
         self.connection.execute(
-            upsert(
-                self.connection.dialect.name,
-                param,
-                ("key_id", "scope", "run_id"),
-                replace("kind", "num", "txt"),
-            ),
+            saving(self.connection.dialect.name),
             [
                 {
                     "key_id": id,

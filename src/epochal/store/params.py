@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from itertools import islice
 
 import sqlalchemy as sa
@@ -19,20 +20,28 @@ _BY_NAME = sa.select(key.c.name, key.c.id).where(
 )
 
 
-def intern_keys(connection: sa.Connection, names: Iterable[str]) -> dict[str, int]:
-    """The ids of keys, made where they are new. The result has the names as given."""
+def intern_keys(
+    connection: sa.Connection, names: Iterable[str], known: dict[str, int] | None = None
+) -> dict[str, int]:
+    """The ids of keys, made where they are new. The result has the names as given.
+
+    Args:
+        connection: a write transaction.
+        names: of the keys.
+        known: what this found earlier in the same transaction; it is added to.
+    """
     stored = {name: storable(name) for name in names}
-    known: dict[str, int] = {}
-    pending = iter(set(stored.values()))
+    known = {} if known is None else known
+    pending = iter({text for text in stored.values() if text not in known})
     while part := list(islice(pending, _IN_ONE_QUERY)):
-        known |= _find(connection, part)
+        known.update(_find(connection, part))
         missing = sorted(name for name in part if name not in known)
         if missing:
             connection.execute(
                 upsert(connection.dialect.name, key, ("name",), None),
                 [{"name": name} for name in missing],
             )
-            known |= _find(connection, missing)
+            known.update(_find(connection, missing))
     return {name: known[text] for name, text in stored.items()}
 
 
@@ -51,14 +60,15 @@ def store_leaves(
     scope: int,
     old: Mapping[str, Columns],
     new: Mapping[str, Columns],
+    known: dict[str, int] | None = None,
 ) -> None:
     """Bring the rows of one run and scope from ``old`` to ``new``.
 
-    Only differences are written.
+    Only differences are written. ``known`` is that of `intern_keys`.
     """
     gone = [name for name in old if name not in new]
     changed = {name: value for name, value in new.items() if old.get(name) != value}
-    ids = intern_keys(connection, [*gone, *changed])
+    ids = intern_keys(connection, [*gone, *changed], known)
     if gone:
         statement = sa.delete(param).where(
             param.c.key_id == sa.bindparam("gone"),
@@ -78,12 +88,11 @@ def store_leaves(
             }
             for name, (kind, num, txt) in changed.items()
         ]
-        connection.execute(
-            upsert(
-                connection.dialect.name,
-                param,
-                ("key_id", "scope", "run_id"),
-                replace("kind", "num", "txt"),
-            ),
-            rows,
-        )
+        connection.execute(saving(connection.dialect.name), rows)
+
+
+@cache
+def saving(dialect: str) -> sa.Executable:
+    """The statement that puts rows into the table ``param``."""
+    changes = replace("kind", "num", "txt")
+    return upsert(dialect, param, ("key_id", "scope", "run_id"), changes)

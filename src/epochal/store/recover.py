@@ -153,7 +153,7 @@ def _restore_journal(connection: sa.Connection, uid: str, archive: Archive) -> t
     header = archive.facts[0]
     if not isinstance(header, Header):
         raise NewerFormat(f"the archive of {archive.writer} begins with an unknown record")
-    row = enroll(connection, JournalKey(uid, archive.writer), header, remote=archive.remote)
+    row, _ = enroll(connection, JournalKey(uid, archive.writer), header, remote=archive.remote)
     effects = FactWriter(connection, row.run_id, row.id, 0).apply(archive.facts, archive.ordinals)
     connection.execute(
         sa.update(journal)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Sequence
 
 import sqlalchemy as sa
 
 from epochal.store.archive import write_archive
 from epochal.store.compact import merge_segments
+from epochal.store.durable import durable_files
 from epochal.store.resume import write_resume
 from epochal.store.schema import journal
 from epochal.store.store import Store
@@ -19,8 +21,30 @@ GRACE_SECONDS = 3600.0
 """How long the journal of a lost writer stays."""
 
 
+_UNREAD = sa.select(journal.c.id).where(
+    journal.c.id.in_(sa.bindparam("journals", expanding=True)),
+    journal.c.damaged + journal.c.unknown == 0,
+)
+_REMOVE = (
+    sa.update(journal)
+    .where(journal.c.id.in_(sa.bindparam("journals", expanding=True)))
+    .values(removed=True)
+)
+
+
 def retire(store: Store, tail: Tail) -> bool:
     """Remove a journal's file when every record of it is in segments and the archive of facts.
+
+    See `retire_all`.
+
+    Returns:
+        Whether the file is gone.
+    """
+    return bool(retire_all(store, [tail]))
+
+
+def retire_all(store: Store, tails: Sequence[Tail]) -> list[Tail]:
+    """Remove the files of journals of which every record is in segments and archives of facts.
 
     A file stays as long as its writer may come back, for an hour after the writer was lost, and
     for ever when a part of it could not be read, or when a mark says that it still has to be sent
@@ -28,38 +52,56 @@ def retire(store: Store, tail: Tail) -> bool:
 
     Args:
         store: the home; the caller holds ``store.moving``.
-        tail: applied and compacted.
+        tails: of different journals, applied and compacted.
 
     Returns:
-        Whether the file is gone.
+        Those whose file is gone.
 
     Raises:
-        StorageFull: no room for the archive; the journal stays.
-        OSError: the file system failed; the journal stays.
+        StorageFull: no room for the archives; the journals stay.
+        CorruptFile: a segment is damaged; the journals stay.
+        OSError: the file system failed; the journals stay.
     """
-    row = tail.row
-    if row is None or not (row.closed or row.lost) or tail.pending_bytes or tail.has_more():
-        return False
-    if not _may_go(store, tail, row):
-        return False
-    merge_segments(store, tail.key, row.id, row.run_id)
-    write_archive(store, tail)
-    write_resume(store, tail.key.run)
+    going = _ready(store, tails)
+    if not going:
+        return []
+    for tail, row in going:
+        merge_segments(store, tail.key, row.id, row.run_id)
+    with store.database.read() as connection, durable_files(store.disk) as files:
+        for tail, row in going:
+            write_archive(store, connection, files, tail, row)
+        for uid, run_id in {tail.key.run: row.run_id for tail, row in going}.items():
+            write_resume(store, connection, files, uid, run_id)
     with store.database.write() as connection:
-        connection.execute(sa.update(journal).where(journal.c.id == row.id).values(removed=True))
-    store.tails.drop(tail.key)
-    for path in (tail.path, tail.key.remote_mark(store.home)):
-        with contextlib.suppress(OSError):
-            os.unlink(path)
-    return True
+        connection.execute(_REMOVE, {"journals": [row.id for _, row in going]})
+    for tail, _ in going:
+        store.tails.drop(tail.key)
+        for path in (tail.path, tail.key.remote_mark(store.home)):
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+    return [tail for tail, _ in going]
 
 
-def _may_go(store: Store, tail: Tail, row: JournalRow) -> bool:
+def _ready(store: Store, tails: Sequence[Tail]) -> list[tuple[Tail, JournalRow]]:
+    """The tails whose files may go, with their rows."""
+    over = [
+        (tail, tail.row)
+        for tail in tails
+        if tail.row is not None
+        and (tail.row.closed or tail.row.lost)
+        and not tail.pending_bytes
+        and _is_at_rest(store, tail, tail.row)
+        and tail.rest_is_blank()
+    ]
+    if not over:
+        return []
+    with store.database.read() as connection:
+        given = {"journals": [row.id for _, row in over]}
+        whole = set(connection.execute(_UNREAD, given).scalars())
+    return [(tail, row) for tail, row in over if row.id in whole]
+
+
+def _is_at_rest(store: Store, tail: Tail, row: JournalRow) -> bool:
     if os.path.exists(tail.key.unsent_mark(store.home)):
         return False
-    if row.lost and time.time() - os.stat(tail.path).st_mtime < GRACE_SECONDS:
-        return False
-    with store.database.read() as connection:
-        query = sa.select(journal.c.damaged + journal.c.unknown).where(journal.c.id == row.id)
-        unread = int(connection.execute(query).scalar_one())
-    return unread == 0 and tail.rest_is_blank()
+    return not row.lost or time.time() - os.stat(tail.path).st_mtime >= GRACE_SECONDS

@@ -1,5 +1,7 @@
 """The tables, in words that SQLite and PostgreSQL share.
 
+Those of media, files, artifacts and models are in `store.schema_objects`.
+
 Times are microseconds since 1970 UTC. Databases disagree about NaN, signed zero and wide
 integers, so a number is stored as ``num`` (never NaN) beside ``kind``, see `store.scalars`.
 Msgpack blobs hold what is shown but never searched. Tables that are scanned by key are clustered
@@ -11,7 +13,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-REVISION = 1
+REVISION = 2
 """Number of the newest migration under ``store/migrations/versions``."""
 
 metadata = sa.MetaData(

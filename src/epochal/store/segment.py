@@ -33,12 +33,20 @@ from epochal.store.directory import (
     GroupEntry,
     pack_directory,
 )
-from epochal.store.durable import Disk, Write, durable_file
+from epochal.store.durable import Disk, DurableFiles, Write, durable_files
 from epochal.store.mip import MIN_ROWS, cell_grid, encode_axis, encode_cells
 from epochal.store.reading import KeyEntry, Segment, SegmentPart, verify
 from epochal.store.statistics import summarize_group
 
-__all__ = ["KeyEntry", "Segment", "SegmentInfo", "SegmentPart", "verify", "write_segment"]
+__all__ = [
+    "KeyEntry",
+    "Segment",
+    "SegmentInfo",
+    "SegmentPart",
+    "verify",
+    "write_segment",
+    "write_segment_to",
+]
 
 MAX_ROWS: Final = 131_072
 PACKED_VALUES: Final = 4096
@@ -77,12 +85,23 @@ class SegmentInfo(msgspec.Struct, frozen=True):
 def write_segment(
     path: Path, groups: Iterable[ColumnGroup], *, disk: Disk | None = None
 ) -> SegmentInfo:
+    """Write groups of one journal as a segment that is there when this returns.
+
+    See `write_segment_to`.
+    """
+    with durable_files(disk or Disk()) as files:
+        return write_segment_to(files, path, groups)
+
+
+def write_segment_to(
+    files: DurableFiles, path: Path, groups: Iterable[ColumnGroup]
+) -> SegmentInfo:
     """Write groups of one journal as a segment.
 
     Args:
+        files: the group of files that it appears with.
         path: its name; the directory exists. A file of this name is replaced.
         groups: at least one row in all; groups without rows or keys are passed over.
-        disk: where the bytes go; the default is the file system.
 
     Raises:
         InvalidInput: there is nothing to write.
@@ -96,7 +115,7 @@ def write_segment(
     ]
     if not pieces:
         raise InvalidInput(f"segment {path.name} would be empty; expected at least one row")
-    with durable_file(path, disk or Disk()) as write:
+    with files.write(path) as write:
         blocks = _Blocks(write)
         write(MAGIC)
         directory = Directory(

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from epochal.domain.record import Fact
 from epochal.errors import CorruptFile
 from epochal.journal.frame import FILE_HEADER_SIZE, SUFFIX
 from epochal.journal.home import RUNS
@@ -23,6 +24,8 @@ from epochal.journal.reader import READ_CHUNK, Entry, JournalReader
 from epochal.store.columns import ColumnGroup, group_rows, merge_groups
 
 MANY_GROUPS = 24
+KEPT_BYTES = 256 * 1024
+"""Facts of journals up to this size are kept in memory until the archive is written."""
 REMOTE_SUFFIX = ".remote"
 UNSENT_SUFFIX = ".unsent"
 
@@ -91,6 +94,14 @@ class Content(msgspec.Struct, frozen=True):
     groups: tuple[ColumnGroup, ...]
 
 
+class Facts(msgspec.Struct):
+    """Every fact of a journal so far, and how many rows were written before each."""
+
+    facts: list[Fact]
+    ordinals: list[int]
+    size: int = 0
+
+
 class Tail:
     """The rows of one journal after a position.
 
@@ -103,6 +114,7 @@ class Tail:
         row: the journal's row as of the last commit; None before the first one.
         content: what no segment holds yet.
         ordinal: arrival number of the next row.
+        facts: all facts of a short journal that was read from its beginning, else None.
 
     Raises:
         OSError: the file cannot be read.
@@ -116,6 +128,7 @@ class Tail:
         self.row: JournalRow | None = None
         self.ordinal = position.ordinal
         self.content = Content(position, ())
+        self.facts = Facts([], []) if position.offset == FILE_HEADER_SIZE else None
         self._reader = JournalReader(path, position.offset, _decode_schemas(position.schemas))
         header = self._reader.header
         if (header.run, header.writer) != (key.run, key.writer):
@@ -132,6 +145,11 @@ class Tail:
     def created_us(self) -> int:
         """When the file was created, microseconds since 1970 UTC."""
         return self._reader.header.created_us
+
+    @property
+    def order(self) -> tuple[int, str, str]:
+        """Sorts journals by start, then by run and writer."""
+        return self.created_us, self.key.run, self.key.writer
 
     @property
     def pending_bytes(self) -> int:
@@ -164,12 +182,23 @@ class Tail:
         ordinal = self.ordinal
         groups, skipped = group_rows(entry.rows, self._reader.schemas, ordinal)
         self.ordinal += len(entry.rows)
+        self._keep_facts(entry, ordinal)
         if groups:
             joined = (*self.content.groups, *groups)
             if len(joined) > MANY_GROUPS:
                 joined = tuple(merge_groups(joined))
             self.content = Content(self.content.position, joined)
         return Stretch(entry=entry, groups=groups, ordinal=ordinal, skipped=skipped)
+
+    def _keep_facts(self, entry: Entry, ordinal: int) -> None:
+        kept = self.facts
+        if kept is None or not entry.facts:
+            return
+        kept.size += entry.end - entry.start
+        kept.facts += entry.facts
+        kept.ordinals += [ordinal + position for position in entry.fact_positions]
+        if kept.size > KEPT_BYTES:
+            self.facts = None
 
     def read_until(self, offset: int) -> bool:
         """Read up to an offset at which a frame ends, for rows whose facts are applied already.

@@ -21,9 +21,30 @@ from epochal.store.filters import TEXT
 from epochal.store.rows import decode_mapping, run_rows
 from epochal.store.rules import Rule, find_definition, rule_name, rules_of
 from epochal.store.scalars import decode_value
-from epochal.store.schema import detail, event, journal, key, latest, param
+from epochal.store.schema import detail, event, journal, key, latest, param, run
 
 MAX_EVENTS = 1000
+
+_METRICS = (
+    sa.select(
+        key.c.name, latest.c.n, latest.c.last_kind, latest.c.last, latest.c.last_txt,
+        latest.c.last_step, latest.c.min, latest.c.max, latest.c.total, latest.c.n_nan,
+        latest.c.n_inf, latest.c.first_nan_step,
+    )
+    .join(key, key.c.id == latest.c.key_id)
+    .where(latest.c.run_id == sa.bindparam("run"))
+    .order_by(key.c.name)
+)  # fmt: skip
+_TEXTS = (
+    sa.select(key.c.name, param.c.kind, param.c.num, param.c.txt)
+    .join(key, key.c.id == param.c.key_id)
+    .where(param.c.run_id == sa.bindparam("run"), param.c.scope == TEXT)
+)
+_RESUMED = (
+    sa.select(run.c.state, run.c.last_step, run.c.name, detail.c.config, detail.c.summary)
+    .join(detail, detail.c.run_id == run.c.id)
+    .where(run.c.id == sa.bindparam("run"))
+)
 
 
 def read_detail(connection: sa.Connection, run_id: int) -> RunDetail:
@@ -50,29 +71,23 @@ def read_detail(connection: sa.Connection, run_id: int) -> RunDetail:
 
 def read_metrics(connection: sa.Connection, run_id: int) -> list[Metric]:
     """Every series of a run, by key."""
-    query = (
-        sa.select(key.c.name, latest)
-        .join(key, key.c.id == latest.c.key_id)
-        .where(latest.c.run_id == run_id)
-        .order_by(key.c.name)
-    )
-    return [_metric(row) for row in connection.execute(query).mappings()]
+    return [_metric(row) for row in connection.execute(_METRICS, {"run": run_id})]
 
 
-def _metric(row: sa.RowMapping) -> Metric:
-    finite = row["n"] - row["n_nan"] - row["n_inf"]
-    last = decode_value(row["last_kind"], row["last"], row["last_txt"])
+def _metric(row: Any) -> Metric:
+    name, n, kind, num, txt, last_step, low, high, total, n_nan, n_inf, first_nan_step = row
+    finite = n - n_nan - n_inf
     return Metric(
-        key=row["name"],
-        count=row["n"],
-        last=last,
-        last_step=row["last_step"],
-        min=row["min"],
-        max=row["max"],
-        mean=row["total"] / finite if finite else None,
-        n_nan=row["n_nan"],
-        n_inf=row["n_inf"],
-        first_nan_step=row["first_nan_step"],
+        key=name,
+        count=n,
+        last=decode_value(kind, num, txt),
+        last_step=last_step,
+        min=low,
+        max=high,
+        mean=total / finite if finite else None,
+        n_nan=n_nan,
+        n_inf=n_inf,
+        first_nan_step=first_nan_step,
     )
 
 
@@ -94,14 +109,8 @@ def shown_values(metrics: list[Metric], definitions: list[DefinitionRow]) -> dic
 
 
 def _read_texts(connection: sa.Connection, run_id: int) -> dict[str, Any]:
-    query = (
-        sa.select(key.c.name, param.c.kind, param.c.num, param.c.txt)
-        .join(key, key.c.id == param.c.key_id)
-        .where(param.c.run_id == run_id, param.c.scope == TEXT)
-    )
-    return {
-        name: decode_value(kind, num, txt) for name, kind, num, txt in connection.execute(query)
-    }
+    found = connection.execute(_TEXTS, {"run": run_id})
+    return {name: decode_value(kind, num, txt) for name, kind, num, txt in found}
 
 
 def _read_events(connection: sa.Connection, run_id: int) -> list[RunEvent]:
@@ -126,12 +135,18 @@ def _read_writers(connection: sa.Connection, run_id: int) -> list[WriterRow]:
 
 def read_resume_state(connection: sa.Connection, run_id: int) -> ResumeState:
     """What a writer needs to go on with a run."""
-    found = read_detail(connection, run_id)
+    row = connection.execute(_RESUMED, {"run": run_id}).one()
+    metrics = read_metrics(connection, run_id)
+    definitions = read_definitions(connection, run_id)
     return ResumeState(
         exists=True,
-        state=RunState(found.state),
-        last_step=found.last_step,
-        config=found.config,
-        summary=found.summary,
-        name=found.name,
+        state=RunState(row.state),
+        last_step=row.last_step,
+        config=decode_mapping(row.config),
+        summary={
+            **_read_texts(connection, run_id),
+            **shown_values(metrics, definitions),
+            **decode_mapping(row.summary),
+        },
+        name=row.name,
     )
