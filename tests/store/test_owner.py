@@ -139,10 +139,33 @@ def test_migrations_make_the_same_tables_as_a_new_database(home, tmp_path):
     } | {row for row in found if "alembic" in row[1] and row[1] != "alembic_version"}
 
 
+def test_a_database_of_the_first_schema_is_upgraded_with_what_it_holds(home):
+    """A home that was last opened by an Epochal without artifacts gets their tables, and a copy."""
+    from epochal.store.database import Database
+
+    path = home / "epochal.db"
+    first = Database(path)
+    upgrade(first, path, 1)
+    assert first.revision() == 1
+    first.close()
+    tables = "SELECT name FROM sqlite_schema WHERE type = 'table'"
+    old = {row[0] for row in sqlite3.connect(path).execute(tables)}
+    assert "run" in old
+    assert "artifact" not in old
+    w = Writing(home)
+    w.line(0, 10)
+    with open_store(home) as store:
+        assert store.database.revision() == REVISION
+        ingest_home(store)
+        assert get_run(store, w.uid).metrics[0].count == 10
+    assert set(metadata.tables) <= {row[0] for row in sqlite3.connect(path).execute(tables)}
+    assert (home / "epochal.db.before-0001").exists()
+
+
 SECOND = """
 from alembic import op
 import sqlalchemy as sa
-revision, down_revision = "0002", "0001"
+revision, down_revision = "0003", "0002"
 branch_labels = depends_on = None
 def upgrade():
     op.add_column("project", sa.Column("extra", sa.Text))
@@ -154,7 +177,7 @@ def upgrade():
 def test_an_upgrade_keeps_a_copy_and_happens_wholly_or_not_at_all(home, tmp_path, last):
     scripts = tmp_path / "scripts"
     shutil.copytree(SCRIPTS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
-    (scripts / "versions" / "0002_second.py").write_text(SECOND.format(last=last))
+    (scripts / "versions" / "0003_second.py").write_text(SECOND.format(last=last))
     w = Writing(home)
     w.line(0, 10)
     path = home / "epochal.db"
@@ -162,13 +185,13 @@ def test_an_upgrade_keeps_a_copy_and_happens_wholly_or_not_at_all(home, tmp_path
         ingest_home(store)
         broken = last != "pass"
         with pytest.raises(RuntimeError) if broken else contextlib.nullcontext():
-            assert upgrade(store.database, path, 2, scripts) == home / "epochal.db.before-0001"
+            assert upgrade(store.database, path, 3, scripts) == home / "epochal.db.before-0002"
     columns = sqlite3.connect(path).execute("SELECT name FROM pragma_table_info('project')")
     assert ("extra" in {row[0] for row in columns}) is not broken
-    assert sqlite3.connect(path).execute("PRAGMA user_version").fetchone() == (1 if broken else 2,)
-    copy = sqlite3.connect(home / "epochal.db.before-0001")
+    assert sqlite3.connect(path).execute("PRAGMA user_version").fetchone() == (2 if broken else 3,)
+    copy = sqlite3.connect(home / "epochal.db.before-0002")
     assert copy.execute("SELECT count(*) FROM run").fetchone() == (1,)
-    assert mode(home / "epochal.db.before-0001") == 0o600
+    assert mode(home / "epochal.db.before-0002") == 0o600
 
 
 def test_alembic_is_not_imported_for_a_fresh_database(home):

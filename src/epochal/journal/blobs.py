@@ -3,16 +3,20 @@
 Promises: a name under ``blobs/`` always shows a whole blob with that digest, whatever died while
 it was written; storing the same bytes twice is harmless and costs one copy; nothing that lies
 there is ever overwritten. Needs no database and takes no lock, so that any process may store.
+Storing what is there already makes it young again, so that garbage collection, which takes nothing
+younger than a day, cannot take what a record is about to name.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
+import functools
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,6 +30,10 @@ PIECE = 1024 * 1024
 OCTETS = "application/octet-stream"
 _DIRECTORY_MODE = 0o700
 _BLOB_MODE = 0o444
+_TRASH = "trash."
+_NO_LINKS = frozenset(
+    {errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+)
 
 
 class Blobs:
@@ -50,6 +58,16 @@ class Blobs:
     def has(self, digest: str) -> bool:
         """Whether the blob is present."""
         return self.path(digest).is_file()
+
+    def keep(self, digest: str) -> bool:
+        """Whether the blob is present; if so, garbage collection spares it for a day from now."""
+        try:
+            os.utime(self.path(digest))
+        except FileNotFoundError:
+            return False
+        except PermissionError:  # another user's; it is as safe as its owner keeps it
+            return self.has(digest)
+        return True
 
     def size(self, digest: str) -> int | None:
         """Bytes of a blob, or None when it is not present."""
@@ -86,7 +104,7 @@ class Blobs:
             StorageFull: there is no room.
         """
         digest = hashlib.sha256(data).hexdigest()
-        if not self.has(digest):
+        if not self.keep(digest):
             with self._new() as (file, path):
                 file.write(data)
                 self._adopt(file, path, digest, sync=sync)
@@ -122,28 +140,38 @@ class Blobs:
             if (before.st_mtime_ns, before.st_size) != (after.st_mtime_ns, size):
                 return None
             digest = hashing.hexdigest()
-            if not self.has(digest):
+            if not self.keep(digest):
                 self._adopt(copy, path, digest, sync=sync)
             return BlobRef(digest, size, type)
 
     def sync_all(self) -> None:
         """Make all blobs stored so far with ``sync=False`` survive power loss."""
         if self.root.is_dir():
-            os.sync()
+            sync_file_system(self.root)
 
-    def adopt(self, path: Path, digest: str) -> None:
+    def adopt(self, path: Path, digest: str, *, found: str | None = None) -> None:
         """Take over a complete file under ``blobs/tmp`` as the blob of that digest.
+
+        Args:
+            path: the file.
+            digest: what it must be.
+            found: the digest of its bytes where the caller computed it while writing them.
 
         Raises:
             CorruptFile: its bytes have another digest; the file is removed.
+            StorageFull: there is no room; the file stays.
         """
         with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+            if found is None:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
             if found != digest:
                 path.unlink()
                 raise CorruptFile(path, f"its bytes have the digest {found}, not {digest}")
-            if not self.has(digest):
-                self._adopt(file, path, digest, sync=True)
+            if not self.keep(digest):
+                try:
+                    self._adopt(file, path, digest, sync=True)
+                except OSError as error:
+                    raise full_disk(error, self.root) from error
         path.unlink(missing_ok=True)
 
     def temporary(self, name: str) -> Path:
@@ -157,11 +185,42 @@ class Blobs:
         self._temporary.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
         return self._temporary / name
 
-    def remove(self, digest: str) -> int:
-        """Remove a blob; returns the bytes that this freed."""
-        size = self.size(digest) or 0
-        self.path(digest).unlink(missing_ok=True)
-        return size
+    def remove(self, digest: str, before: float | None = None) -> int:
+        """Remove a blob, unless somebody stored it again meanwhile.
+
+        Args:
+            digest: the blob.
+            before: seconds since 1970; a blob that was stored at this time or later stays.
+
+        Returns:
+            The bytes that this freed.
+        """
+        path = self.path(digest)
+        trash = self.temporary(f"{_TRASH}{digest}")
+        try:
+            os.rename(path, trash)
+        except FileNotFoundError:
+            return 0
+        # From here on `keep` fails and the bytes are written anew; before, it made them young.
+        found = trash.stat()
+        if before is not None and found.st_mtime >= before:
+            _name(trash, path)
+            return 0
+        trash.unlink()
+        return found.st_size
+
+    def restore(self) -> None:
+        """Put back what a crash in `remove` left aside; call it before removing anything."""
+        if not self._temporary.is_dir():
+            return
+        for trash in self._temporary.glob(f"{_TRASH}*"):
+            with contextlib.suppress(InvalidInput):
+                _name(trash, self.path(trash.name.removeprefix(_TRASH)))
+
+    def temporaries(self) -> Iterator[Path]:
+        """Files of unfinished writes and uploads."""
+        if self._temporary.is_dir():
+            yield from sorted(self._temporary.iterdir())
 
     def digests(self) -> Iterator[str]:
         """The digests of all blobs that are present, in order."""
@@ -191,10 +250,30 @@ class Blobs:
         target = self.path(digest)
         target.parent.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
         os.chmod(path, _BLOB_MODE)
-        with contextlib.suppress(FileExistsError):
-            os.link(path, target)
+        _link(path, target)
         if sync:
             sync_directory(target.parent)
+
+
+def _link(path: Path, target: Path) -> None:
+    """Give a complete file a second name; where links do not work, its only one.
+
+    A name that is there already has the same bytes.
+    """
+    try:
+        os.link(path, target)
+    except FileExistsError:
+        return
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        os.rename(path, target)
+
+
+def _name(path: Path, target: Path) -> None:
+    """Move a blob to its place; one that is there already stays."""
+    _link(path, target)
+    path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -226,6 +305,35 @@ def sync_directory(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_file_system(path: Path) -> None:
+    """Make everything written to the file system of ``path`` survive power loss."""
+    sync = _syncfs()
+    if sync is None:
+        os.sync()
+        return
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        if sync(descriptor) != 0:
+            os.sync()
+    finally:
+        os.close(descriptor)
+
+
+@functools.cache
+def _syncfs() -> Callable[[int], int] | None:
+    """Linux's ``syncfs``, which the standard library lacks."""
+    try:
+        found = ctypes.CDLL(None).syncfs
+    except (OSError, AttributeError, TypeError):
+        return None
+    found.argtypes, found.restype = (ctypes.c_int,), ctypes.c_int
+
+    def call(descriptor: int) -> int:
+        return int(found(descriptor))
+
+    return call
 
 
 def full_disk(error: OSError, place: Path) -> Exception:
