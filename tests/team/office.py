@@ -102,8 +102,12 @@ class Machine:
 
     def epochal(self, *arguments: str, key: str = "") -> Result:
         """A command, with another key if one is given."""
-        variables = {**self.variables, "EPOCHAL_API_KEY": key or self.variables["EPOCHAL_API_KEY"]}
-        return run_cli(*arguments, **variables)
+        return run_cli(
+            *arguments,
+            home=self.home,
+            EPOCHAL_URL=self.variables["EPOCHAL_URL"],
+            EPOCHAL_API_KEY=key or self.variables["EPOCHAL_API_KEY"],
+        )
 
     def train(self, run_id: str) -> Training:
         """Begin a training that goes on as far as it is told."""
