@@ -6,7 +6,6 @@
  * nothing is sent but the question who we are and the login. Owns no data.
  */
 import { decodeColumns, type ColumnMessage } from "./columns";
-import { INFO, keysPath, resolvePath, RUNS, takeEarly } from "./early";
 import { Session } from "./session";
 import type {
   BucketHead, BucketQuery, Info, LogPage, Project, ProjectKeys, RunDetail, RunPage, RunPatch, RunQuery, RunRow,
@@ -31,6 +30,7 @@ export class ApiError extends Error {
 const PROBE_FIRST_MS = 1000;
 const PROBE_LAST_MS = 5000;
 const SESSION = "/api/v1/session";
+const INFO = "/api/v1/info";
 /** What may be asked by those who are not let in. */
 const OPEN_DOORS = new Set([SESSION, INFO]);
 const NO_COOKIE =
@@ -81,15 +81,15 @@ export class Api {
   }
 
   keys(entity: string, project: string): Promise<ProjectKeys> {
-    return this.json("GET", keysPath(entity, project));
+    return this.json("GET", `/api/v1/projects/keys?${query({ entity, project })}`);
   }
 
   queryRuns(body: RunQuery, signal?: AbortSignal): Promise<RunPage> {
-    return this.json("POST", RUNS, body, signal);
+    return this.json("POST", "/api/v1/runs/query", body, signal);
   }
 
   resolveRun(entity: string, project: string, id: string): Promise<RunDetail> {
-    return this.json("GET", resolvePath(entity, project, id));
+    return this.json("GET", `/api/v1/runs/resolve?${query({ entity, project, id })}`);
   }
 
   run(uid: string): Promise<RunDetail> {
@@ -164,10 +164,8 @@ export class Api {
 
   private async fetch(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
     const headers: Record<string, string> = body === undefined ? {} : { "content-type": "application/json" };
-    const text = body === undefined ? undefined : JSON.stringify(body);
     try {
-      const early = takeEarly(method, this.base + path, text);
-      const response = await (early ?? fetch(this.base + path, { method, headers, body: text ?? null, signal }));
+      const response = await fetch(this.base + path, { method, headers, body: body === undefined ? null : JSON.stringify(body), signal });
       this.found();
       return response;
     } catch {

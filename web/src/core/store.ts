@@ -1,7 +1,8 @@
 /**
  * Buckets of every series that some visible panel shows.
  *
- * Promises: only visible panels cause requests; all that becomes due in one frame leaves in one request per grid; a
+ * Promises: only visible panels cause requests; all that becomes due in one frame leaves in one request per grid
+ * (a page of many curves asks for its first panel apart); a
  * live update asks for the last bucket and newer ones only and merges them exactly; old buckets stay on screen until
  * better ones are there; a series is asked for again only after it changed. Owns the cache, nothing else.
  */
@@ -56,6 +57,8 @@ const FEW_RUNS = 4;
 const FIELDS_OF_FEW: BucketQuery["fields"] = ["first", "last", "min", "max"];
 const FIELDS_OF_MANY: BucketQuery["fields"] = ["last", "min", "max"];
 const MAX_SERIES_PER_REQUEST = 800;
+/** So many series are answered so soon that a second request would only cost. */
+const FEW_SERIES = 40;
 const MAX_ENTRIES = 6000;
 const SPARE_BUCKETS = 8;
 const MIN_PACE_MS = 200;
@@ -181,7 +184,7 @@ export class SeriesStore {
       }
     }
     for (const { want, entries } of whole.values()) {
-      for (const part of chunks([...entries], MAX_SERIES_PER_REQUEST)) void this.loadWhole(want, part);
+      for (const part of firstAlone([...entries])) void this.loadWhole(want, part);
     }
     for (const { want, entries } of partly.values()) void this.loadNew(want, [...entries]);
     this.evict();
@@ -333,6 +336,18 @@ function entryKey(grid: string, id: SeriesId): string {
 
 function queryOf(want: Want): Omit<BucketQuery, "series"> {
   return { x: want.x, fields: fieldsOf(want), ...(want.smooth > 0 ? { smooth: want.smooth } : {}) };
+}
+
+/**
+ * The series of the first panel alone, so that it is drawn while the others are still under way; the rest together.
+ * Only where nothing is drawn yet: what is refreshed may come at once.
+ */
+function firstAlone(entries: Entry[]): Entry[][] {
+  const key = entries[0]?.id.key;
+  const first = entries.findIndex((e) => e.id.key !== key);
+  const cold = entries.length > FEW_SERIES && entries.every((e) => e.freshness === "missing");
+  if (!cold || first < 0) return chunks(entries, MAX_SERIES_PER_REQUEST);
+  return [entries.slice(0, first), ...chunks(entries.slice(first), MAX_SERIES_PER_REQUEST)];
 }
 
 function chunks<T>(values: T[], size: number): T[][] {
