@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from epochal import errors
 from epochal._version import __version__
-from epochal.client.api import alert, define_metric, finish, init, log
+from epochal.client.api import alert, define_metric, finish, init, log, unwatch, watch
 from epochal.client.credentials import login
 from epochal.client.proxies import CurrentMapping, CurrentRun
 from epochal.client.run import Run
@@ -39,6 +39,8 @@ __all__ = [
     "run",
     "runs",
     "summary",
+    "unwatch",
+    "watch",
 ]
 
 run: Final = CurrentRun()

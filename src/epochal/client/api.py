@@ -150,6 +150,22 @@ def alert(
     need_run("alert()").alert(title, text, level, wait_duration)
 
 
+def watch(models: Any, criterion: Any = None, log: str | None = "gradients", **more: Any) -> None:
+    """Watch the gradients or parameters of a PyTorch model; see `Run.watch`.
+
+    Raises:
+        RunStateError: no run is active.
+    """
+    need_run("watch()").watch(models, criterion, log, **more)
+
+
+def unwatch(models: Any = None) -> None:
+    """End `watch` of all or of the given models; without a run there is nothing to end."""
+    run = current_run()
+    if run is not None:
+        run.unwatch(models)
+
+
 def need_run(what: str) -> Run:
     """The current run.
 

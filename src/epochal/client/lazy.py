@@ -16,6 +16,7 @@ Part = Literal[
     "capture.system",
     "resume",
     "sender",
+    "watch",
 ]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from epochal.client import display, guard
+from epochal.client import display, guard, lazy
 from epochal.client.config import Section
 from epochal.client.definitions import Definitions, matches, read_definition
 from epochal.client.earlier import Earlier
@@ -146,6 +146,40 @@ class Run:
             return
         self._alerted[title] = now
         self._session.record(Event(_now_us(), word, str(title)[:1024], str(text)[:65_536]))
+
+    def watch(
+        self,
+        models: Any,
+        criterion: Any = None,
+        log: str | None = "gradients",
+        log_freq: int = 1000,
+        idx: int | None = None,
+        log_graph: bool = False,
+        scaler: Any = None,
+    ) -> None:
+        """Record histograms of a PyTorch model's gradients or parameters now and then.
+
+        The first backward pass is recorded and every ``log_freq``-th after it, at the step of the
+        next `log`. Warns in the run when gradients become NaN, infinite or explode.
+
+        Args:
+            models: a module, or several.
+            criterion: a loss; watched too when it has parameters.
+            log: ``gradients``, ``parameters``, ``all``, or None for neither.
+            log_freq: backward passes from one record to the next.
+            idx: number of the (first) model; those from 1 on get it into their keys.
+            log_graph: record the tree of modules.
+            scaler: the GradScaler in use; its scale is taken out of the gradients.
+
+        Raises:
+            InvalidInput: an argument cannot be used; nothing is watched.
+        """
+        watching = lazy.load("watch")
+        watching.watch(self._session, models, criterion, log, log_freq, idx, log_graph, scaler)
+
+    def unwatch(self, models: Any = None) -> None:
+        """Take all hooks of `watch` away, or those of the given models."""
+        lazy.load("watch").unwatch(self._session, models)
 
     def flush(self, timeout: float = 10.0) -> bool:
         """Return after everything logged so far survives power loss and, online.

@@ -23,7 +23,7 @@ from epochal.client.marks import mark_unsent
 from epochal.client.place import open_somewhere
 from epochal.client.recording import Recorder
 from epochal.client.request import RunRequest
-from epochal.client.worker import Worker, tell_problem
+from epochal.client.worker import Chore, Worker, tell_problem
 from epochal.domain.names import new_uid
 from epochal.domain.record import Event, Fact, Finish, Header
 from epochal.domain.run import RunRef, RunState
@@ -65,6 +65,7 @@ class Session:
         self.recorder = Recorder(self._open(None), self._reopen, first_step)
         self._worker: Worker | None = None
         self._captures: Captures | None = None
+        self.chores: list[Chore] = []
         process.tell_after_fork(self)
 
     @property
@@ -81,7 +82,9 @@ class Session:
             self._captures = Captures(settings, self.recorder, self.redacted)
             self._captures.start_console()
         rotate_bytes = settings.rotate_bytes or 2**62
-        self._worker = Worker(self.recorder, self.rotate, rotate_bytes, self._captures)
+        self._worker = Worker(
+            self.recorder, self.rotate, rotate_bytes, self._captures, self.chores
+        )
         self._worker.start()
         if self._sender is not None:
             self._sender.start()
@@ -148,6 +151,7 @@ class Session:
                 self._worker.stop(STOP_S)
             self._settle(time.monotonic() + PENDING_S)
             self.recorder.resolve_pending(drop=True)
+            self._close_chores()
         finally:  # Ctrl-C may come here, too; the journal is closed in any case
             tell_problem(self.recorder)
             last = Finish(_now_us(), state.value if mine else None, exit_code if mine else None)
@@ -175,12 +179,23 @@ class Session:
         self._worker = self._captures = None
         self._sender = None
         self.recorder.after_fork()
+        for chore in self.chores:
+            chore.after_fork()
+        self.chores.clear()
 
     def _settle(self, deadline: float) -> None:
         """Wait for values that are on their way from a device."""
-        while len(self.recorder.pending) and time.monotonic() < deadline:
+        while time.monotonic() < deadline:
             self.recorder.resolve_pending()
+            arrived = [chore.tend() for chore in self.chores]
+            if all(arrived) and not len(self.recorder.pending):
+                return
             time.sleep(0.001)
+
+    def _close_chores(self) -> None:
+        for chore in self.chores:
+            chore.close()
+        self.chores.clear()
 
     def _reopen(self, old: Journal) -> Journal | None:
         """The journal that follows a closed one: only a forked child has one."""

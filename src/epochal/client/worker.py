@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from epochal.client import guard
 from epochal.client.captures import Captures
@@ -22,6 +23,19 @@ SYNC_S = 1.0
 HEARTBEAT_S = 15.0
 
 
+class Chore(Protocol):
+    """Something of a run that wants a look now and then."""
+
+    def tend(self) -> bool:
+        """Do what can be done without waiting. False while something is still on its way."""
+
+    def close(self) -> None:
+        """The run ends."""
+
+    def after_fork(self) -> None:
+        """In a forked child: let go of what belongs to the parent."""
+
+
 class Worker:
     """Looks after a recorder's journal.
 
@@ -31,6 +45,7 @@ class Worker:
             is sick.
         rotate_bytes: see above.
         captures: what else this thread starts.
+        chores: what else it looks after; the list may change.
     """
 
     def __init__(
@@ -39,11 +54,13 @@ class Worker:
         rotate: Callable[[], None],
         rotate_bytes: int,
         captures: Captures | None = None,
+        chores: Sequence[Chore] = (),
     ) -> None:
         self._recorder = recorder
         self._rotate = rotate
         self._rotate_bytes = rotate_bytes
         self._captures = captures
+        self._chores = chores
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._synced: tuple[str, int] = ("", 0)
@@ -78,6 +95,8 @@ class Worker:
         while not self._stop.wait(TICK_S):
             with guard.Shield("looking after the journal"):
                 self.tick(time.monotonic())
+                for chore in tuple(self._chores):
+                    chore.tend()
                 if self._captures is not None:
                     self._captures.tick(time.monotonic())
 

@@ -1,0 +1,1 @@
+"""The parts of `epochal.client.watch`; loaded with it, on the first ``watch()``."""
