@@ -202,6 +202,47 @@ class NewerFormat(StorageError):
     code = "newer_format"
 
 
+class DamagedModel(StorageError):
+    """A saved model is incomplete, was changed after it was saved, or is no model at all.
+
+    Args:
+        path: the model's directory, or a file in it.
+        problem: which check failed.
+    """
+
+    code = "damaged_model"
+
+    def __init__(self, path: object, problem: str) -> None:
+        super().__init__(
+            f"{path} cannot be used as a model: {problem}. Nothing of it was run; "
+            f"get the model again from where it was saved"
+        )
+        self.path = path
+        self.problem = problem
+
+
+class UntrustedModel(PermissionDenied):
+    """Loading the model would run code that came with it, and nobody said that it may.
+
+    Args:
+        path: the model's directory.
+        reason: what in the model can run code.
+        digest: the model's digest, 64 hex digits.
+    """
+
+    code = "untrusted_model"
+
+    def __init__(self, path: object, reason: str, digest: str) -> None:
+        super().__init__(
+            f"{path} was not loaded, because {reason}, which can run any code on this machine. "
+            f"If you know who made exactly this model and trust them, "
+            f"pass trust='sha256:{digest}' to load_model"
+        )
+        self.path = path
+        self.reason = reason
+        self.digest = digest
+
+
 class MissingExtra(EpochalError):
     """An optional dependency is not installed.
 

@@ -1,0 +1,1 @@
+"""Models: saved so that they can be trusted, found and run again."""
