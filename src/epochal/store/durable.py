@@ -12,18 +12,21 @@ import contextlib
 import errno
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 from epochal.errors import StorageFull
 
 FILE_MODE: Final = 0o600
 TEMPORARY_SUFFIX: Final = ".tmp"
+SYNC_THREADS: Final = 16
 MANY_OPEN: Final = 64
 """So many files are open at most while a group of them is written."""
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
+T = TypeVar("T")
 Write: TypeAlias = Callable[[bytes], None]
 
 
@@ -100,8 +103,7 @@ class DurableFiles:
             for temporary, path in list(self._unnamed.items()):
                 self._disk.rename(temporary, path)
                 del self._unnamed[temporary]
-            for directory in directories:
-                self._disk.sync_directory(directory)
+            _at_once(self._disk.sync_directory, directories)
 
     def discard(self) -> None:
         """Close and remove what `settle` has not named."""
@@ -114,9 +116,19 @@ class DurableFiles:
         self._unnamed.clear()
 
     def _sync(self) -> None:
+        _at_once(self._disk.sync, self._unsynced.values())
         for temporary in list(self._unsynced):
-            self._disk.sync(self._unsynced[temporary])
             os.close(self._unsynced.pop(temporary))
+
+
+def _at_once(sync: Callable[[T], None], what: Collection[T]) -> None:
+    """Sync several things in threads: a file system makes one commit of many waiting ones."""
+    if len(what) == 1:
+        sync(*what)
+    elif what:
+        with ThreadPoolExecutor(min(SYNC_THREADS, len(what))) as pool:
+            for _ in pool.map(sync, what):
+                pass
 
 
 @contextlib.contextmanager

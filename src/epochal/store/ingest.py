@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
@@ -16,21 +16,25 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from epochal.domain.view import RunChange
-from epochal.errors import CorruptFile, EpochalError, NewerFormat, Unavailable
+from epochal.errors import CorruptFile, EpochalError, NewerFormat, StorageFull, Unavailable
 from epochal.journal.frame import FILE_HEADER_SIZE, unpack_file_header
 from epochal.journal.liveness import is_held
 from epochal.journal.reader import READ_CHUNK
 from epochal.store.apply import Raced, Work, apply
-from epochal.store.compact import LONG_TAIL, compact
+from epochal.store.compact import LONG_TAIL, compact, compact_all
 from epochal.store.enroll import find_journal
 from epochal.store.lost import mark_lost
 from epochal.store.mend import mend
-from epochal.store.retire import retire
+from epochal.store.retire import retire_all
 from epochal.store.schema import journal
 from epochal.store.store import Store
 from epochal.store.tail import JournalKey, JournalRow, Position, Tail, find_journals
 
 ATTEMPTS = 5
+GROUP = 256
+"""Journals that share transactions."""
+GROUP_BYTES = 16 * 1024 * 1024
+"""Journal bytes of a group; longer journals follow one by one."""
 
 Progress = Callable[[int, int], None]
 """Called with the number of journals done and of all."""
@@ -177,61 +181,115 @@ def ingest_home(
 ) -> IngestReport:
     """Take in everything that the journals of the home hold.
 
-    A journal that cannot be read is reported and left alone; the others are not affected.
+    Many journals share a transaction. One that cannot be read is reported and left alone; the
+    others are not affected.
 
     Args:
         store: the home.
         compact: also move the rows of journals that are finished or long into segments, and give
             up the files of finished ones.
-        progress: told after each journal.
+        progress: told after each group of journals.
 
     Raises:
         StorageFull: the disk has no room.
         CorruptFile: the database is damaged.
     """
     report = IngestReport()
-    keys = sorted(find_journals(store.home), key=lambda key: _started(store, key))
-    for number, key in enumerate(keys, 1):
-        path = key.path(store.home)
-        try:
-            _ingest_one(store, key, report, compact=compact)
-        except FileNotFoundError:
-            continue
-        except (CorruptFile, NewerFormat, OSError) as error:
-            if isinstance(error, CorruptFile) and error.path == store.database.path:
-                raise
-            report.problems.append(Problem(path, str(error)))
-        report.journals += 1
+    keys = by_start(store, find_journals(store.home))
+    for start in range(0, len(keys), GROUP):
+        group = keys[start : start + GROUP]
+        _ingest_group(store, group, report, compact=compact)
+        report.journals += len(group)
         if progress is not None:
-            progress(number, len(keys))
+            progress(report.journals, len(keys))
     return report
 
 
-def _started(store: Store, key: JournalKey) -> tuple[int, str]:
-    """When a journal was begun; console lines and events read best in this order."""
+def by_start(store: Store, keys: Iterable[JournalKey]) -> list[JournalKey]:
+    """Journals in the order in which their writers started, then by run and writer.
+
+    Colors are given, and console lines and events numbered, in this order.
+    """
+    return sorted(keys, key=lambda key: (_started(store, key), key.run, key.writer))
+
+
+def _started(store: Store, key: JournalKey) -> int:
     path = key.path(store.home)
     try:
-        with open(path, "rb") as file:
-            return unpack_file_header(file.read(FILE_HEADER_SIZE), path).created_us, key.writer
+        with open(path, "rb", buffering=0) as file:
+            return unpack_file_header(file.read(FILE_HEADER_SIZE), path).created_us
     except (OSError, CorruptFile, NewerFormat):
-        return 0, key.writer
+        return 0
 
 
-def _ingest_one(store: Store, key: JournalKey, report: IngestReport, *, compact: bool) -> None:
-    path = key.path(store.home)
-    with store.moving:
-        held = is_remote(store, key) or is_held(path) is not False
-        changes = apply_journal(store, path)
-        report.runs |= {change.uid for change in changes}
-        tail = store.tails.get(key)
+def _ingest_group(
+    store: Store, keys: list[JournalKey], report: IngestReport, *, compact: bool
+) -> None:
+    """Several journals at once or, when one of them is no good, one by one."""
+    try:
+        if len(keys) > 1:
+            with store.moving:
+                _ingest_together(store, keys, report, compact=compact)
+                return
+    except (StorageFull, Unavailable):
+        raise
+    except (Raced, *QUARANTINED) as error:
+        _check_database(store, error)
+    for key in keys:
+        try:
+            with store.moving:
+                _ingest_together(store, [key], report, compact=compact)
+        except FileNotFoundError:
+            continue
+        except (CorruptFile, NewerFormat, OSError) as error:
+            _check_database(store, error)
+            store.tails.drop(key)
+            report.problems.append(Problem(key.path(store.home), str(error)))
+
+
+def _check_database(store: Store, error: Exception) -> None:
+    """Raise what says that the database itself is damaged."""
+    if isinstance(error, CorruptFile) and error.path == store.database.path:
+        raise error
+
+
+def _ingest_together(
+    store: Store, keys: list[JournalKey], report: IngestReport, *, compact: bool
+) -> None:
+    held = {key for key in keys if _is_in_use(store, key)}
+    work: list[Work] = []
+    rest: list[JournalKey] = []
+    size = 0
+    for key in keys:
+        if size > GROUP_BYTES:
+            rest.append(key)
+            continue
+        tail = open_tail(store, key)
         if tail is None:
-            return
-        report.bytes += tail.pending_bytes
-        if tail.row is not None and not held and not tail.row.closed:
-            mark_lost(store, [tail])
-        if compact and tail.row is not None and (tail.row.closed or tail.row.lost):
-            compact_journal(store, path)
-            retire(store, tail)
+            continue
+        stretch = tail.read(READ_CHUNK)
+        taken = stretch.entry.end - stretch.entry.start
+        size += taken
+        if taken > READ_CHUNK // 2:
+            rest.append(key)
+        if taken:
+            work.append(Work(tail, stretch, is_remote(store, key)))
+    report.runs |= {change.uid for change in apply(store, work)}
+    for key in rest:
+        report.runs |= {change.uid for change in apply_journal(store, key.path(store.home))}
+    tails = [tail for tail in map(store.tails.get, keys) if tail is not None]
+    report.bytes += sum(tail.pending_bytes for tail in tails)
+    mark_lost(store, [tail for tail in tails if tail.key not in held])
+    if compact:
+        over = [tail for tail in tails if tail.row and (tail.row.closed or tail.row.lost)]
+        if not compact_all(store, over):
+            raise Raced("rows were moved by someone else")
+        retire_all(store, over)
+
+
+def _is_in_use(store: Store, key: JournalKey) -> bool:
+    """Whether somebody may still write the journal."""
+    return is_remote(store, key) or is_held(key.path(store.home)) is not False
 
 
 def explain(error: Exception) -> str:
