@@ -234,7 +234,9 @@ def _filtered(pixels: memoryview, stride: int, pixel: int, kind: int) -> Iterato
         if kind == 1:
             part = _minus_left(part, stride, pixel)
         elif kind == 2:
-            above = bytes(pixels[(start - 1) * stride : start * stride]) if start else bytes(stride)
+            above = (
+                bytes(pixels[(start - 1) * stride : start * stride]) if start else bytes(stride)
+            )
             part = _minus(part, above + part[: len(part) - stride])
         yield b"".join(
             mark + part[offset : offset + stride] for offset in range(0, len(part), stride)
