@@ -161,6 +161,20 @@ def _discard_all(store: Store, moves: list[Move]) -> None:
         _discard(store, move.tail.key.run, move.file)
 
 
+_SCATTERED = (
+    sa.select(segment.c.journal_id)
+    .where(segment.c.journal_id.in_(sa.bindparam("journals", expanding=True)))
+    .group_by(segment.c.journal_id)
+    .having(sa.func.count() >= MERGE_COUNT)
+)
+
+
+def scattered(store: Store, journals: Sequence[int]) -> set[int]:
+    """Which of these journals have enough segments for `merge_segments` to look at."""
+    with store.database.read() as connection:
+        return set(connection.execute(_SCATTERED, {"journals": list(journals)}).scalars())
+
+
 def merge_segments(store: Store, key: JournalKey, journal_id: int, run_id: int) -> int:
     """Join neighboring small segments of one journal, eight or more to one.
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeAlias
+
 import sqlalchemy as sa
 
 from epochal.domain.names import DEFAULT_ENTITY, DEFAULT_PROJECT, MAX_NAME, run_uid
@@ -17,20 +20,22 @@ from epochal.store.tail import JournalKey, JournalRow, Position
 _EMPTY = b"\x80"
 _NO_TAGS = b"\x90"
 
+_IN_ONE_QUERY = 500
 _FIND = (
-    sa.select(journal)
+    sa.select(journal, run.c.uid)
     .join(run, run.c.id == journal.c.run_id)
-    .where(run.c.uid == sa.bindparam("uid"), journal.c.writer == sa.bindparam("name"))
+    .where(run.c.uid.in_(sa.bindparam("uids", expanding=True)))
 )
 _FIND_RUN = sa.select(run.c.id).where(run.c.uid == sa.bindparam("uid"))
 _ADD_JOURNAL = sa.insert(journal)
 _ADD_RUN = sa.insert(run)
 _ADD_DETAIL = sa.insert(detail).values(config=_EMPTY, summary=_EMPTY, environment=_EMPTY)
-_HERE = sa.and_(
-    project.c.entity == sa.bindparam("owner"), project.c.name == sa.bindparam("title")
-)
+_HERE = sa.and_(project.c.entity == sa.bindparam("owner"), project.c.name == sa.bindparam("title"))
 _FIND_PROJECT = sa.select(project.c.id, project.c.next_color).where(_HERE)
 _COUNT_COLOR = sa.update(project).where(_HERE).values(next_color=project.c.next_color + 1)
+
+Stored: TypeAlias = dict[JournalKey, tuple[JournalRow, Position, bool]]
+"""What the database knows of journals; see `find_journal`."""
 
 
 def check_header(key: JournalKey, header: Header, path: str) -> None:
@@ -51,12 +56,22 @@ def find_journal(
     connection: sa.Connection, key: JournalKey
 ) -> tuple[JournalRow, Position, bool] | None:
     """The row of a journal, where its segments end, and whether its file was removed for good."""
-    given = {"uid": key.run, "name": key.writer}
-    row = connection.execute(_FIND, given).mappings().first()
-    if row is None:
-        return None
-    position = Position(row["rows_pos"], row["rows_ordinal"], row["schemas"])
-    return journal_row(row), position, row["removed"]
+    return find_journals_of(connection, [key]).get(key)
+
+
+def find_journals_of(connection: sa.Connection, keys: Sequence[JournalKey]) -> Stored:
+    """`find_journal` for several journals; those that are not known are left out."""
+    found: Stored = {}
+    wanted = set(keys)
+    uids = sorted({key.run for key in keys})
+    for start in range(0, len(uids), _IN_ONE_QUERY):
+        given = {"uids": uids[start : start + _IN_ONE_QUERY]}
+        for row in connection.execute(_FIND, given).mappings():
+            key = JournalKey(row["uid"], row["writer"])
+            if key in wanted:
+                position = Position(row["rows_pos"], row["rows_ordinal"], row["schemas"])
+                found[key] = (journal_row(row), position, row["removed"])
+    return found
 
 
 def journal_row(row: sa.RowMapping) -> JournalRow:

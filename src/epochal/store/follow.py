@@ -1,8 +1,9 @@
 """Following a home while runs are being written: what the server calls a few times a second.
 
-One `poll` sees every record that was written before it, applies what is new in one transaction,
-notices writers that are gone, moves long or resting tails into segments and gives up finished
-journals. It has no thread of its own, and one sick journal does not keep it from the others.
+One `poll` sees every record that was written before it (of at most 256 journals; then the next
+poll goes on), applies what is new in one transaction, notices writers that are gone, moves long or
+resting tails into segments and gives up finished journals, many of them at once. It has no thread
+of its own, and one sick journal does not keep it from the others.
 """
 
 from __future__ import annotations
@@ -19,10 +20,18 @@ from epochal.errors import CorruptFile, StorageFull, Unavailable
 from epochal.journal.liveness import is_held
 from epochal.journal.reader import READ_CHUNK
 from epochal.store.apply import Raced, Work, apply
-from epochal.store.compact import LONG_TAIL, compact
-from epochal.store.ingest import QUARANTINED, Problem, explain, is_remote, open_tail
+from epochal.store.compact import LONG_TAIL, compact_all
+from epochal.store.ingest import (
+    GROUP,
+    QUARANTINED,
+    Problem,
+    by_start,
+    explain,
+    is_remote,
+    open_tail,
+)
 from epochal.store.lost import mark_found, mark_lost, settle_runs
-from epochal.store.retire import retire
+from epochal.store.retire import retire_all
 from epochal.store.store import Store
 from epochal.store.tail import JournalKey, Tail
 from epochal.store.watch import JournalFinder
@@ -98,10 +107,10 @@ class Follower:
         """
         now = self._clock()
         with self._store.moving:
-            for key in self._finder.find(int(self._time_of_day() * 1e9)):
-                if key not in self._watched:
-                    remote = is_remote(self._store, key)
-                    self._watched[key] = Watched(key, key.path(self._store.home), remote, now)
+            found = self._finder.find(int(self._time_of_day() * 1e9))
+            for key in by_start(self._store, [key for key in found if key not in self._watched]):
+                remote = is_remote(self._store, key)
+                self._watched[key] = Watched(key, key.path(self._store.home), remote, now)
             grown = self._read(now)
             changes = self._apply([work for _, work in grown])
             busy = {watched.key for watched, _ in grown}
@@ -120,7 +129,7 @@ class Follower:
         grown: list[tuple[Watched, Work]] = []
         budget = BUDGET
         for watched in [w for w in self._watched.values() if now >= w.next_look]:
-            if budget <= 0:
+            if budget <= 0 or len(grown) >= GROUP:
                 break
             work = self._guarded(watched, now, self._look)
             if work is None:
@@ -218,27 +227,51 @@ class Follower:
 
     def _move_rows(self, now: float) -> None:
         """Compact and give up what is due."""
-        for watched in list(self._watched.values()):
+        due: list[Watched] = []
+        over: list[Watched] = []
+        size = 0
+        for watched in self._watched.values():
             tail = self._store.tails.get(watched.key)
-            if tail is None or tail.row is None:
+            if tail is None or tail.row is None or now < watched.next_look:
                 continue
-            over = tail.row.closed or tail.row.lost
+            ended = tail.row.closed or tail.row.lost
             resting = now - watched.grown >= IDLE_SECONDS
-            if tail.pending_bytes and (tail.pending_bytes >= LONG_TAIL or over or resting):
-                self._guarded(watched, now, self._compact)
-            if over and now >= watched.next_retire:
-                watched.next_retire = now + RETRY_SECONDS
-                self._guarded(watched, now, self._retire)
+            if tail.pending_bytes and (tail.pending_bytes >= LONG_TAIL or ended or resting):
+                size += tail.pending_bytes
+                due.append(watched)
+            if ended and now >= watched.next_retire:
+                over.append(watched)
+            if size >= BUDGET or len(due) >= GROUP or len(over) >= GROUP:
+                break
+        self._together(due, now, self._compact)
+        for watched in over:
+            watched.next_retire = now + RETRY_SECONDS
+        self._together(over, now, self._retire)
 
-    def _compact(self, watched: Watched) -> None:
-        tail = self._store.tails.get(watched.key)
-        if tail is not None:
-            compact(self._store, tail)
+    def _together(
+        self, chosen: list[Watched], now: float, action: Callable[[list[Watched]], None]
+    ) -> None:
+        """Do something with many journals at once or, when one of them fails, one by one."""
+        try:
+            if len(chosen) > 1:
+                action(chosen)
+                return
+        except (StorageFull, Unavailable):
+            raise
+        except QUARANTINED as error:
+            if isinstance(error, CorruptFile) and error.path == self._store.database.path:
+                raise
+        for watched in chosen:
+            self._guarded(watched, now, lambda one: action([one]))
 
-    def _retire(self, watched: Watched) -> None:
-        tail = self._store.tails.get(watched.key)
-        if tail is not None and retire(self._store, tail):
-            del self._watched[watched.key]
+    def _compact(self, chosen: list[Watched]) -> None:
+        found = (self._store.tails.get(watched.key) for watched in chosen)
+        compact_all(self._store, [tail for tail in found if tail is not None])
+
+    def _retire(self, chosen: list[Watched]) -> None:
+        found = (self._store.tails.get(watched.key) for watched in chosen)
+        for tail in retire_all(self._store, [tail for tail in found if tail is not None]):
+            del self._watched[tail.key]
 
 
 def merge_changes(changes: Iterable[RunChange]) -> list[RunChange]:

@@ -22,7 +22,7 @@ from epochal.journal.liveness import is_held
 from epochal.journal.reader import READ_CHUNK
 from epochal.store.apply import Raced, Work, apply
 from epochal.store.compact import LONG_TAIL, compact, compact_all
-from epochal.store.enroll import find_journal
+from epochal.store.enroll import Stored, find_journals_of
 from epochal.store.lost import mark_lost
 from epochal.store.mend import mend
 from epochal.store.retire import retire_all
@@ -63,10 +63,16 @@ def journal_key(path: str | os.PathLike[str]) -> JournalKey:
     return JournalKey(found.parent.name, found.stem)
 
 
-def open_tail(store: Store, key: JournalKey) -> Tail | None:
+def open_tail(store: Store, key: JournalKey, stored: Stored | None = None) -> Tail | None:
     """The tail of a journal, read up to the facts that are applied.
 
-    None when its file was given up for good.
+    Args:
+        store: the home.
+        key: the journal.
+        stored: what the database knows of journals, when it was asked for this one already.
+
+    Returns:
+        None when its file was given up for good.
 
     Raises:
         FileNotFoundError: there is no such journal.
@@ -80,8 +86,10 @@ def open_tail(store: Store, key: JournalKey) -> Tail | None:
     path = key.path(store.home)
     with contextlib.suppress(CorruptFile):  # what stands before the damage is read
         mend(store, key)
-    with store.database.read() as connection:
-        found = find_journal(connection, key)
+    if stored is None:
+        with store.database.read() as connection:
+            stored = find_journals_of(connection, [key])
+    found = stored.get(key)
     if found is not None and found[2]:
         with contextlib.suppress(OSError):
             os.unlink(path)
@@ -260,11 +268,13 @@ def _ingest_together(
     work: list[Work] = []
     rest: list[JournalKey] = []
     size = 0
+    with store.database.read() as connection:
+        stored = find_journals_of(connection, keys)
     for key in keys:
         if size > GROUP_BYTES:
             rest.append(key)
             continue
-        tail = open_tail(store, key)
+        tail = open_tail(store, key, stored)
         if tail is None:
             continue
         stretch = tail.read(READ_CHUNK)

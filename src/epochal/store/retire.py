@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from epochal.store.archive import write_archive
-from epochal.store.compact import merge_segments
+from epochal.store.compact import merge_segments, scattered
 from epochal.store.durable import durable_files
 from epochal.store.resume import write_resume
 from epochal.store.schema import journal
@@ -65,7 +65,8 @@ def retire_all(store: Store, tails: Sequence[Tail]) -> list[Tail]:
     going = _ready(store, tails)
     if not going:
         return []
-    for tail, row in going:
+    many = scattered(store, [row.id for _, row in going])
+    for tail, row in [(tail, row) for tail, row in going if row.id in many]:
         merge_segments(store, tail.key, row.id, row.run_id)
     with store.database.read() as connection, durable_files(store.disk) as files:
         for tail, row in going:

@@ -22,7 +22,7 @@ import numpy as np
 
 from epochal.errors import InvalidInput
 from epochal.store.buckets import bucket_many
-from epochal.store.codec import Integers, Values, encode, narrow
+from epochal.store.codec import Integers, Values, encode, narrows
 from epochal.store.columns import ColumnGroup, as_floats
 from epochal.store.directory import (
     MAGIC,
@@ -230,8 +230,8 @@ def _write_long(group: ColumnGroup, blocks: _Blocks) -> list[tuple[int, int]]:
 def _write_packed(group: ColumnGroup, blocks: _Blocks) -> list[tuple[int, int]]:
     """Several columns to a block; those of one stored kind share, as they compress alike."""
     kinds: dict[str, list[int]] = {}
-    for index, value in enumerate(group.values):
-        kinds.setdefault(_stored_kind(value), []).append(index)
+    for index, kind in enumerate(_stored_kinds(group.values)):
+        kinds.setdefault(kind, []).append(index)
     places = [(NONE, 0)] * len(group.keys)
     batch = max(1, PACKED_VALUES // len(group))
     for indices in kinds.values():
@@ -243,10 +243,15 @@ def _write_packed(group: ColumnGroup, blocks: _Blocks) -> list[tuple[int, int]]:
     return places
 
 
-def _stored_kind(value: Values) -> str:
-    if value.dtype == np.int64:
-        return "int64"
-    return "float64" if narrow(as_floats(value)) is None else "float32"
+def _stored_kinds(values: list[Values]) -> list[str]:
+    """How `encode` will store each column."""
+    kinds = ["int64" if value.dtype == np.int64 else "float64" for value in values]
+    floats = [index for index, kind in enumerate(kinds) if kind == "float64"]
+    if floats:
+        small = narrows(np.array([as_floats(values[index]) for index in floats]))
+        for index in np.array(floats)[small].tolist():
+            kinds[index] = "float32"
+    return kinds
 
 
 def _write_mips(group: ColumnGroup, blocks: _Blocks) -> tuple[int, list[int]]:
