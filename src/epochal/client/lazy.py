@@ -14,8 +14,13 @@ Part = Literal[
     "capture.git",
     "capture.redact",
     "capture.system",
+    "files",
+    "media",
+    "objects",
+    "releases",
     "resume",
     "sender",
+    "uploader",
     "watch",
 ]
 

@@ -36,6 +36,7 @@ _now_ns = time.time_ns
 _are_plain = frozenset({float, int, bool}).issuperset
 
 Reopen = Callable[[Journal], Journal | None]
+LogMedia = Callable[[str, int, Any, bool], None]
 
 
 class Recorder:
@@ -47,6 +48,7 @@ class Recorder:
             at the end of the run.
         first_step: the first automatic step.
         pending: values on a device.
+        log_media: records media: key, step, drafts, and whether a list was given.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Recorder:
         reopen: Reopen,
         first_step: int = 0,
         pending: PendingRows | None = None,
+        log_media: LogMedia | None = None,
     ) -> None:
         self.journal = journal
         self._reopen = reopen
@@ -67,6 +70,7 @@ class Recorder:
         self._watched: dict[str, Aggregate] = {}
         self._lock = threading.RLock()
         self.pending = pending or PendingRows()
+        self._log_media = log_media
 
     def log_fast(self, data: Any, step: Any, commit: bool | None) -> bool:
         """Record a flat mapping of plain numbers with known keys. False: use `log_slowly`."""
@@ -142,6 +146,10 @@ class Recorder:
         if names not in self._fast and not self.pending.holds(names):
             self._fast[names] = keyset
 
+    def present(self) -> Journal | None:
+        """The journal to write to; None after the end of the run."""
+        return self.journal if not self.journal.closed or self._renew() else None
+
     def swap(self, journal: Journal) -> None:
         """Go on with another journal.
 
@@ -208,6 +216,8 @@ class Recorder:
                 numbers.pop(key, None)
             elif reading.kind is Kind.TEXT:
                 self.record(Text(key, step, wall_us, reading.value))
+            elif reading.kind is Kind.MEDIA and self._log_media is not None:
+                self._log_media(key, step, *reading.value)
             _tell(key, reading)
         if not numbers and not devices:
             return

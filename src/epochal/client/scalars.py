@@ -1,6 +1,6 @@
 """What one logged value is.
 
-A number to store, a text, a device value on its way, or nothing we can keep.
+A number to store, a text, media, a device value on its way, or nothing we can keep.
 
 A number is read at once, so that a later in-place change of a tensor or array is never seen.
 Values on a GPU are not read here, because that would make the caller wait for the device.
@@ -13,9 +13,10 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any, NamedTuple
 
-from epochal.client import guard
+from epochal.client import guard, lazy
 from epochal.client.plain import to_plain
 from epochal.domain.values import INT64_MAX, INT64_MIN
+from epochal.errors import InvalidInput
 
 MAX_LIST = 10_000
 
@@ -25,6 +26,7 @@ class Kind(Enum):
 
     NUMBER = "number"
     TEXT = "text"
+    MEDIA = "media"
     DEVICE = "device"
     NONE = "none"
     SKIP = "skip"
@@ -33,7 +35,8 @@ class Kind(Enum):
 class Reading(NamedTuple):
     """A value after a look at it.
 
-    ``value`` is the number, text or device tensor, or why it is skipped.
+    ``value`` is the number, text or device tensor, the drafts of media and whether a list was
+    given, or why it is skipped.
     """
 
     kind: Kind
@@ -76,6 +79,13 @@ def _read_int(value: int) -> Reading:
 
 
 def _read_list(value: Any) -> Reading:
+    if type(value) in (list, tuple) and value and _may_be_media(value[0]):
+        try:
+            found = lazy.load("media").read_list(value)
+        except InvalidInput as error:
+            return Reading(Kind.SKIP, error.message)
+        if found is not None:
+            return Reading(Kind.MEDIA, (found[0], True), found[1])
     if len(value) > MAX_LIST:
         advice = f"it has {len(value)} elements, the limit is {MAX_LIST}"
         return Reading(Kind.SKIP, advice)
@@ -102,11 +112,24 @@ def _read_array(value: Any) -> Reading:
     return _read_object(item)
 
 
+def _may_be_media(value: object) -> bool:
+    """Whether a look at the media is worth it; must be cheap."""
+    plain = (str, int, float, list, tuple, Mapping, bytes, type(None))
+    return not isinstance(value, plain) and not hasattr(value, "dtype")
+
+
 def _read_object(value: object) -> Reading:
-    """Anything else that knows how to be a float.
+    """Media, or anything else that knows how to be a float.
 
     Decimal, Fraction, numbers of other libraries.
     """
+    if _may_be_media(value):
+        try:
+            drafts = lazy.load("media").read_media(value)
+        except InvalidInput as error:
+            return Reading(Kind.SKIP, error.message)
+        if drafts is not None:
+            return Reading(Kind.MEDIA, (drafts, len(drafts) > 1))
     if hasattr(value, "__float__") and not isinstance(value, complex):
         number = guard.attempt(lambda: float(value), default=None)
         if isinstance(number, float):

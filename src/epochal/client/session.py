@@ -33,6 +33,7 @@ from epochal.journal.writer import Journal, NullJournal
 
 STOP_S = 2.0
 PENDING_S = 2.0
+ROTATE_S = 10.0
 
 
 class Session:
@@ -62,7 +63,10 @@ class Session:
         self._lock = threading.RLock()
         self._started_us = 0
         self._sender: Any = self._make_sender()
-        self.recorder = Recorder(self._open(None), self._reopen, first_step)
+        self._objects: Any = None
+        self.recorder = Recorder(
+            self._open(None), self._reopen, first_step, log_media=self._log_media
+        )
         self._worker: Worker | None = None
         self._captures: Captures | None = None
         self.chores: list[Chore] = []
@@ -107,6 +111,19 @@ class Session:
             and os.getpid() == self.pid
         )
 
+    @property
+    def objects(self) -> Any:
+        """Media, files and artifacts of the run; made when the first one comes."""
+        with self._lock:
+            if self._objects is None:
+                self._objects = lazy.load("objects").Objects(self.recorder)
+                self.chores.append(self._objects)
+            return self._objects
+
+    def _log_media(self, key: str, step: int, drafts: Any, many: bool) -> None:
+        if self.request.records:
+            self.objects.media.log(key, step, drafts, many)
+
     def redacted(self, facts: dict[str, Any]) -> dict[str, Any]:
         """The facts with values hidden whose key looks like a secret."""
         if not self.request.settings.redact:
@@ -118,8 +135,9 @@ class Session:
         """Return after everything logged so far is safe; False when that cannot be promised."""
         self._settle(time.monotonic() + PENDING_S)
         journal = self.recorder.journal
+        stored = self._objects is None or self._objects.keeper.wait(timeout)
         journal.maintain()
-        synced = journal.sync()
+        synced = stored and journal.sync()
         return synced and (self._sender is None or self._sender.drain(timeout))
 
     def rotate(self) -> None:
@@ -131,6 +149,8 @@ class Session:
         if old.sync_failed:
             title = "the disk failed to sync: records before this may not survive a power loss"
             self.record(Event(_now_us(), "error", title, old.problem or ""))
+        if self._objects is not None:
+            self._objects.leave(old, ROTATE_S)
         old.close(Finish(_now_us(), None))
 
     def finish(self, state: RunState, exit_code: int) -> list[str]:
@@ -151,11 +171,15 @@ class Session:
                 self._worker.stop(STOP_S)
             self._settle(time.monotonic() + PENDING_S)
             self.recorder.resolve_pending(drop=True)
+            if self._objects is not None:
+                self._objects.finish(self.request.settings.exit_timeout or 0.0)
             self._close_chores()
         finally:  # Ctrl-C may come here, too; the journal is closed in any case
             tell_problem(self.recorder)
             last = Finish(_now_us(), state.value if mine else None, exit_code if mine else None)
             self.recorder.journal.close(last)
+            if self._objects is not None:
+                self._objects.leave(self.recorder.journal, 0.0)
         return self._send_rest()
 
     def _send_rest(self) -> list[str]:
@@ -177,7 +201,7 @@ class Session:
         """In a forked child: inert until the first record."""
         self._lock = threading.RLock()
         self._worker = self._captures = None
-        self._sender = None
+        self._sender = self._objects = None
         self.recorder.after_fork()
         for chore in self.chores:
             chore.after_fork()
