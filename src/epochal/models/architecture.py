@@ -56,8 +56,8 @@ def describe(module: Any, init_args: Mapping[str, Any] | tuple[Any, ...] | None)
         form = {"class": _importable(type(module)), "args": args}
     try:
         again = _build_empty(form, module)
-    except Exception as error:  # noqa: BLE001 - a constructor may raise anything
-        problem = f"{name_of(type(module))}{_shown(form)} failed: {type(error).__name__}: {error}"
+    except InvalidInput as error:
+        problem = error.message
         if init_args is None:
             raise NotPlain(problem) from None
         raise InvalidInput(f"init_args do not build the model: {problem}") from None
@@ -96,8 +96,10 @@ def build(form: Any, find: Find) -> Any:
     many = args.pop("*", ())
     try:
         return kind(*many, **args)
-    except TypeError as error:
-        raise InvalidInput(f"{form['class']} does not take its arguments: {error}") from None
+    except Exception as error:  # noqa: BLE001 - a constructor may raise anything
+        raise InvalidInput(
+            f"{form['class']} does not take its arguments ({type(error).__name__}: {error})"
+        ) from None
 
 
 def find_installed(owner: str, qualname: str) -> Any:
@@ -265,7 +267,7 @@ def _build_empty(form: dict[str, Any], module: Any) -> Any:
         try:
             with torch.device("meta"):
                 return build(form, find)
-        except (RuntimeError, NotImplementedError):  # some constructors read their tensors
+        except InvalidInput:  # some constructors read their tensors
             return build(form, find)
 
 

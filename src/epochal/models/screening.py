@@ -9,6 +9,7 @@ uses, so both see the same records.
 
 from __future__ import annotations
 
+import ast
 import io
 import json
 import re
@@ -26,16 +27,22 @@ _TARGET = re.compile(
     r"|not_|pos|lshift|rshift)"
 )
 _FILES = re.compile(r"\b(from_file|save|load|read_file|write_file)\b")
-_EXPRESSION = re.compile(r"[\w\s+\-*/%(),.<>=!&|~]{0,2000}")
 _WORDS = frozenset(
     {
         *("Max", "Min", "Mod", "PythonMod", "FloorDiv", "CeilDiv", "CleanDiv", "ModularIndexing"),
         *("Where", "Eq", "Ne", "Lt", "Le", "Gt", "Ge", "And", "Or", "Not", "TruncToInt", "Abs"),
         *("ToFloat", "IntTrueDiv", "FloatTrueDiv", "PowByNatural", "FloatPow", "RoundToInt"),
-        *("floor", "ceiling", "true", "false", "True", "False", "oo", "int_oo", "Identity"),
+        *("floor", "ceiling", "true", "false", "oo", "int_oo", "Identity"),
+        *("Symbol", "Integer", "Float", "Rational", "Add", "Mul", "Pow", "Equality"),
+        *("Unequality", "StrictLessThan", "StrictGreaterThan", "LessThan", "GreaterThan"),
     }
 )
-_SYMBOL = re.compile(r"(s|u|zf|zuf|f|i)\d+|\d+")
+_SYMBOL = re.compile(r"(s|u|zf|zuf|f|i)\d+|-?\d{1,20}(\.\d{1,40})?(e[+-]?\d{1,4})?")
+_NODES = (
+    *(ast.Expression, ast.Call, ast.keyword, ast.Name, ast.Load, ast.Constant),
+    *(ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.operator, ast.unaryop, ast.boolop),
+    ast.cmpop,
+)
 _SCRIPT_NAMESPACES = frozenset({"prim", "aten", "quantized", "prepacked"})
 _SCRIPT_CALL = re.compile(r"\bops\.(\w+)\.")
 _SCRIPT_FILES = re.compile(r"\b(?:torch|ops\.aten)\.(save|load|from_file|_get_tracing_state)\s*\(")
@@ -108,6 +115,8 @@ def _screen_record(path: str, content: bytes, root: object, name: str) -> str | 
 
 
 def _screen_pickle(content: bytes) -> str | None:
+    if not content:
+        return None
     torch = need("torch", "loading a model")
     try:
         torch.load(io.BytesIO(content), weights_only=True)
@@ -146,10 +155,31 @@ def _screen_value(item: dict[str, Any]) -> str | None:
 
 
 def _is_expression(text: str) -> bool:
-    if not _EXPRESSION.fullmatch(text) or re.search(r"[\w)]\s*\.\s*[A-Za-z_]", text):
+    """Whether SymPy, which evaluates it as Python, would find sizes and arithmetic only."""
+    if len(text) > 10_000:
         return False
-    words = re.findall(r"[A-Za-z_]\w*", text)
-    return all(word in _WORDS or _SYMBOL.fullmatch(word) for word in words)
+    try:
+        nodes = list(ast.walk(ast.parse(text.strip(), mode="eval")))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return all(isinstance(node, _NODES) and _is_word(node) for node in nodes)
+
+
+def _is_word(node: ast.AST) -> bool:
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Name)
+    if isinstance(node, ast.keyword):
+        return node.arg in _ASSUMPTIONS and isinstance(node.value, ast.Constant)
+    if isinstance(node, ast.Name):
+        return node.id in _WORDS or _SYMBOL.fullmatch(node.id) is not None
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return _SYMBOL.fullmatch(node.value) is not None
+    if isinstance(node, ast.Constant):
+        return isinstance(node.value, bool | int | float)
+    return True
+
+
+_ASSUMPTIONS = frozenset({"positive", "integer", "nonnegative", "real", "precision", "evaluate"})
 
 
 def screen_onnx(data: bytes, files: set[str], root: object, name: str) -> list[str]:
