@@ -30,7 +30,8 @@ from epochal.store.rules import find_definition, rules_of
 from epochal.store.schema import journal, project, run
 from epochal.store.state import WriterState, decide_state
 from epochal.store.store import Store
-from epochal.store.tail import JournalRow, Stretch, Tail
+from epochal.store.stretch import Stretch
+from epochal.store.tail import JournalRow, Tail
 
 What = Literal["series", "facts", "logs", "deleted"]
 _ORDER: tuple[What, ...] = ("series", "facts", "logs", "deleted")
@@ -158,7 +159,7 @@ def apply(store: Store, work: Sequence[Work]) -> list[RunChange]:
 def _is_ready(item: Work) -> bool:
     """Whether there is anything to apply. A new journal must begin with its header."""
     entry = item.stretch.entry
-    if item.tail.row is not None or not (entry.facts or entry.rows):
+    if item.tail.row is not None or not (entry.facts or item.stretch.rows):
         return entry.end > entry.start
     header = entry.facts[0] if entry.facts and entry.fact_positions[0] == 0 else None
     if not isinstance(header, Header):

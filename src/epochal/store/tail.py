@@ -21,7 +21,8 @@ from epochal.errors import CorruptFile
 from epochal.journal.frame import FILE_HEADER_SIZE, SUFFIX
 from epochal.journal.home import RUNS
 from epochal.journal.reader import READ_CHUNK, Entry, JournalReader
-from epochal.store.columns import ColumnGroup, group_rows, merge_groups
+from epochal.store.columns import ColumnGroup, merge_groups
+from epochal.store.stretch import Stretch, decode_stretch
 
 MANY_GROUPS = 24
 KEPT_BYTES = 256 * 1024
@@ -61,18 +62,6 @@ class Position(msgspec.Struct, frozen=True):
     offset: int = FILE_HEADER_SIZE
     ordinal: int = 0
     schemas: bytes = b"\x80"
-
-
-class Stretch(msgspec.Struct, frozen=True):
-    """What one read of a tail brought.
-
-    The entry, its rows as columns, and the ordinal of its first row.
-    """
-
-    entry: Entry
-    groups: list[ColumnGroup]
-    ordinal: int
-    skipped: int
 
 
 class JournalRow(msgspec.Struct, frozen=True):
@@ -178,17 +167,16 @@ class Tail:
         Raises:
             OSError: the file cannot be read.
         """
-        entry = self._reader.read(limit)
+        found = decode_stretch(self._reader, limit, self.ordinal)
         ordinal = self.ordinal
-        groups, skipped = group_rows(entry.rows, self._reader.schemas, ordinal)
-        self.ordinal += len(entry.rows)
-        self._keep_facts(entry, ordinal)
-        if groups:
-            joined = (*self.content.groups, *groups)
+        self.ordinal += found.rows
+        self._keep_facts(found.entry, ordinal)
+        if found.groups:
+            joined = (*self.content.groups, *found.groups)
             if len(joined) > MANY_GROUPS:
                 joined = tuple(merge_groups(joined))
             self.content = Content(self.content.position, joined)
-        return Stretch(entry=entry, groups=groups, ordinal=ordinal, skipped=skipped)
+        return found
 
     def _keep_facts(self, entry: Entry, ordinal: int) -> None:
         kept = self.facts
