@@ -348,7 +348,7 @@ def test_the_browser_never_opens_its_own_dialog(team: Team, come: Callable[..., 
 def test_the_form_fits_every_screen(
     team: Team, come: Callable[..., Visitor], tmp_path: Path, theme: str, width: int
 ) -> None:
-    """Nothing sticks out, the field has the focus, and the account fits after the login as well."""
+    """Nothing sticks out, the field has the focus, and after the login the account fits."""
     visitor = come(color_scheme=theme, viewport={"width": width, "height": 812})
     page = visitor.go(RUN)
     wait_for_form(page, "Log in")

@@ -27,6 +27,8 @@ def make(kind: type[EpochalError]) -> EpochalError:
         errors.CorruptFile: ("path", "problem"),
         errors.MissingExtra: ("feature", "extra"),
         errors.TooManyRequests: ("m", 3),
+        errors.UntrustedModel: ("path", "reason", "digest"),
+        errors.DamagedModel: ("path", "problem"),
     }
     return kind(*special.get(kind, ("m",)))
 

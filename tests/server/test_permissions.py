@@ -248,7 +248,7 @@ def test_the_last_admin_key_cannot_be_ended(team: Door, credentials: Any) -> Non
 
 
 def test_a_reader_adds_nothing_to_any_journal(team: Door, credentials: Any, home: Path) -> None:
-    """Neither a new one, nor a stretch of one that is there, nor a sign of life; no file appears."""
+    """Neither a new one, nor a stretch of one that is there, nor a sign of life."""
     script = Script().rows(1.0, 2.0).finish()
     whole, cut = script.bytes(), script.ends()[1]
     keys = {
