@@ -1,6 +1,8 @@
 """`python -m bench run [--quick] [--peers a,b] [--only clients,store,runs,http,page]`.
 
-`python -m bench report` writes docs/benchmarks.md again from the last results.
+`python -m bench report` writes docs/benchmarks.md again from the last results. Small sizes
+(`--quick`)
+are kept apart and only printed: their ratios say little, as fixed costs weigh more.
 """
 
 from __future__ import annotations
@@ -80,12 +82,12 @@ def main() -> None:
     from bench import report
 
     RESULTS.mkdir(exist_ok=True)
-    latest = RESULTS / "latest.json"
+    latest = RESULTS / ("quick.json" if given.quick else "latest.json")
     results = json.loads(latest.read_text()) if latest.exists() else {}
     if given.action == "run":
         results.update(measure(given))
         latest.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
-    report.write(results)
+    report.write(results, keep=not given.quick)
 
 
 if __name__ == "__main__":

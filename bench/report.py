@@ -145,8 +145,8 @@ def page_section(page: Results) -> str:
     return "## Page (headless Chromium, software drawing)\n\n" + "\n".join(lines) + "\n"
 
 
-def write(results: Results) -> None:
-    """Print the tables and write them to docs/benchmarks.md."""
+def write(results: Results, *, keep: bool = True) -> None:
+    """Print the tables and, when they are to be kept, write them to docs/benchmarks.md."""
     machine = results["machine"]
     parts = [
         INTRODUCTION,
@@ -165,5 +165,6 @@ def write(results: Results) -> None:
     }
     parts += [section(results[name]) for name, section in sections.items() if name in results]
     text = "\n".join(parts)
-    TARGET.write_text(text)
+    if keep:
+        TARGET.write_text(text)
     print(text)

@@ -12,7 +12,7 @@ import contextlib
 import errno
 import os
 import secrets
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, TypeAlias, TypeVar
@@ -121,14 +121,21 @@ class DurableFiles:
             os.close(self._unsynced.pop(temporary))
 
 
-def _at_once(sync: Callable[[T], None], what: Collection[T]) -> None:
+def _at_once(sync: Callable[[T], None], what: Iterable[T]) -> None:
     """Sync several things in threads: a file system makes one commit of many waiting ones."""
-    if len(what) == 1:
-        sync(*what)
-    elif what:
-        with ThreadPoolExecutor(min(SYNC_THREADS, len(what))) as pool:
-            for _ in pool.map(sync, what):
-                pass
+    things = list(what)
+
+    def sync_all(part: list[T]) -> None:
+        for thing in part:
+            sync(thing)
+
+    if len(things) <= 1:
+        sync_all(things)
+        return
+    parts = [things[first::SYNC_THREADS] for first in range(min(SYNC_THREADS, len(things)))]
+    with ThreadPoolExecutor(len(parts)) as pool:
+        for _ in pool.map(sync_all, parts):
+            pass
 
 
 @contextlib.contextmanager

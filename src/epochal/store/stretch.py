@@ -29,6 +29,7 @@ class Stretch(msgspec.Struct, frozen=True):
         ordinal: arrival number of the first row.
         rows: rows, those left out included.
         skipped: rows that are no good.
+        fact_bytes: about how large the facts are, at most.
     """
 
     entry: Entry
@@ -36,6 +37,7 @@ class Stretch(msgspec.Struct, frozen=True):
     ordinal: int
     rows: int
     skipped: int
+    fact_bytes: int
 
 
 class Found(msgspec.Struct):
@@ -46,6 +48,7 @@ class Found(msgspec.Struct):
     skipped: int = 0
     damaged: int = 0
     unknown: int = 0
+    fact_bytes: int = 0
     groups: list[ColumnGroup] = []
     facts: list[Fact] = []
     positions: list[int] = []
@@ -75,7 +78,7 @@ def decode_stretch(reader: JournalReader, limit: int, ordinal: int) -> Stretch:
         rows=[], facts=found.facts, fact_positions=found.positions, start=start,
         end=reader.offset, damaged=found.damaged, unknown=found.unknown,
     )  # fmt: skip
-    return Stretch(entry, found.groups, ordinal, found.rows, found.skipped)
+    return Stretch(entry, found.groups, ordinal, found.rows, found.skipped, found.fact_bytes)
 
 
 def _read(path: str, start: int, limit: int) -> bytes:
@@ -111,6 +114,7 @@ def _add(scan: Scan, schemas: dict[int, list[str]], ordinal: int, found: Found) 
     groups, skipped = group_rows(entry.rows, schemas, ordinal + found.rows)
     found.groups += groups
     found.facts += entry.facts
+    found.fact_bytes += sum(map(len, scan.payloads)) if entry.facts else 0
     found.positions += [found.rows + position for position in entry.fact_positions]
     found.rows += len(entry.rows)
     found.skipped += skipped

@@ -20,13 +20,13 @@ from epochal.domain.record import Fact
 from epochal.errors import CorruptFile
 from epochal.journal.frame import FILE_HEADER_SIZE, SUFFIX
 from epochal.journal.home import RUNS
-from epochal.journal.reader import READ_CHUNK, Entry, JournalReader
+from epochal.journal.reader import READ_CHUNK, JournalReader
 from epochal.store.columns import ColumnGroup, merge_groups
 from epochal.store.stretch import Stretch, decode_stretch
 
 MANY_GROUPS = 24
 KEPT_BYTES = 256 * 1024
-"""Facts of journals up to this size are kept in memory until the archive is written."""
+"""Facts up to this size are kept in memory until the archive is written."""
 REMOTE_SUFFIX = ".remote"
 UNSENT_SUFFIX = ".unsent"
 
@@ -168,9 +168,8 @@ class Tail:
             OSError: the file cannot be read.
         """
         found = decode_stretch(self._reader, limit, self.ordinal)
-        ordinal = self.ordinal
         self.ordinal += found.rows
-        self._keep_facts(found.entry, ordinal)
+        self._keep_facts(found)
         if found.groups:
             joined = (*self.content.groups, *found.groups)
             if len(joined) > MANY_GROUPS:
@@ -178,13 +177,13 @@ class Tail:
             self.content = Content(self.content.position, joined)
         return found
 
-    def _keep_facts(self, entry: Entry, ordinal: int) -> None:
-        kept = self.facts
+    def _keep_facts(self, found: Stretch) -> None:
+        kept, entry = self.facts, found.entry
         if kept is None or not entry.facts:
             return
-        kept.size += entry.end - entry.start
+        kept.size += found.fact_bytes
         kept.facts += entry.facts
-        kept.ordinals += [ordinal + position for position in entry.fact_positions]
+        kept.ordinals += [found.ordinal + position for position in entry.fact_positions]
         if kept.size > KEPT_BYTES:
             self.facts = None
 
