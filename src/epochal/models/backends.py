@@ -51,15 +51,21 @@ class TorchBackend:
 
 
 class OnnxBackend:
-    """An onnxruntime session."""
+    """An onnxruntime session.
 
-    def __init__(self, session: Any) -> None:
+    Args:
+        session: of the model.
+        outputs: what to call the outputs; those of the graph when they are not as many.
+    """
+
+    def __init__(self, session: Any, outputs: Sequence[str] = ()) -> None:
         self.session = session
         self._inputs = [node.name for node in session.get_inputs()]
-        self._outputs = [node.name for node in session.get_outputs()]
+        names = [node.name for node in session.get_outputs()]
+        self._outputs = list(outputs) if len(outputs) == len(names) else names
 
     def run(self, inputs: Any, settings: Mapping[str, Any]) -> Any:
-        """One array for one output, a dict by name for several."""
+        """One array for one output, a dict by name or a tuple for several."""
         if settings:
             raise InvalidInput(f"an ONNX model takes no settings, got {sorted(settings)}")
         args, kwargs = split(inputs, self._inputs)
@@ -76,6 +82,8 @@ class OnnxBackend:
         except refused.InvalidArgument as error:
             first = str(error).strip().rpartition(" : ")[2]
             raise InvalidInput(f"the model does not take these inputs: {first}") from None
+        if self._outputs == [str(number) for number in range(len(found))]:
+            return tuple(found)
         return found[0] if len(found) == 1 else dict(zip(self._outputs, found, strict=True))
 
 

@@ -124,7 +124,8 @@ def to_kind(output: Any, kind: str, index: Any = None) -> Any:
         return map_leaves(lambda leaf: leaf.tolist() if is_array(leaf) else leaf, arrays)
     table = kind == "frame" and is_array(arrays) and arrays.ndim in {1, 2}
     if table and len(arrays) == len(index):
-        return need("pandas", "giving a table back").DataFrame(arrays, index=index)
+        pandas = need("pandas", "giving a table back")
+        return (pandas.Series if arrays.ndim == 1 else pandas.DataFrame)(arrays, index=index)
     return arrays
 
 

@@ -97,7 +97,9 @@ def _own_backend(files: Files, described: Description, gate: Gate, device: Any) 
     if described.kind == "export":
         return backend_of_program(open_program(files, parts.PROGRAM, gate, device), device)
     if described.kind == "onnx":
-        return OnnxBackend(open_onnx(files, parts.ONNX, device))
+        signature = described.read_signature
+        outputs = signature.outputs.names if signature and signature.outputs else []
+        return OnnxBackend(open_onnx(files, parts.ONNX, device), outputs)
     use_code(files, described, gate)
     return EstimatorBackend(open_estimator(files, parts.ESTIMATOR, gate))
 

@@ -221,6 +221,14 @@ def write_estimator(job: Job) -> Written:
         raise InvalidInput(
             f"{type(job.model).__name__} holds something that skops cannot write: {error}"
         ) from None
+    unknown = skops.get_untrusted_types(data=data)
+    if unknown:
+        warnings.warn(
+            f"loading this model will ask for trust, because skops does not know objects of "
+            f"{', '.join(unknown[:3])} to be harmless; load_model(path, trust=saved.digest)",
+            EpochalWarning,
+            stacklevel=4,
+        )
     (job.folder / parts.ESTIMATOR).write_bytes(data)
     return Written(class_name=name_of(type(job.model)))
 
