@@ -83,7 +83,7 @@ def test_live_points_change_neither_zoom_nor_scroll_nor_selection(
             run = epochal.init(project="busy", name=f"old-{number:02d}", id=f"old-{number:02d}",
                                settings=QUIET, reinit="create_new")
             for step in range(20):
-                run.log({f"k{i}/loss": step * i for i in range(12)}, step=step)
+                run.log({f"k{i}/loss": step * i for i in range(30)}, step=step)
             run.finish()
         """,
     )
@@ -105,7 +105,7 @@ def test_live_points_change_neither_zoom_nor_scroll_nor_selection(
     )
     before = page.evaluate(LOOKED_AT)
     for step in range(1, 12):
-        training.log(step, **{f"k{i}/loss": float(step) for i in range(12)})
+        training.log(step, **{f"k{i}/loss": float(step) for i in range(30)})
     page.wait_for_function(
         "(uid) => Object.values(window.__epochal.lastPoint[uid]).some((p) => p.x === 11)",
         arg=training.uid,

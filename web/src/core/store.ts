@@ -61,6 +61,8 @@ const MAX_SERIES_PER_REQUEST = 800;
 const FEW_SERIES = 40;
 const MAX_ENTRIES = 6000;
 const SPARE_BUCKETS = 8;
+/** Part of a zoomed range that is asked for on each side of it. */
+const BEYOND_VIEW = 1 / 32;
 const MIN_PACE_MS = 200;
 const MAX_PACE_MS = 800;
 /** A live update may use this part of the main thread. */
@@ -192,7 +194,14 @@ export class SeriesStore {
 
   private async loadWhole(want: Want, entries: Entry[], range = want.range): Promise<void> {
     const query: BucketQuery = { ...queryOf(want), series: entries.map((e) => e.id), buckets: want.buckets };
-    if (range) [query.lo, query.hi] = range;
+    if (range) {
+      // A little more than is visible, so that curves run on to the edges as they do in the whole picture.
+      const [lo, hi] = range;
+      const beyond = (hi - lo) * BEYOND_VIEW;
+      query.lo = lo - beyond;
+      query.hi = hi + beyond;
+      query.buckets = Math.ceil(want.buckets * (1 + 2 * BEYOND_VIEW));
+    }
     const answer = await this.ask(query, entries);
     if (!answer) return;
     for (const [i, entry] of entries.entries()) entry.buckets = answer[i] ?? entry.buckets;
