@@ -19,22 +19,24 @@ from epochal.domain.record import Header
 from epochal.domain.run import RunState
 from epochal.domain.view import DefinitionRow, RunChange
 from epochal.errors import CorruptFile, EpochalError
+from epochal.journal.blobs import Blobs
 from epochal.store.definitions import read_definitions, restate_rules
 from epochal.store.dialect import update_each
 from epochal.store.enroll import check_header, enroll, next_revision
-from epochal.store.facts import FactWriter, clamp
+from epochal.store.facts import FactWriter
 from epochal.store.latest import Known, add_rows, newest_steps, summarize, to_row
 from epochal.store.params import intern_keys
 from epochal.store.recount import recount, rows_are_hidden
 from epochal.store.rules import find_definition, rules_of
+from epochal.store.scalars import clamp
 from epochal.store.schema import journal, project, run
 from epochal.store.state import WriterState, decide_state
 from epochal.store.store import Store
 from epochal.store.stretch import Stretch
 from epochal.store.tail import JournalRow, Tail
 
-What = Literal["series", "facts", "logs", "deleted"]
-_ORDER: tuple[What, ...] = ("series", "facts", "logs", "deleted")
+What = Literal["series", "facts", "logs", "media", "files", "artifacts", "deleted"]
+_ORDER: tuple[What, ...] = ("series", "facts", "logs", "media", "files", "artifacts", "deleted")
 
 
 _MOVE = (
@@ -172,6 +174,7 @@ class Batch(msgspec.Struct):
     """What one transaction has found and has still to write."""
 
     connection: sa.Connection
+    blobs: Blobs
     news: dict[int, RunNews] = {}
     series: list[dict[str, Any]] = []
     moves: list[dict[str, Any]] = []
@@ -193,7 +196,7 @@ class Batch(msgspec.Struct):
 def _apply_all(
     store: Store, connection: sa.Connection, ready: list[Work]
 ) -> tuple[list[JournalRow], list[RunChange]]:
-    batch = Batch(connection)
+    batch = Batch(connection, store.blobs)
     rows = [_apply_one(batch, item) for item in ready]
     batch.flush()
     for run_id, found in batch.news.items():
@@ -212,7 +215,7 @@ def _apply_one(batch: Batch, item: Work) -> JournalRow:
     if tail.row is None:
         note.what.add("facts")
     ordinals = [item.stretch.ordinal + position for position in entry.fact_positions]
-    writer = FactWriter(batch.connection, row.run_id, row.id, row.lines, batch.keys)
+    writer = FactWriter(batch.connection, row.run_id, row.id, row.lines, batch.blobs, batch.keys)
     effects = writer.apply(entry.facts, ordinals)
     last_wall = max((int(group.wall_us[-1]) for group in item.stretch.groups), default=0)
     contact = max(effects.contact_us, clamp(last_wall))
@@ -223,6 +226,7 @@ def _apply_one(batch: Batch, item: Work) -> JournalRow:
     note.contact_us = max(note.contact_us, contact)
     note.state_matters |= effects.finish is not None
     note.what |= {w for w, on in (("facts", effects.changed), ("logs", effects.logs)) if on}  # type: ignore[misc]
+    note.what |= {what for what in _ORDER if what in effects.objects}
     if effects.redefined:
         restate_rules(batch.connection, row.run_id)
     _add_series(batch, row, summarize(item.stretch.groups), note, is_fresh, effects.redefined)

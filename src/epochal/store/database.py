@@ -31,7 +31,7 @@ from epochal.errors import (
     Unavailable,
 )
 from epochal.store.schema import REVISION
-from epochal.store.schema_objects import metadata
+from epochal.store.schema_objects import blob
 
 BUSY_MS = 10_000
 READERS = 16
@@ -93,7 +93,7 @@ class Database:
     def create(self) -> None:
         """Make all tables in an empty database and stamp it with the newest revision."""
         with self.write() as connection:
-            metadata.create_all(connection)
+            blob.metadata.create_all(connection)  # one metadata holds the tables of both modules
             stamp(connection, REVISION)
 
     def revision(self) -> int:

@@ -12,8 +12,7 @@ from epochal.domain.record import Header
 from epochal.domain.run import RunState
 from epochal.errors import CorruptFile
 from epochal.store.dialect import inserted_id, upsert
-from epochal.store.facts import clamp
-from epochal.store.scalars import storable
+from epochal.store.scalars import clamp, storable
 from epochal.store.schema import counter, detail, journal, project, run
 from epochal.store.tail import JournalKey, JournalRow, Position
 

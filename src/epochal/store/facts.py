@@ -29,13 +29,15 @@ from epochal.domain.record import (
     Summary,
     Text,
 )
-from epochal.domain.values import INT64_MAX, INT64_MIN, merge_nested
+from epochal.domain.values import merge_nested
+from epochal.journal.blobs import Blobs
 from epochal.store.dialect import replace, upsert
 from epochal.store.filters import CONFIG, SUMMARY, TEXT
 from epochal.store.lines import collect_lines, store_lines
+from epochal.store.objects import OBJECT_FACTS, ObjectWriter
 from epochal.store.params import intern_keys, leaves, saving, store_leaves
 from epochal.store.rows import decode_mapping
-from epochal.store.scalars import encode_value, storable
+from epochal.store.scalars import clamp, encode_value, storable
 from epochal.store.schema import (
     cut,
     definition,
@@ -84,6 +86,8 @@ class Effects(msgspec.Struct):
     cuts: list[int] = []
     redefined: bool = False
     finish: Finish | None = None
+    objects: set[str] = set()
+    """Which of media, files and artifacts changed."""
 
 
 class FactWriter:
@@ -94,6 +98,7 @@ class FactWriter:
         run_id: the run.
         journal_id: the writer's journal.
         lines: console lines of this writer that are stored already.
+        blobs: those of the home.
         keys: key ids found earlier in the transaction, see `intern_keys`.
     """
 
@@ -103,6 +108,7 @@ class FactWriter:
         run_id: int,
         journal_id: int,
         lines: int,
+        blobs: Blobs,
         keys: dict[str, int] | None = None,
     ) -> None:
         self.connection = connection
@@ -110,6 +116,7 @@ class FactWriter:
         self.journal_id = journal_id
         self.effects = Effects(contact_us=0, lines=lines)
         self._keys: dict[str, int] = {} if keys is None else keys
+        self._objects = ObjectWriter(connection, blobs, run_id, journal_id)
         self._console: list[Console] = []
         self._texts: list[Text] = []
         self._details: dict[str, dict[str, Any]] = {}
@@ -140,11 +147,16 @@ class FactWriter:
                 self.effects.changed = True
             if isinstance(fact, Cut):
                 self._cut(fact, ordinal)
+                self._objects.cut(fact.step)
+            elif isinstance(fact, OBJECT_FACTS):
+                self._objects.apply(fact)
             elif action := self._actions.get(type(fact)):
                 action(fact)
         self._save_details()
         self._save_console()
         self._save_texts()
+        self._objects.flush()
+        self.effects.objects = self._objects.changed
         return self.effects
 
     def _detail(self, name: str) -> dict[str, Any]:
@@ -301,11 +313,6 @@ def without(data: Mapping[str, Any], dotted: str) -> dict[str, Any]:
         if isinstance(inner, Mapping):
             copy[dotted[:index]] = without(inner, dotted[index + 1 :])
     return copy
-
-
-def clamp(number: int) -> int:
-    """The nearest 64-bit integer."""
-    return min(max(number, INT64_MIN), INT64_MAX)
 
 
 def _exit_code(code: int) -> int:

@@ -1,8 +1,10 @@
 """Making the database anew from what lies in the run directories.
 
 Journals and archives of facts together hold every record, segments every row; so runs come back
-whole. What only the database knew is lost: edits made by hand (names, notes, tags, colors,
-archived marks) and API keys.
+whole, and so do artifacts and models: their records are applied over all runs in the order of
+their times, so that versions get their numbers again. What only the database knew is lost: edits
+made by hand (names, notes, tags, colors, archived marks; aliases, stages and descriptions set
+later, versions deleted) and API keys.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from pathlib import Path
 import msgspec
 import sqlalchemy as sa
 
-from epochal.domain.record import Header
+from epochal.domain.record import ArtifactCommit, Fact, Header, ModelLink
 from epochal.errors import CorruptFile, NewerFormat, StorageError
 from epochal.journal.frame import SUFFIX
 from epochal.journal.home import DATABASE, RUNS
@@ -29,6 +31,7 @@ from epochal.store.enroll import check_header, enroll
 from epochal.store.facts import FactWriter
 from epochal.store.ingest import IngestReport, Problem, explain, ingest_home
 from epochal.store.lock import take_lock
+from epochal.store.objects import ObjectWriter
 from epochal.store.params import intern_keys
 from epochal.store.recount import recount_keys
 from epochal.store.schema import journal, segment
@@ -38,6 +41,17 @@ from epochal.store.tail import JournalKey
 
 _UID = re.compile(r"[0-9a-f]{32}")
 _BAD_FILE = (StorageError, OSError, ValueError)
+
+
+_LATE = (ArtifactCommit, ModelLink)
+
+
+class Late(msgspec.Struct, frozen=True):
+    """A record whose effect depends on records of other runs."""
+
+    run_id: int
+    journal_id: int
+    fact: ArtifactCommit | ModelLink
 
 
 class RebuildReport(msgspec.Struct):
@@ -94,9 +108,14 @@ def restore_runs(store: Store) -> tuple[set[str], list[Problem]]:
     """
     restored: set[str] = set()
     problems: list[Problem] = []
+    late: list[Late] = []
     for directory in sorted(os.listdir(store.home / RUNS)):
-        if _UID.fullmatch(directory) and _restore_run(store, directory, problems):
+        if _UID.fullmatch(directory) and _restore_run(store, directory, problems, late):
             restored.add(directory)
+    with store.moving, store.database.write() as connection:
+        for item in sorted(late, key=lambda item: item.fact.wall_us):
+            writer = ObjectWriter(connection, store.blobs, item.run_id, item.journal_id)
+            writer.apply(item.fact)
     return restored, problems
 
 
@@ -111,7 +130,7 @@ def _set_aside(home: Path) -> Path | None:
     return target
 
 
-def _restore_run(store: Store, uid: str, problems: list[Problem]) -> bool:
+def _restore_run(store: Store, uid: str, problems: list[Problem], late: list[Late]) -> bool:
     directory = store.home / RUNS / uid
     archives: list[Archive] = []
     for path in directory.glob(f"*{ARCHIVE_SUFFIX}"):
@@ -128,7 +147,10 @@ def _restore_run(store: Store, uid: str, problems: list[Problem]) -> bool:
         names: set[str] = set()
         run_id = 0
         for archive in archives:
-            run_id, journal_id = _restore_journal(connection, uid, archive)
+            run_id, journal_id = _restore_journal(store, connection, uid, archive)
+            late += [
+                Late(run_id, journal_id, fact) for fact in archive.facts if isinstance(fact, _LATE)
+            ]
             names |= _restore_segments(
                 connection, directory, run_id, journal_id, archive, problems
             )
@@ -149,12 +171,20 @@ def _checked(archive: Archive, path: Path, uid: str) -> Archive:
     return archive
 
 
-def _restore_journal(connection: sa.Connection, uid: str, archive: Archive) -> tuple[int, int]:
+def _restore_journal(
+    store: Store, connection: sa.Connection, uid: str, archive: Archive
+) -> tuple[int, int]:
     header = archive.facts[0]
     if not isinstance(header, Header):
         raise NewerFormat(f"the archive of {archive.writer} begins with an unknown record")
     row, _ = enroll(connection, JournalKey(uid, archive.writer), header, remote=archive.remote)
-    effects = FactWriter(connection, row.run_id, row.id, 0).apply(archive.facts, archive.ordinals)
+    now: list[tuple[Fact, int]] = [
+        (fact, ordinal)
+        for fact, ordinal in zip(archive.facts, archive.ordinals, strict=True)
+        if not isinstance(fact, _LATE)
+    ]
+    writer = FactWriter(connection, row.run_id, row.id, 0, store.blobs)
+    effects = writer.apply([fact for fact, _ in now], [ordinal for _, ordinal in now])
     connection.execute(
         sa.update(journal)
         .where(journal.c.id == row.id)

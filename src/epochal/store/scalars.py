@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from epochal.domain.values import to_json
+from epochal.domain.values import INT64_MAX, INT64_MIN, to_json
 
 MAX_SHOWN_TEXT = 4096
 _EXACT = 2**53
@@ -97,6 +97,11 @@ def storable(text: str) -> str:
     if "\0" in text:
         text = text.replace("\0", "\ufffd")
     return text.encode("utf-8", "replace").decode() if not text.isascii() else text
+
+
+def clamp(number: int) -> int:
+    """The nearest 64-bit integer."""
+    return min(max(number, INT64_MIN), INT64_MAX)
 
 
 def _decode_json(text: str) -> Any:

@@ -1,8 +1,8 @@
 """The tables of media, files, artifacts and models; docs/internals/objects.md says what they mean.
 
-A blob row exists exactly as long as something refers to it; ``present`` goes from false to true
-once and never back. An artifact belongs to a project by name, not by row: it outlives the
-project's last run.
+A blob row exists until `store.collect` finds that nothing refers to it; ``present`` goes from
+false to true once and never back. An artifact belongs to a project by name, not by row: it
+outlives the project's last run.
 """
 
 from __future__ import annotations
@@ -56,11 +56,11 @@ media = sa.Table(
     sa.Column("wall_us", Micros, nullable=False),
     sa.Column("kind", Text, nullable=False),
     sa.Column("many", sa.Boolean, nullable=False),
-    sa.Column("items", Blob, nullable=False),
+    sa.Column("content", Blob, nullable=False),
     sa.Index("ix_media_run_key_step", "run_id", "key_id", "step"),
     sa.Index("ix_media_journal", "journal_id"),
 )
-"""``items`` is a msgpack list of `MediaItem`."""
+"""``content`` is a msgpack list of `MediaItem`."""
 
 file = sa.Table(
     "file",
@@ -79,11 +79,13 @@ file = sa.Table(
 spooled = sa.Table(
     "spooled",
     metadata,
-    _reference("journal_id", "journal.id", primary_key=True),
-    sa.Column("name", Text, primary_key=True),
+    sa.Column("id", Id, primary_key=True),
+    _reference("journal_id", "journal.id"),
+    sa.Column("name", Text, nullable=False),
     sa.Column("media_id", Id, sa.ForeignKey("media.id", ondelete="CASCADE")),
     sa.Column("path", Text),
     sa.Column("wall_us", Micros, nullable=False),
+    sa.Index("ix_spooled_name", "journal_id", "name"),
     sa.Index("ix_spooled_media", "media_id"),
 )
 """What waits for a file of a writer's spool to become a blob: a media row or a file."""

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from epochal.domain.view import RunChange
+from epochal.journal.blobs import Blobs
 from epochal.store.database import Database
 from epochal.store.durable import Disk
 from epochal.store.opened import OpenSegments
@@ -27,6 +28,7 @@ class Store:
     Attributes:
         home: the directory.
         database: the index.
+        blobs: bytes by digest.
         tails: rows that are not in a segment yet.
         segments: open segment files.
         disk: where segments are written.
@@ -37,6 +39,7 @@ class Store:
     def __init__(self, home: Path, database: Database, lock: int = -1) -> None:
         self.home = home
         self.database = database
+        self.blobs = Blobs(home)
         self.tails = Tails()
         self.segments = OpenSegments(home)
         self.disk = Disk()
