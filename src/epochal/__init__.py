@@ -21,6 +21,7 @@ from epochal.client.settings import Settings
 
 if TYPE_CHECKING:
     from epochal.api import connect, projects, runs
+    from epochal.media import plot
 
 __all__ = [
     "Run",
@@ -35,6 +36,7 @@ __all__ = [
     "init",
     "log",
     "login",
+    "plot",
     "projects",
     "run",
     "runs",
@@ -55,6 +57,8 @@ def __getattr__(name: str) -> Any:
         return getattr(importlib.import_module("epochal.api"), name)
     if name == "api":
         return importlib.import_module("epochal.api")
+    if name == "plot":
+        return importlib.import_module("epochal.media.plot")
     raise AttributeError(f"epochal has no {name!r}; it offers {', '.join(__all__)}")
 
 

@@ -8,6 +8,7 @@ everything away again.
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 import time
@@ -76,12 +77,14 @@ def watch(
     if not session.request.records:
         return
     gradients, parameters = KINDS[log]
-    first = _count(session) if idx is None else idx
-    for number, model in enumerate(found, first):
-        prefix = f"model_{number}." if number else ""
+    unwatch(session, found)
+    for position, model in enumerate(found):
+        number = _free_number(session) if idx is None else idx + position
+        prefix = _prefix(number)
         options = Options(gradients, parameters, log_freq, prefix)
         _start(session, model, options, scaler, number if log_graph else None)
     if _is_module(criterion) and any(True for _ in criterion.parameters()):
+        unwatch(session, criterion)
         options = Options(gradients, parameters, log_freq, "criterion.")
         _start(session, criterion, options, scaler, None)
 
@@ -101,11 +104,7 @@ def unwatch(session: Session, models: Any = None) -> None:
 
 
 def _start(session: Session, model: Any, options: Options, scaler: Any, graph: int | None) -> None:
-    """Watch one model; a watch that it is under already ends."""
-    for watcher in _watchers(session):
-        if watcher.watches(model):
-            watcher.close()
-            session.chores.remove(watcher)
+    """Watch one model."""
     seen = None if graph is None else lambda known: _record_tree(session, known, graph)
     watcher = Watcher(sys.modules["torch"], model, _Sink(session), options, scaler, seen)
     session.chores.append(watcher)
@@ -139,9 +138,14 @@ def _watchers(session: Session) -> list[Watcher]:
     return [watcher for watcher in found if not watcher.closed]
 
 
-def _count(session: Session) -> int:
-    """How many models (not losses) are watched: the number of the next one."""
-    return sum(watcher.options.prefix != "criterion." for watcher in _watchers(session))
+def _prefix(number: int) -> str:
+    return f"model_{number}." if number else ""
+
+
+def _free_number(session: Session) -> int:
+    """The least number that no watched model has."""
+    taken = {watcher.options.prefix for watcher in _watchers(session)}
+    return next(number for number in itertools.count() if _prefix(number) not in taken)
 
 
 def _is_module(value: Any) -> bool:

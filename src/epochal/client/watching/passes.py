@@ -45,11 +45,6 @@ class Passes:
                 hook = self._make_hook()
                 self._handles.append(parameter.register_post_accumulate_grad_hook(hook))
 
-    @property
-    def hooked(self) -> bool:
-        """Whether there is any hook."""
-        return bool(self._handles)
-
     def remove(self) -> None:
         """Take all hooks away."""
         for handle in self._handles:

@@ -7,6 +7,7 @@ arrived. A pass that fails to be recorded is reported once and skipped; training
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 import weakref
@@ -114,9 +115,15 @@ class Watcher:
         self._waiting: deque[_Record] = deque()
         self._lazy: list[Any] = []
         self._lock = threading.Lock()
-        self.closed = False
+        self._closed = False
+        self._complete = False
         self._watch_lazy_modules()
         self._scan()
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more is measured: closed, or the model is gone."""
+        return self._closed or self._model() is None
 
     def watches(self, model: Any) -> bool:
         """Whether this is the model."""
@@ -124,8 +131,6 @@ class Watcher:
 
     def tend(self) -> bool:
         """Record what has arrived. False while something is still on its way."""
-        if self._lazy and not self._passes.hooked and not self.closed:
-            self._scan()
         with self._lock:
             while self._waiting:
                 record = self._waiting[0]
@@ -138,11 +143,9 @@ class Watcher:
 
     def close(self) -> None:
         """Take all hooks away; what is on its way can still be tended."""
-        self.closed = True
+        self._closed = True
         self._passes.remove()
-        for handle in self._lazy:
-            handle.remove()
-        self._lazy.clear()
+        self._forget_lazy_modules()
         self._samples.clear()
 
     def after_fork(self) -> None:
@@ -153,11 +156,30 @@ class Watcher:
 
     # ------------------------------------------------------------------------------------ hooks
     def _watch_lazy_modules(self) -> None:
-        """Look again when a lazy module has got its shapes."""
+        """Look again when a lazy module has got its shapes, or at the next optimizer step.
+
+        The latter is for compiled models, whose hooks are compiled with them and do nothing:
+        taking such a hook away while or after they are compiled would compile them once more.
+        """
         for module in self._model().modules():  # type: ignore[union-attr]
             if any(is_lazy(p) for p in module.parameters(recurse=False)):
                 hook = _FirstForward(weakref.ref(self))
                 self._lazy.append(module.register_forward_hook(hook))
+        if self._lazy:
+            optimizer = sys.modules["torch.optim.optimizer"]
+            register = optimizer.register_optimizer_step_pre_hook
+            self._lazy.append(register(_FirstForward(weakref.ref(self), forget=False)))
+
+    def _forget_lazy_modules(self) -> None:
+        for handle in self._lazy:
+            handle.remove()
+        self._lazy.clear()
+
+    def look_again(self, *, forget: bool) -> None:
+        """See which lazy modules have got their shapes."""
+        self._scan()
+        if forget and self._complete:
+            self._forget_lazy_modules()
 
     def _scan(self) -> None:
         """Lay hooks on parameters that have become trainable or have got their shape."""
@@ -169,13 +191,10 @@ class Watcher:
         known = [p for p in parameters if not is_lazy(p)]
         if self.options.gradients or self.options.parameters:
             self._passes.hook(p for p in known if p.requires_grad)
-        if len(known) == len(parameters):
-            for handle in self._lazy:
-                handle.remove()
-            self._lazy.clear()
-            if self._seen is not None:
-                seen, self._seen = self._seen, None
-                seen(model)
+        self._complete = len(known) == len(parameters)
+        if self._complete and self._seen is not None:
+            seen, self._seen = self._seen, None
+            seen(model)
 
     # ---------------------------------------------------------------------------------- measure
     def _shielded_collect(self) -> None:
@@ -266,18 +285,24 @@ class Watcher:
 
 
 class _FirstForward:
-    """A forward hook of a lazy module; copies and pickles of the model get one without effect."""
+    """A hook for lazy modules; copies and pickles of the model get one without effect."""
 
-    def __init__(self, watcher: weakref.ref[Watcher] | None = None) -> None:
+    def __init__(
+        self, watcher: weakref.ref[Watcher] | None = None, *, forget: bool = True
+    ) -> None:
         self._watcher = watcher
+        self._forget = forget
+        self._torch = sys.modules["torch"]
 
     def __call__(self, module: Any, arguments: Any, output: Any) -> None:
-        """Look at the parameters again; while compiling, `Watcher.tend` does so."""
+        """Look at the parameters again, unless this is being compiled."""
         del module, arguments, output
-        watcher = self._watcher() if self._watcher is not None else None
-        if watcher is not None and not watcher._torch.compiler.is_compiling():  # noqa: SLF001
+        if self._watcher is None or self._torch.compiler.is_compiling():
+            return
+        watcher = self._watcher()
+        if watcher is not None and not watcher.closed:
             with guard.Shield("watch()"):
-                watcher._scan()  # noqa: SLF001
+                watcher.look_again(forget=self._forget)
 
     def __reduce__(self) -> tuple[type[_FirstForward], tuple[()]]:
         return _FirstForward, ()
