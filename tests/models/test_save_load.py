@@ -17,6 +17,7 @@ from torch import nn
 
 from epochal.errors import Conflict, EpochalWarning, InvalidInput, UntrustedModel
 from epochal.models import load_model, save_model
+from epochal.models.example import read_example, write_example
 from tests.models.nets import LazyCNN, ResNet, Tied, TwoInputs, WithExtra
 
 IMAGES = (2, 3, 8, 8)
@@ -98,6 +99,20 @@ def test_the_weights_are_stored_once_though_a_program_lies_beside_them(tmp_path)
     whole = sum(path.stat().st_size for path in (tmp_path / "m").rglob("*") if path.is_file())
     assert (tmp_path / "m" / "program.pt2").exists()
     assert whole < weights + 60_000
+
+
+def test_layers_and_inputs_past_the_tenth_keep_their_order(tmp_path):
+    sizes = range(3, 16)
+    layers = [nn.Linear(into, out) for into, out in zip(sizes, sizes[1:], strict=False)]
+    model, x = nn.Sequential(*layers), torch.randn(2, 3)
+    save_model(model, tmp_path / "m", input_example=x, program=False)
+    assert torch.equal(load_model(tmp_path / "m").predict(x), live(model, x))
+    example = {name: numpy.full(2, float(ord(name))) for name in "mlkjihgfedcba"}
+    saved = write_example(tmp_path, example)
+    data = (tmp_path / "input_example.npz").read_bytes()
+    again = read_example(data, saved, tmp_path)
+    assert list(again) == list(example)
+    assert all((again[name] == example[name]).all() for name in example)
 
 
 def test_tied_weights_are_one_tensor_again(tmp_path):

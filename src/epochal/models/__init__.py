@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from epochal.models.infer import infer_signature
 from epochal.models.load import load_model
+from epochal.models.log import log_model
 from epochal.models.model import Model
 from epochal.models.resolve import set_resolver
 from epochal.models.save import SavedModel, save_model
@@ -24,6 +25,7 @@ __all__ = [
     "TensorSpec",
     "infer_signature",
     "load_model",
+    "log_model",
     "save_model",
     "set_resolver",
 ]

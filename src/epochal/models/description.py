@@ -89,8 +89,8 @@ class Description(msgspec.Struct, frozen=True, omit_defaults=True):
         return None if self.signature is None else Signature.from_dict(self.signature)
 
     def encode(self) -> bytes:
-        """The bytes of ``model.json``."""
-        return msgspec.json.format(msgspec.json.encode(self, order="sorted"), indent=1)
+        """The bytes of ``model.json``; the order of keys means something, as in a Sequential."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=1)
 
 
 def read_description(data: bytes, root: object) -> Description:

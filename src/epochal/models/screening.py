@@ -61,7 +61,7 @@ def records(data: bytes, root: object, name: str) -> dict[str, bytes]:
         if len(set(names)) < len(names):
             raise DamagedModel(root, f"{name} holds a record twice")
         return {record: reader.get_record(record) for record in names}
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:
         first = str(error).partition("\n")[0]
         raise DamagedModel(root, f"{name} is no archive of PyTorch ({first:.200})") from None
 
