@@ -19,7 +19,7 @@ import hatch_build
 
 ROOT = Path(__file__).parents[1]
 STATIC = ROOT / "src" / "epochal" / "server" / "static"
-MAX_PUBLIC_NAMES = 30
+MAX_PUBLIC_NAMES = 48
 IMPORT_CPU_SECONDS = 0.060
 
 

@@ -13,7 +13,24 @@ from typing import TYPE_CHECKING, Any, Final
 
 from epochal import errors
 from epochal._version import __version__
-from epochal.client.api import alert, define_metric, finish, init, log, unwatch, watch
+from epochal.client import reach
+from epochal.client.api import (
+    alert,
+    define_metric,
+    finish,
+    init,
+    link_artifact,
+    link_model,
+    log,
+    log_artifact,
+    log_model,
+    restore,
+    save,
+    unwatch,
+    use_artifact,
+    use_model,
+    watch,
+)
 from epochal.client.credentials import login
 from epochal.client.proxies import CurrentMapping, CurrentRun
 from epochal.client.run import Run
@@ -21,11 +38,35 @@ from epochal.client.settings import Settings
 
 if TYPE_CHECKING:
     from epochal.api import connect, projects, runs
-    from epochal.media import plot
+    from epochal.client.artifact import Artifact
+    from epochal.media import (
+        Audio,
+        Histogram,
+        Html,
+        Image,
+        Markdown,
+        Object3D,
+        Plotly,
+        Table,
+        Text,
+        Video,
+        plot,
+    )
 
 __all__ = [
+    "Artifact",
+    "Audio",
+    "Histogram",
+    "Html",
+    "Image",
+    "Markdown",
+    "Object3D",
+    "Plotly",
     "Run",
     "Settings",
+    "Table",
+    "Text",
+    "Video",
     "__version__",
     "alert",
     "config",
@@ -34,14 +75,22 @@ __all__ = [
     "errors",
     "finish",
     "init",
+    "link_artifact",
+    "link_model",
     "log",
+    "log_artifact",
+    "log_model",
     "login",
     "plot",
     "projects",
+    "restore",
     "run",
     "runs",
+    "save",
     "summary",
     "unwatch",
+    "use_artifact",
+    "use_model",
     "watch",
 ]
 
@@ -49,12 +98,26 @@ run: Final = CurrentRun()
 config: Final = CurrentMapping("config")
 summary: Final = CurrentMapping("summary")
 
-_READING: Final = frozenset({"connect", "projects", "runs"})
+_LATER: Final = {
+    **dict.fromkeys(("connect", "projects", "runs"), "epochal.api"),
+    **dict.fromkeys(
+        ("Audio", "Histogram", "Html", "Image", "Markdown", "Object3D", "Plotly", "Table", "Text"),
+        "epochal.media",
+    ),
+    "Video": "epochal.media",
+    "Artifact": "epochal.client.artifact",
+}
+"""Public names that are loaded when they are first used."""
+
+reach.fill(
+    reading=lambda: importlib.import_module("epochal.api.reading"),
+    saving=lambda: importlib.import_module("epochal.models.save"),
+)
 
 
 def __getattr__(name: str) -> Any:
-    if name in _READING:
-        return getattr(importlib.import_module("epochal.api"), name)
+    if name in _LATER:
+        return getattr(importlib.import_module(_LATER[name]), name)
     if name == "api":
         return importlib.import_module("epochal.api")
     if name == "plot":

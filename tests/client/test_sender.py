@@ -200,7 +200,7 @@ def test_waiting_grows_to_a_minute_and_honors_retry_after(tmp_path: Path) -> Non
         MAX_BACKOFF_S,
     ]
     assert sender._back_off("busy", 120.0) == 120.0
-    assert 0.5 <= sender_module._jitter() < 1.0
+    assert 0.5 <= sender_module.jitter() < 1.0
     journal.close()
 
 

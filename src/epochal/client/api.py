@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from epochal.client import guard
 from epochal.client.request import RunRequest, read_request
@@ -18,6 +18,9 @@ from epochal.client.settings import Settings
 from epochal.client.start import begin
 from epochal.domain.record import Definition
 from epochal.errors import RunStateError
+
+if TYPE_CHECKING:
+    from epochal.client.artifact import Artifact
 
 
 class _NoRun:
@@ -164,6 +167,50 @@ def unwatch(models: Any = None) -> None:
     run = current_run()
     if run is not None:
         run.unwatch(models)
+
+
+def save(glob_str: Any, base_path: Any = None, policy: str = "live") -> list[str]:
+    """Keep files with the current run; see `Run.save`."""
+    return need_run("save()").save(glob_str, base_path, policy)
+
+
+def restore(
+    name: str, run_path: str | None = None, replace: bool = False, root: Any = None
+) -> str:
+    """Bring back a file of the current run, or of another; see `Run.restore`."""
+    return need_run("restore()").restore(name, run_path, replace, root)
+
+
+def log_artifact(artifact_or_path: Any, name: str | None = None, **more: Any) -> Artifact:
+    """Record a version of an artifact in the current run; see `Run.log_artifact`."""
+    return need_run("log_artifact()").log_artifact(artifact_or_path, name, **more)
+
+
+def use_artifact(artifact_or_name: Any, type: str | None = None, **more: Any) -> Artifact:
+    """Find an artifact version that the current run reads; see `Run.use_artifact`."""
+    return need_run("use_artifact()").use_artifact(artifact_or_name, type, **more)
+
+
+def log_model(model: Any = None, name: str | None = None, **more: Any) -> Artifact:
+    """Record a model in the current run; see `Run.log_model`."""
+    return need_run("log_model()").log_model(model, name, **more)
+
+
+def use_model(name: str) -> str:
+    """The local path of a model that the current run reads; see `Run.use_model`."""
+    return need_run("use_model()").use_model(name)
+
+
+def link_artifact(
+    artifact: Artifact, target_path: str, aliases: Iterable[str] | None = None
+) -> Artifact:
+    """Make a version of a registered model; see `Run.link_artifact`."""
+    return need_run("link_artifact()").link_artifact(artifact, target_path, aliases)
+
+
+def link_model(path: Any, registered_model_name: str, **more: Any) -> Artifact:
+    """Record and register a model; see `Run.link_model`."""
+    return need_run("link_model()").link_model(path, registered_model_name, **more)
 
 
 def need_run(what: str) -> Run:

@@ -21,7 +21,7 @@ import msgspec
 
 from epochal.client import guard
 from epochal.client.spooling import next_name, write_chunks
-from epochal.domain.record import BlobRef, Fact, Stored
+from epochal.domain.record import ArtifactCommit, BlobRef, Fact, File, Stored
 from epochal.errors import EpochalError
 from epochal.journal.blobs import Blobs
 from epochal.journal.journal import Journal, JournalClosed
@@ -29,6 +29,7 @@ from epochal.journal.spool import RECORD, home_of, spool_directory, store_spoole
 
 BATCH = 64
 SYNC_EACH = 4
+KNOWN = 10_000
 QUICK_FROM = 8
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -54,9 +55,14 @@ class Job(msgspec.Struct, frozen=True, eq=False):
 
 
 class Keeper:
-    """Does the jobs of one run."""
+    """Does the jobs of one run.
+
+    Attributes:
+        recorded: digests of the latest blobs that records name; what is sent is judged by it.
+    """
 
     def __init__(self) -> None:
+        self.recorded: frozenset[str] = frozenset()
         self._jobs: deque[Job] = deque()
         self._busy = 0
         self._hurry = False
@@ -163,6 +169,10 @@ class Keeper:
         for job, fact in done:
             if fact is not None:
                 _write(job, fact)
+        named = {digest for _, fact in done if fact is not None for digest in _digests(fact)}
+        self.recorded = frozenset(
+            [*self.recorded, *named] if len(self.recorded) < KNOWN else named
+        )
 
     def _store(self, job: Job, quick: bool, *, sync: bool) -> Fact | None:
         """The record that tells of a job; what fails stays in the spool."""
@@ -185,6 +195,16 @@ class Keeper:
                     "when the home is read or synced the next time",
                 )
         return Stored(time.time_ns() // 1000, stored) if stored else None
+
+
+def _digests(fact: Fact) -> list[str]:
+    """The blobs that a record names."""
+    if isinstance(fact, Stored):
+        return [blob.digest for blob in fact.blobs.values()]
+    if isinstance(fact, ArtifactCommit):
+        return [fact.manifest.digest]
+    blob = fact.blob if isinstance(fact, File) else None
+    return [blob.digest] if isinstance(blob, BlobRef) else []
 
 
 def _write(job: Job, fact: Fact) -> None:

@@ -1,4 +1,4 @@
-"""Sending the journals of a home that a server does not hold yet: ``epochal sync``.
+"""Sending the journals and blobs of a home that a server lacks: ``epochal sync``.
 
 Running it twice, beside a living run, or after it was interrupted is harmless: bytes have offsets.
 """
@@ -11,13 +11,15 @@ from pathlib import Path
 
 import msgspec
 
+from epochal.client.blobsync import BlobReplica, has_blobs
 from epochal.client.credentials import find_key
 from epochal.client.replica import Busy, Refused, Replica
 from epochal.client.source import FileSource
 from epochal.client.transport import NoAnswer, Transport
-from epochal.errors import StorageError
+from epochal.errors import StorageError, Unavailable
 from epochal.journal.frame import SUFFIX
 from epochal.journal.home import RUNS
+from epochal.journal.spool import finish_spool
 
 ATTEMPTS = 5
 
@@ -51,7 +53,7 @@ def sync_journals(
     progress: Progress | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> SyncReport:
-    """Send every journal of a home that the server has not acknowledged in full.
+    """Send every journal of a home that the server has not acknowledged in full, then blobs.
 
     Args:
         home: the home.
@@ -66,15 +68,23 @@ def sync_journals(
     transport = Transport(url, api_key or find_key(home, url))
     journals = complete = sent = 0
     problems: list[str] = []
+    runs: dict[str, None] = {}
     for path in _journals(home):
         journals += 1
         try:
+            finish_spool(path)
             replica = Replica(FileSource(path), transport)
             sent += _send_all(replica, str(path), progress, sleep)
             replica.settle()
             complete += 1
-        except (OSError, StorageError, Refused, Busy, NoAnswer) as error:
+            runs[replica.source.run] = None
+        except (OSError, StorageError, Unavailable, Refused, Busy, NoAnswer) as error:
             problems.append(f"{path.name}: {error}")
+    for uid in runs if has_blobs(home) else ():
+        try:
+            sent += _send_blobs(BlobReplica(uid, home, transport), progress, sleep)
+        except (OSError, StorageError, Unavailable, Refused, Busy, NoAnswer) as error:
+            problems.append(f"files of run {uid}: {error}")
     transport.close()
     return SyncReport(journals, complete, sent, problems)
 
@@ -82,6 +92,27 @@ def sync_journals(
 def _journals(home: Path) -> Iterator[Path]:
     runs = home / RUNS
     return iter(sorted(runs.glob(f"*/*{SUFFIX}"), key=lambda path: path.stat().st_mtime))
+
+
+def _send_blobs(
+    replica: BlobReplica, progress: Progress | None, sleep: Callable[[float], None]
+) -> int:
+    """Send the blobs of a run that the server wants; returns the bytes that it took over."""
+    failures = 0
+    while True:
+        try:
+            if not replica.waiting and not replica.ask():
+                return replica.sent
+            replica.send_next()
+            failures = 0
+        except (NoAnswer, Busy) as error:
+            failures += 1
+            if failures >= ATTEMPTS:
+                raise
+            sleep(getattr(error, "retry_after", None) or 2.0 ** (failures - 1))
+            continue
+        if progress is not None:
+            progress(Progressed("files", replica.sent, replica.total))
 
 
 def _send_all(

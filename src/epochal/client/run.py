@@ -11,11 +11,13 @@ from types import TracebackType
 from typing import Any, Self
 
 from epochal.client import display, guard, lazy
+from epochal.client.belongings import Belongings
 from epochal.client.config import Section
 from epochal.client.definitions import Definitions, matches, read_definition
 from epochal.client.earlier import Earlier
 from epochal.client.exit import INTERRUPTED, exits, read_exit_code
 from epochal.client.request import read_notes, read_tags
+from epochal.client.scalars import Kind, read_value
 from epochal.client.session import Session
 from epochal.client.summary import RunSummary
 from epochal.domain.names import check_name
@@ -26,7 +28,7 @@ from epochal.errors import InvalidInput
 LEVELS = {"info": "info", "warn": "warning", "warning": "warning", "error": "error"}
 
 
-class Run:
+class Run(Belongings):
     """A run that this process records.
 
     Get one from `epochal.init`; use it as a context manager or call `finish`.
@@ -59,7 +61,9 @@ class Run:
         self.entity = session.ref.entity
         self.resumed = earlier.exists
         self.config = Section((), self._record_config, self._note)
-        self.summary = RunSummary(self._logged, self._record_summary, earlier.summary)
+        self.summary = RunSummary(
+            self._logged, self._record_summary, earlier.summary, self._take_media
+        )
         # The hot path: one closure instead of a method that calls it. `log` is its signature.
         recorder = session.recorder
         self.__dict__["log"] = guard.shield_log(recorder.log_fast, recorder.log_slowly)
@@ -326,6 +330,13 @@ class Run:
 
     def _record_summary(self, changes: dict[str, Any], removed: list[str]) -> None:
         self._session.record(Summary(_now_us(), changes, removed))
+
+    def _take_media(self, key: str, value: object) -> bool:
+        """Log media that were given to the summary, at the last step."""
+        reading = read_value(value)
+        if reading.kind is Kind.MEDIA:
+            self._session.log_media(key, max(0, self.step - 1), *reading.value)
+        return reading.kind is Kind.MEDIA
 
     def _note(self, title: str, text: str) -> None:
         if self._session.recorder.journal.size > 0:

@@ -37,7 +37,7 @@ def left_journals(directory: Path) -> list[FileSource]:
     return [source for source in map(FileSource, paths) if source.closed]
 
 
-def _jitter() -> float:
+def jitter() -> float:
     """A number in [0.5, 1), not moved by the user's seeds."""
     return 0.5 + int.from_bytes(os.urandom(4), "little") / 2**33
 
@@ -52,6 +52,8 @@ class Sender:
         jitter: factor for waiting times.
 
     Attributes:
+        url: the server.
+        api_key: see above.
         failures: exchanges that failed since the last good one.
         refused: why the server refuses, or None.
     """
@@ -61,13 +63,13 @@ class Sender:
         url: str,
         api_key: str | None,
         left: Path | None = None,
-        jitter: Callable[[], float] = _jitter,
+        jitter: Callable[[], float] = jitter,
     ) -> None:
         self.url = url
         self.failures = 0
         self.refused: str | None = None
         self._transport: Transport | None = None
-        self._api_key = api_key
+        self.api_key = api_key
         self._jitter = jitter
         self._left = left
         self._sources: list[Source] = []
@@ -149,7 +151,7 @@ class Sender:
 
     def _adopt(self) -> None:
         if self._transport is None:
-            self._transport = Transport(self.url, self._api_key)
+            self._transport = Transport(self.url, self.api_key)
         if self._left is not None:
             directory, self._left = self._left, None
             with guard.Shield("looking for journals that were not sent"):

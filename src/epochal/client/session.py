@@ -64,8 +64,9 @@ class Session:
         self._started_us = 0
         self._sender: Any = self._make_sender()
         self._objects: Any = None
+        self._uploader: Any = None
         self.recorder = Recorder(
-            self._open(None), self._reopen, first_step, log_media=self._log_media
+            self._open(None), self._reopen, first_step, log_media=self.log_media
         )
         self._worker: Worker | None = None
         self._captures: Captures | None = None
@@ -118,9 +119,34 @@ class Session:
             if self._objects is None:
                 self._objects = lazy.load("objects").Objects(self.recorder)
                 self.chores.append(self._objects)
+                self._start_uploader()
             return self._objects
 
-    def _log_media(self, key: str, step: int, drafts: Any, many: bool) -> None:
+    def _start_uploader(self) -> None:
+        if self._sender is None or self.home is None:
+            return
+        url, key = self._sender.url, self._sender.api_key
+        keeper = self._objects.keeper
+        module = lazy.load("uploader")
+        self._uploader = module.Uploader(
+            url, key, self.ref.uid, self.home, lambda: keeper.recorded
+        )
+        self._uploader.start()
+
+    def upload(self, timeout: float) -> bool:
+        """Wait until the server has all blobs of the run; at once true without a server."""
+        return self._uploader is None or bool(self._uploader.drain(timeout))
+
+    def place(self) -> Any:
+        """Where artifacts and files are read from."""
+        settings = self.request.settings
+        url = settings.url if self.request.mode == "online" else None
+        key = settings.api_key or (find_key(self._wanted_home, url) if url else None)
+        home = self.home or self._wanted_home
+        return lazy.load("reach").Place(home, self.ref.entity, self.ref.project, url, key)
+
+    def log_media(self, key: str, step: int, drafts: Any, many: bool) -> None:
+        """Record items of media under a key at a step."""
         if self.request.records:
             self.objects.media.log(key, step, drafts, many)
 
@@ -186,7 +212,16 @@ class Session:
         """Give the sender its time; what it leaves is for ``epochal sync``."""
         notes: list[str] = []
         if self._sender is not None:
-            self._sender.drain(self.request.settings.exit_timeout or 0.0)
+            deadline = time.monotonic() + (self.request.settings.exit_timeout or 0.0)
+            self._sender.drain(max(0.0, deadline - time.monotonic()))
+            if self._uploader is not None:
+                left = max(0.0, deadline - time.monotonic())
+                if not self._uploader.drain(left, speaks=self.speaks):
+                    notes.append(
+                        f"not all files of this run are on {self._sender.url} yet; "
+                        "run `epochal sync` to send them"
+                    )
+                self._uploader.stop()
             self._sender.stop()
             if self._sender.waiting:
                 notes.append(
@@ -201,7 +236,7 @@ class Session:
         """In a forked child: inert until the first record."""
         self._lock = threading.RLock()
         self._worker = self._captures = None
-        self._sender = self._objects = None
+        self._sender = self._objects = self._uploader = None
         self.recorder.after_fork()
         for chore in self.chores:
             chore.after_fork()

@@ -64,6 +64,11 @@ class Manifest(msgspec.Struct, frozen=True):
             if entry.ref is None and entry.digest is not None
         }
 
+    @property
+    def digest(self) -> str:
+        """sha256 of its canonical JSON: the digest of the version."""
+        return hashlib.sha256(self.encode()).hexdigest()
+
     def encode(self) -> bytes:
         """Canonical JSON: sorted, without white space."""
         return msgspec.json.encode(self, order="sorted")
