@@ -91,7 +91,8 @@ class ObjectWriter:
         self.changed |= {"media", "files"}
 
     def _commit(self, fact: ArtifactCommit) -> None:
-        arrival = versions.commit(self._connection, self._blobs, self._run_id, fact)
+        maker = versions.run_ref(self._connection, self._run_id)
+        arrival = versions.commit(self._connection, self._blobs, maker, self._run_id, fact)
         for problem in arrival.problems:
             self._warn(fact.wall_us, problem)
         self.changed.add("artifacts")

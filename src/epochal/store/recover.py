@@ -18,10 +18,12 @@ from pathlib import Path
 import msgspec
 import sqlalchemy as sa
 
+from epochal.domain.objects import RunRef
 from epochal.domain.record import ArtifactCommit, Fact, Header, ModelLink
-from epochal.errors import CorruptFile, NewerFormat, StorageError
+from epochal.errors import CorruptFile, EpochalError, NewerFormat, StorageError
 from epochal.journal.frame import SUFFIX
 from epochal.journal.home import DATABASE, RUNS
+from epochal.store import registry, versions
 from epochal.store.apply import RunNews, publish
 from epochal.store.archive import ARCHIVE_SUFFIX, Archive, read_archive
 from epochal.store.compact import SEGMENT_SUFFIX, segment_range
@@ -30,8 +32,8 @@ from epochal.store.definitions import restate_rules
 from epochal.store.enroll import check_header, enroll
 from epochal.store.facts import FactWriter
 from epochal.store.ingest import IngestReport, Problem, explain, ingest_home
+from epochal.store.keep import Kept, read_kept
 from epochal.store.lock import take_lock
-from epochal.store.objects import ObjectWriter
 from epochal.store.params import intern_keys
 from epochal.store.recount import recount_keys
 from epochal.store.schema import journal, segment
@@ -47,10 +49,10 @@ _LATE = (ArtifactCommit, ModelLink)
 
 
 class Late(msgspec.Struct, frozen=True):
-    """A record whose effect depends on records of other runs."""
+    """A record whose effect depends on records of other runs; without a row of a deleted run."""
 
-    run_id: int
-    journal_id: int
+    maker: RunRef
+    run_id: int | None
     fact: ArtifactCommit | ModelLink
 
 
@@ -113,10 +115,31 @@ def restore_runs(store: Store) -> tuple[set[str], list[Problem]]:
         if _UID.fullmatch(directory) and _restore_run(store, directory, problems, late):
             restored.add(directory)
     with store.moving, store.database.write() as connection:
+        for kept in _kept(store, problems):
+            late += [Late(kept.run, None, fact) for fact in kept.records]
         for item in sorted(late, key=lambda item: item.fact.wall_us):
-            writer = ObjectWriter(connection, store.blobs, item.run_id, item.journal_id)
-            writer.apply(item.fact)
+            _apply_late(store, connection, item, problems)
     return restored, problems
+
+
+def _kept(store: Store, problems: list[Problem]) -> list[Kept]:
+    try:
+        return read_kept(store.home)
+    except _BAD_FILE as error:
+        problems.append(Problem(str(store.home), explain(error)))
+        return []
+
+
+def _apply_late(
+    store: Store, connection: sa.Connection, item: Late, problems: list[Problem]
+) -> None:
+    try:
+        if isinstance(item.fact, ModelLink):
+            registry.link(connection, item.maker, item.fact)
+        else:
+            versions.commit(connection, store.blobs, item.maker, item.run_id, item.fact)
+    except EpochalError as error:
+        problems.append(Problem(item.maker.uid, explain(error)))
 
 
 def _set_aside(home: Path) -> Path | None:
@@ -148,8 +171,9 @@ def _restore_run(store: Store, uid: str, problems: list[Problem], late: list[Lat
         run_id = 0
         for archive in archives:
             run_id, journal_id = _restore_journal(store, connection, uid, archive)
+            maker = versions.run_ref(connection, run_id)
             late += [
-                Late(run_id, journal_id, fact) for fact in archive.facts if isinstance(fact, _LATE)
+                Late(maker, run_id, fact) for fact in archive.facts if isinstance(fact, _LATE)
             ]
             names |= _restore_segments(
                 connection, directory, run_id, journal_id, archive, problems

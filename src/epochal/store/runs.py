@@ -19,11 +19,13 @@ from epochal.journal.liveness import is_held
 from epochal.store.apply import RunNews, describe_change
 from epochal.store.enroll import next_revision
 from epochal.store.facts import MAX_TAGS, set_tags
+from epochal.store.keep import keep_records
 from epochal.store.projects import list_projects, project_keys
 from epochal.store.rows import find_project_id, find_run_id, run_rows, suggest
 from epochal.store.schema import project, run
 from epochal.store.store import Store
 from epochal.store.tail import find_journals
+from epochal.store.versions import run_ref
 from epochal.store.views import read_detail, read_resume_state
 
 __all__ = [
@@ -131,7 +133,7 @@ def _check_tags(tags: list[str]) -> list[str]:
 
 
 def delete_run(store: Store, uid: str) -> None:
-    """Remove a run for good: its rows, segments and journals.
+    """Remove a run for good: its rows, segments and journals. Artifact versions stay.
 
     Raises:
         NotFound: no such run.
@@ -151,6 +153,8 @@ def delete_run(store: Store, uid: str) -> None:
         with store.database.read() as connection:
             run_id = find_run_id(connection, uid)
             change = describe_change(connection, run_id, RunNews(uid=uid, what={"deleted"}))
+            ref = run_ref(connection, run_id)
+        keep_records(store, run_id, ref)
         # The name goes first: whatever happens next, no half of the run can come back.
         grave = store.home / "runs" / f"{DELETED_PREFIX}{uid}-{time.time_ns()}"
         with contextlib.suppress(FileNotFoundError):

@@ -25,10 +25,10 @@ from epochal.domain.artifact import (
     check_digest,
     read_manifest,
 )
-from epochal.domain.names import MAX_NAME, MAX_TAG, MAX_TEXT, check_name
+from epochal.domain.names import MAX_TAG, MAX_TEXT, check_name
 from epochal.domain.objects import RunRef
 from epochal.domain.record import ArtifactCommit, ArtifactUse
-from epochal.errors import CorruptFile, EpochalError, InvalidInput
+from epochal.errors import CorruptFile, InvalidInput
 from epochal.journal.blobs import Blobs
 from epochal.store.blobs import IN_ONE_QUERY, intern_blobs, mark_present, refer_version
 from epochal.store.dialect import inserted_id, replace, upsert
@@ -63,19 +63,25 @@ class Arrival(msgspec.Struct):
     problems: list[str] = []
 
 
-def commit(connection: sa.Connection, blobs: Blobs, run_id: int, fact: ArtifactCommit) -> Arrival:
+def commit(
+    connection: sa.Connection,
+    blobs: Blobs,
+    maker: RunRef,
+    run_id: int | None,
+    fact: ArtifactCommit,
+) -> Arrival:
     """Apply the record of a new version.
 
     Args:
         connection: a write transaction.
         blobs: those of the home.
-        run_id: the run that made it.
+        maker: the run that made it.
+        run_id: its row; None when it was deleted.
         fact: the record.
 
     Raises:
         InvalidInput: its name or digest cannot be used.
     """
-    maker = run_ref(connection, run_id)
     name = check_artifact_name(fact.name)
     check_digest(fact.manifest.digest)
     where = check_name(fact.project, "project name") if fact.project else maker.project
@@ -98,10 +104,11 @@ def commit(connection: sa.Connection, blobs: Blobs, run_id: int, fact: ArtifactC
         )[fact.manifest.digest]
         refer_version(connection, version_id, [known.id])
     _add_tags(connection, version_id, fact.tags)
-    connection.execute(
-        upsert(connection.dialect.name, version_run, ("version_id", "run_id"), None),
-        {"version_id": version_id, "run_id": run_id},
-    )
+    if run_id is not None:
+        connection.execute(
+            upsert(connection.dialect.name, version_run, ("version_id", "run_id"), None),
+            {"version_id": version_id, "run_id": run_id},
+        )
     settle(connection, blobs, version_id, arrival)
     return arrival
 
@@ -161,7 +168,7 @@ def _insert(
     connection: sa.Connection,
     owner: sa.Row[Any],
     maker: RunRef,
-    run_id: int,
+    run_id: int | None,
     fact: ArtifactCommit,
     aliases: list[str],
 ) -> int:
@@ -366,8 +373,3 @@ def decode_maker(data: bytes) -> RunRef | None:
         return _decode_maker(data)
     except msgspec.MsgspecError:
         return None
-
-
-def told(error: EpochalError) -> str:
-    """A problem of one record as an event's text."""
-    return error.message[:MAX_NAME]
