@@ -53,7 +53,7 @@ def to_numpy(value: Any, what: str) -> Any:
 
 
 def to_bytes(array: Any, normalize: bool = True) -> Any:
-    """Pixels as 8-bit numbers, by W&B's rule.
+    """Pixels as 8-bit numbers, by W&B's rule, but rounded.
 
     Bytes stay. Truth becomes 0 and 255. Other integers are cut to 0..255; floats with negative
     numbers are stretched to 0..1 first, floats up to 1 are multiplied by 255. NaN becomes 0.
@@ -76,7 +76,7 @@ def to_bytes(array: Any, normalize: bool = True) -> Any:
         array = (array - array.min()) / (spread if spread > 0 else 1)
     if array.size == 0 or array.max() <= 1.0:
         array = array * 255
-    return np.clip(array, 0, 255).astype(np.uint8)
+    return np.rint(np.clip(array, 0, 255)).astype(np.uint8)
 
 
 def _largest(array: Any) -> float:

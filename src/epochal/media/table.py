@@ -55,7 +55,7 @@ class Table:
         self._types: list[str | None] = []
         if dataframe is not None:
             self._set_columns(list(dataframe.columns))
-            given = zip(*(dataframe[name] for name in dataframe.columns), strict=True)
+            given = zip(*(_column(dataframe[name]) for name in dataframe.columns), strict=True)
         else:
             self._set_columns(list(COLUMNS if columns is None else columns))
         for row in () if given is None else given:
@@ -159,6 +159,14 @@ class Table:
             )
         self.columns = columns
         self._types = [None] * len(columns)
+
+
+def _column(series: Any) -> list[Any]:
+    """The cells of a pandas column; missing ones are None, but NaN among floats is a number."""
+    if getattr(series.dtype, "kind", "O") == "f":
+        return list(series)
+    pairs = zip(series, series.isna(), strict=True)
+    return [None if missing else cell for cell, missing in pairs]
 
 
 def _row(row: Any) -> Iterable[Any]:
