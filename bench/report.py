@@ -145,6 +145,41 @@ def page_section(page: Results) -> str:
     return "## Page (headless Chromium, software drawing)\n\n" + "\n".join(lines) + "\n"
 
 
+def watch_section(found: Results) -> str:
+    rows = [
+        [
+            f"{model}, {NAMES[peer]}",
+            *(number(cost[field]) for field in ("step_us", "between_us", "record_us", "percent")),
+        ]
+        for model, by_peer in found.items()
+        for peer, cost in by_peer.items()
+    ]
+    head = ["model", "step us", "us between records", "record us", "% at log_freq=1000"]
+    return (
+        "## Watching gradients\n\nBatches of 32 on one CPU thread, CPU time; differences within"
+        " a per cent of a step are noise.\n\n" + table(head, rows)
+    )
+
+
+def models_section(found: Results) -> str:
+    head = ["model, variant", "first save s", "save s", "load s", "predict ms", "MB"]
+    fields = ("first_save_s", "save_s", "load_s", "predict_ms")
+    rows = [
+        [
+            f"{model}, {variant}",
+            *(number(cost[field]) for field in fields),
+            number(cost["bytes"] / 1e6),
+        ]
+        for model, by_variant in found.items()
+        for variant, cost in by_variant.items()
+    ]
+    return (
+        "## Models\n\nSave with a signature and an example, load (MLflow: `pyfunc`), predict a"
+        " batch of 8. Epochal's save loads the model again and compares its output; *weights only*"
+        " keeps no exported program and checks nothing.\n\n" + table(head, rows)
+    )
+
+
 def write(results: Results, *, keep: bool = True) -> None:
     """Print the tables and, when they are to be kept, write them to docs/benchmarks.md."""
     machine = results["machine"]
@@ -162,6 +197,8 @@ def write(results: Results, *, keep: bool = True) -> None:
         "runs": runs_section,
         "http": http_section,
         "page": page_section,
+        "watch": watch_section,
+        "models": models_section,
     }
     parts += [section(results[name]) for name, section in sections.items() if name in results]
     text = "\n".join(parts)
