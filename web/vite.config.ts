@@ -1,7 +1,13 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vitest/config";
 
-// One script and one style sheet with fixed names: the bundle is committed, and `?v=` (scripts/stamp.mjs) does the cache busting.
+// Fixed names: the bundle is committed, and `?v=` (scripts/stamp.mjs) does the cache busting. There is one style sheet.
+//
+// What the first view does not need lies in chunks of its own: `import()` in App.svelte or src/pages/*.svelte names a
+// module of src/pages/<subject>/, and what only it needs lies in src/parts/<subject>/ and src/core/<subject>/. Files right in
+// core/, parts/ and state/ are `base.js`, which every chunk shares. So no chunk needs app.js, and each can be named by its content.
+const BASE = /\/src\/(core|parts|state)\/[^/]+$|\/node_modules\/(svelte|uplot|esm-env|clsx)\/|^\0|\/src\/styles\//;
+
 export default defineConfig({
   base: "/static/",
   plugins: [svelte()],
@@ -15,7 +21,7 @@ export default defineConfig({
     reportCompressedSize: false,
     rollupOptions: {
       output: {
-        codeSplitting: false,
+        codeSplitting: { groups: [{ name: "base", test: BASE }] },
         entryFileNames: "app.js",
         chunkFileNames: "[name].js",
         assetFileNames: (asset) => (asset.names[0]?.endsWith(".css") ? "app.css" : "[name][extname]"),

@@ -1,6 +1,9 @@
 /**
- * After `vite build`: gives the script and style addresses of index.html their content hash, and writes BUILD.json,
- * by which anyone can see (without Node) whether the committed bundle belongs to these sources.
+ * After `vite build`: gives every script and style address its content hash, and writes BUILD.json, by which anyone can
+ * see (without Node) whether the committed bundle belongs to these sources.
+ *
+ * A chunk names the chunks that it imports with their hashes, so its own hash covers them as well: whatever an address
+ * with `?v=` gave once may be kept for ever. That needs chunks that do not import each other in a circle.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -9,18 +12,35 @@ import { filesUnder, sha256, sourceDigest } from "./sources.mjs";
 
 const web = dirname(dirname(fileURLToPath(import.meta.url)));
 const out = join(web, "../src/epochal/server/static");
+const IMPORT = /((?:\bfrom|\bimport|\bimport\()\s*["'`])\.\/([\w.-]+\.js)(?:\?v=[0-9a-f]+)?(["'`])/g;
+
+const hashOf = (name) => sha256(readFileSync(join(out, name))).slice(0, 12);
+const hashes = new Map();
+
+function stamp(name, above = []) {
+  if (above.includes(name)) throw new Error(`chunks import each other in a circle: ${[...above, name].join(" > ")}; see vite.config.ts`);
+  if (hashes.has(name)) return hashes.get(name);
+  const before = readFileSync(join(out, name), "utf8");
+  const after = before.replace(IMPORT, (_, start, other, end) => `${start}./${other}?v=${stamp(other, [...above, name])}${end}`);
+  if (after !== before) writeFileSync(join(out, name), after);
+  hashes.set(name, hashOf(name));
+  return hashes.get(name);
+}
+
+const names = filesUnder(out, ".").map((f) => f.replace(/^\.\//, ""));
+for (const name of names) if (name.endsWith(".js")) stamp(name);
 
 const index = join(out, "index.html");
 let html = readFileSync(index, "utf8");
 for (const name of ["app.js", "app.css"]) {
-  const hash = sha256(readFileSync(join(out, name))).slice(0, 12);
   const before = html;
-  html = html.replace(new RegExp(`/static/${name.replace(".", "\\.")}(\\?v=[0-9a-f]+)?"`), `/static/${name}?v=${hash}"`);
+  html = html.replace(new RegExp(`/static/${name.replace(".", "\\.")}(\\?v=[0-9a-f]+)?"`), `/static/${name}?v=${hashOf(name)}"`);
   if (html === before) throw new Error(`index.html does not load /static/${name}`);
 }
+// What app.js needs at once is asked for beside it, not after it.
+const preload = `<link rel="modulepreload" crossorigin href="/static/base.js?v=${hashOf("base.js")}">\n    `;
+html = html.replace(/<link rel="modulepreload"[^>]*>\s*/, "").replace('<link rel="stylesheet"', `${preload}<link rel="stylesheet"`);
 writeFileSync(index, html);
 
-const bundle = Object.fromEntries(
-  filesUnder(out, ".").map((f) => f.replace(/^\.\//, "")).filter((f) => f !== "BUILD.json").map((f) => [f, sha256(readFileSync(join(out, f)))]),
-);
+const bundle = Object.fromEntries(names.filter((f) => f !== "BUILD.json").map((f) => [f, sha256(readFileSync(join(out, f)))]));
 writeFileSync(join(out, "BUILD.json"), `${JSON.stringify({ sources: sourceDigest(web), bundle }, null, 2)}\n`);

@@ -1,4 +1,5 @@
 /** Where the page is: path and view. The address bar is the only store of it; Back, reload and a shared link agree. */
+import "../core/fresh";
 import { parseRoute, type Route } from "../core/route";
 import { formatView, parseView, type View } from "../core/url";
 
