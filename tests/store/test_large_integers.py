@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import epochal
 
 QUIET = {"console": False, "system_interval": 0, "git": False, "silent": True}
 
 
-def logged(values: list[int]) -> list[object]:
+def logged(values: list[int]) -> list[Any]:
     run = epochal.init(project="edges", settings=QUIET)
     for value in values:
         run.log({"n": value})

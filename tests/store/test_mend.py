@@ -7,6 +7,7 @@ import http.client
 import os
 import threading
 import time
+from typing import NamedTuple
 
 import msgspec
 import pytest
@@ -26,6 +27,14 @@ POINTS = 40_000
 STRETCH = 8192
 
 
+class Sent(NamedTuple):
+    """A journal on another machine, as its sender reads it."""
+
+    uid: str
+    writer: str
+    bytes: bytes
+
+
 @pytest.fixture
 def sender(tmp_path):
     """A finished journal of another machine."""
@@ -33,8 +42,7 @@ def sender(tmp_path):
     for step in range(ROWS):
         w.row(step, loss=step / 8, **{"a" * (step % 7 + 1): step})
     w.finish()
-    w.bytes = w.path.read_bytes()
-    return w
+    return Sent(w.uid, w.writer, w.path.read_bytes())
 
 
 def ends_of(data: bytes) -> list[int]:
@@ -204,10 +212,10 @@ class Upload(threading.Thread):
 
 def test_a_server_killed_in_the_middle_of_uploads_holds_every_point_once(tmp_path):
     """SIGKILL while stretches are under way, several times; then every point is compared."""
-    w = Writing(tmp_path / "elsewhere")
-    w.line(0, POINTS)
-    w.finish()
-    w.bytes = w.path.read_bytes()
+    writing = Writing(tmp_path / "elsewhere")
+    writing.line(0, POINTS)
+    writing.finish()
+    w = Sent(writing.uid, writing.writer, writing.path.read_bytes())
     ends = ends_of(w.bytes)
     home = tmp_path / "home"
     acknowledged = 0

@@ -140,7 +140,7 @@ def test_migrations_make_the_same_tables_as_a_new_database(home, tmp_path):
 
 
 def test_a_database_of_the_first_schema_is_upgraded_with_what_it_holds(home):
-    """A home that was last opened by an Epochal without artifacts gets their tables, and a copy."""
+    """A home last opened by an Epochal without artifacts gets their tables, and a copy."""
     from epochal.store.database import Database
 
     path = home / "epochal.db"

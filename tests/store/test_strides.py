@@ -68,11 +68,18 @@ def same(one, other) -> bool:
     return plain(one) == plain(other)
 
 
+def taken(data, ordinal=0):
+    """The run that stands at the beginning of ``data``."""
+    found = take_run(data, 0, SCHEMAS, ordinal)
+    assert found is not None
+    return found
+
+
 def test_a_long_run_is_taken_as_one_array_with_every_bit():
     odd = [math.nan, -0.0, math.inf, 5e-324, struct.unpack("<d", b"\x01\0\0\0\0\0\xf0\x7f")[0]]
     payloads = rows_of(1, 1000, value=lambda i: odd[i % 5])
     data = b"".join(map(pack_frame, payloads))
-    group, end = take_run(data, 0, SCHEMAS, 7)
+    group, end = taken(data, 7)
     general, _ = group_rows(decode_payloads(payloads, dict(SCHEMAS), 0, 0).rows, SCHEMAS, 7)
     assert end == len(data)
     assert same(([group],), (general,))
@@ -127,7 +134,7 @@ def test_a_torn_end_and_short_runs_are_left_to_the_general_way():
     data = b"".join(map(pack_frame, rows_of(1, LEAST - 1)))
     assert take_run(data, 0, SCHEMAS, 0) is None
     data = b"".join(map(pack_frame, rows_of(1, LEAST + 5)))
-    group, end = take_run(data[:-3], 0, SCHEMAS, 0)
+    group, end = taken(data[:-3])
     assert (len(group), end) == (LEAST + 4, len(data) * (LEAST + 4) // (LEAST + 5))
 
 
@@ -141,6 +148,6 @@ def test_times_past_64_bits_with_a_sign_are_left_out(tmp_path):
 
 def test_columns_are_contiguous_and_native():
     data = b"".join(map(pack_frame, rows_of(1, 100)))
-    group, _ = take_run(data, 0, SCHEMAS, 0)
+    group, _ = taken(data)
     assert all(v.flags.c_contiguous and v.dtype == np.float64 for v in group.values)
     assert group.step.dtype == group.wall_us.dtype == np.int64
