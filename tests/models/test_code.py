@@ -156,7 +156,12 @@ def test_names_are_found_by_the_function_that_was_set(tmp_path):
         with pytest.raises(NotFound, match="set_resolver"):
             load_model(name)
     asked = []
-    set_resolver(lambda name: asked.append(name) or tmp_path / "m")
+
+    def find(name):
+        asked.append(name)
+        return tmp_path / "m"
+
+    set_resolver(find)
     try:
         assert load_model("models:/net@best").kind == "torch"
     finally:

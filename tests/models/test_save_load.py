@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import warnings
 
@@ -103,7 +104,7 @@ def test_the_weights_are_stored_once_though_a_program_lies_beside_them(tmp_path)
 
 def test_layers_and_inputs_past_the_tenth_keep_their_order(tmp_path):
     sizes = range(3, 16)
-    layers = [nn.Linear(into, out) for into, out in zip(sizes, sizes[1:], strict=False)]
+    layers = [nn.Linear(*pair) for pair in itertools.pairwise(sizes)]
     model, x = nn.Sequential(*layers), torch.randn(2, 3)
     save_model(model, tmp_path / "m", input_example=x, program=False)
     assert torch.equal(load_model(tmp_path / "m").predict(x), live(model, x))

@@ -8,6 +8,8 @@ kept, so that loading its classes starts no training.
 from __future__ import annotations
 
 import ast
+import contextlib
+import functools
 import importlib.metadata
 import inspect
 import sys
@@ -161,12 +163,26 @@ def requirements(folder: Path, packages: Iterable[str]) -> list[str]:
     wanted = set(packages)
     for path in folder.rglob("*.py"):
         wanted |= set(_imported(path.read_text(encoding="utf-8", errors="replace")))
-    known = importlib.metadata.packages_distributions()
-    pins: dict[str, str] = {}
-    for name in wanted - set(sys.stdlib_module_names):
-        for distribution in known.get(name, [])[:1]:
-            pins[distribution.lower()] = pin(distribution)
+    pins = {
+        name.lower(): pin(name)
+        for name in map(_distribution, wanted - set(sys.stdlib_module_names))
+        if name is not None
+    }
     return [pins[name] for name in sorted(pins)]
+
+
+def _distribution(package: str) -> str | None:
+    """What installs a package: mostly what is called like it, and that is found at once."""
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        importlib.metadata.version(package)
+        return package
+    return next(iter(_distributions().get(package, ())), None)
+
+
+@functools.cache
+def _distributions() -> dict[str, list[str]]:
+    """Packages to what installs them; reads the metadata of all that is installed."""
+    return dict(importlib.metadata.packages_distributions())
 
 
 def pin(distribution: str) -> str:
