@@ -19,8 +19,9 @@ from tests.client.scripts import read_home, run_script
 Begin = Callable[..., epochal.Run]
 
 
-def test_every_public_name_is_there_and_there_are_at_most_thirty() -> None:
-    assert len(epochal.__all__) == len(set(epochal.__all__)) <= 30
+def test_every_public_name_is_there_and_there_are_few() -> None:
+    """At most 45: what W&B scripts call, and little of our own (docs/decisions/0009)."""
+    assert len(epochal.__all__) == len(set(epochal.__all__)) <= 45
     assert all(getattr(epochal, name) is not None for name in epochal.__all__)
     assert set(dir(epochal)) == set(epochal.__all__)
 

@@ -181,7 +181,7 @@ def test_a_journal_of_this_machine_is_never_cut(home):
 class Upload(threading.Thread):
     """Sends a journal in small stretches until all of it is held or the server is gone."""
 
-    def __init__(self, port: int, w: Writing, ends: list[int]) -> None:
+    def __init__(self, port: int, w: Sent, ends: list[int]) -> None:
         super().__init__()
         self.port, self.w, self.ends = port, w, ends
         self.acknowledged = 0
