@@ -305,6 +305,29 @@ def test_a_model_that_answers_differently_after_loading_is_refused(tmp_path):
         save_model(model, tmp_path / "n", input_example=x, program=False, check=False)
 
 
+def test_a_compiled_module_is_saved_as_what_it_compiles(tmp_path):
+    model, x = nn.Linear(3, 2), torch.randn(2, 3)
+    save_model(torch.compile(model), tmp_path / "m", input_example=x)
+    again = load_model(tmp_path / "m")
+    assert type(again.torch()) is nn.Linear
+    assert torch.equal(again.predict(x), live(model, x))
+
+
+def test_an_example_that_the_model_does_not_take_is_told(tmp_path):
+    with pytest.raises(InvalidInput, match="does not take the input example"):
+        save_model(nn.Linear(2, 1), tmp_path / "m", input_example=torch.zeros(1, 3))
+    with pytest.raises(InvalidInput, match="neither numbers nor strings"):
+        save_model(nn.Linear(2, 1), tmp_path / "m", input_example=object())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_device_that_is_not_there_is_told(tmp_path):
+    save_model(nn.Linear(2, 1), tmp_path / "m")
+    for device in ("nonsense", "cuda:93"):
+        with pytest.raises(InvalidInput, match="cannot be used here"):
+            load_model(tmp_path / "m", device=device)
+
+
 def test_nothing_is_written_over(tmp_path):
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "mine").write_text("x")

@@ -113,7 +113,7 @@ def list_array(value: Any, what: str) -> Any:
     except ValueError:
         raise InvalidInput(f"{what} hold a list whose rows differ in length") from None
     if array.dtype == object:
-        raise InvalidInput(f"{what} hold a list of something else than numbers or strings")
+        raise InvalidInput(f"{what} hold something that is neither numbers nor strings")
     return array.astype(numpy.float32) if array.dtype == numpy.float64 else array
 
 

@@ -23,7 +23,7 @@ from epochal.models.folder import Files
 from epochal.models.mlmodel import FILE as MLMODEL
 from epochal.models.mlmodel import Foreign, read_mlmodel
 from epochal.models.model import Model
-from epochal.models.optional import need
+from epochal.models.optional import check_device, need
 from epochal.models.programs import (
     backend_of_program,
     open_estimator,
@@ -59,6 +59,7 @@ def load_model(
         UntrustedModel: it would run code that came with it.
         InvalidInput: its class cannot be imported, or a package is missing.
     """
+    check_device(device)
     files = Files(resolve(path_or_uri))
     if parts.FILE in files:
         return _load_own(files, trust, device)

@@ -76,3 +76,21 @@ def is_series(value: object) -> bool:
     """Whether a value is a pandas Series."""
     pandas = loaded("pandas")
     return pandas is not None and isinstance(value, pandas.Series)
+
+
+def check_device(device: object) -> None:
+    """Validate where a PyTorch model shall go, when that is not the CPU.
+
+    Raises:
+        InvalidInput: there is no such device here.
+    """
+    if device == "cpu":
+        return
+    torch = need("torch", f"device={device!r}")
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, TypeError) as error:
+        first = str(error).partition("\n")[0]
+        raise InvalidInput(
+            f"device={device!r} cannot be used here ({first:.200}); load with device='cpu'"
+        ) from None

@@ -22,7 +22,6 @@ from epochal.domain.artifact import Entry, digest_of
 from epochal.errors import EpochalWarning, InvalidInput
 from epochal.models import description as parts
 from epochal.models import mlmodel
-from epochal.models.backends import TorchBackend
 from epochal.models.call import split, to_tensors
 from epochal.models.compare import difference
 from epochal.models.description import Description
@@ -37,7 +36,7 @@ from epochal.models.signature import Signature
 from epochal.models.snapshot import gather, write_code
 from epochal.models.snapshot import requirements as find_requirements
 from epochal.models.summary import summarize
-from epochal.models.writers import PACKAGES, WRITERS, Job, Written, choose, forward_names
+from epochal.models.writers import PACKAGES, WRITERS, Job, Written, choose, forward_names, unwrap
 
 Check: TypeAlias = Literal["error", "warn", False]
 
@@ -106,6 +105,7 @@ def save_model(
         InvalidInput: the model cannot be saved like this, or would not come back as it is.
         Conflict: something lies at ``path``.
     """
+    model = unwrap(model)
     kind = choose(model, format)
     live = None if input_example is None else _run(model, input_example)
     if signature is None and input_example is not None:
@@ -161,9 +161,13 @@ def _run(model: Any, example: Any) -> tuple[tuple[tuple[Any, ...], dict[str, Any
         device = device_of(model)
         args, kwargs = split(example, forward_names(model))
         args, kwargs = to_tensors(args, device), to_tensors(kwargs, device)
-        with quiet(model):
-            output = TorchBackend(model, forward_names(model), device).run(example, {})
-        return (args, kwargs), output
+        try:
+            with quiet(model):
+                return (args, kwargs), model(*args, **kwargs)
+        except Exception as error:
+            raise InvalidInput(
+                f"the model does not take the input example: {type(error).__name__}: {error}"
+            ) from error
     if hasattr(model, "predict"):
         with quiet():
             return ((), {}), model.predict(example)

@@ -63,6 +63,17 @@ class Written(msgspec.Struct):
     parameters: int = 0
 
 
+def unwrap(model: Any) -> Any:
+    """The module inside of what ``torch.compile`` and data parallel training put around it."""
+    torch = loaded("torch")
+    if torch is None or not isinstance(model, torch.nn.Module):
+        return model
+    if isinstance(model, torch.nn.DataParallel | torch.nn.parallel.DistributedDataParallel):
+        return unwrap(model.module)
+    inner = model._modules.get("_orig_mod")  # noqa: SLF001 - torch.compile offers no other way
+    return model if inner is None else unwrap(inner)
+
+
 def choose(model: Any, format: str) -> str:
     """The format for a model.
 
