@@ -107,4 +107,4 @@ def _look(local: str) -> Look | None:
         found = os.stat(local)
     except OSError:
         return None
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+    return found.st_dev, found.st_ino, found.st_size, max(found.st_mtime_ns, found.st_ctime_ns)

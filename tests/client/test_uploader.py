@@ -1,0 +1,151 @@
+"""Blobs reach the server whole, resume where they stopped, and never hold up numbers."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import epochal
+from epochal.client.replicate import sync_journals
+from epochal.client.uploader import read_size
+from epochal.journal.blobs import Blobs
+from tests.client.blobserver import PIECE, BlobServer
+
+Begin = Callable[..., epochal.Run]
+pytestmark = pytest.mark.filterwarnings("ignore::epochal.errors.EpochalWarning")
+SEED = int(os.environ.get("EPOCHAL_TEST_SEED", "0")) or int.from_bytes(os.urandom(4), "little")
+
+
+@pytest.fixture
+def server() -> Iterator[BlobServer]:
+    server = BlobServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    root = tmp_path / "data"
+    root.mkdir()
+    for number in range(40):
+        (root / f"{number}.txt").write_text(f"file {number}")
+    (root / "big.bin").write_bytes(random.Random(1).randbytes(20 * 1024 * 1024))
+    return root
+
+
+def log_everything(run: epochal.Run, tree: Path) -> None:
+    for step in range(5):
+        run.log({"loss": 1.0, "image": epochal.Image(np.full((8, 8), step * 9, np.uint8))})
+    run.save(tree / "0.txt", policy="now")
+    run.log_artifact(tree, name="data", type="dataset")
+
+
+def all_there(server: BlobServer, home: Path) -> bool:
+    return set(server.blobs) == set(Blobs(home).digests())
+
+
+def test_everything_is_on_the_server_after_finish(
+    begin: Begin, home: Path, server: BlobServer, tree: Path
+) -> None:
+    run = begin(settings={"url": server.url})
+    log_everything(run, tree)
+    run.finish()
+    assert all_there(server, home)
+    assert server.problems == []
+    big = [offset for digest, offset, size in server.pieces if size == PIECE]
+    assert big == [0, PIECE]
+
+
+@pytest.mark.parametrize("fault", [0, 500, 503, 404, 429])
+def test_trouble_is_overcome(
+    begin: Begin, home: Path, server: BlobServer, tree: Path, fault: int
+) -> None:
+    rng = random.Random(SEED)
+    server.faults = (fault if rng.random() < 0.4 else None for _ in itertools.count())
+    run = begin(settings={"url": server.url, "exit_timeout": 60})
+    log_everything(run, tree)
+    run.finish()
+    assert all_there(server, home), f"seed {SEED}"
+    assert server.problems == []
+
+
+def test_a_blob_goes_on_from_the_bytes_that_the_server_holds(
+    begin: Begin, home: Path, server: BlobServer, tree: Path
+) -> None:
+    run = begin(mode="offline")
+    digest = run.log_artifact(tree / "big.bin").manifest.entries["big.bin"].digest
+    run.finish()
+    assert digest is not None
+    server.parts[digest] = bytearray((tree / "big.bin").read_bytes()[: 11 * 1024 * 1024])
+    report = sync_journals(home, server.url)
+    assert report.problems == []
+    assert [offset for d, offset, _ in server.pieces if d == digest] == [
+        11 * 1024 * 1024, 19 * 1024 * 1024,
+    ]  # fmt: skip
+    assert all_there(server, home)
+
+
+def test_a_refusal_ends_sending_of_blobs_only(
+    begin: Begin, home: Path, server: BlobServer, tree: Path
+) -> None:
+    server.faults = itertools.repeat(403)
+    run = begin(settings={"url": server.url})
+    log_everything(run, tree)
+    run.finish()
+    assert server.blobs == {}
+    assert sum(map(len, server.journals.values())) > 64
+    server.faults = iter(())
+    sync_journals(home, server.url)
+    assert all_there(server, home)
+
+
+def test_numbers_do_not_wait_for_a_blob_that_is_stuck(
+    begin: Begin, server: BlobServer, tree: Path
+) -> None:
+    """The server takes no blobs; the journal goes on beside them, and the exit is timely."""
+    server.faults = itertools.repeat(503)
+    run = begin(settings={"url": server.url, "exit_timeout": 2})
+    run.log_artifact(tree, name="data", type="dataset")
+    run.log({"loss": 1.0})
+    deadline = time.monotonic() + 10
+    while run._session._sender.waiting:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    begun = time.monotonic()
+    run.finish()
+    assert time.monotonic() - begun < 8
+
+
+def test_sync_finishes_the_spool_of_a_killed_process(home: Path, server: BlobServer) -> None:
+    import signal
+
+    from tests.client.scripts import run_script
+
+    done = run_script(
+        """
+        import numpy as np, os, signal
+        run = epochal.init(project="p", mode="offline", settings=QUIET)
+        for i in range(50):
+            run.log({"image": epochal.Image(np.full((64, 64), i, np.uint8))})
+        os.kill(os.getpid(), signal.SIGKILL)
+        """,
+        home,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    report = sync_journals(home, server.url)
+    assert report.problems == []
+    assert len(server.blobs) == 50
+    assert server.wanted() == {}
+
+
+def test_sizes_are_written_for_people() -> None:
+    assert [read_size(n) for n in (0, 1023, 1536, 1.2 * 2**30)] == [
+        "0 B", "1023 B", "1.5 KiB", "1.2 GiB",
+    ]  # fmt: skip
