@@ -70,7 +70,7 @@ def unwrap(model: Any) -> Any:
         return model
     if isinstance(model, torch.nn.DataParallel | torch.nn.parallel.DistributedDataParallel):
         return unwrap(model.module)
-    inner = model._modules.get("_orig_mod")  # noqa: SLF001 - torch.compile offers no other way
+    inner = dict(model.named_children()).get("_orig_mod")
     return model if inner is None else unwrap(inner)
 
 
