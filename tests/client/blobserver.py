@@ -70,7 +70,8 @@ class BlobServer:
             if noun == "journals":
                 held = self.journals.setdefault(last, bytearray())
                 held += body[len(held) - query["offset"] :]
-                status, reply = 200, {"offset": len(held)}
+                status = 200
+                reply: dict[str, Any] = {"offset": len(held)}
             else:
                 fault = next(self.faults, None)
                 if fault == 0:

@@ -26,7 +26,6 @@ import pytest
 import torch
 
 import epochal
-from epochal.client import spooling
 from epochal.domain.record import BlobRef, Finish, Media, Stored
 from epochal.errors import EpochalWarning
 from epochal.journal.blobs import Blobs
@@ -188,7 +187,7 @@ def test_a_full_disk_costs_the_image_and_one_warning(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(spooling.os, "writev", full)
+        patch.setattr(os, "writev", full)
         with pytest.warns(EpochalWarning, match="no room") as caught:
             log_thrice(run, lambda: {"image": epochal.Image(PIXELS), "loss": 1.0})
         assert len(caught) == 1

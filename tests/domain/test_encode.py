@@ -67,7 +67,7 @@ def test_a_video_is_an_apng_with_every_frame_and_its_time() -> None:
     made = encode("video.8", packed(frames))
     assert made.type == "image/apng"
     movie = PIL.Image.open(io.BytesIO(made.data))
-    assert movie.n_frames == 6
+    assert getattr(movie, "n_frames", 1) == 6
     assert movie.info["duration"] == 125.0
     for number in range(6):
         movie.seek(number)
