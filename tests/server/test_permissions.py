@@ -4,6 +4,7 @@ ask.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ MATRIX: dict[tuple[str, str], Permission | None] = {
     ("GET", "/"): PUBLIC,
     ("GET", "/p"): PUBLIC,
     ("GET", "/p/{path:path}"): PUBLIC,
+    ("GET", "/models"): PUBLIC,
+    ("GET", "/models/{path:path}"): PUBLIC,
     ("GET", "/static/{path:path}"): PUBLIC,
     ("GET", "/healthz"): PUBLIC,
     ("GET", "/login"): PUBLIC,
@@ -47,6 +50,37 @@ MATRIX: dict[tuple[str, str], Permission | None] = {
     ("GET", "/api/v1/runs/{uid:str}/resume"): READ,
     ("GET", "/api/v1/runs/{uid:str}/journals/{writer:str}"): WRITE,
     ("PUT", "/api/v1/runs/{uid:str}/journals/{writer:str}"): WRITE,
+    ("GET", "/api/v1/runs/{uid:str}/media"): READ,
+    ("POST", "/api/v1/media/query"): READ,
+    ("GET", "/api/v1/runs/{uid:str}/files"): READ,
+    ("GET", "/api/v1/runs/{uid:str}/files/{path:path}"): READ,
+    ("GET", "/api/v1/runs/{uid:str}/blobs/{digest:str}"): READ,
+    ("GET", "/api/v1/runs/{uid:str}/wanted"): WRITE,
+    ("PUT", "/api/v1/runs/{uid:str}/blobs/{digest:str}"): WRITE,
+    ("PUT", "/api/v1/runs/{uid:str}/blobs"): WRITE,
+    ("GET", "/api/v1/runs/{uid:str}/artifacts"): READ,
+    ("GET", "/api/v1/artifacts"): READ,
+    ("PATCH", "/api/v1/artifacts"): WRITE,
+    ("DELETE", "/api/v1/artifacts"): WRITE,
+    ("GET", "/api/v1/artifacts/versions"): READ,
+    ("GET", "/api/v1/artifacts/resolve"): READ,
+    ("GET", "/api/v1/artifacts/manifest"): READ,
+    ("GET", "/api/v1/artifacts/file"): READ,
+    ("GET", "/api/v1/artifacts/diff"): READ,
+    ("GET", "/api/v1/artifacts/lineage"): READ,
+    ("PATCH", "/api/v1/artifacts/version"): WRITE,
+    ("DELETE", "/api/v1/artifacts/version"): WRITE,
+    ("GET", "/api/v1/models"): READ,
+    ("POST", "/api/v1/models"): WRITE,
+    ("GET", "/api/v1/registry/resolve"): READ,
+    ("GET", "/api/v1/models/{name:str}"): READ,
+    ("PATCH", "/api/v1/models/{name:str}"): WRITE,
+    ("DELETE", "/api/v1/models/{name:str}"): WRITE,
+    ("POST", "/api/v1/models/{name:str}/versions"): WRITE,
+    ("GET", "/api/v1/models/{name:str}/versions/{number:int}"): READ,
+    ("PATCH", "/api/v1/models/{name:str}/versions/{number:int}"): WRITE,
+    ("DELETE", "/api/v1/models/{name:str}/versions/{number:int}"): WRITE,
+    ("POST", "/api/v1/gc"): ADMINISTER,
     ("GET", "/api/v1/openapi.json"): READ,
     ("GET", "/api/v1/openapi"): READ,
     ("GET", "/api/v1/openapi/openapi.json"): READ,
@@ -88,15 +122,21 @@ def ask(door: Door, method: str, path: str, key: str | None, headers: Any = None
         .replace("/{path:path}", "/app.js")
         .replace("{path:str}", "x")
         .replace("{prefix:str}", "nobodys0")
+        .replace("{digest:str}", "0" * 64)
+        .replace("{name:str}", "nothing")
+        .replace("{number:int}", "1")
     )
     sent = {} if key is None else {"Authorization": f"Bearer {key}"}
     bodies = {"/api/v1/session": {"key": "x"}, "/api/v1/keys": {"name": "new"}}
     body = bodies.get(path, {"project": "p"})
     value = body if method in {"POST", "PATCH"} else None
     method = "HEAD" if path == "/api/v1/events" else method
+    # Failures are counted by address; each route is tried from one of its own.
+    address = f"10.0.{zlib.crc32(f'{method} {path}'.encode()) % 251}.1"
     return door.ask(
-        method, target, headers={**sent, **(headers or {})}, json_body=value, token=False
-    )
+        method, target, headers={**sent, **(headers or {})}, json_body=value, token=False,
+        scope={"client": (address, 50_000)},
+    )  # fmt: skip
 
 
 def test_the_matrix_names_every_route(team: Door) -> None:

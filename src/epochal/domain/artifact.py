@@ -20,12 +20,15 @@ from epochal.errors import InvalidInput
 
 LATEST = "latest"
 MAX_PATH = 1024
+MAX_PART = 255
 MAX_ENTRIES = 1_000_000
 MANIFEST_TYPE = "application/vnd.epochal.manifest+json"
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _PREFIX = re.compile(r"[0-9a-f]{8,64}")
 _NUMBER = re.compile(r"v(\d{1,9})")
+_REFUSED = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
@@ -114,7 +117,8 @@ def check_path(value: object, what: str = "path") -> str:
 
     Raises:
         InvalidInput: it is no string, empty, absolute, too long, or a part of it is ``..``,
-            ``.``, empty, a Windows device, or has a control character, ``\`` or ``:``.
+            ``.``, empty, longer than 255 bytes, a Windows device, or has a control or
+            direction-changing character, ``\`` or ``:``.
     """
     if not isinstance(value, str):
         raise InvalidInput(f"{what} must be a string, got {type(value).__name__}")
@@ -133,12 +137,15 @@ def check_path(value: object, what: str = "path") -> str:
 def _part_problem(part: str) -> str | None:
     if not part:
         return "is absolute or has an empty part"
-    if part in {".", ".."}:
+    if not part.strip(".; "):
         return f"has the part {part!r}"
+    if len(part.encode("utf-8", "surrogatepass")) > MAX_PART:
+        return f"has a part of more than {MAX_PART} bytes"
     if set(part) & set('\\:<>"|?*') or part[-1] in ". ":
         return f"has a character that not every file system takes in {part[:80]!r}"
-    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in part):
-        return "has a control or surrogate character"
+    plain = part.isascii() and part.isprintable()
+    if not plain and any(unicodedata.category(c) in _REFUSED or c in _BIDI for c in part):
+        return "has a control, surrogate or direction-changing character"
     if _DEVICES.fullmatch(part):
         return f"has {part!r}, which is a device on Windows"
     return None
@@ -248,6 +255,37 @@ def read_reference(text: object, project: str, entity: str = DEFAULT_ENTITY) -> 
         number=int(number[1]) if number else None,
         alias=None if number else (version or LATEST),
     )
+
+
+class ModelRef(msgspec.Struct, frozen=True):
+    """``[models:/]name/3``, ``name@alias`` or ``name/latest``, taken apart."""
+
+    name: str
+    version: int | str
+    """A number, an alias or ``latest``."""
+
+
+def read_model_reference(text: object) -> ModelRef:
+    """Take the name of a model version apart; without a version it means ``latest``.
+
+    Raises:
+        InvalidInput: it cannot be read.
+    """
+    if not isinstance(text, str):
+        raise InvalidInput(f"a model is named by a string, got {type(text).__name__}")
+    bare = text.removeprefix("models:").lstrip("/") if text.startswith("models:") else text
+    name, at, alias = bare.partition("@")
+    if at:
+        return ModelRef(check_artifact_name(name), check_alias(alias))
+    name, slash, version = bare.partition("/")
+    if slash and version.isascii() and version.isdigit() and len(version) <= 9:
+        return ModelRef(check_artifact_name(name), int(version))
+    if slash and version != LATEST:
+        raise InvalidInput(
+            f"model {text!r:.200} cannot be read; write models:/name/3, models:/name@alias "
+            f"or models:/name/latest"
+        )
+    return ModelRef(check_artifact_name(name), LATEST)
 
 
 def is_digest_prefix(text: str) -> bool:

@@ -185,7 +185,11 @@ def _with_headers(send: Send) -> Send:
 
     async def guarded(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message = dict(message, headers=[*message.get("headers", ()), *HEADERS])
+            given = message.get("headers", ())
+            # What users stored comes with a stricter policy of its own.
+            own = {name.lower() for name, _ in given}
+            ours = [(name, value) for name, value in HEADERS if name not in own]
+            message = dict(message, headers=[*given, *ours])
         await send(message)
 
     return guarded
@@ -193,7 +197,7 @@ def _with_headers(send: Send) -> Send:
 
 def _bodiless(receive: Receive, send: Send) -> tuple[Receive, Send]:
     """For HEAD: forward the head of the same GET, then look like a client that went away."""
-    ended = False
+    ended = complete = False
 
     async def head_send(message: Message) -> None:
         nonlocal ended
@@ -205,6 +209,12 @@ def _bodiless(receive: Receive, send: Send) -> tuple[Receive, Send]:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def head_receive() -> Message:
-        return {"type": "http.disconnect"} if ended else await receive()
+        nonlocal complete
+        if not ended:
+            return await receive()
+        if complete:
+            return {"type": "http.disconnect"}
+        complete = True  # a stream that nobody asked about the body yet
+        return {"type": "http.request", "body": b"", "more_body": False}
 
     return head_receive, head_send

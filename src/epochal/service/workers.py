@@ -16,12 +16,15 @@ from functools import partial
 from typing import Any, Concatenate, Final, ParamSpec, TypeAlias, TypeVar
 
 from epochal.errors import Unavailable
+from epochal.store.contents import Content as StoredContent
 from epochal.store.owner import Store
 
 P = ParamSpec("P")
 T = TypeVar("T")
 StoreHandle: TypeAlias = Store
 """What every use case takes first. Protocols pass it on and never look inside."""
+Content: TypeAlias = StoredContent
+"""Where bytes lie that a use case found; protocols send them."""
 
 UseCase: TypeAlias = Callable[Concatenate[Store, P], T]
 Job: TypeAlias = tuple[Callable[[], Any], asyncio.AbstractEventLoop, "asyncio.Future[Any]"]

@@ -1,5 +1,17 @@
-"""Epochal's own protocol: a journal is sent as stretches of bytes at offsets (wire.md)."""
+"""Epochal's own protocol: journals and blobs are sent as stretches of bytes at offsets (wire.md).
 
-from epochal.protocols.native.journals import ROUTES
+What is said of media, files, artifacts and models has its routes here, too.
+"""
+
+from typing import Any, Final
+
+from epochal.protocols.native import artifacts, journals, media, models
 
 __all__ = ["ROUTES"]
+
+ROUTES: Final[list[Any]] = [
+    *journals.ROUTES,
+    *media.ROUTES,
+    *artifacts.ROUTES,
+    *models.ROUTES,
+]

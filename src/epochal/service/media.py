@@ -1,0 +1,81 @@
+"""Media and files of runs: readers look."""
+
+from __future__ import annotations
+
+import msgspec
+
+from epochal.domain.access import Permission, Principal
+from epochal.domain.artifact import check_digest, check_path
+from epochal.domain.names import check_uid
+from epochal.domain.objects import FileList, MediaKeys, MediaPage, MediaQuery
+from epochal.errors import InvalidInput
+from epochal.service import bounds
+from epochal.service.permission import require
+from epochal.store import contents, files
+from epochal.store import media as stored
+from epochal.store.contents import Content
+from epochal.store.owner import Store
+
+MAX_RUNS = 1_000
+MAX_KEYS = 500
+MAX_CURSOR = 8_192
+
+
+def media_keys(store: Store, principal: Principal | None, uid: str) -> MediaKeys:
+    """The keys under which a run logged media.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    require(principal, Permission.READ)
+    return stored.media_keys(store, check_uid(uid))
+
+
+def query_media(store: Store, principal: Principal | None, query: MediaQuery) -> MediaPage:
+    """Media of some runs and keys.
+
+    Raises:
+        InvalidInput: a uid or key cannot be used, or there are too many.
+    """
+    require(principal, Permission.READ)
+    bounds.at_most(query.runs, MAX_RUNS, "runs")
+    if not query.runs:
+        raise InvalidInput("runs is empty; name at least one run")
+    for uid in query.runs:
+        check_uid(uid)
+    bounds.keys(query.keys, MAX_KEYS, "keys")
+    if query.cursor is not None:
+        bounds.plain_text(query.cursor, "cursor", MAX_CURSOR)
+    limit = bounds.clamp(query.limit, 1, bounds.MAX_PAGE)
+    return stored.query_media(store, msgspec.structs.replace(query, limit=limit))
+
+
+def list_files(store: Store, principal: Principal | None, uid: str) -> FileList:
+    """The files of a run.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    require(principal, Permission.READ)
+    return files.list_files(store, check_uid(uid))
+
+
+def run_file(store: Store, principal: Principal | None, uid: str, path: str) -> Content:
+    """Where the bytes of a run's file lie.
+
+    Raises:
+        InvalidInput: the path could not be that of any file.
+        NotFound: there is no such run or file.
+    """
+    require(principal, Permission.READ)
+    return contents.run_file(store, check_uid(uid), check_path(path))
+
+
+def run_blob(store: Store, principal: Principal | None, uid: str, digest: str) -> Content:
+    """Where a blob lies that a run refers to.
+
+    Raises:
+        NotFound: there is no such run, or nothing of it refers to the blob.
+    """
+    require(principal, Permission.READ)
+    return contents.run_blob_content(store, check_uid(uid), check_digest(digest))
