@@ -116,7 +116,11 @@ def _text(text: str, status: int) -> Response[bytes]:
     )
 
 
-@get(["/", "/p", "/p/{path:path}"], opt=PUBLIC, include_in_schema=False)
+@get(
+    ["/", "/p", "/p/{path:path}", "/models", "/models/{path:path}"],
+    opt=PUBLIC,
+    include_in_schema=False,
+)
 async def index(request: Call) -> Response[bytes]:
     """The page itself; its own router reads the address."""
     page: Page = request.app.state.page

@@ -118,6 +118,17 @@ export class Api {
     }
   }
 
+  /** Any other route; its JSON answer, or undefined when it has none. */
+  async ask<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+    if (method === "DELETE") return void (await this.send(method, path)) as T;
+    return this.json(method, path, body, signal);
+  }
+
+  /** The bytes of a content route, all of them or those of a range (the last one included). */
+  content(path: string, range?: [number, number], signal?: AbortSignal): Promise<Response> {
+    return this.send("GET", path, undefined, signal, range && { range: `bytes=${range[0]}-${range[1]}` });
+  }
+
   eventsUrl(scope: { entity: string; project: string } | { run: string }): string {
     return `${this.base}/api/v1/events?${query(scope)}`;
   }
@@ -131,13 +142,13 @@ export class Api {
     }
   }
 
-  private async send(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
+  private async send(method: string, path: string, body?: unknown, signal?: AbortSignal, more: Record<string, string> = {}): Promise<Response> {
     const guarded = !OPEN_DOORS.has(path);
     if (guarded && method !== "PATCH" && this.held.size > 0 && !this.session.shut) await Promise.allSettled(this.held);
     const { epoch, user } = this.session;
     let refusal = new ApiError("unauthenticated", "nobody is logged in", 401);
     if (!guarded || !this.session.shut) {
-      const response = await this.fetch(method, path, body, signal);
+      const response = await this.fetch(method, path, body, signal, more);
       if (response.ok) return response;
       refusal = await failure(response);
       if (!guarded || response.status !== 401) throw refusal;
@@ -148,7 +159,7 @@ export class Api {
     return this.hold(
       this.session.back(user?.name ?? null).then((back) => {
         if (!back) throw refusal;
-        return this.send(method, path, body, signal);
+        return this.send(method, path, body, signal, more);
       }),
     );
   }
@@ -162,8 +173,8 @@ export class Api {
     }
   }
 
-  private async fetch(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
-    const headers: Record<string, string> = body === undefined ? {} : { "content-type": "application/json" };
+  private async fetch(method: string, path: string, body: unknown, signal: AbortSignal | undefined, more: Record<string, string>): Promise<Response> {
+    const headers = body === undefined ? more : { "content-type": "application/json", ...more };
     try {
       const response = await fetch(this.base + path, { method, headers, body: body === undefined ? null : JSON.stringify(body), signal });
       this.found();
@@ -220,7 +231,7 @@ async function failure(response: Response): Promise<ApiError> {
   }
 }
 
-function query(values: Record<string, string | number | undefined>): string {
+export function query(values: Record<string, string | number | undefined>): string {
   const params = new URLSearchParams();
   for (const [key, value] of Object.entries(values)) if (value !== undefined) params.set(key, String(value));
   return params.toString();

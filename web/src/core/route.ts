@@ -1,15 +1,26 @@
 /**
- * The paths of the page. `/`, `/p/{project}`, `/p/{project}/r/{run}[/tab]`; an entity other than `local` stands as
- * `@entity` before the project. Names are percent-encoded, so a project may hold any character, `/` among them.
+ * The paths of the page. `/`, `/p/{project}`, `/p/{project}/r/{run}[/tab]`, `/p/{project}/artifacts[/{name}@{version}[/tab]]`,
+ * `/models[/{name}]`; an entity other than `local` stands as `@entity` before the project or model. Names are
+ * percent-encoded, so a project may hold any character, `/` among them.
  */
 
-export const RUN_TABS = ["overview", "charts", "system", "logs"] as const;
+export const RUN_TABS = ["overview", "charts", "system", "logs", "media", "gradients", "files", "model"] as const;
 export type RunTab = (typeof RUN_TABS)[number];
+
+export const ARTIFACT_TABS = ["overview", "files", "versions", "diff", "lineage"] as const;
+export type ArtifactTab = (typeof ARTIFACT_TABS)[number];
+
+/** What follows the newest committed version. */
+export const LATEST = "latest";
 
 export type Route =
   | { page: "projects" }
   | { page: "workspace"; entity: string; project: string }
   | { page: "run"; entity: string; project: string; run: string; tab: RunTab }
+  | { page: "artifacts"; entity: string; project: string }
+  | { page: "artifact"; entity: string; project: string; name: string; version: string; tab: ArtifactTab }
+  | { page: "models"; entity: string }
+  | { page: "model"; entity: string; name: string }
   | { page: "missing"; path: string };
 
 export const LOCAL = "local";
@@ -23,6 +34,7 @@ export function parseRoute(path: string): Route {
     return { page: "missing", path };
   }
   if (parts.length === 0 || (parts.length === 1 && parts[0] === "index.html")) return { page: "projects" };
+  if (parts[0] === "models") return parseModels(path, parts.slice(1));
   if (parts[0] !== "p") return { page: "missing", path };
   // An encoded "@" belongs to a name; a bare one starts an entity.
   const hasEntity = path.startsWith("/p/@") && parts.length > 2;
@@ -30,9 +42,27 @@ export function parseRoute(path: string): Route {
   const [project, kind, run, tab, ...rest] = parts.slice(hasEntity ? 2 : 1);
   if (!project || rest.length > 0) return { page: "missing", path };
   if (kind === undefined) return { page: "workspace", entity, project };
+  if (kind === "artifacts") return parseArtifact(path, { entity, project }, run, tab);
   if (kind !== "r" || !run) return { page: "missing", path };
   const known = RUN_TABS.find((t) => t === (tab ?? "overview"));
   return known ? { page: "run", entity, project, run, tab: known } : { page: "missing", path };
+}
+
+/** `name@version`; an artifact's name has no "@". */
+function parseArtifact(path: string, where: { entity: string; project: string }, reference?: string, tab?: string): Route {
+  if (!reference) return { page: "artifacts", ...where };
+  const [name, version = LATEST, ...more] = reference.split("@");
+  const known = ARTIFACT_TABS.find((t) => t === (tab ?? "overview"));
+  if (!known || !name || !version || more.length > 0) return { page: "missing", path };
+  return { page: "artifact", ...where, name, version, tab: known };
+}
+
+function parseModels(path: string, parts: string[]): Route {
+  const hasEntity = path.startsWith("/models/@");
+  const entity = hasEntity ? parts[0].slice(1) : LOCAL;
+  const [name, ...rest] = parts.slice(hasEntity ? 1 : 0);
+  if (rest.length > 0 || !entity) return { page: "missing", path };
+  return name ? { page: "model", entity, name } : { page: "models", entity };
 }
 
 export function projectPath(entity: string, project: string): string {
@@ -43,4 +73,20 @@ export function projectPath(entity: string, project: string): string {
 export function runPath(entity: string, project: string, run: string, tab: RunTab = "overview"): string {
   const base = `${projectPath(entity, project)}/r/${encodeURIComponent(run)}`;
   return tab === "overview" ? base : `${base}/${tab}`;
+}
+
+export function artifactsPath(entity: string, project: string): string {
+  return `${projectPath(entity, project)}/artifacts`;
+}
+
+/** `version` is a number, an alias, or the beginning of a digest. */
+export function artifactPath(entity: string, project: string, name: string, version: number | string = LATEST, tab: ArtifactTab = "overview"): string {
+  const word = typeof version === "number" ? `v${version}` : version;
+  const base = `${artifactsPath(entity, project)}/${encodeURIComponent(name)}@${encodeURIComponent(word)}`;
+  return tab === "overview" ? base : `${base}/${tab}`;
+}
+
+export function modelsPath(entity: string = LOCAL, name?: string): string {
+  const base = entity === LOCAL ? "/models" : `/models/@${encodeURIComponent(entity)}`;
+  return name === undefined ? base : `${base}/${encodeURIComponent(name)}`;
 }

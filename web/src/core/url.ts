@@ -27,6 +27,9 @@ export interface View {
   pf: string;
 }
 
+/** The parameters of an address that belong to the view. */
+export const VIEW_KEYS = ["q", "sort", "cols", "sel", "x", "xl", "yl", "sm", "z", "pf"] as const;
+
 export const DEFAULT_SORT = "-created";
 
 export function defaultView(): View {

@@ -178,7 +178,7 @@ export interface Change {
   project: string;
   entity: string;
   rev: number;
-  what: ("series" | "facts" | "logs")[];
+  what: ("series" | "facts" | "logs" | "media" | "files" | "artifacts")[];
   state: RunStatus;
   last_step: number | null;
   reset: boolean;

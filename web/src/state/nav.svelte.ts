@@ -1,13 +1,15 @@
 /** Where the page is: path and view. The address bar is the only store of it; Back, reload and a shared link agree. */
 import "../core/fresh";
 import { parseRoute, type Route } from "../core/route";
-import { formatView, parseView, type View } from "../core/url";
+import { formatView, parseView, VIEW_KEYS, type View } from "../core/url";
 
 class Nav {
   route = $state.raw<Route>(parseRoute(location.pathname));
   view = $state.raw<View>(parseView(location.search));
   /** The line of a log that the address points at. */
   line = $state.raw<number | null>(lineOf(location.search));
+  /** What else the address says: parameters of single pages, such as the `file` that is looked at. */
+  rest = $state.raw<Readonly<Record<string, string>>>(restOf(location.search));
 
   constructor() {
     addEventListener("popstate", () => this.read());
@@ -31,16 +33,30 @@ class Nav {
     this.write();
   }
 
+  /** Sets parameters of this page in place; null takes one away. */
+  set(parameters: Record<string, string | null>): void {
+    const next = { ...this.rest };
+    for (const [key, value] of Object.entries(parameters)) {
+      if (value === null) delete next[key];
+      else next[key] = value;
+    }
+    this.rest = next;
+    this.write();
+  }
+
   private write(): void {
-    const query = formatView(this.view);
-    const line = this.line === null ? "" : `${query ? "&" : "?"}line=${this.line}`;
-    history.replaceState(null, "", location.pathname + query + line);
+    const parts = [formatView(this.view).slice(1)];
+    if (this.line !== null) parts.push(`line=${this.line}`);
+    for (const [key, value] of Object.entries(this.rest)) parts.push(`${encodeURIComponent(key)}=${encodeURIComponent(value).replace(/%2F/g, "/").replace(/%3A/g, ":")}`);
+    const query = parts.filter((part) => part !== "").join("&");
+    history.replaceState(null, "", location.pathname + (query && `?${query}`));
   }
 
   private read(): void {
     this.route = parseRoute(location.pathname);
     this.view = parseView(location.search);
     this.line = lineOf(location.search);
+    this.rest = restOf(location.search);
   }
 
   private follow(event: MouseEvent): void {
@@ -55,6 +71,11 @@ class Nav {
 function lineOf(search: string): number | null {
   const text = new URLSearchParams(search).get("line");
   return text !== null && /^\d+$/.test(text) ? Number(text) : null;
+}
+
+function restOf(search: string): Record<string, string> {
+  const own = new Set<string>([...VIEW_KEYS, "line"]);
+  return Object.fromEntries([...new URLSearchParams(search)].filter(([key]) => !own.has(key)));
 }
 
 export const nav = new Nav();
