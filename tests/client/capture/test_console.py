@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import re
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 
 import pytest
 
@@ -665,3 +667,36 @@ def test_a_second_start_is_refused(capsys):
     with pytest.raises(Conflict, match="started before"):
         console.start(lambda stream, first, lines: None)
     console.stop(10)
+
+
+def test_each_cell_of_a_notebook_is_followed(capsys, monkeypatch):
+    """IPython 9 puts its own ``write`` on the streams in each cell, and takes it off again."""
+    listeners = []
+    events = types.SimpleNamespace(
+        register=lambda _, call: listeners.append(call),
+        unregister=lambda _, call: listeners.remove(call),
+    )
+    shell = types.SimpleNamespace(events=events)
+    module = types.SimpleNamespace(get_ipython=lambda: shell)
+    monkeypatch.setitem(sys.modules, "IPython", module)
+    seen = []
+    console = Console()
+    console.start(lambda stream, first, lines: seen.extend(lines))
+    plain = vars(sys.stdout).get("write")
+
+    def run_cell(text, before):
+        monkeypatch.setattr(sys.stdout, "write", functools.partial(before))
+        for call in listeners:
+            call(None)
+        print(text)
+        monkeypatch.setattr(sys.stdout, "write", before)
+
+    ours = sys.stdout.write
+    run_cell("over ours", ours)
+    run_cell("without ours", type(sys.stdout).write.__get__(sys.stdout))
+    run_cell("again", type(sys.stdout).write.__get__(sys.stdout))
+    console.stop(10)
+    assert seen == ["over ours", "without ours", "again"]
+    assert listeners == []
+    assert plain is ours
+    assert capsys.readouterr().out == "over ours\nwithout ours\nagain\n"

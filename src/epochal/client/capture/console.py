@@ -24,6 +24,7 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 from epochal.client.capture import relay
@@ -36,6 +37,7 @@ from epochal.client.capture.taps import (
     flush_streams,
     open_channel,
     spawn_relay,
+    watch_cells,
 )
 from epochal.client.capture.transcript import Sink, Transcript
 from epochal.errors import Conflict
@@ -62,6 +64,7 @@ class Console:
         self._mark = b"\xff\xfeepochal:" + os.urandom(16).hex().encode()
         self._taps: list[DescriptorTap] = []
         self._write_taps: list[WriteTap] = []
+        self._leave_cells: Callable[[], None] = lambda: None
         self._copy = self._wake_in = self._wake_out = -1
         self._thread = threading.Thread(target=self._run, name="epochal-console", daemon=True)
         self._stopping = threading.Lock()
@@ -115,6 +118,12 @@ class Console:
         for tag, stream in objects:
             with contextlib.suppress(AttributeError, TypeError):
                 self._write_taps.append(WriteTap(stream, tag, self._push))
+        if self._write_taps:
+            self._leave_cells = watch_cells(self._renew_taps)
+
+    def _renew_taps(self) -> None:
+        for tap in self._write_taps:
+            tap.renew()
 
     def _open_descriptors(self) -> bool:
         """Make the taps and their relay; False when this machine lets us have none."""
@@ -173,6 +182,7 @@ class Console:
         self._close()
 
     def _restore(self) -> None:
+        self._leave_cells()
         for write_tap in self._write_taps:
             write_tap.restore()
         for tap in self._taps:

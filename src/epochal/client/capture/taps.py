@@ -19,6 +19,7 @@ import select
 import signal
 import sys
 import termios
+import threading
 from collections.abc import Callable
 from typing import Final, TextIO
 
@@ -182,19 +183,35 @@ class WriteTap:
     """
 
     def __init__(self, stream: TextIO, tag: int, push: Callable[[int, str], None]) -> None:
-        original = stream.write
         self._stream = stream
-        self._original = original
-        self._had_own = "write" in vars(stream)
+        self._tag = tag
+        self._push = push
+        self._within = threading.local()
         self.is_live = True
+        self._shadow()
+
+    def renew(self) -> None:
+        """Shadow ``write`` again when somebody has replaced it; no text is passed on twice."""
+        if self.is_live and vars(self._stream).get("write") is not self._write:
+            self._shadow()
+
+    def _shadow(self) -> None:
+        stream = self._stream
+        original = stream.write
+        had_own = "write" in vars(stream)
 
         def write(text: str) -> int:
-            result = original(text)
-            if self.is_live and isinstance(text, str):
-                push(tag, text)
+            is_inner = getattr(self._within, "write", False)
+            self._within.write = True
+            try:
+                result = original(text)
+            finally:
+                self._within.write = is_inner
+            if self.is_live and not is_inner and isinstance(text, str):
+                self._push(self._tag, text)
             return result
 
-        self._write = write
+        self._original, self._had_own, self._write = original, had_own, write
         try:
             stream.write = write  # type: ignore[method-assign]
         except TypeError as error:
@@ -209,6 +226,32 @@ class WriteTap:
             self._stream.write = self._original  # type: ignore[method-assign]
         else:
             del self._stream.write
+
+
+def watch_cells(renew: Callable[[], None]) -> Callable[[], None]:
+    """Call ``renew`` at the beginning of each cell, where this is a notebook.
+
+    IPython 9 puts a ``write`` of its own on the streams for the time of a cell, and then the one
+    that was there before.
+
+    Returns:
+        What ends it.
+    """
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    events = getattr(shell, "events", None)
+    if events is None:
+        return lambda: None
+
+    def at_cell(*_: object) -> None:
+        with contextlib.suppress(AttributeError, TypeError):
+            renew()
+
+    def end() -> None:
+        with contextlib.suppress(ValueError):
+            events.unregister("pre_run_cell", at_cell)
+
+    events.register("pre_run_cell", at_cell)
+    return end
 
 
 def find_descriptors() -> list[tuple[int, ...]]:
