@@ -35,6 +35,7 @@ ENDINGS: list[tuple[str, str, int, str | None, int | None]] = [
     ("sys.exit('words')", "import sys; sys.exit('words')", 1, "failed", 1),
     ("an exception", "raise ValueError('no')", 1, "failed", 1),
     ("Ctrl-C", "raise KeyboardInterrupt", -signal.SIGINT, "killed", 130),
+    ("a huge sys.exit", "import sys; sys.exit(2**70)", 255, "failed", 255),
     ("finish(0)", "run.finish(); raise ValueError", 1, "finished", 0),
     ("finish(7)", "epochal.finish(7)", 0, "failed", 7),
     ("os._exit", "import os; os._exit(4)", 4, None, None),
@@ -155,3 +156,9 @@ def test_ctrl_c_while_the_server_is_silent_leaves_soon(presses: int, home: Path)
     (told,) = read_home(home)
     assert told.finish is not None
     assert told.finish.state == "killed"
+
+
+def test_ctrl_c_while_everything_is_captured_ends_by_sigint(home: Path) -> None:
+    """What capturing imports at the same moment does not make Python forget the interrupt."""
+    done = run_script("epochal.init(project='exit')\nraise KeyboardInterrupt", home)
+    assert done.returncode == -signal.SIGINT

@@ -13,6 +13,7 @@ somebody catches is forgotten with the next row that is logged.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import sys
 from types import TracebackType
 from typing import Any, NoReturn, Protocol
@@ -101,13 +102,29 @@ class ExitWatch:
                     run.end(code, interrupted=self._interrupted)
         except KeyboardInterrupt:
             return  # a second Ctrl-C leaves at once; the journals keep what was not sent
+        finally:
+            if self._interrupted:
+                _leave_interrupted()
+
+
+def _leave_interrupted() -> None:
+    """Let Python end by SIGINT, as it would without us.
+
+    It remembers that Ctrl-C went uncaught until the next ``exec`` or ``eval`` of a text, and
+    importing a module that makes named tuples or dataclasses is one. Here is another that says the
+    same again.
+    """
+    with contextlib.suppress(KeyboardInterrupt):
+        exec("raise KeyboardInterrupt", {})  # noqa: S102 - the only way to tell Python
 
 
 def read_exit_code(code: object) -> int:
     """The exit status that Python makes of ``sys.exit(code)`` or ``SystemExit.code``."""
     if code is None:
         return 0
-    return code & 0xFF if isinstance(code, int) else 1
+    if not isinstance(code, int):
+        return 1
+    return code & 0xFF if -(2**63) <= code < 2**63 else 0xFF  # too large for C: -1
 
 
 exits = ExitWatch()
