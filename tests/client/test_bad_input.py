@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import epochal
 from epochal.errors import EpochalWarning, InvalidInput
@@ -265,3 +266,35 @@ def test_an_unknown_argument_is_named_with_its_nearest(begin: Begin) -> None:
 def test_an_unknown_setting_is_named_with_its_nearest() -> None:
     with pytest.warns(EpochalWarning, match="'exit_timout' is unknown.*'exit_timeout'"):
         epochal.Settings(exit_timout=5)
+
+
+class Hostile:
+    """Everything about it raises."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise ZeroDivisionError(name)
+
+    def __repr__(self) -> str:
+        raise ZeroDivisionError
+
+    __hash__ = object.__hash__
+
+
+def test_a_value_or_key_that_raises_costs_only_itself(begin: Begin, home: Path) -> None:
+    """The rest of the call is kept."""
+    run = begin()
+    meta = torch.empty((), device="meta")
+    with pytest.warns(EpochalWarning, match="cannot be read"):
+        run.log({"before": 1, "bad": Hostile(), "meta": meta, "a": 2})
+    with pytest.warns(EpochalWarning, match="key <Hostile> is no string"):
+        run.log({Hostile(): 3, "b": 4})
+    assert (run.summary["before"], run.summary["a"]) == (1, 2)
+    assert (run.summary["<Hostile>"], run.summary["b"]) == (3, 4)
+
+
+@pytest.mark.parametrize("name", [".", ".."])
+def test_a_name_that_means_a_directory_is_refused(name: str) -> None:
+    """A browser would take it out of the page's address."""
+    for arguments in ({"project": name}, {"id": name}, {"entity": name}):
+        with pytest.raises(InvalidInput, match="address"):
+            epochal.init(**arguments)

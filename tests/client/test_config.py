@@ -6,7 +6,8 @@ import argparse
 import dataclasses
 import json
 import pickle
-from collections.abc import Callable
+from collections import UserList
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -210,3 +211,43 @@ def test_a_config_of_no_keys_is_refused(begin: Begin) -> None:
     run = begin()
     with pytest.raises(InvalidInput, match="mapping"):
         run.config.update(5)
+
+
+class Lazy(Mapping[str, Any]):
+    """A mapping that computes its values, and cannot compute one: OmegaConf with ``???``."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.values_ = values
+
+    def __getitem__(self, key: str) -> Any:
+        if self.values_[key] == "???":
+            raise RuntimeError("Missing mandatory value")
+        return self.values_[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values_)
+
+    def __len__(self) -> int:
+        return len(self.values_)
+
+
+def test_a_value_that_cannot_be_read_is_none(begin: Begin, home: Path) -> None:
+    begin(config=Lazy({"lr": 0.1, "out": "???", "inner": Lazy({"a": "???", "b": 2})}))
+    assert recorded(home) == {"lr": 0.1, "out": None, "inner": {"a": None, "b": 2}}
+
+
+def test_a_list_of_another_library_is_a_list(begin: Begin, home: Path) -> None:
+    begin(config={"widths": UserList([16, UserList([32])])})
+    assert recorded(home) == {"widths": [16, [32]]}
+
+
+def test_an_object_whose_attributes_raise_is_named(begin: Begin, home: Path) -> None:
+    class Hostile:
+        def __getattr__(self, name: str) -> Any:
+            raise ZeroDivisionError(name)
+
+        def __repr__(self) -> str:
+            return "hostile"
+
+    begin(config={"a": 1, "b": Hostile()})
+    assert recorded(home) == {"a": 1, "b": "hostile"}

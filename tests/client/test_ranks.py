@@ -109,3 +109,13 @@ def test_a_job_without_a_common_word_asks_for_one() -> None:
     with pytest.raises(InvalidInput, match="EPOCHAL_RUN_ID"):
         job_id({"WORLD_SIZE": "16", "LOCAL_WORLD_SIZE": "8", "TORCHELASTIC_RUN_ID": "none"})
     assert job_id({"SLURM_JOB_ID": "77", "WORLD_SIZE": "16"}) == "slurm77-0"
+
+
+def test_runs_of_ranks_without_an_id_are_in_one_group_too(home: Path) -> None:
+    """The group is the job's word."""
+    from epochal.domain.record import Attributes
+
+    run_ranks(home, '"ranks": "each"', "", TORCHELASTIC_RUN_ID="job7")
+    told = read_home(home)
+    assert len({one.header.run_id for one in told}) == 4
+    assert {one.all(Attributes)[0].changes["group"] for one in told} == {"job7"}

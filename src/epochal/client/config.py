@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
 from epochal.client import guard
-from epochal.client.plain import short_repr, to_mapping, to_plain
+from epochal.client.plain import items_of, short_repr, to_mapping, to_plain
 
 MAX_DEPTH = 32
 
@@ -148,7 +148,7 @@ class Section(dict[str, Any]):
         nested = isinstance(value, Mapping) and id(value) not in above and len(above) < MAX_DEPTH
         if nested and all(isinstance(k, str) for k in value):  # type: ignore[attr-defined]
             section = Section(path, self._changed, self._noted)
-            for inner, item in value.items():  # type: ignore[attr-defined]
+            for inner, item in items_of(value):  # type: ignore[arg-type]
                 section._place(inner, item, (*above, id(value)))
             dict.__setitem__(self, key, section)
         else:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import dataclasses
 import enum
 import os
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeGuard
 
 from epochal.client import guard
 from epochal.domain.names import MAX_TEXT
@@ -20,6 +20,7 @@ from epochal.errors import InvalidInput
 
 MAX_REPR = 300
 MAX_ARRAY = 256
+_UNREADABLE = object()
 
 
 class _Budget:
@@ -55,21 +56,22 @@ def _plain(value: object, depth: int, above: tuple[int, ...], budget: _Budget) -
         return "..."
     inner = (*above, id(value))
     if isinstance(value, Mapping):
-        items = list(value.items())
+        items = items_of(value)
         return {
             plain_text(str(key)): _plain(item, depth + 1, inner, budget)
             for key, item in items[: max(0, budget.left)]
         }
-    if isinstance(value, (list, tuple, set, frozenset)):
+    if isinstance(value, (list, tuple, set, frozenset)) or _is_list_config(value):
         return [_plain(item, depth + 1, inner, budget) for item in list(value)[: budget.left]]
-    mapping = _fields(value)
-    if mapping is not None:
-        return _plain(mapping, depth, inner, budget)
-    return _leaf(value, depth, inner, budget)
+    plain = guard.attempt(lambda: _leaf(value, depth, inner, budget), default=_UNREADABLE)
+    return short_repr(value) if plain is _UNREADABLE else plain
 
 
 def _leaf(value: object, depth: int, above: tuple[int, ...], budget: _Budget) -> Any:
     """Plain data for what is no container: arrays, paths, callables, numbers of libraries."""
+    mapping = _fields(value)
+    if mapping is not None:
+        return _plain(mapping, depth, above, budget)
     array = _array(value)
     if array is not None:
         return _plain(array, depth, above, budget)
@@ -82,6 +84,15 @@ def _leaf(value: object, depth: int, above: tuple[int, ...], budget: _Budget) ->
     if hasattr(value, "isoformat"):
         return str(value.isoformat())
     return short_repr(value)
+
+
+def items_of(value: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
+    """Keys and values; a value that cannot be read, such as OmegaConf's ``???``, is None."""
+    return [(key, _item(value, key)) for key in value]
+
+
+def _item(value: Any, key: object) -> object:
+    return guard.attempt(lambda: value[key], default=None)
 
 
 def plain_text(text: str, limit: int = MAX_TEXT) -> str:
@@ -121,6 +132,13 @@ def _plain_numbers(value: object) -> object:
     return value if isinstance(value, (bool, int, float, str)) or value is None else str(value)
 
 
+def _is_list_config(value: object) -> TypeGuard[Iterable[object]]:
+    """Whether it is a list of OmegaConf, which is a Sequence and no list."""
+    return isinstance(value, Sequence) and not isinstance(
+        value, (str, bytes, bytearray, memoryview, range)
+    )
+
+
 def _fields(value: object) -> Mapping[str, object] | None:
     """The fields of a dataclass, attrs, named-tuple-like, msgspec.
 
@@ -155,7 +173,7 @@ def to_mapping(value: object, what: str) -> dict[str, Any]:
         return {}
     container = getattr(value, "_to_container", None) or getattr(type(value), "to_container", None)
     if isinstance(value, Mapping):
-        return {str(key): value[key] for key in value}
+        return {str(key): item for key, item in items_of(value)}
     fields = _fields(value)
     if fields is not None:
         return {str(key): item for key, item in fields.items()}

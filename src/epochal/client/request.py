@@ -106,7 +106,7 @@ def read_request(given: Mapping[str, Any], environment: Mapping[str, str]) -> Ru
         config=_read_config(given),
         resume=resume,
         cut=cut,
-        attributes=_read_attributes(given, settings, rank, request_id),
+        attributes=_read_attributes(given, settings, rank, request_id, environment),
         reinit=_read_reinit(given.get("reinit")),
         directory=_read_directory(given.get("dir")),
         settings=settings,
@@ -179,14 +179,20 @@ def _read_config(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read_attributes(
-    given: Mapping[str, Any], settings: Settings, rank: Rank, run_id: str | None
+    given: Mapping[str, Any],
+    settings: Settings,
+    rank: Rank,
+    run_id: str | None,
+    environment: Mapping[str, str],
 ) -> dict[str, Any]:
     attributes: dict[str, Any] = {}
     for name in ("group", "job_type"):
         if given.get(name) is not None:
             attributes[name] = check_name(given[name], name.replace("_", " "))
-    if settings.ranks == "each" and rank.launcher and "group" not in attributes and run_id:
-        attributes["group"] = run_id
+    if settings.ranks == "each" and rank.launcher and "group" not in attributes:
+        group = run_id or guard.attempt(lambda: job_id(environment), default="")
+        if group:  # machines that share no word have no group
+            attributes["group"] = check_name(group, "group")
     if given.get("tags") is not None:
         attributes["tags"] = read_tags(given["tags"])
     if given.get("notes") is not None:

@@ -63,9 +63,13 @@ def read_value(value: object) -> Reading:
         return _read_list(value)
     if isinstance(value, (complex, bytes, bytearray, memoryview, Mapping)):
         return _skip(value)
-    if hasattr(value, "dtype"):
-        return _read_array(value)
-    return _read_object(value)
+    broken = Reading(Kind.SKIP, f"this {kind.__name__} cannot be read")
+    return guard.attempt(lambda: _read_foreign(value), default=broken)
+
+
+def _read_foreign(value: object) -> Reading:
+    """What runs code of libraries and users."""
+    return _read_array(value) if hasattr(value, "dtype") else _read_object(value)
 
 
 def _read_int(value: int) -> Reading:

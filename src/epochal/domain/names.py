@@ -41,9 +41,8 @@ def check_name(value: object, what: str, limit: int = MAX_NAME) -> str:
         The name, stripped of surrounding white space, in NFC.
 
     Raises:
-        InvalidInput: it is no string, empty, too long, or holds control, surrogate or
-            direction-changing
-            characters.
+        InvalidInput: it is no string, empty, too long, ``.`` or ``..``, or holds control,
+            surrogate or direction-changing characters.
     """
     if not isinstance(value, str):
         raise InvalidInput(f"{what} must be a string, got {type(value).__name__}: {value!r:.80}")
@@ -55,6 +54,8 @@ def check_name(value: object, what: str, limit: int = MAX_NAME) -> str:
             f"{what} has {len(text)} characters, the limit is {limit}: {text[:40]!r}..."
         )
 
+    if text in {".", ".."}:
+        raise InvalidInput(f"{what} {text!r} cannot stand in an address; use another one")
     for index, character in enumerate(text):
         if unicodedata.category(character) in _REFUSED_CATEGORIES or character in _BIDI:
             raise InvalidInput(
@@ -91,12 +92,7 @@ def clean_key(value: object) -> tuple[str, str | None]:
     Returns:
         The usable key, and one sentence on what was changed, or None when nothing was.
     """
-    text = value if isinstance(value, str) else str(value)
-    problem = (
-        None
-        if isinstance(value, str)
-        else f"key {value!r:.80} is no string; it is stored as {text[:80]!r}"
-    )
+    text, problem = (value, None) if isinstance(value, str) else _key_from(value)
     if len(text) > MAX_KEY:
         problem = f"key {text[:40]!r}... has {len(text)} characters; it is cut to {MAX_KEY}"
         text = text[:MAX_KEY]
@@ -109,6 +105,16 @@ def clean_key(value: object) -> tuple[str, str | None]:
     if not text:
         return "(empty)", "an empty key is stored as '(empty)'"
     return text, problem
+
+
+def _key_from(value: object) -> tuple[str, str]:
+    """A key for what is no string, and the sentence about it; also when its ``str`` raises."""
+    kind = type(value).__name__
+    try:
+        text, shown = str(value), repr(value)[:80]
+    except Exception:  # noqa: BLE001 - code of the user
+        text = shown = f"<{kind}>"
+    return text, f"key {shown} is no string; it is stored as {text[:80]!r}"
 
 
 def new_run_id() -> str:
