@@ -147,3 +147,20 @@ def test_without_a_run_they_say_what_to_do() -> None:
     ):
         with pytest.raises(RunStateError, match=r"epochal.init\(\)"):
             call()
+
+
+def test_a_summary_of_many_keys_is_one_pass(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was logged is gathered once, not once for each key."""
+    run = begin()
+    run.log({f"k{i}": i for i in range(2_000)})
+    gathered = []
+    summarize = run._definitions.summarize
+
+    def count(*arguments: Any) -> dict[str, Any]:
+        gathered.append(1)
+        return summarize(*arguments)
+
+    monkeypatch.setattr(run._definitions, "summarize", count)
+    assert dict(run.summary.items()) == run.summary.as_dict()
+    assert sorted(run.summary.values()) == list(range(2_000))
+    assert len(gathered) == 3
