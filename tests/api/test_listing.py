@@ -83,3 +83,19 @@ def test_a_bad_expression_is_refused_before_anything_is_read(
     """At the call, not at the first run."""
     with pytest.raises(QuerySyntaxError):
         reader.runs("mnist", where, order)
+
+
+def test_where_and_order_of_the_wrong_type_are_refused(reader: Reader) -> None:
+    """In one sentence."""
+    with pytest.raises(InvalidInput, match="where must be a string, got int"):
+        reader.runs("mnist", where=5)  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match="order must be"):
+        reader.runs("mnist", order=5)  # type: ignore[arg-type]
+
+
+def test_a_run_tells_what_kind_of_job_it_was_and_how_it_ended(reader: Reader) -> None:
+    """The attributes of the list, by name."""
+    for run in reader.runs("mnist"):
+        row = run.row
+        told = (run.job_type, run.host, run.exit_code, run.last_step, run.archived)
+        assert told == (row.job_type, row.host, row.exit_code, row.last_step, row.archived)

@@ -88,6 +88,31 @@ class RunFacts:
         return self._row.group
 
     @property
+    def job_type(self) -> str:
+        """What kind of job it is, or empty."""
+        return self._row.job_type
+
+    @property
+    def host(self) -> str:
+        """The machine that it ran on."""
+        return self._row.host
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code of its program; None while it runs and after a crash."""
+        return self._row.exit_code
+
+    @property
+    def last_step(self) -> int | None:
+        """The largest step with a point; None when nothing was logged."""
+        return self._row.last_step
+
+    @property
+    def archived(self) -> bool:
+        """Whether it was put out of sight."""
+        return self._row.archived
+
+    @property
     def tags(self) -> list[str]:
         """The tags, in the order they were given."""
         return list(self._row.tags)
