@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
@@ -19,6 +20,7 @@ from epochal.domain.view import RunChange
 from epochal.errors import CorruptFile, StorageFull, Unavailable
 from epochal.journal.liveness import is_held
 from epochal.journal.reader import READ_CHUNK
+from epochal.journal.spool import finish_spool
 from epochal.store.apply import Raced, Work, apply
 from epochal.store.compact import LONG_TAIL, compact_all
 from epochal.store.ingest import (
@@ -211,7 +213,10 @@ class Follower:
             watched.next_liveness = now + LIVENESS_SECONDS
             alive = self._guarded(watched, now, self._is_alive)
             if alive is False and not tail.row.lost and not tail.has_more():
-                gone.append(tail)
+                if not watched.remote:
+                    self._guarded(watched, now, _finish_spool)
+                if not tail.has_more():
+                    gone.append(tail)
             elif alive and tail.row.lost:
                 back.append(tail)
         return mark_lost(self._store, gone) + mark_found(self._store, back)
@@ -272,6 +277,10 @@ class Follower:
         found = (self._store.tails.get(watched.key) for watched in chosen)
         for tail in retire_all(self._store, [tail for tail in found if tail is not None]):
             del self._watched[tail.key]
+
+
+def _finish_spool(watched: Watched) -> int:
+    return finish_spool(Path(watched.path))
 
 
 def merge_changes(changes: Iterable[RunChange]) -> list[RunChange]:

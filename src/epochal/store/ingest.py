@@ -20,6 +20,7 @@ from epochal.errors import CorruptFile, EpochalError, NewerFormat, StorageFull, 
 from epochal.journal.frame import FILE_HEADER_SIZE, unpack_file_header
 from epochal.journal.liveness import is_held
 from epochal.journal.reader import READ_CHUNK
+from epochal.journal.spool import finish_spool
 from epochal.store.apply import Raced, Work, apply
 from epochal.store.compact import LONG_TAIL, compact, compact_all
 from epochal.store.enroll import Stored, find_journals_of
@@ -265,6 +266,9 @@ def _ingest_together(
     store: Store, keys: list[JournalKey], report: IngestReport, *, compact: bool
 ) -> None:
     held = {key for key in keys if _is_in_use(store, key)}
+    for key in keys:
+        if key not in held:
+            finish_spool(Path(key.path(store.home)))
     work: list[Work] = []
     rest: list[JournalKey] = []
     size = 0

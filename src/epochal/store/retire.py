@@ -6,9 +6,12 @@ import contextlib
 import os
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
+import msgspec
 import sqlalchemy as sa
 
+from epochal.journal.spool import finish_spool, spool_directory
 from epochal.store.archive import write_archive
 from epochal.store.compact import merge_segments, scattered
 from epochal.store.durable import durable_files
@@ -91,6 +94,7 @@ def _ready(store: Store, tails: Sequence[Tail]) -> list[tuple[Tail, JournalRow]]
         if tail.row is not None
         and (tail.row.closed or tail.row.lost)
         and not tail.pending_bytes
+        and not _has_spool(tail)
         and _is_at_rest(store, tail, tail.row)
         and tail.rest_is_blank()
     ]
@@ -100,6 +104,19 @@ def _ready(store: Store, tails: Sequence[Tail]) -> list[tuple[Tail, JournalRow]]
         given = {"journals": [row.id for _, row in over]}
         whole = set(connection.execute(_UNREAD, given).scalars())
     return [(tail, row) for tail, row in over if row.id in whole]
+
+
+def _has_spool(tail: Tail) -> bool:
+    """Whether bytes of the writer still wait to become blobs.
+
+    Those of a dead writer do so now; what that adds to the journal is read like anything else.
+    """
+    if not os.path.isdir(spool_directory(tail.path)):
+        return False
+    if finish_spool(Path(tail.path)) and tail.row is not None:
+        tail.row = msgspec.structs.replace(tail.row, closed=False, lost=False)
+        return True
+    return os.path.isdir(spool_directory(tail.path))
 
 
 def _is_at_rest(store: Store, tail: Tail, row: JournalRow) -> bool:
