@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import random
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,8 @@ from epochal.client.replicate import sync_journals
 from epochal.client.uploader import read_size
 from epochal.journal.blobs import Blobs
 from tests.client.blobserver import PIECE, BlobServer
+from tests.client.scripts import QUIET, run_script
+from tests.conftest import start_server
 
 Begin = Callable[..., epochal.Run]
 pytestmark = pytest.mark.filterwarnings("ignore::epochal.errors.EpochalWarning")
@@ -124,10 +127,6 @@ def test_numbers_do_not_wait_for_a_blob_that_is_stuck(
 
 
 def test_sync_finishes_the_spool_of_a_killed_process(home: Path, server: BlobServer) -> None:
-    import signal
-
-    from tests.client.scripts import run_script
-
     done = run_script(
         """
         import numpy as np, os, signal
@@ -149,3 +148,21 @@ def test_sizes_are_written_for_people() -> None:
     assert [read_size(n) for n in (0, 1023, 1536, 1.2 * 2**30)] == [
         "0 B", "1023 B", "1.5 KiB", "1.2 GiB",
     ]  # fmt: skip
+
+
+def test_the_real_server_takes_media_files_and_artifacts(
+    tmp_path: Path, tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What lies in the home of the process lies in that of the server after finish."""
+    there, here = tmp_path / "there", tmp_path / "here"
+    there.mkdir(mode=0o700)
+    real = start_server(there, log=tmp_path / "server.log")
+    try:
+        monkeypatch.setenv("EPOCHAL_HOME", str(here))
+        settings = {**QUIET, "url": real.url, "exit_timeout": 60}
+        with epochal.init(project="tests", settings=settings) as run:
+            log_everything(run, tree)
+        assert set(Blobs(there).digests()) == set(Blobs(here).digests())
+    finally:
+        real.process.terminate()
+        real.process.wait(20)

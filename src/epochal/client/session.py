@@ -190,6 +190,7 @@ class Session:
                 return []
             self.state = state
         mine = self.request.primary and os.getpid() == self.pid
+        deadline = time.monotonic() + (self.request.settings.exit_timeout or 0.0)
         try:
             if self._captures is not None:
                 self._captures.stop()
@@ -198,7 +199,7 @@ class Session:
             self._settle(time.monotonic() + PENDING_S)
             self.recorder.resolve_pending(drop=True)
             if self._objects is not None:
-                self._objects.finish(self.request.settings.exit_timeout or 0.0)
+                self._objects.finish(max(STOP_S, deadline - time.monotonic()))
             self._close_chores()
         finally:  # Ctrl-C may come here, too; the journal is closed in any case
             tell_problem(self.recorder)
@@ -206,13 +207,12 @@ class Session:
             self.recorder.journal.close(last)
             if self._objects is not None:
                 self._objects.leave(self.recorder.journal, 0.0)
-        return self._send_rest()
+        return self._send_rest(deadline)
 
-    def _send_rest(self) -> list[str]:
+    def _send_rest(self, deadline: float) -> list[str]:
         """Give the sender its time; what it leaves is for ``epochal sync``."""
         notes: list[str] = []
         if self._sender is not None:
-            deadline = time.monotonic() + (self.request.settings.exit_timeout or 0.0)
             self._sender.drain(max(0.0, deadline - time.monotonic()))
             if self._uploader is not None:
                 left = max(0.0, deadline - time.monotonic())
@@ -228,6 +228,11 @@ class Session:
                     f"{self._sender.waiting:,} bytes are not on {self._sender.url} yet; "
                     "run `epochal sync` to send them"
                 )
+        if self._objects is not None and self._objects.keeper.waiting:
+            notes.append(
+                f"{self._objects.keeper.waiting:,} images and files are not encoded yet; that is "
+                "done when the home is read or synced the next time"
+            )
         if self.home is None and self.request.records:
             notes.append("this run was kept in memory only and is not on disk")
         return notes
