@@ -40,7 +40,11 @@ class MediaView(msgspec.Struct, frozen=True):
 
 
 class MediaKey(msgspec.Struct, frozen=True):
-    """A key under which a run logged media. ``steps`` ascend; only the newest 10,000 are told."""
+    """A key under which a run logged media. ``steps`` ascend; only the newest 10,000 are told.
+
+    ``order`` counts the run's keys in the order in which they first came: layers of a watched
+    model stand in the model's order.
+    """
 
     key: str
     kind: str
@@ -48,6 +52,7 @@ class MediaKey(msgspec.Struct, frozen=True):
     first_step: int
     last_step: int
     steps: list[int]
+    order: int = 0
 
 
 class MediaKeys(msgspec.Struct, frozen=True):
@@ -68,6 +73,7 @@ class MediaQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         at: only the newest entry with a step <= ``at``, for each run and key.
         limit: most entries, 1 to 1,000.
         cursor: that of the page before.
+        meta: only these parts of each item's meta, such as ``stats``; all of it when empty.
     """
 
     runs: list[str]
@@ -77,6 +83,7 @@ class MediaQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     at: int | None = None
     limit: int = 100
     cursor: str | None = None
+    meta: list[str] = []
 
 
 class MediaEntry(msgspec.Struct, frozen=True):

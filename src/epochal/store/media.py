@@ -217,6 +217,7 @@ def media_keys(store: Store, uid: str) -> MediaKeys:
             sa.select(
                 key.c.name, sa.func.max(media.c.kind), sa.func.count(),
                 sa.func.min(media.c.step), sa.func.max(media.c.step), media.c.key_id,
+                sa.func.rank().over(order_by=sa.func.min(media.c.id)),
             )
             .join(key, key.c.id == media.c.key_id)
             .where(media.c.run_id == run_id)
@@ -224,8 +225,8 @@ def media_keys(store: Store, uid: str) -> MediaKeys:
             .order_by(key.c.name)
         )  # fmt: skip
         keys = [
-            MediaKey(name, kind, count, first, last, _steps(connection, run_id, key_id))
-            for name, kind, count, first, last, key_id in connection.execute(query).all()
+            MediaKey(name, kind, n, first, last, _steps(connection, run_id, key_id), rank - 1)
+            for name, kind, n, first, last, key_id, rank in connection.execute(query).all()
         ]
     return MediaKeys(uid, keys)
 
@@ -274,7 +275,11 @@ def query_media(store: Store, query: MediaQuery) -> MediaPage:
         MediaEntry(
             row.uid, row.name, row.step, row.wall_us, row.many,
             [
-                MediaView(i.kind, i.meta, {role: views[ref] for role, ref in i.blobs.items()})
+                MediaView(
+                    i.kind,
+                    {k: v for k, v in i.meta.items() if k in query.meta} if query.meta else i.meta,
+                    {role: views[ref] for role, ref in i.blobs.items()},
+                )
                 for i in items[row.id]
             ],
         )
