@@ -37,7 +37,15 @@ from epochal.client.run import Run
 from epochal.client.settings import Settings
 
 if TYPE_CHECKING:
-    from epochal.api import connect, projects, runs
+    from epochal.api import (
+        artifact,
+        artifacts,
+        connect,
+        model,
+        projects,
+        registered_models,
+        runs,
+    )
     from epochal.client.artifact import Artifact
     from epochal.media import (
         Audio,
@@ -52,6 +60,7 @@ if TYPE_CHECKING:
         Video,
         plot,
     )
+    from epochal.models import load_model
 
 __all__ = [
     "Artifact",
@@ -69,6 +78,8 @@ __all__ = [
     "Video",
     "__version__",
     "alert",
+    "artifact",
+    "artifacts",
     "config",
     "connect",
     "define_metric",
@@ -77,12 +88,15 @@ __all__ = [
     "init",
     "link_artifact",
     "link_model",
+    "load_model",
     "log",
     "log_artifact",
     "log_model",
     "login",
+    "model",
     "plot",
     "projects",
+    "registered_models",
     "restore",
     "run",
     "runs",
@@ -99,13 +113,17 @@ config: Final = CurrentMapping("config")
 summary: Final = CurrentMapping("summary")
 
 _LATER: Final = {
-    **dict.fromkeys(("connect", "projects", "runs"), "epochal.api"),
+    **dict.fromkeys(
+        ("artifact", "artifacts", "connect", "model", "projects", "registered_models", "runs"),
+        "epochal.api",
+    ),
     **dict.fromkeys(
         ("Audio", "Histogram", "Html", "Image", "Markdown", "Object3D", "Plotly", "Table", "Text"),
         "epochal.media",
     ),
     "Video": "epochal.media",
     "Artifact": "epochal.client.artifact",
+    "load_model": "epochal.models",
 }
 """Public names that are loaded when they are first used."""
 
@@ -118,8 +136,8 @@ reach.fill(
 def __getattr__(name: str) -> Any:
     if name in _LATER:
         return getattr(importlib.import_module(_LATER[name]), name)
-    if name == "api":
-        return importlib.import_module("epochal.api")
+    if name in ("api", "models"):
+        return importlib.import_module(f"epochal.{name}")
     if name == "plot":
         return importlib.import_module("epochal.media.plot")
     raise AttributeError(f"epochal has no {name!r}; it offers {', '.join(__all__)}")

@@ -1,23 +1,55 @@
-"""The reading side: runs, their facts, points and console, from a home or over HTTP."""
+"""The reading side: runs and what they leave behind, from a home or over HTTP.
 
+Runs with their facts, points, console, media and files; artifacts with their versions; the model
+registry.
+"""
+
+from epochal.api.artifact import ArtifactVersion
+from epochal.api.collection import ArtifactCollection
+from epochal.api.download import Downloaded
 from epochal.api.facts import RunFacts
+from epochal.api.files import RunFile, VersionFile
 from epochal.api.history import History
 from epochal.api.listing import Runs
+from epochal.api.media import MediaItem
 from epochal.api.nested import Nested
-from epochal.api.reader import Reader, connect, projects, run, runs
+from epochal.api.reader import (
+    Reader,
+    artifact,
+    artifacts,
+    connect,
+    model,
+    projects,
+    registered_models,
+    run,
+    runs,
+)
+from epochal.api.registry import ModelVersion, RegisteredModel
 from epochal.api.runview import RunView
 from epochal.api.series import Points
 
 __all__ = [
+    "ArtifactCollection",
+    "ArtifactVersion",
+    "Downloaded",
     "History",
+    "MediaItem",
+    "ModelVersion",
     "Nested",
     "Points",
     "Reader",
+    "RegisteredModel",
     "RunFacts",
+    "RunFile",
     "RunView",
     "Runs",
+    "VersionFile",
+    "artifact",
+    "artifacts",
     "connect",
+    "model",
     "projects",
+    "registered_models",
     "run",
     "runs",
 ]

@@ -8,12 +8,15 @@ than the question.
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from epochal.api import question as q
+from epochal.api.content import OpenContent, open_blob
+from epochal.api.object_answers import ANSWERS as OBJECT_ANSWERS
 from epochal.domain.access import LOCAL_USER
 from epochal.service import logs, projects, runs, series
 from epochal.store.ingest import ingest_home
@@ -36,6 +39,7 @@ ANSWERS: Mapping[type[q.Question[Any]], Callable[[Store, Any], Any]] = {
     ),
     q.UpdateRun: lambda store, x: runs.update_run(store, LOCAL_USER, x.uid, x.changes),
     q.DeleteRun: lambda store, x: runs.delete_run(store, LOCAL_USER, x.uid),
+    **OBJECT_ANSWERS,
 }
 """The use case behind each question."""
 
@@ -71,6 +75,11 @@ class LocalSource:
                 yield self
             finally:
                 self._held.store = outer
+
+    @contextlib.contextmanager
+    def opener(self) -> Iterator[OpenContent]:
+        """Open blobs of the home; blobs never change, so no lock is needed."""
+        yield functools.partial(open_blob, self.home)
 
     def page_url(self) -> None:
         """No server, no page."""

@@ -12,6 +12,7 @@ from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
+from epochal.api.content import OpenContent
 from epochal.domain.view import (
     BucketQuery,
     LogPage,
@@ -116,6 +117,10 @@ class Source(Protocol):
 
     def session(self) -> AbstractContextManager[object]:
         """Several questions in a row at the price of one; they see one state of a home."""
+        ...
+
+    def opener(self) -> AbstractContextManager[OpenContent]:
+        """What opens bytes, for the thread that asks; holds no lock of a home."""
         ...
 
     def page_url(self) -> str | None:

@@ -1,4 +1,4 @@
-"""The doors of the reading API: `connect`, `projects`, `runs` and `run`.
+"""The doors of the reading API: `connect`, `runs`, `artifact`, `model` and the like.
 
 Nothing is read before it is asked for, and nothing is held open afterwards.
 """
@@ -6,14 +6,29 @@ Nothing is read before it is asked for, and nothing is held open afterwards.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from epochal.api.artifact import ArtifactVersion
+from epochal.api.collection import ArtifactCollection
 from epochal.api.count import checked_count
 from epochal.api.find import find_project, find_run
 from epochal.api.listing import Runs
+from epochal.api.naming import find_reference, full_name
+from epochal.api.object_questions import (
+    Collect,
+    CreateModel,
+    GetModel,
+    ListArtifacts,
+    ListModels,
+    ResolveModel,
+    ResolveVersion,
+)
 from epochal.api.question import ListProjects, Source
+from epochal.api.registry import ModelVersion, RegisteredModel
 from epochal.api.runview import RunView
 from epochal.api.source import choose_source
+from epochal.domain.names import DEFAULT_ENTITY
+from epochal.domain.objects import CollectReport, NewModel
 from epochal.domain.query import parse_order, parse_where
 from epochal.domain.view import ProjectRow, RunQuery
 from epochal.errors import InvalidInput
@@ -90,6 +105,116 @@ class Reader:
         """
         return RunView(self.source, find_run(self.source, text, project))
 
+    def artifacts(
+        self,
+        project: str | None = None,
+        type: str | None = None,
+        *,
+        entity: str | None = None,
+        search: str | None = None,
+    ) -> list[ArtifactCollection]:
+        """The artifacts of a project, newest activity first.
+
+        Args:
+            project: its name, or ``entity/name``; all projects of the entity by default.
+            type: only artifacts of this type, such as ``dataset``.
+            entity: whose, when ``project`` does not say.
+            search: only names that contain this.
+
+        Raises:
+            NotFound: there is no such project.
+        """
+        owner, name = entity or DEFAULT_ENTITY, None
+        if project is not None:
+            owner, name = find_project(self.source, project, entity)
+        found = self.source.ask(ListArtifacts(owner, name, type, search)).artifacts
+        return [ArtifactCollection(self.source, row, RunView) for row in found]
+
+    def artifact(
+        self,
+        name: str,
+        project: str | None = None,
+        *,
+        type: str | None = None,
+        entity: str | None = None,
+    ) -> ArtifactVersion:
+        """One version of an artifact.
+
+        Args:
+            name: ``[entity/][project/]name[:version]``, where the version is ``v3``, an alias, or
+                at least eight digits of its digest; ``latest`` when left out.
+            project: where to look when the name does not say; by default ``EPOCHAL_PROJECT``, or
+                the only project there is.
+            type: the type that it must have.
+            entity: whose, when neither says.
+
+        Raises:
+            NotFound: there is none; the message names what is near.
+            InvalidInput: the name cannot be read, or it has another type.
+        """
+        ref = find_reference(self.source, name, project, entity)
+        found = self.source.ask(ResolveVersion(full_name(ref)))
+        if type is not None and found.type != type:
+            raise InvalidInput(f"{found.path} has the type {found.type!r}, not {type!r}")
+        return ArtifactVersion(self.source, found, RunView)
+
+    def models(
+        self, search: str | None = None, *, entity: str = DEFAULT_ENTITY
+    ) -> list[RegisteredModel]:
+        """The registered models, newest activity first; ``search`` keeps names with this in it."""
+        found = self.source.ask(ListModels(entity, search)).models
+        return [RegisteredModel(self.source, row, RunView) for row in found]
+
+    def registered_model(self, name: str, *, entity: str = DEFAULT_ENTITY) -> RegisteredModel:
+        """One registered model with its versions and history.
+
+        Raises:
+            NotFound: there is none.
+        """
+        found = self.source.ask(GetModel(entity, name))
+        return RegisteredModel(self.source, found, RunView)
+
+    def model(self, name: str, *, entity: str = DEFAULT_ENTITY) -> ModelVersion:
+        """One version of a registered model.
+
+        Args:
+            name: ``name@alias``, ``name/3``, ``models:/name/latest``; the newest when only named.
+            entity: whose registry.
+
+        Raises:
+            NotFound: there is none.
+        """
+        found = self.source.ask(ResolveModel(entity, name))
+        return ModelVersion(self.source, found, RunView)
+
+    def register_model(
+        self,
+        name: str,
+        *,
+        description: str = "",
+        tags: Mapping[str, str] | None = None,
+        entity: str = DEFAULT_ENTITY,
+    ) -> RegisteredModel:
+        """Register a name; `RegisteredModel.add_version` fills it.
+
+        Raises:
+            Conflict: the name is in use.
+            InvalidInput: it cannot be used.
+        """
+        given = NewModel(name, entity, description, dict(tags or {}))
+        return RegisteredModel(self.source, self.source.ask(CreateModel(given)), RunView)
+
+    def collect(self, *, dry_run: bool = True) -> CollectReport:
+        """Remove blobs that nothing refers to, and versions whose time is over.
+
+        Args:
+            dry_run: only tell what that would be.
+
+        Raises:
+            PermissionDenied: only an admin may.
+        """
+        return self.source.ask(Collect(dry_run))
+
 
 def connect(
     url: str | None = None,
@@ -127,6 +252,46 @@ def runs(
 ) -> Runs:
     """The runs of a project that meet a condition; see `Reader.runs` and `connect`."""
     return connect(url, home=home).runs(project, where, order, limit, entity)
+
+
+def artifacts(
+    project: str | None = None,
+    type: str | None = None,
+    *,
+    url: str | None = None,
+    home: str | os.PathLike[str] | None = None,
+) -> list[ArtifactCollection]:
+    """The artifacts of a project; see `Reader.artifacts` and `connect`."""
+    return connect(url, home=home).artifacts(project, type)
+
+
+def artifact(
+    name: str,
+    project: str | None = None,
+    *,
+    type: str | None = None,
+    url: str | None = None,
+    home: str | os.PathLike[str] | None = None,
+) -> ArtifactVersion:
+    """One version of an artifact, such as ``digits:latest``; see `Reader.artifact`."""
+    return connect(url, home=home).artifact(name, project, type=type)
+
+
+def model(
+    name: str, *, url: str | None = None, home: str | os.PathLike[str] | None = None
+) -> ModelVersion:
+    """One version of a registered model, such as ``classifier@champion``; see `Reader.model`."""
+    return connect(url, home=home).model(name)
+
+
+def registered_models(
+    search: str | None = None,
+    *,
+    url: str | None = None,
+    home: str | os.PathLike[str] | None = None,
+) -> list[RegisteredModel]:
+    """The registered models, newest activity first; see `Reader.models`."""
+    return connect(url, home=home).models(search)
 
 
 def run(

@@ -12,14 +12,17 @@ import http.client
 import os
 import ssl
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, cast
-from urllib.parse import quote, unquote, urlencode, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 import msgspec
 
 from epochal.api import question as q
+from epochal.api.content import Content, OpenContent, Readable
+from epochal.api.object_routes import ROUTES as OBJECT_ROUTES
+from epochal.api.route import Route, as_json, at, changes, fields, finite_or_not, nothing, run_path
 from epochal.domain.values import number_from_json
 from epochal.domain.view import LogPage, ProjectKeys, ProjectList, RunDetail, RunPage, RunRow
 from epochal.errors import EpochalError, InvalidInput, NotFound, QuerySyntaxError, Unavailable
@@ -32,45 +35,6 @@ _TEXT_COLUMNS = frozenset(
 _METRIC_NUMBERS = ("last", "min", "max", "mean")
 
 Answer = TypeVar("Answer")
-
-
-class Route(msgspec.Struct, frozen=True):
-    """How one question travels, and how its answer is read."""
-
-    method: str
-    path: Callable[[Any], str]
-    read: Callable[[bytes], Any]
-    body: Callable[[Any], Any] = lambda _question: None
-    query: Callable[[Any], dict[str, object]] = lambda _question: {}
-
-
-def _run_path(rest: str = "") -> Callable[[Any], str]:
-    return lambda question: f"/api/v1/runs/{quote(question.uid, safe='')}{rest}"
-
-
-def _at(path: str) -> Callable[[Any], str]:
-    return lambda _question: path
-
-
-def _fields(*names: str) -> Callable[[Any], dict[str, object]]:
-    return lambda question: {name: getattr(question, name) for name in names}
-
-
-def _changes(question: q.UpdateRun) -> dict[str, object]:
-    given = msgspec.structs.asdict(question.changes)
-    return {name: value for name, value in given.items() if value is not None}
-
-
-def finite_or_not(value: Any) -> Any:
-    """Undo the JSON spelling of NaN and the infinities, at any depth."""
-    if isinstance(value, str):
-        number = number_from_json(value)
-        return value if number is None else number
-    if isinstance(value, dict):
-        return {key: finite_or_not(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [finite_or_not(item) for item in value]
-    return value
 
 
 def read_detail(body: bytes) -> RunDetail:
@@ -93,32 +57,29 @@ def read_page(body: bytes) -> RunPage:
     return page
 
 
-def _json(kind: type[Answer]) -> Callable[[bytes], Answer]:
-    return lambda body: msgspec.json.decode(body, type=kind)
-
-
 ROUTES: Mapping[type[q.Question[Any]], Route] = {
     q.ListProjects: Route(
-        "GET", _at("/api/v1/projects"), lambda body: _json(ProjectList)(body).projects
+        "GET", at("/api/v1/projects"), lambda body: as_json(ProjectList)(body).projects
     ),
     q.ListKeys: Route(
-        "GET", _at("/api/v1/projects/keys"), _json(ProjectKeys), query=_fields("entity", "project")
+        "GET", at("/api/v1/projects/keys"), as_json(ProjectKeys), query=fields("entity", "project")
     ),
-    q.QueryRuns: Route("POST", _at("/api/v1/runs/query"), read_page, body=lambda x: x.query),
-    q.GetRun: Route("GET", _run_path(), read_detail),
+    q.QueryRuns: Route("POST", at("/api/v1/runs/query"), read_page, body=lambda x: x.query),
+    q.GetRun: Route("GET", run_path(), read_detail),
     q.ResolveRun: Route(
-        "GET", _at("/api/v1/runs/resolve"), read_detail, query=_fields("entity", "project", "id")
+        "GET", at("/api/v1/runs/resolve"), read_detail, query=fields("entity", "project", "id")
     ),
-    q.ReadPoints: Route("POST", _at("/api/v1/series/points"), bytes, body=lambda x: x.query),
-    q.ReadBuckets: Route("POST", _at("/api/v1/series/buckets"), bytes, body=lambda x: x.query),
+    q.ReadPoints: Route("POST", at("/api/v1/series/points"), bytes, body=lambda x: x.query),
+    q.ReadBuckets: Route("POST", at("/api/v1/series/buckets"), bytes, body=lambda x: x.query),
     q.ReadLogs: Route(
         "GET",
-        _run_path("/logs"),
-        _json(LogPage),
-        query=_fields("start", "limit", "tail", "search"),
+        run_path("/logs"),
+        as_json(LogPage),
+        query=fields("start", "limit", "tail", "search"),
     ),
-    q.UpdateRun: Route("PATCH", _run_path(), _json(RunRow), body=_changes),
-    q.DeleteRun: Route("DELETE", _run_path(), lambda _body: None),
+    q.UpdateRun: Route("PATCH", run_path(), as_json(RunRow), body=changes),
+    q.DeleteRun: Route("DELETE", run_path(), nothing),
+    **OBJECT_ROUTES,
 }
 """One line per question, to be laid beside the table of docs/internals/wire.md."""
 
@@ -197,6 +158,35 @@ class HttpSource:
             self._kept.connection.close()
             self._kept.connection = None
 
+    @contextlib.contextmanager
+    def opener(self) -> Iterator[OpenContent]:
+        """Open bytes over one connection of this thread."""
+        with self.session():
+            yield self._open
+
+    @contextlib.contextmanager
+    def _open(self, content: Content, start: int) -> Iterator[Readable]:
+        connection = self._kept.connection
+        headers = {**self._headers, "Accept": "*/*"}
+        if start:
+            headers["Range"] = f"bytes={start}-"
+        try:
+            connection.request("GET", self._prefix + content.route, headers=headers)
+            response = connection.getresponse()
+            if response.status >= 300:
+                raise error_of(response.status, response.read(), self.url)
+            body = Body(response, self.url)
+            body.skip(start if response.status == 200 else 0)
+            yield body
+            if response.length:  # read no further: what is left would be taken for the next answer
+                connection.close()
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            raise no_answer(self.url, error) from error
+        except BaseException:
+            connection.close()
+            raise
+
     def page_url(self) -> str:
         """The address itself."""
         return self.url
@@ -231,13 +221,49 @@ class HttpSource:
             return response.status, response.read()
         except (OSError, http.client.HTTPException) as error:
             connection.close()
-            raise Unavailable(
-                f"no answer from {self.url} ({type(error).__name__}: {error}); "
-                f"check the address and that the server runs"
-            ) from error
+            raise no_answer(self.url, error) from error
         finally:
             if connection is not kept:
                 connection.close()
+
+
+class Body:
+    """The body of an answer as a stream that knows when it broke off."""
+
+    def __init__(self, response: http.client.HTTPResponse, url: str) -> None:
+        self._response = response
+        self._url = url
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Fill the buffer as far as there are bytes.
+
+        Raises:
+            Unavailable: the connection broke off.
+        """
+        try:
+            count = self._response.readinto(buffer)
+        except (OSError, http.client.HTTPException) as error:
+            raise no_answer(self._url, error) from error
+        if not count and self._response.length:
+            raise no_answer(self._url, EOFError(f"{self._response.length} bytes are missing"))
+        return count
+
+    def skip(self, count: int) -> None:
+        """Read bytes that are known already, from a server that sends all of them."""
+        buffer = memoryview(bytearray(65_536))
+        while count:
+            got = self.readinto(buffer[: min(count, len(buffer))])
+            if not got:
+                return
+            count -= got
+
+
+def no_answer(url: str, error: Exception) -> Unavailable:
+    """The error for a connection that failed."""
+    return Unavailable(
+        f"no answer from {url} ({type(error).__name__}: {error}); "
+        f"check the address and that the server runs"
+    )
 
 
 def _classes(root: type[EpochalError]) -> Iterator[type[EpochalError]]:

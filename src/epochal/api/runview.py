@@ -8,8 +8,8 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterable, Iterator, Sequence
 
+from epochal.api.belongings import RunBelongings
 from epochal.api.count import checked_count
-from epochal.api.facts import RunFacts
 from epochal.api.history import History, bucket_history, exact_history
 from epochal.api.question import DeleteRun, ReadBuckets, ReadLogs, ReadPoints, UpdateRun
 from epochal.api.series import Points, View, read_points
@@ -32,7 +32,7 @@ LINES_PER_REQUEST = 5_000
 MAX_SAMPLES = 8_192
 
 
-class RunView(RunFacts):
+class RunView(RunBelongings):
     """A run. Made by `epochal.run` and `epochal.runs`."""
 
     def history(

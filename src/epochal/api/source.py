@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar, cast
 
+from epochal.api.content import Content, OpenContent, Readable, holds, open_blob
 from epochal.api.question import Question, Source
 from epochal.api.remote import HttpSource
 from epochal.client.credentials import find_key
@@ -89,6 +90,23 @@ class HomeSource:
                 yield self
             finally:
                 self._held.source = None
+
+    @contextlib.contextmanager
+    def opener(self) -> Iterator[OpenContent]:
+        """Open bytes from the home's files where they can be read, else through its server."""
+        with contextlib.ExitStack() as stack:
+            kept: list[OpenContent] = []
+
+            def open_content(
+                content: Content, start: int
+            ) -> contextlib.AbstractContextManager[Readable]:
+                if not kept and not holds(self.home, content):
+                    server = self._live_server()
+                    if server is not None:
+                        kept.append(stack.enter_context(server.opener()))
+                return kept[0](content, start) if kept else open_blob(self.home, content, start)
+
+            yield open_content
 
     def page_url(self) -> str | None:
         """The running server's address, or None."""

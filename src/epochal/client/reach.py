@@ -92,6 +92,14 @@ class Reading(Protocol):
             Unavailable: it cannot be read at the moment.
         """
 
+    def find_model(self, name: str) -> str:
+        """The local directory of the model that a name such as ``models:/name@alias`` means.
+
+        Raises:
+            NotFound: there is none.
+            Unavailable: it cannot be had at the moment.
+        """
+
 
 class Saving(Protocol):
     """The module ``epochal.models.save`` as seen from here."""

@@ -1,6 +1,7 @@
 """Where a model's name becomes a directory.
 
-Names are resolved by one function that whoever knows the home or the server sets; paths need none.
+Paths are taken as they are. Names are resolved by the function that was set, else by the reading
+side, which knows homes and servers.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
-from epochal.errors import InvalidInput, NotFound
+from epochal.client.reach import reading
+from epochal.errors import InvalidInput
 
 Resolver: TypeAlias = Callable[[str], str | os.PathLike[str]]
 """From a name (``runs:/<id>/model``, ``models:/name/3``, ``models:/name@alias``, ``name:alias``)
@@ -39,16 +41,13 @@ def resolve(source: str | os.PathLike[str]) -> Path:
 
     Raises:
         InvalidInput: ``source`` is neither a path nor a name.
-        NotFound: it is a name, and nothing is set that finds it.
+        NotFound: it is a name, and there is no such model.
     """
     if not isinstance(source, str | os.PathLike):
         raise InvalidInput(f"a model is named by a path or a string, got {type(source).__name__}")
     text = os.fspath(source)
     if not isinstance(source, str) or not is_name(text):
         return Path(text)
-    if not _resolvers:
-        raise NotFound(
-            f"no model {text!r} can be found by name here; give the directory of the model, "
-            f"or set what finds names with epochal.models.set_resolver(function)"
-        )
-    return Path(_resolvers[0](text))
+    if _resolvers:
+        return Path(_resolvers[0](text))
+    return Path(reading().find_model(text))
