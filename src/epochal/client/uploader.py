@@ -59,6 +59,7 @@ class Uploader:
         self._recorded = recorded
         self._known: frozenset[str] = frozenset()
         self._asked_for = 0.0
+        self._good_at = 0.0
         self._wake = threading.Event()
         self._hurry = False
         self._stopped = False
@@ -82,8 +83,10 @@ class Uploader:
         self.complete, self._hurry, self._asked_for = False, True, start
         self._wake.set()
         while not self.complete and self.refused is None and self._is_running():
-            spent = time.monotonic() - start
-            if spent >= (min(timeout, UNREACHABLE_S) if self.failures else timeout):
+            now = time.monotonic()
+            spent = now - start
+            silent = now - max(start, self._good_at) if self.failures else 0.0
+            if spent >= timeout or silent >= UNREACHABLE_S:
                 break
             if spent >= PROGRESS_S:
                 line.show(self._replica.sent, self._replica.total)
@@ -111,7 +114,7 @@ class Uploader:
         try:
             while self._replica.ask() and not self._stopped:
                 self._send_all()
-            self.failures = 0
+            self._went_well()
             late = time.monotonic() - self._asked_for > GRACE_S
             self.complete = late or self._known <= self._replica.seen
             return HURRY_S if self._hurry else CADENCE_S
@@ -131,7 +134,11 @@ class Uploader:
     def _send_all(self) -> None:
         while self._replica.waiting and not self._stopped:
             self._replica.send_next()
-            self.failures = 0
+            self._went_well()
+
+    def _went_well(self) -> None:
+        self.failures = 0
+        self._good_at = time.monotonic()
 
     def _back_off(self, why: str, asked: float | None) -> float:
         self.failures += 1
