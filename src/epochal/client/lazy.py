@@ -20,6 +20,7 @@ Part = Literal[
     "objects",
     "reach",
     "releases",
+    "rescue",
     "resume",
     "sender",
     "unpacking",

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from epochal._version import __version__
-from epochal.client import lazy, process
+from epochal.client import guard, lazy, process
 from epochal.client.captures import Captures
 from epochal.client.credentials import find_key
 from epochal.client.marks import mark_unsent
@@ -34,6 +34,8 @@ from epochal.journal.writer import Journal, NullJournal
 STOP_S = 2.0
 PENDING_S = 2.0
 ROTATE_S = 10.0
+MAX_RESCUES = 1000
+"""Microseconds kept free for the starts of journals that come before the one that is opened."""
 
 
 class Session:
@@ -171,6 +173,8 @@ class Session:
         old = self.recorder.journal
         if old.closed:
             return
+        before = self._next_start()
+        self._started_us += MAX_RESCUES
         self.recorder.swap(self._open(old.writer))
         if old.sync_failed:
             title = "the disk failed to sync: records before this may not survive a power loss"
@@ -178,6 +182,27 @@ class Session:
         if self._objects is not None:
             self._objects.leave(old, ROTATE_S)
         old.close(Finish(_now_us(), None))
+        self._rescue(old, before)
+
+    def _rescue(self, old: Journal, started_us: int) -> None:
+        """Bring what a full disk left in memory to another place, or say that it is lost."""
+        if not old.leftover:
+            return
+        fresh = self._open(old.writer, started_us)
+        count = lazy.load("rescue").rescue(old, fresh)
+        where = fresh.path
+        text = (
+            f"{old.path} had no room; {count:,} records of this run are in {where}. "
+            "Make room, and move that file into the run's directory"
+        )
+        if where is None:
+            fate = "are lost" if self._sender is None else "wait in memory for the server"
+            text = f"{old.path} had no room, and no other place has: {count:,} records {fate}"
+        guard.warn_once(("rescue", old.writer), text)
+        fresh.append_fact(Event(_now_us(), "warning", "The disk was full", text))
+        fresh.close(Finish(_now_us(), None))
+        if len(fresh.leftover) < count:  # a limit on the size of files asks for several
+            self._rescue(fresh, started_us + 1)
 
     def finish(self, state: RunState, exit_code: int) -> list[str]:
         """Write the last record and let go of everything, within the time limits. Idempotent.
@@ -205,6 +230,7 @@ class Session:
             tell_problem(self.recorder)
             last = Finish(_now_us(), state.value if mine else None, exit_code if mine else None)
             self.recorder.journal.close(last)
+            self._rescue(self.recorder.journal, self._next_start())
             if self._objects is not None:
                 self._objects.leave(self.recorder.journal, 0.0)
         return self._send_rest(deadline)
@@ -277,10 +303,21 @@ class Session:
         if util is not None:
             util.Finalize(None, self.finish, args=(RunState.FINISHED, 0), exitpriority=10)
 
-    def _open(self, continues: str | None) -> Journal:
-        """Open a journal with a fresh writer id."""
-        now = max(_now_us(), self._started_us + 1)
-        self._started_us = now
+    def _next_start(self) -> int:
+        """A time for the start of a journal, after those of all earlier ones."""
+        self._started_us = max(_now_us(), self._started_us + 1)
+        return self._started_us
+
+    def _open(self, continues: str | None, started_us: int | None = None) -> Journal:
+        """Open a journal with a fresh writer id.
+
+        Args:
+            continues: the writer that it goes on from.
+            started_us: the start of a journal that takes what another left over, and does not
+                speak for the run.
+        """
+        is_rescue = started_us is not None
+        now = self._next_start() if started_us is None else started_us
         writer = new_uid()
         if not self.request.records:
             return NullJournal(FileHeader(self.ref.uid, writer, now))
@@ -296,9 +333,11 @@ class Session:
             version=__version__,
             resumed=self._resumed,
             continues=continues,
-            primary=self.request.primary and os.getpid() == self.pid,
+            primary=self.request.primary and os.getpid() == self.pid and not is_rescue,
         )
-        journal, self.home = open_somewhere(self._wanted_home, self.ref.uid, writer, header)
+        journal, home = open_somewhere(self._wanted_home, self.ref.uid, writer, header)
+        if not is_rescue:
+            self.home = home
         if self._sender is not None or self.request.mode == "offline":
             mark_unsent(journal.path)
         if self._sender is not None:

@@ -21,6 +21,8 @@ from epochal.domain.record import Heartbeat
 TICK_S = 0.1
 SYNC_S = 1.0
 HEARTBEAT_S = 15.0
+STUCK_S = 2.0
+"""How long accepted records may wait in memory for a full disk before another place is tried."""
 
 
 class Chore(Protocol):
@@ -69,6 +71,7 @@ class Worker:
         self._beat_due = time.monotonic() + HEARTBEAT_S
         self._rotation_refused = 0
         self._fled = False
+        self._stuck_since: float | None = None
 
     def start(self) -> None:
         """Start the thread.
@@ -111,6 +114,7 @@ class Worker:
             recorder.resolve_pending()
         journal = recorder.journal
         journal.maintain()
+        self._leave_full_disk(now)
         mark = (journal.writer, journal.size)
         if mark != self._synced and now >= self._sync_due:
             self._sync_due = now + SYNC_S
@@ -129,6 +133,17 @@ class Worker:
             self._rotate()
             self._rotation_refused = 0
         tell_problem(recorder)
+
+
+    def _leave_full_disk(self, now: float) -> None:
+        """Go on elsewhere when what was accepted has waited in memory for too long."""
+        if not self._recorder.journal.waiting:
+            self._stuck_since = None
+        elif self._stuck_since is None:
+            self._stuck_since = now
+        elif now - self._stuck_since >= STUCK_S:
+            self._stuck_since = now + HEARTBEAT_S
+            self._rotate()
 
 
 def tell_problem(recorder: Recorder) -> None:

@@ -55,6 +55,11 @@ class BufferedJournal(Journal):
             files.discard(self._fd, directory, file_header.writer)
             raise
 
+    @property
+    def waiting(self) -> int:
+        """See `Journal.waiting`."""
+        return len(self._memory) if self._fd >= 0 and self.problem is not None else 0
+
     def _put(self, payload: bytes) -> None:
         if len(self._memory) + self._writing + len(payload) > SPILL_LIMIT:
             self.dropped += 1
@@ -137,7 +142,7 @@ class BufferedJournal(Journal):
         with self._sync_lock:
             self._sync_descriptor(self._fd)
             os.close(self._fd)
-            self.dropped += len(scan_frames(bytes(self._memory)).payloads)
+            self.leftover = scan_frames(bytes(self._memory)).payloads
             self._memory.clear()
 
     def abandon(self) -> None:

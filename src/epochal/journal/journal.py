@@ -43,6 +43,8 @@ class Journal:
         problem: one sentence when the journal is degraded, else None.
         dropped: number of records that had to be given up.
         closed: whether `close` or `abandon` was called.
+        leftover: payloads that `close` found no room for, in writing order; their owner may write
+            them elsewhere.
         sync_failed: whether a sync failed, so that durability cannot be promised any more.
     """
 
@@ -64,6 +66,12 @@ class Journal:
         self._deferred: deque[bytes] = deque()
         self._next_schema = 1
         self.sync_failed = False
+        self.leftover: list[bytes] = []
+
+    @property
+    def waiting(self) -> int:
+        """Bytes of accepted records that a sick disk keeps in memory."""
+        return 0
 
     def append(self, payload: bytes) -> None:
         """Write one record. Never raises for the disk's sake; see `problem` and `dropped`.
@@ -136,7 +144,10 @@ class Journal:
         raise NotImplementedError
 
     def close(self, last: Fact | None = None) -> None:
-        """Write what waits, an `Event` on losses, then ``last``; sync; let go of the file."""
+        """Write what waits, an `Event` on losses, then ``last``; sync; let go of the file.
+
+        What the disk does not take goes into `leftover`.
+        """
         raise NotImplementedError
 
     def abandon(self) -> None:

@@ -3,8 +3,9 @@
 When `append` returns, the bytes are in the page cache: SIGKILL of this process loses nothing (P2).
 Space is allocated before it is mapped (`posix_fallocate`), because a write through a map into a
 file that cannot grow would end the process with SIGBUS. While the disk is full, frames wait in
-memory, bounded by ``SPILL_LIMIT``, and come home when there is room again. The last 4 KiB of the
-allocated space are kept for the records that `close` writes.
+memory, bounded by ``SPILL_LIMIT``, and come home when there is room again; what still waits at
+`close` is given back to the owner. The last 4 KiB of the allocated space are kept for the records
+that `close` writes.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import os
 import struct
 import zlib
 from collections import deque
+from itertools import islice
 
 from epochal.domain.record import Fact
 from epochal.journal import files
@@ -60,6 +62,11 @@ class MappedJournal(Journal):
         self._spilled = 0
         self._named = False
         self.size = FILE_HEADER_SIZE
+
+    @property
+    def waiting(self) -> int:
+        """See `Journal.waiting`."""
+        return self._spilled
 
     def _put(self, payload: bytes) -> None:
         length = len(payload)
@@ -135,7 +142,8 @@ class MappedJournal(Journal):
             for index, payload in enumerate(waiting):
                 length = len(payload)
                 if self.size + FRAME_HEADER_SIZE + length + (-length & 7) > self._limit:
-                    self.dropped += len(waiting) - index
+                    self._spill.extend(islice(waiting, index, None))
+                    self._spilled = sum(map(len, self._spill))
                     return
                 self._put(payload)
         finally:
@@ -168,6 +176,7 @@ class MappedJournal(Journal):
                     self._bring_home_what_fits()
                 if not self._seal(last):
                     return
+                self.leftover, self._spill, self._spilled = [*self._spill], deque(), 0
                 self._map.close()
                 self._capacity = self._limit = 0
             with contextlib.suppress(OSError):
