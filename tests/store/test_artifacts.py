@@ -49,7 +49,8 @@ def test_versions_count_from_zero_and_latest_follows(home):
 
 def test_the_same_content_again_makes_no_version_but_moves_aliases(home):
     """Whoever logs it; equal to an older version than the newest, it is a new one."""
-    for number, (content, alias) in enumerate([(b"1", "a"), (b"1", "b"), (b"2", "c"), (b"1", "d")]):
+    made = [(b"1", "a"), (b"1", "b"), (b"2", "c"), (b"1", "d")]
+    for number, (content, alias) in enumerate(made):
         w = Writing(home, f"r{number}", second=number)
         commit(w, {"f": content}, aliases=[alias])
         w.finish()
@@ -155,13 +156,18 @@ def test_people_move_aliases_and_describe(home):
     with open_store(home) as store:
         ingest_home(store)
         changes = VersionChanges(
-            add_aliases=["best"], tags=["t"], metadata={"x": float("nan")}, description="d", ttl_s=9
+            add_aliases=["best"],
+            tags=["t"],
+            metadata={"x": float("nan")},
+            description="d",
+            ttl_s=9,
         )
         row = curation.update_version(store, ref("data:v1"), changes)
         assert (row.aliases, row.tags, row.description) == (["best", "latest"], ["t"], "d")
         assert row.expires_us == row.created_us + 9_000_000
         assert artifacts.get_version(store, ref("data:v0")).aliases == []
-        row = curation.update_version(store, ref("data:v0"), VersionChanges(aliases=["z"], ttl_s=0))
+        changes = VersionChanges(aliases=["z"], ttl_s=0)
+        row = curation.update_version(store, ref("data:v0"), changes)
         assert (row.aliases, row.expires_us) == (["z"], None)
         row = curation.update_version(store, ref("data:v0"), VersionChanges(remove_aliases=["z"]))
         assert row.aliases == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -142,10 +143,8 @@ def test_a_writer_and_the_collector_race(home):
     try:
         for _ in range(300):
             moment = time.time() - 2 * DAY
-            try:
+            with contextlib.suppress(FileNotFoundError):
                 os.utime(blobs.path(ref.digest), (moment, moment))
-            except FileNotFoundError:
-                pass
             blobs.put(b"contended", sync=False)
             deadline = time.monotonic() + 10
             while not blobs.has(ref.digest):  # set aside for a moment, and put back

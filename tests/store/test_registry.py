@@ -126,8 +126,8 @@ def test_models_are_registered_renamed_and_forgotten(store):
     models.delete_model(store, "local", "newer")
     with pytest.raises(NotFound):
         models.get_model(store, "local", "newer")
+    models.create_model(store, NewModel("empty"), "ann")
     with pytest.raises(NotFound, match="complete"):
-        models.create_model(store, NewModel("empty"), "ann")
         models.resolve(store, "local", "empty", "latest")
 
 
@@ -147,8 +147,8 @@ def test_a_model_version_is_ready_when_its_artifact_is(home):
         assert number(store, "m@champion") == number(store, "m") == 1
         assert number(store, "early@x") == 1
         assert models.get_version(store, "local", "m", 2).state == "pending"
+        changes = ModelVersionChanges(add_aliases=["y"])
         with pytest.raises(Conflict, match="complete"):
-            changes = ModelVersionChanges(add_aliases=["y"])
             models.update_version(store, "local", "m", 2, changes, "ann")
         store.blobs.put(absent[late.digest])
         note_arrivals(store, w.uid, [late.digest])

@@ -22,6 +22,7 @@ from tests.store.objects import commit, forget
 from tests.store.test_artifacts import ref
 
 DATA = bytes(range(256)) * 3
+SIZE = len(DATA)
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def awaited(home):
         yield store, w.uid, blob.digest
 
 
-def piece(awaited, start, end, size=len(DATA), data=DATA):
+def piece(awaited, start, end, size=SIZE, data=DATA):
     store, uid, digest = awaited
     return receive_piece(store, uid, digest, offset=start, size=size, body=data[start:end])
 
@@ -146,8 +147,7 @@ def test_what_nothing_refers_to_is_refused(awaited):
         with pytest.raises(NotFound):
             receive_piece(store, run, name, offset=0, size=1, body=b"x")
         with pytest.raises(NotFound):
-            frame = bytes.fromhex(name) + struct.pack("<I", 1) + b"x"
-            receive_small(store, run, frame if name == other else _frame(DATA))
+            receive_small(store, run, _frame(b"x" if name == other else DATA))
     assert sorted(path.name for path in store.blobs.temporaries()) == before
 
 

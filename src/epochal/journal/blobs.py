@@ -213,7 +213,7 @@ class Blobs:
         """
         if not name.replace(".", "").isalnum():
             raise InvalidInput(f"a temporary name has letters, digits and dots, got {name!r:.80}")
-        self._temporary.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
+        self._make(self._temporary)
         return self._temporary / name
 
     def remove(self, digest: str, before: float | None = None) -> int:
@@ -260,6 +260,14 @@ class Blobs:
                 with contextlib.suppress(InvalidInput):
                     yield check_digest(path.name)
 
+    def _make(self, directory: Path) -> None:
+        """Make a directory below the root, and the root, for this user alone."""
+        try:
+            directory.mkdir(mode=_DIRECTORY_MODE, exist_ok=True)
+        except FileNotFoundError:
+            self.root.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
+            directory.mkdir(mode=_DIRECTORY_MODE, exist_ok=True)
+
     @contextlib.contextmanager
     def _new(self) -> Iterator[tuple[BinaryIO, Path]]:
         """A fresh temporary file; whatever is left of it at the end is removed."""
@@ -292,7 +300,7 @@ class Blobs:
 
     def _give_name(self, path: Path, digest: str) -> Path:
         target = self.path(digest)
-        target.parent.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
+        self._make(target.parent)
         os.chmod(path, _BLOB_MODE)
         _link(path, target)
         return target
@@ -332,12 +340,17 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
         raise InvalidInput(f"there is no file {str(path)!r}; check the path") from None
     except OSError as error:
         raise InvalidInput(f"{str(path)!r} cannot be read: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb", buffering=0) as file:
+    try:
         mode = os.fstat(descriptor).st_mode
         if stat.S_ISDIR(mode):
             raise InvalidInput(f"{str(path)!r} is a directory; a file was expected")
         if not stat.S_ISREG(mode):
             raise InvalidInput(f"{str(path)!r} is no regular file; a file was expected")
+        file = os.fdopen(descriptor, "rb", buffering=0)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    with file:
         yield file
 
 

@@ -23,7 +23,7 @@ from epochal.domain.objects import (
     VersionRow,
 )
 from epochal.protocols import Call, needs
-from epochal.protocols.native.content import answer
+from epochal.protocols.native.content import answer, utf8
 from epochal.service import artifacts
 from epochal.service.artifacts import reference
 
@@ -95,6 +95,7 @@ async def version_file(
     view: FromQuery[str | None] = None,
 ) -> Response[Any]:
     """The bytes of a file of a version."""
+    utf8(request.scope["query_string"])
     content = await request.read(artifacts.version_file, reference(name), path)
     return answer(request, content, view)
 

@@ -14,7 +14,7 @@ import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
 import msgspec
 from litestar import Response
@@ -98,6 +98,20 @@ def answer(call: Call, content: Content, view: str | None, *, cache: str = ASK) 
         _pieces(content.path, start, end), status_code=status, headers=headers,
         media_type=media_type,
     )  # fmt: skip
+
+
+def utf8(raw: bytes) -> str:
+    """Percent-encoded text, decoded once; the web library would replace what is not UTF-8.
+
+    Raises:
+        InvalidInput: it is not UTF-8.
+    """
+    try:
+        return unquote_to_bytes(raw).decode()
+    except UnicodeDecodeError as error:
+        raise InvalidInput(
+            f"the path is not UTF-8: {error.reason} at byte {error.start}"
+        ) from None
 
 
 def safety(content: Content, *, framed: bool) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any, Final
-from urllib.parse import unquote_to_bytes
 
 import msgspec
 from litestar import Response, get, post, put
@@ -18,10 +17,9 @@ from epochal.domain.objects import (
     MediaQuery,
     WantedBlobs,
 )
-from epochal.errors import InvalidInput
 from epochal.protocols import Call, needs
 from epochal.protocols.native.body import Budget, collect, expected_size, unpack
-from epochal.protocols.native.content import FOREVER, answer
+from epochal.protocols.native.content import FOREVER, answer, utf8
 from epochal.service import media, uploads
 from epochal.service.workers import StoreHandle
 
@@ -75,12 +73,7 @@ def asked_path(request: Call) -> str:
         InvalidInput: it is not UTF-8.
     """
     raw = bytes(request.scope.get("raw_path") or b"").partition(b"?")[0]
-    try:
-        return unquote_to_bytes(raw).decode().partition("/files/")[2]
-    except UnicodeDecodeError as error:
-        raise InvalidInput(
-            f"the path is not UTF-8: {error.reason} at byte {error.start}"
-        ) from None
+    return utf8(raw).partition("/files/")[2]
 
 
 @get("/api/v1/runs/{uid:str}/blobs/{digest:str}", opt=READ)
