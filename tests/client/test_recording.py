@@ -69,6 +69,29 @@ def test_an_explicit_step_is_kept_until_a_call_without_one(begin: Begin, home: P
     assert logged(home, "a") == [(10, 1), (10, 2), (11, 3), (20, 4), (21, 5)]
 
 
+def test_an_explicit_step_behind_does_not_take_the_automatic_step_back(
+    begin: Begin, home: Path
+) -> None:
+    """A validation every tenth batch, logged under its epoch, must not fold the batches."""
+    run = begin()
+    for batch in range(100):
+        epochal.log({"a": batch})
+        if batch % 10 == 9:
+            epochal.log({"b": batch}, step=batch // 10)
+    assert run.step == 100
+    assert logged(home, "a") == [(s, s) for s in range(100)]
+    assert logged(home, "b") == [(s, 10 * s + 9) for s in range(10)]
+
+
+def test_a_lower_explicit_step_leaves_the_higher_one_in_force(begin: Begin, home: Path) -> None:
+    run = begin()
+    epochal.log({"a": 1}, step=10)
+    epochal.log({"a": 2}, step=3)
+    epochal.log({"a": 3})
+    assert run.step == 11
+    assert logged(home, "a") == [(10, 1), (3, 2), (10, 3)]
+
+
 def test_repeated_and_decreasing_steps_are_kept(begin: Begin, home: Path) -> None:
     """Nothing is dropped because of its step (F31)."""
     begin()

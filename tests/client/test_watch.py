@@ -469,7 +469,7 @@ def test_a_watched_model_can_be_copied_and_saved(begin: Begin) -> None:
         {"models": nn.Linear(1, 1), "log_freq": 0},
         {"models": nn.Linear(1, 1), "log_freq": 2.5},
     ],
-    ids=str,
+    ids=["an object", "no model", "a text among models", "a word", "never", "half a pass"],
 )
 def test_what_cannot_be_watched_is_refused(begin: Begin, arguments: dict[str, Any]) -> None:
     run = begin()

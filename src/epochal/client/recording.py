@@ -7,7 +7,8 @@ device.
 
 Steps are W&B's: a call without ``step`` takes the next one; ``commit=False`` keeps it for the next
 call; an explicit step is kept until a call without one, which uses it and goes on. Every call
-writes its row at once, and steps may repeat and decrease.
+writes its row at once, and explicit steps may repeat and decrease; but one that lies behind never
+takes the automatic step back with it, so that steps of another count (an epoch, say) do no harm.
 """
 
 from __future__ import annotations
@@ -82,10 +83,10 @@ class Recorder:
             if self._held is not None:
                 return False
             step = next(self._steps)
-        elif type(step) is int and -1 < step <= INT64_MAX:
-            self._held = step
-        else:
+        elif self._held is None or type(step) is not int or not self._held <= step <= INT64_MAX:
             return False
+        else:
+            self._held = step
         row = (keyset.id, step, _now_ns() // 1000, values)
         try:
             keyset.append(_encode(row))
@@ -250,9 +251,10 @@ class Recorder:
         chosen = _read_step(step)
         with self._lock:
             if chosen is not None:
-                self._held = chosen
-                if commit:
-                    self._advance(chosen)
+                if chosen >= self.step:
+                    self._held = chosen
+                    if commit:
+                        self._advance(chosen)
                 return chosen
             current = self._held if self._held is not None else next(self._steps)
             if commit is False:

@@ -198,7 +198,7 @@ class Session:
         if where is None:
             fate = "are lost" if self._sender is None else "wait in memory for the server"
             text = f"{old.path} had no room, and no other place has: {count:,} records {fate}"
-        guard.warn_once(("rescue", old.writer), text)
+        guard.warn_once("rescue", text)
         fresh.append_fact(Event(_now_us(), "warning", "The disk was full", text))
         fresh.close(Finish(_now_us(), None))
         if len(fresh.leftover) < count:  # a limit on the size of files asks for several
