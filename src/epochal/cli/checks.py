@@ -28,6 +28,7 @@ from epochal.journal.frame import SUFFIX
 from epochal.journal.home import DATABASE, RUNS, ServerAddress, read_server_address
 from epochal.journal.reader import JournalReader
 from epochal.store.archive import ARCHIVE_SUFFIX, read_archive
+from epochal.store.collect import check_blobs
 from epochal.store.database import Database
 from epochal.store.owner import Store, open_store
 from epochal.store.reading import Segment
@@ -277,6 +278,9 @@ def _check_open(store: Store) -> Iterator[Finding]:
         )
     if not problems:
         yield Finding("database", "ok", f"sound, {path.stat().st_size / 1e6:.1f} MB")
+        for problem in check_blobs(store):
+            advice = "store the file again, or delete what refers to it"
+            yield Finding("blobs", "error", problem, advice)
 
 
 CHECKS: tuple[Callable[[Path], Iterator[Finding]], ...] = (

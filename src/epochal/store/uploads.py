@@ -31,10 +31,11 @@ from epochal.errors import (
     StorageFull,
     Unavailable,
 )
-from epochal.store.apply import RunNews, What, describe_change
+from epochal.store.apply import Raced, RunNews, What, describe_change
 from epochal.store.blobs import find_blobs, portions
 from epochal.store.contents import run_reference
 from epochal.store.enroll import next_revision
+from epochal.store.ingest import QUARANTINED, apply_journal
 from epochal.store.receive import RESERVE
 from epochal.store.rows import find_run_id
 from epochal.store.scalars import storable
@@ -47,6 +48,7 @@ from epochal.store.schema_objects import (
     version_run,
 )
 from epochal.store.store import Store
+from epochal.store.tail import find_journals
 from epochal.store.versions import Arrival, arrive
 
 PART = ".part"
@@ -174,9 +176,12 @@ def read_small(body: bytes) -> list[tuple[str, bytes]]:
 def wanted_blobs(store: Store, uid: str, limit: int) -> WantedBlobs:
     """What a run refers to and is not here, manifests first.
 
+    Every record that was acknowledged before counts: the run's journals are taken in first.
+
     Raises:
         NotFound: no such run.
     """
+    _take_in(store, uid)
     found, total = _absent(store, uid, limit)
     came = [digest for digest, _, _ in found if store.blobs.has(digest)]
     if came:
@@ -187,6 +192,14 @@ def wanted_blobs(store: Store, uid: str, limit: int) -> WantedBlobs:
         held = _held(store.blobs.temporary(f"{digest}{PART}"))
         rows.append(WantedBlob(digest, size, held, bool(is_manifest)))
     return WantedBlobs(rows, total)
+
+
+def _take_in(store: Store, uid: str) -> None:
+    for key in find_journals(store.home, uid):
+        # A journal that cannot be read is told by whoever follows the home.
+        with contextlib.suppress(Raced, *QUARANTINED):
+            for change in apply_journal(store, key.path(store.home)):
+                store.announce(change)
 
 
 def _absent(store: Store, uid: str, limit: int) -> tuple[list[Any], int]:
