@@ -25,7 +25,20 @@ Cells = dict[int, Any]
 Keyed = dict[int, list[tuple[Field, Cells]]]
 """From a key's id to the columns that want it."""
 
-_AGGREGATES = {"min": 4, "max": 5, "mean": 6, "count": 7}
+_AGGREGATES = {"min": 2, "max": 3, "mean": 4, "count": 5}
+_KEYS: sa.BindParameter[Any] = sa.bindparam("keys", expanding=True)
+_RUNS: sa.BindParameter[Any] = sa.bindparam("runs", expanding=True)
+_PARAMS = sa.select(param.c.key_id, param.c.run_id, param.c.kind, param.c.num, param.c.txt).where(
+    param.c.key_id.in_(_KEYS), param.c.scope == sa.bindparam("scope"), param.c.run_id.in_(_RUNS)
+)
+_MINE = (latest.c.key_id.in_(_KEYS), latest.c.run_id.in_(_RUNS))
+_LASTS = sa.select(
+    latest.c.key_id, latest.c.run_id, latest.c.last_kind, latest.c.last, latest.c.last_txt
+).where(*_MINE)
+_AGGREGATED = sa.select(
+    latest.c.key_id, latest.c.run_id, latest.c.min, latest.c.max, MEAN, latest.c.n, latest.c.rule,
+    SHOWN_KIND, SHOWN, latest.c.last_kind, latest.c.last, latest.c.last_txt,
+).where(*_MINE)  # fmt: skip
 
 
 def read_columns(
@@ -70,47 +83,50 @@ def _fill_attributes(
 def _fill_params(
     connection: sa.Connection, keyed: Keyed, ids: list[int], scopes: dict[int, str]
 ) -> None:
-    keys = [
-        id for id, uses in keyed.items() if any(field.kind in scopes.values() for field, _ in uses)
-    ]
-    if not keys:
-        return
-    table = param.c
-    query = sa.select(
-        table.key_id, table.scope, table.run_id, table.kind, table.num, table.txt
-    ).where(table.key_id.in_(keys), table.scope.in_(scopes), table.run_id.in_(ids))
-    for key_id, scope, run_id, kind, num, txt in connection.execute(query):
-        value = num if kind == Kind.FLOAT else decode_value(kind, num, txt)
-        for field, cells in keyed[key_id]:
-            if field.kind == scopes[scope]:
+    for scope, kind in scopes.items():
+        wanted = {
+            key_id: [cells for field, cells in uses if field.kind == kind]
+            for key_id, uses in keyed.items()
+        }
+        given = {"keys": [id for id, uses in wanted.items() if uses], "scope": scope, "runs": ids}
+        if not given["keys"]:
+            continue
+        for key_id, run_id, stored, num, txt in connection.execute(_PARAMS, given).all():
+            value = num if stored == Kind.FLOAT else decode_value(stored, num, txt)
+            for cells in wanted[key_id]:
                 cells[run_id] = value
 
 
 def _fill_latest(connection: sa.Connection, keyed: Keyed, ids: list[int]) -> None:
-    keys = [id for id, uses in keyed.items() if any(field.kind != "config" for field, _ in uses)]
-    if not keys:
-        return
-    table = latest.c
-    query = sa.select(
-        table.key_id, table.run_id, table.last_kind, table.last, table.min, table.max,
-        MEAN, table.n, table.rule, table.last_txt, SHOWN_KIND, SHOWN,
-    ).where(table.key_id.in_(keys), table.run_id.in_(ids))  # fmt: skip
-    for row in connection.execute(query).all():
-        run_id, kind, num = row[1], row[2], row[3]
-        last = num if kind == Kind.FLOAT else decode_value(kind, num, row[9])
-        for field, cells in keyed[row[0]]:
+    """Last values are asked for most and need few columns; all else has a query of its own."""
+    lasts: dict[int, list[Cells]] = {}
+    others: Keyed = {}
+    for key_id, uses in keyed.items():
+        for field, cells in uses:
             if field.kind == "last":
-                cells[run_id] = last
-            elif field.kind == "summary":
-                _show(cells, run_id, row, last)
+                lasts.setdefault(key_id, []).append(cells)
             elif field.kind != "config":
-                cells[run_id] = row[_AGGREGATES[field.kind]]
+                others.setdefault(key_id, []).append((field, cells))
+    if lasts:
+        given = {"keys": list(lasts), "runs": ids}
+        for key_id, run_id, kind, num, txt in connection.execute(_LASTS, given).all():
+            value = num if kind == Kind.FLOAT else decode_value(kind, num, txt)
+            for cells in lasts[key_id]:
+                cells[run_id] = value
+    if others:
+        given = {"keys": list(others), "runs": ids}
+        for row in connection.execute(_AGGREGATED, given).all():
+            for field, cells in others[row[0]]:
+                if field.kind == "summary":
+                    _show(cells, row)
+                else:
+                    cells[row[1]] = row[_AGGREGATES[field.kind]]
 
 
-def _show(cells: Cells, run_id: int, row: Any, last: Any) -> None:
+def _show(cells: Cells, row: Any) -> None:
     """The value that the summary shows of a series, by its rule."""
-    rule, shown_kind, shown = row[8], row[10], row[11]
+    run_id, rule, shown_kind, shown = row[1], row[6], row[7], row[8]
     if rule == Rule.LAST:
-        cells[run_id] = last
+        cells[run_id] = decode_value(row[9], row[10], row[11])
     elif rule != Rule.NONE and shown_kind != Kind.NULL:
         cells[run_id] = shown

@@ -26,7 +26,6 @@ from epochal.domain.expression import (
     Not,
     Operator,
     Or,
-    Order,
     resolve,
 )
 from epochal.domain.query import TEXT_ATTRIBUTES
@@ -112,10 +111,20 @@ class Filters:
         connection: to look up keys.
         fields: every field that conditions and sort criteria will ask for.
         now_us: what ``ago(...)`` counts from.
+        few_runs: look every run up by itself instead of collecting all that a condition holds
+            for; cheaper when a project is small, however large the rest of the store is.
     """
 
-    def __init__(self, connection: sa.Connection, fields: Iterable[Field], now_us: int) -> None:
+    def __init__(
+        self,
+        connection: sa.Connection,
+        fields: Iterable[Field],
+        now_us: int,
+        *,
+        few_runs: bool = False,
+    ) -> None:
         self.now_us = now_us
+        self.few_runs = few_runs
         names = {storable(field.name) for field in fields if field.kind != "attribute"}
         rows = connection.execute(sa.select(key.c.name, key.c.id).where(key.c.name.in_(names)))
         self.key_ids: dict[str, int] = {row.name: row.id for row in rows}
@@ -133,6 +142,39 @@ class Filters:
     def key_id(self, field: Field) -> int | None:
         """The id of a field's key; None when no run of the store has it."""
         return self.key_ids.get(storable(field.name))
+
+    def select(self, expression: Expression | None, *columns: Any) -> sa.Select[Any]:
+        """The runs that an expression holds for.
+
+        What has to hold of a config value or a last value in any case becomes a join with the
+        range of its key, the rest a condition.
+        """
+        query: sa.Select[Any] = sa.select(*columns).select_from(run)
+        items = expression.items if isinstance(expression, And) else (expression,)
+        for item in items:
+            if item is None:
+                continue
+            joined = None if self.few_runs else self._joined(item)
+            query = query.where(self.condition(item)) if joined is None else query.join(*joined)
+        return query
+
+    def _joined(self, item: Expression) -> tuple[sa.FromClause, Condition] | None:
+        if not isinstance(item, Comparison) or item.field.kind not in ("config", "last"):
+            return None
+        key_id = self.key_id(item.field)
+        if key_id is None:
+            return None
+        value = resolve(item.value, self.now_us)
+        if item.field.kind == "config":
+            table = param.alias()
+            stored = Stored(table.c.kind, table.c.num, table.c.txt)
+            own = sa.and_(table.c.key_id == key_id, table.c.scope == CONFIG)
+        else:
+            table = latest.alias()
+            stored = Stored(table.c.last_kind, table.c.last, sa.null())
+            own = table.c.key_id == key_id
+        found = stored.compare(item.operator, value)
+        return table, sa.and_(own, table.c.run_id == run.c.id, found)
 
     def condition(self, expression: Expression) -> Condition:
         """The expression as a condition on ``run``."""
@@ -168,7 +210,7 @@ class Filters:
         kind = latest.c.last_kind if field.kind == "last" else None
         column = _AGGREGATES[field.kind]
         stored = Stored(kind if kind is not None else _present(column), column, sa.null())
-        return _has_latest(key_id, stored.compare(operator, value))
+        return self._has_latest(key_id, stored.compare(operator, value))
 
     def _like(self, field: Field, pattern: str) -> Condition:
         if field.kind == "attribute":
@@ -190,8 +232,8 @@ class Filters:
         if field.kind in ("config", "summary"):
             return self._in_scopes(field, key_id, _PARAM.exists, _SHOWN.exists)
         if field.kind in ("last", "count"):
-            return _has_latest(key_id, sa.true())
-        return _has_latest(key_id, _AGGREGATES[field.kind].is_not(None))
+            return self._has_latest(key_id, sa.true())
+        return self._has_latest(key_id, _AGGREGATES[field.kind].is_not(None))
 
     def _in_scopes(
         self, field: Field, key_id: int, on_param: Condition, on_latest: Condition
@@ -201,66 +243,30 @@ class Filters:
         The summary is the user's value, else the series', else the last text.
         """
         if field.kind == "config":
-            return _has_param(key_id, CONFIG, on_param)
-        latest_counts = _has_latest(key_id, sa.and_(latest.c.rule != Rule.NONE, on_latest))
+            return self._has_param(key_id, CONFIG, on_param)
+        latest_counts = self._has_latest(key_id, sa.and_(latest.c.rule != Rule.NONE, on_latest))
         choices = [latest_counts]
         if key_id in self.texts:
-            is_series = _has_latest(key_id, latest.c.rule != Rule.NONE)
-            choices.append(sa.and_(_has_param(key_id, TEXT, on_param), sa.not_(is_series)))
+            is_series = self._has_latest(key_id, latest.c.rule != Rule.NONE)
+            choices.append(sa.and_(self._has_param(key_id, TEXT, on_param), sa.not_(is_series)))
         if key_id in self.user_set:
-            set_by_user = _has_param(key_id, SUMMARY, sa.true())
+            set_by_user = self._has_param(key_id, SUMMARY, sa.true())
             choices = [sa.and_(sa.not_(set_by_user), choice) for choice in choices]
-            choices.append(_has_param(key_id, SUMMARY, on_param))
+            choices.append(self._has_param(key_id, SUMMARY, on_param))
         return sa.or_(*choices)
 
-    def sort(self, query: sa.Select[Any], orders: list[Order]) -> sa.Select[Any]:
-        """Add the joins and the ORDER BY for some criteria.
+    def _has_param(self, key_id: int, scope: int, condition: Condition) -> Condition:
+        own = (param.c.key_id == key_id, param.c.scope == scope, condition)
+        return self._has(param.c.run_id, own)
 
-        Missing values last, numbers before texts.
-        """
-        for order in orders:
-            query, num, txt = self._sort_columns(query, order.field)
-            parts: list[sa.ColumnElement[Any]] = []
-            for column in (num, txt):
-                if column is not None:
-                    parts.append(column.is_(None))
-                    parts.append(column.desc() if order.descending else column.asc())
-            query = query.order_by(*parts)
-        return query
+    def _has_latest(self, key_id: int, condition: Condition) -> Condition:
+        return self._has(latest.c.run_id, (latest.c.key_id == key_id, condition))
 
-    def _sort_columns(
-        self, query: sa.Select[Any], field: Field
-    ) -> tuple[sa.Select[Any], sa.ColumnElement[Any] | None, sa.ColumnElement[Any] | None]:
-        if field.kind == "attribute":
-            column = attribute(field.name)
-            return query, column, None
-        key_id = self.key_id(field)
-        if key_id is None:
-            return query, None, None
-        if field.kind == "config":
-            query, config = _join_param(query, key_id, CONFIG)
-            return query, config.c.num, _text_of(config)
-        query, series = _join_latest(query, key_id, shown_only=field.kind == "summary")
-        if field.kind != "summary":
-            return query, series.c[field.kind], None
-        return self._sort_summary(query, key_id, series)
-
-    def _sort_summary(
-        self, query: sa.Select[Any], key_id: int, series: sa.Subquery
-    ) -> tuple[sa.Select[Any], sa.ColumnElement[Any], sa.ColumnElement[Any] | None]:
-        num: sa.ColumnElement[Any] = series.c.shown
-        txt: sa.ColumnElement[Any] | None = None
-        if key_id in self.texts:
-            query, texts = _join_param(query, key_id, TEXT)
-            is_series = series.c.run_id.is_not(None)
-            num = sa.case((is_series, num), else_=texts.c.num)
-            txt = sa.case((is_series, sa.null()), else_=_text_of(texts))
-        if key_id in self.user_set:
-            query, own = _join_param(query, key_id, SUMMARY)
-            is_set = own.c.run_id.is_not(None)
-            num = sa.case((is_set, own.c.num), else_=num)
-            txt = sa.case((is_set, _text_of(own)), else_=sa.null() if txt is None else txt)
-        return query, num, txt
+    def _has(self, run_id: sa.Column[int], conditions: tuple[Condition, ...]) -> Condition:
+        """Whether a table has a row of the run that fulfils some conditions."""
+        if not self.few_runs:
+            return run.c.id.in_(sa.select(run_id).where(*conditions))
+        return sa.exists().where(run_id == run.c.id, *conditions).correlate(run)
 
 
 def attribute(name: str) -> sa.ColumnElement[Any]:
@@ -300,39 +306,3 @@ def _present(column: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
     return sa.case(
         (column.is_(None), sa.literal(int(Kind.NULL))), else_=sa.literal(int(Kind.FLOAT))
     )
-
-
-def _has_param(key_id: int, scope: int, condition: Condition) -> Condition:
-    rows = sa.select(param.c.run_id).where(
-        param.c.key_id == key_id, param.c.scope == scope, condition
-    )
-    return run.c.id.in_(rows)
-
-
-def _has_latest(key_id: int, condition: Condition) -> Condition:
-    return run.c.id.in_(sa.select(latest.c.run_id).where(latest.c.key_id == key_id, condition))
-
-
-def _text_of(table: Any) -> sa.ColumnElement[Any]:
-    return sa.case((table.c.kind.in_([Kind.TEXT, Kind.JSON]), table.c.txt), else_=sa.null())
-
-
-def _join_param(query: sa.Select[Any], key_id: int, scope: int) -> tuple[sa.Select[Any], Any]:
-    table = param.alias()
-    own = sa.and_(table.c.key_id == key_id, table.c.scope == scope, table.c.run_id == run.c.id)
-    return query.outerjoin(table, own), table
-
-
-def _join_latest(
-    query: sa.Select[Any], key_id: int, *, shown_only: bool
-) -> tuple[sa.Select[Any], sa.Subquery]:
-    rows = [latest.c.key_id == key_id, *([latest.c.rule != Rule.NONE] if shown_only else [])]
-    series = (
-        sa.select(
-            latest.c.run_id, latest.c.last, latest.c.min, latest.c.max, latest.c.n.label("count"),
-            MEAN.label("mean"), SHOWN.label("shown"), latest.c.rule,
-        )
-        .where(*rows)
-        .subquery()
-    )  # fmt: skip
-    return query.outerjoin(series, series.c.run_id == run.c.id), series

@@ -17,46 +17,33 @@ from epochal.store.schema import project, run
 _decode = msgspec.msgpack.decode
 _decode_tags = msgspec.msgpack.Decoder(list[str]).decode
 
-RUN_COLUMNS = [
-    column for column in run.c if column.name not in ("lines", "rev", "parent", "sweep")
-]
+_ROWS = (
+    sa.select(
+        run.c.id, run.c.uid, run.c.name_id, project.c.entity, project.c.name, run.c.name,
+        run.c.state, run.c.created_us, run.c.updated_us, run.c.ended_us, run.c.group,
+        run.c.job_type, run.c.tags, run.c.notes, run.c.color, run.c.archived, run.c.host,
+        run.c.exit_code, run.c.last_step, run.c.nan_key, run.c.nan_step,
+    )
+    .join(project, project.c.id == run.c.project_id)
+    .where(run.c.id.in_(sa.bindparam("ids", expanding=True)))
+)  # fmt: skip
 
 
 def run_rows(connection: sa.Connection, ids: list[int]) -> list[RunRow]:
     """The runs with these database ids, in this order; missing ones are left out."""
-    query = (
-        sa.select(*RUN_COLUMNS, project.c.entity, project.c.name.label("project"))
-        .join(project, project.c.id == run.c.project_id)
-        .where(run.c.id.in_(ids))
-    )
-    found = {row["id"]: run_row(row) for row in connection.execute(query).mappings()}
+    found = {id: _run_row(*rest) for id, *rest in connection.execute(_ROWS, {"ids": ids}).all()}
     return [found[id] for id in ids if id in found]
 
 
-def run_row(row: Any) -> RunRow:
-    """One mapping of `RUN_COLUMNS` with entity and project."""
+def _run_row(
+    uid: str, id: str, entity: str, project: str, name: str, state: str, created_us: int,
+    updated_us: int, ended_us: int | None, group: str, job_type: str, tags: bytes, *rest: Any,
+) -> RunRow:  # fmt: skip
+    """From the columns of `_ROWS`, which stand in the order of `RunRow`."""
     return RunRow(
-        uid=row["uid"],
-        id=row["name_id"],
-        entity=row["entity"],
-        project=row["project"],
-        name=row["name"],
-        state=RunState(row["state"]),
-        created_us=row["created_us"],
-        updated_us=row["updated_us"],
-        ended_us=row["ended_us"],
-        group=row["group"],
-        job_type=row["job_type"],
-        tags=_decode_tags(row["tags"]),
-        notes=row["notes"],
-        color=row["color"],
-        archived=row["archived"],
-        host=row["host"],
-        exit_code=row["exit_code"],
-        last_step=row["last_step"],
-        nan_key=row["nan_key"],
-        nan_step=row["nan_step"],
-    )
+        uid, id, entity, project, name, RunState(state), created_us, updated_us, ended_us,
+        group, job_type, _decode_tags(tags), *rest,
+    )  # fmt: skip
 
 
 def decode_mapping(blob: bytes) -> dict[str, Any]:

@@ -82,7 +82,7 @@ run = sa.Table(
     sa.Column("nan_step", sa.BigInteger),
     sa.Column("lines", sa.BigInteger, nullable=False, default=0),
     sa.Column("rev", sa.BigInteger, nullable=False, default=0),
-    sa.Index("ix_run_project_created", "project_id", "created_us"),
+    sa.Index("ix_run_project_created", "project_id", "archived", "created_us", "uid"),
 )
 
 detail = sa.Table(

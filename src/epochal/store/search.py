@@ -1,7 +1,10 @@
 """Run tables: which runs, in which order, with which columns, one page at a time.
 
 The answer is computed by the database from clustered tables; what a condition means is defined by
-`domain.expression`. A cursor continues the very query that gave it and no other.
+`domain.expression`. A cursor continues the very query that gave it and no other: it holds the
+place of the last row, so that a run that stays is shown once, whichever others come or go
+meanwhile. Runs are counted for the first page; the following ones repeat its ``total`` and
+``matched``.
 """
 
 from __future__ import annotations
@@ -10,11 +13,12 @@ import base64
 import binascii
 import hashlib
 import time
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
 
-from epochal.domain.expression import Expression, fields_of
+from epochal.domain.expression import fields_of
 from epochal.domain.query import parse_field, parse_order, parse_where
 from epochal.domain.view import RunPage, RunQuery
 from epochal.errors import InvalidInput
@@ -23,6 +27,7 @@ from epochal.store.database import Database
 from epochal.store.filters import Filters
 from epochal.store.rows import find_project_id, run_rows
 from epochal.store.schema import run
+from epochal.store.sorting import Part, Place, after, fits, order_by, sort_parts
 from epochal.store.store import Store
 
 MAX_LIMIT = 1000
@@ -31,9 +36,23 @@ MAX_ORDERS = 8
 MAX_IDS = 10_000
 
 
+FEW_RUNS = 2000
+"""In a project of so many runs each is looked up by itself; see `Filters`."""
+
+
 class _Cursor(msgspec.Struct, array_like=True, frozen=True):
-    offset: int
+    place: Place
+    total: int
+    matched: int
     digest: bytes
+
+
+class _Found(NamedTuple):
+    """One page: database ids, and the cursor's content when there is more."""
+
+    ids: list[int]
+    matched: int
+    place: Place | None
 
 
 def query_runs(store: Store, query: RunQuery) -> RunPage:
@@ -57,25 +76,61 @@ def query_runs_in(database: Database, query: RunQuery, now_us: int) -> RunPage:
     where = parse_where(query.where)
     orders = parse_order(query.order)
     wanted = {name: parse_field(name) for name in query.columns}
-    offset = _read_cursor(query)
+    cursor = _read_cursor(query)
     with database.read() as connection:
         project_id = find_project_id(connection, query.entity, query.project)
-        fields = [*fields_of(where), *(order.field for order in orders)]
-        filters = Filters(connection, fields, now_us)
         scope = [run.c.project_id == project_id]
         if not query.archived:
             scope.append(run.c.archived == sa.false())
-        total = _count(connection, scope)
-        conditions = scope + _conditions(filters, where, query.ids)
-        matched = _count(connection, conditions) if len(conditions) > len(scope) else total
-        rows = filters.sort(sa.select(run.c.id).where(*conditions), orders)
-        rows = rows.order_by(run.c.created_us.desc(), run.c.id.desc())
-        ids = list(connection.execute(rows.limit(query.limit).offset(offset)).scalars())
-        page = run_rows(connection, ids)
-        columns = read_columns(connection, wanted, ids)
-    following = offset + len(ids)
-    cursor = _write_cursor(query, following) if following < matched and ids else None
-    return RunPage(total=total, matched=matched, cursor=cursor, runs=page, columns=columns)
+        total = _count(connection, scope) if cursor is None else cursor.total
+        fields = [*fields_of(where), *(order.field for order in orders)]
+        filters = Filters(connection, fields, now_us, few_runs=total <= FEW_RUNS)
+        chosen = filters.select(where, run.c.id).where(*scope)
+        if query.ids:
+            chosen = chosen.where(sa.or_(run.c.uid.in_(query.ids), run.c.name_id.in_(query.ids)))
+        known = total if where is None and not query.ids else None
+        known = known if cursor is None else cursor.matched
+        chosen, parts = sort_parts(filters, chosen, orders)
+        if cursor is not None:
+            chosen = _continued(chosen, parts, cursor)
+        found = _read_page(connection, chosen, parts, query.limit, known)
+        page = run_rows(connection, found.ids)
+        columns = read_columns(connection, wanted, found.ids)
+    following = None
+    if found.place is not None:
+        following = _write_cursor(_Cursor(found.place, total, found.matched, _digest(query)))
+    return RunPage(
+        total=total, matched=found.matched, cursor=following, runs=page, columns=columns
+    )
+
+
+def _continued(chosen: sa.Select[Any], parts: list[Part], cursor: _Cursor) -> sa.Select[Any]:
+    if not fits(parts, cursor.place):
+        raise InvalidInput("this cursor belongs to another query; ask again without a cursor")
+    return chosen.where(after(parts, cursor.place))
+
+
+def _read_page(
+    connection: sa.Connection,
+    chosen: sa.Select[Any],
+    parts: list[Part],
+    limit: int,
+    matched: int | None,
+) -> _Found:
+    """The first ``limit`` of the chosen runs; all are counted on the way when it must be."""
+    columns: list[Any] = [part.column.label(f"by{i}") for i, part in enumerate(parts)]
+    query = chosen.add_columns(*columns)
+    if matched is None:
+        every = query.cte("chosen")
+        columns = list(every.c)[1:]
+        count = sa.select(sa.func.count()).select_from(every).scalar_subquery()
+        query = sa.select(*every.c, count)
+    rows = connection.execute(query.order_by(*order_by(columns, parts)).limit(limit + 1)).all()
+    if matched is None:
+        matched = int(rows[0][-1]) if rows else 0
+    more = len(rows) > limit
+    place = list(rows[limit - 1][1 : 1 + len(parts)]) if more else None
+    return _Found([row[0] for row in rows[:limit]], matched, place)
 
 
 def _check_limits(query: RunQuery) -> None:
@@ -90,15 +145,6 @@ def _check_limits(query: RunQuery) -> None:
             raise InvalidInput(f"at most {limit} {what} fit in one query, got {given}")
 
 
-def _conditions(
-    filters: Filters, where: Expression | None, ids: list[str]
-) -> list[sa.ColumnElement[bool]]:
-    conditions = [] if where is None else [filters.condition(where)]
-    if ids:
-        conditions.append(sa.or_(run.c.uid.in_(ids), run.c.name_id.in_(ids)))
-    return conditions
-
-
 def _count(connection: sa.Connection, conditions: list[sa.ColumnElement[bool]]) -> int:
     query = sa.select(sa.func.count()).select_from(run).where(*conditions)
     return int(connection.execute(query).scalar_one())
@@ -109,20 +155,19 @@ def _digest(query: RunQuery) -> bytes:
     return hashlib.blake2b(msgspec.msgpack.encode(parts), digest_size=8).digest()
 
 
-def _write_cursor(query: RunQuery, offset: int) -> str:
-    packed = msgspec.msgpack.encode(_Cursor(offset, _digest(query)))
-    return base64.urlsafe_b64encode(packed).decode().rstrip("=")
+def _write_cursor(cursor: _Cursor) -> str:
+    return base64.urlsafe_b64encode(msgspec.msgpack.encode(cursor)).decode().rstrip("=")
 
 
-def _read_cursor(query: RunQuery) -> int:
+def _read_cursor(query: RunQuery) -> _Cursor | None:
     if query.cursor is None:
-        return 0
+        return None
     try:
         padded = query.cursor + "=" * (-len(query.cursor) % 4)
         packed = base64.urlsafe_b64decode(padded.encode("ascii"))
         cursor = msgspec.msgpack.decode(packed, type=_Cursor)
     except (binascii.Error, UnicodeEncodeError, msgspec.MsgspecError):
         raise InvalidInput("this cursor was not made here; ask again without a cursor") from None
-    if cursor.digest != _digest(query) or not 0 <= cursor.offset < 2**31:
+    if cursor.digest != _digest(query):
         raise InvalidInput("this cursor belongs to another query; ask again without a cursor")
-    return cursor.offset
+    return cursor
