@@ -67,3 +67,15 @@ def sparkline(values: Sequence[float]) -> str:
         _BLOCKS[round((value / 2 - low) / span * 7)] if math.isfinite(value) else "!"
         for value in values
     )
+
+
+def size(count: int | None) -> str:
+    """Bytes in the unit that fits, in powers of 1,000; nothing when not known."""
+    if count is None:
+        return ""
+    amount = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:
+            return f"{count} B" if unit == "B" else f"{amount:.3g} {unit}"
+        amount /= 1000
+    return f"{amount:.3g} TB"

@@ -47,8 +47,12 @@ COMMANDS = (
         "tail", "epochal.cli.tail:tail", "Print a run's console or metrics; -f follows it live."
     ),
     Entry("export", "epochal.cli.export:export", "Write points to Parquet, CSV or JSON lines."),
+    Entry("files", "epochal.cli.files:files", "List or download the files of a run."),
+    Entry("artifact", "epochal.cli.artifact:app", "Put, get, list, compare and delete artifacts."),
+    Entry("model", "epochal.cli.model:app", "The model registry, and predictions."),
     Entry("sync", "epochal.cli.sync:sync", "Send to a server what it does not have yet."),
     Entry("rm", "epochal.cli.rm:rm", "Delete runs."),
+    Entry("gc", "epochal.cli.gc:gc", "Remove what nothing refers to."),
     Entry("init", "epochal.cli.init:init", "Make a home in this directory."),
     Entry("doctor", "epochal.cli.doctor:doctor", "Check this installation and a home."),
     Entry("key", "epochal.cli.key:app", "Create, list and revoke API keys of a server."),

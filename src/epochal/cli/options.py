@@ -43,6 +43,24 @@ def complete_project(incomplete: str) -> list[str]:
     return [name for name in names if name.startswith(incomplete)]
 
 
+def complete_artifact(incomplete: str) -> list[str]:
+    """Artifact names for the shell's completion. Never fails."""
+    try:
+        found = [f"{one.project}/{one.name}" for one in connect().artifacts()]
+    except (EpochalError, OSError):
+        return []
+    return [name for name in found if name.startswith(incomplete)]
+
+
+def complete_model(incomplete: str) -> list[str]:
+    """Names of registered models for the shell's completion. Never fails."""
+    try:
+        found = [one.name for one in connect().models()]
+    except (EpochalError, OSError):
+        return []
+    return [name for name in found if name.startswith(incomplete)]
+
+
 RunArgument = Annotated[
     str,
     typer.Argument(

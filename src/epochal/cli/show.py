@@ -1,11 +1,13 @@
-"""``epochal show``: everything about one run but its points and console, on one screen."""
+"""``epochal show``: all about one run but its points and console, on one screen."""
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 
 from epochal.api import RunView
-from epochal.cli.figures import ago, literal, number, span, sparkline
+from epochal.cli.figures import ago, literal, number, size, span, sparkline
+from epochal.cli.files import print_files
 from epochal.cli.options import Home, Json, RunArgument, Url, run_of
 from epochal.cli.terminal import Col, print_json, print_line, print_table, state_style
 from epochal.domain.names import SYSTEM_PREFIX
@@ -21,14 +23,55 @@ def show(run: RunArgument, home: Home = None, url: Url = None, json: Json = Fals
     found = run_of(home, url, run)
     detail = found.detail
     if json:
-        print_json(detail)
+        print_json({**msgspec.to_builtins(detail), **_belongings(found)})
         return
     _print_head(found)
     _print_mapping("config", dict(flatten(detail.config)))
     _print_metrics(found)
     own = {key: value for key, value in detail.summary.items() if key not in found.metrics}
     _print_mapping("summary", own)
+    _print_belongings(found)
     _print_events(detail)
+
+
+def _belongings(run: RunView) -> dict[str, object]:
+    """Media, files and artifacts, for scripts."""
+    with run.source.session():
+        return {
+            "media": run.media_keys(),
+            "files": [file.row for file in run.files()],
+            "artifacts": [version.row for version in run.artifacts()],
+            "used_artifacts": [version.row for version in run.used_artifacts()],
+        }
+
+
+def _print_belongings(run: RunView) -> None:
+    with run.source.session():
+        media, files = run.media_keys(), run.files()
+        made, used = run.artifacts(), run.used_artifacts()
+    if media:
+        print_line()
+        columns = [
+            Col("media"),
+            Col("kind"),
+            Col("count", right=True),
+            Col("last step", right=True),
+        ]
+        print_table(
+            columns, [(one.key, one.kind, str(one.count), str(one.last_step)) for one in media]
+        )
+    if files:
+        print_line()
+        print_files(files)
+    if made or used:
+        print_line()
+        columns = [Col("artifact"), Col("type"), Col(""), Col("aliases"), Col("size", right=True)]
+        rows = [
+            (one.name, one.type, role, ", ".join(one.aliases), size(one.size))
+            for role, versions in (("made", made), ("used", used))
+            for one in versions
+        ]
+        print_table(columns, rows)
 
 
 def _print_head(run: RunView) -> None:
