@@ -268,7 +268,7 @@ def test_an_unknown_setting_is_named_with_its_nearest() -> None:
         epochal.Settings(exit_timout=5)
 
 
-class Hostile:
+class Raising:
     """Everything about it raises."""
 
     def __getattr__(self, name: str) -> Any:
@@ -285,16 +285,17 @@ def test_a_value_or_key_that_raises_costs_only_itself(begin: Begin, home: Path) 
     run = begin()
     meta = torch.empty((), device="meta")
     with pytest.warns(EpochalWarning, match="cannot be read"):
-        run.log({"before": 1, "bad": Hostile(), "meta": meta, "a": 2})
-    with pytest.warns(EpochalWarning, match="key <Hostile> is no string"):
-        run.log({Hostile(): 3, "b": 4})
+        run.log({"before": 1, "bad": Raising(), "meta": meta, "a": 2})
+    with pytest.warns(EpochalWarning, match="key <Raising> is no string"):
+        run.log({Raising(): 3, "b": 4})  # type: ignore[dict-item]
     assert (run.summary["before"], run.summary["a"]) == (1, 2)
-    assert (run.summary["<Hostile>"], run.summary["b"]) == (3, 4)
+    assert (run.summary["<Raising>"], run.summary["b"]) == (3, 4)
 
 
 @pytest.mark.parametrize("name", [".", ".."])
 def test_a_name_that_means_a_directory_is_refused(name: str) -> None:
     """A browser would take it out of the page's address."""
-    for arguments in ({"project": name}, {"id": name}, {"entity": name}):
+    given: tuple[dict[str, Any], ...] = ({"project": name}, {"id": name}, {"entity": name})
+    for arguments in given:
         with pytest.raises(InvalidInput, match="address"):
             epochal.init(**arguments)

@@ -153,10 +153,10 @@ def test_what_a_crash_set_aside_comes_back(home):
 def test_many_blobs_are_named_after_they_are_synced(home, monkeypatch):
     """Two syncs of the file system for any number of blobs, the first before any name."""
     seen = []
+    blobs = Blobs(home)
     monkeypatch.setattr(
         module, "sync_file_system", lambda _path: seen.append(len(list(blobs.digests())))
     )
-    blobs = Blobs(home)
     blobs.put_many([b"%d" % n for n in range(50)])
     assert seen == [0, 50]
 

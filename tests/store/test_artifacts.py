@@ -8,7 +8,7 @@ import pytest
 
 from epochal.domain.artifact import MANIFEST_TYPE, Entry, Manifest, read_manifest, read_reference
 from epochal.domain.objects import ArtifactChanges, VersionChanges
-from epochal.domain.record import ArtifactCommit, ArtifactUse, ModelLink
+from epochal.domain.record import ArtifactCommit, ArtifactUse, BlobRef, ModelLink
 from epochal.errors import Conflict, InvalidInput, NotFound
 from epochal.journal.blobs import Blobs
 from epochal.store import artifacts, curation, models
@@ -216,7 +216,7 @@ def test_what_a_model_stands_on_is_not_deleted(home):
 
 def test_lineage_leads_from_inputs_to_models(home):
     """data -> train -> net -> evaluate -> report, seen from the middle and cut by depth."""
-    manifests = {}
+    manifests: dict[str, BlobRef] = {}
     for second, (run, inputs, output) in enumerate(
         [("prepare", [], "data"), ("train", ["data"], "net"), ("evaluate", ["net"], "report")]
     ):

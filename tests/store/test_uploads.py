@@ -9,6 +9,7 @@ import threading
 
 import pytest
 
+from epochal.domain.objects import HeldBlob
 from epochal.domain.record import File, Media, MediaItem
 from epochal.errors import InvalidInput, NotFound, OffsetMismatch, StorageFull, Unavailable
 from epochal.journal.blobs import Blobs
@@ -50,14 +51,14 @@ def parts(store):
 def test_a_blob_arrives_in_pieces_and_counts_once(awaited):
     store, uid, digest = awaited
     assert [b.digest for b in wanted_blobs(store, uid, 10).blobs] == [digest]
-    assert piece(awaited, 0, 100) == uploads.HeldBlob(100, False)
+    assert piece(awaited, 0, 100) == HeldBlob(100, False)
     assert wanted_blobs(store, uid, 10).blobs[0].offset == 100
     assert not store.blobs.has(digest)
-    assert piece(awaited, 100, len(DATA)) == uploads.HeldBlob(len(DATA), True)
+    assert piece(awaited, 100, len(DATA)) == HeldBlob(len(DATA), True)
     assert store.blobs.read(digest) == DATA
     assert wanted_blobs(store, uid, 10).total == 0
     assert store.take_news()[-1].what == ["media", "files"]
-    assert piece(awaited, 0, 10) == uploads.HeldBlob(len(DATA), True)
+    assert piece(awaited, 0, 10) == HeldBlob(len(DATA), True)
     assert store.take_news() == []
     assert parts(store) == []
 
@@ -167,7 +168,7 @@ def test_many_small_blobs_commit_a_version_at_once(home):
     with open_store(home) as store:
         ingest_home(store)
         assert wanted_blobs(store, w.uid, 100).total == 20
-        ends = set()
+        ends: set[int] = set()
         for data in files.values():
             ends.add(max(ends, default=0) + len(_frame(data)))
         for cut in range(1, 200):
