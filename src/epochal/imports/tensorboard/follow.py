@@ -1,0 +1,90 @@
+"""A log directory followed live, in a thread of its own.
+
+It looks once a while and writes what is new into the home; whoever has the home open sees it.
+Nothing that goes wrong in one look ends the thread: it is told once, and the next look comes
+later.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from epochal.errors import EpochalError
+from epochal.imports.tensorboard.importer import Importer
+
+INTERVAL: Final = 0.5
+"""Seconds between looks."""
+SLOWEST: Final = 5.0
+_SHARE: Final = 4.0
+"""Looking may take one part in so many of the time."""
+
+
+class Follower:
+    """Follows a log directory until it is stopped.
+
+    Args:
+        home: the home.
+        logdir: the log directory.
+        project: where the runs go; by default named after the directory.
+        tell: gets problems, each once, in a sentence.
+
+    Raises:
+        EpochalError: the directory cannot be followed; see `Importer`.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        logdir: Path,
+        project: str | None,
+        tell: Callable[[str], None],
+    ) -> None:
+        self._importer = Importer(home, logdir, project, live=True)
+        self.project = self._importer.project
+        self._tell = tell
+        self._told: set[str] = set()
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="epochal-logdir", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread and the runs; may take as long as one look."""
+        self._ending.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        try:
+            self._importer.close()
+        except (EpochalError, OSError) as error:
+            self._say(f"{self._importer.root}: {error}")
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait until it is stopped from elsewhere; whether it was."""
+        return self._ending.wait(seconds)
+
+    def _run(self) -> None:
+        while not self._ending.is_set():
+            begun = time.monotonic()
+            delay = INTERVAL
+            try:
+                if self._importer.turn():
+                    delay = 0.0
+            except (EpochalError, OSError, ValueError) as error:
+                self._say(f"{self._importer.root} cannot be followed now: {error}")
+                delay = SLOWEST
+            for problem in list(self._importer.report.problems.values()):
+                self._say(problem)
+            # A directory that takes long to look at is looked at less often.
+            taken = time.monotonic() - begun
+            self._ending.wait(max(delay, min(SLOWEST, taken * _SHARE if delay else 0.05)))
+
+    def _say(self, text: str) -> None:
+        if text not in self._told:
+            self._told.add(text)
+            self._tell(text)

@@ -1,0 +1,485 @@
+"""From a log directory to runs of a home, each point exactly once, however often it is called.
+
+`Importer.turn` reads what is new in the directory and appends it to the journals of its runs. A
+turn that is cut off by a crash is finished by the next one: the state names the stretches that
+were on their way, reading them again gives the same records, and those that the journal has are
+left out. A store that is open on the home sees the points like those of any other run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import msgspec
+
+from epochal._version import __version__
+from epochal.domain.encode import type_of
+from epochal.domain.names import DEFAULT_ENTITY, check_name, run_uid
+from epochal.domain.record import Attributes, Environment, Event, Fact, File, Finish, Header
+from epochal.errors import InvalidInput, NotFound
+from epochal.imports.tensorboard.blocks import Item, skip_records
+from epochal.imports.tensorboard.folding import decide
+from epochal.imports.tensorboard.logdir import LogDirectory, look, run_of
+from epochal.imports.tensorboard.naming import (
+    file_path,
+    project_of,
+    run_id_of,
+    run_name_of,
+    writer_of,
+)
+from epochal.imports.tensorboard.report import Report, check_logdir
+from epochal.imports.tensorboard.state import (
+    DirectoryState,
+    FileState,
+    RunState,
+    StateFile,
+)
+from epochal.imports.tensorboard.stretch import Converted, Stretch, convert, read_stretch
+from epochal.imports.tensorboard.writing import (
+    LONGEST,
+    RunJournal,
+    count_written,
+    discard,
+    remove_link,
+)
+from epochal.journal.blobs import Blobs
+
+BUDGET: Final = 24 * 1024 * 1024
+"""Bytes of event files read in one turn."""
+RUNS: Final = 256
+"""Runs that one turn writes to."""
+IDLE_SECONDS: Final = 600.0
+"""A run whose files rest for so long counts as over; it goes on when they grow."""
+
+Progress = Callable[[int, int], None]
+"""Called with the bytes of event files that were read, and of all."""
+
+
+class _Work(msgspec.Struct):
+    """What a turn does to one run."""
+
+    items: list[Item] = []
+    done: list[Callable[[], None]] = []
+    first_us: int = 0
+    last_us: int = 0
+    ending: str | None = None
+    host: str = ""
+    pid: int = 0
+
+
+class Importer:
+    """Brings a log directory into a home.
+
+    Args:
+        home: the home; made when missing.
+        logdir: the log directory.
+        project: where the runs go; by default named after the directory.
+        live: the files may grow: runs are over only when they have rested for a while.
+        clock: seconds since 1970.
+
+    Raises:
+        NotFound: there is no such directory.
+        InvalidInput: it is no directory, or cannot be read.
+        Unavailable: another process does the same.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        logdir: str | os.PathLike[str],
+        project: str | None = None,
+        *,
+        live: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.root = check_logdir(logdir)
+        self.project = check_name(project or project_of(self.root), "project name")
+        self.report = Report()
+        self._home = home
+        self._live = live
+        self._clock = clock
+        self._blobs = Blobs(home)
+        self._file = StateFile(home, self.root, self.project)
+        self._state = self._file.load()
+        self._open: dict[str, RunJournal] = {}
+        self._old_links: list[str] = []
+        self._rests: dict[str, tuple[int, int, int] | None] = {}
+        self._dirty = False
+        self._logdir: LogDirectory | None = None
+        self._recover()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def total(self) -> int:
+        """Bytes of all event files that are not read yet; looks at the directory."""
+        self._logdir = look(self.root)
+        size = 0
+        for below, found in self._logdir.directories.items():
+            for name in found.events:
+                with contextlib.suppress(OSError):
+                    known = self._directory(below).files.get(name, FileState()).offset
+                    size += max(0, os.stat(self._path(below, name)).st_size - known)
+        return size
+
+    def has_events(self) -> bool:
+        """Whether there is anything to bring in; looks at the directory."""
+        self._logdir = look(self.root)
+        return bool(self._logdir.directories)
+
+    def turn(self) -> bool:
+        """Bring in what is new, a bounded part of it at a time; False when nothing was.
+
+        Raises:
+            StorageFull: there is no room; the next turn goes on.
+            OSError: the home cannot be written.
+        """
+        if self._live or self._logdir is None:
+            self._logdir = look(self.root)
+        for problem in self._logdir.problems:
+            self.report.problems[problem] = problem
+        work = self._read(self._logdir)
+        self._keep_files(self._logdir, work)
+        if work:
+            self._write(work)
+        self._end_runs(self._logdir)
+        if not work:
+            self._logdir = None
+            self._settle()
+        return bool(work)
+
+    def close(self) -> None:
+        """End the runs and let others go on; what is not read yet comes with the next import."""
+        try:
+            for below in list(self._open):
+                self._end(below)
+            self._settle()
+        finally:
+            for journal in self._open.values():
+                journal.abandon()
+            self._open.clear()
+            self._file.close()
+
+    # ------------------------------------------------------------------------------ reading
+
+    def _path(self, below: str, name: str) -> str:
+        return os.path.normpath(os.path.join(self.root, below, name))
+
+    def _directory(self, below: str) -> DirectoryState:
+        return self._state.directories.setdefault(below, DirectoryState())
+
+    def _run(self, below: str) -> RunState:
+        run = self._state.runs.get(below)
+        if run is None:
+            id = run_id_of(self.root, below)
+            uid = run_uid(DEFAULT_ENTITY, self.project, id)
+            run = self._state.runs[below] = RunState(id, uid)
+        return run
+
+    def _read(self, logdir: LogDirectory) -> dict[str, _Work]:
+        work: dict[str, _Work] = {}
+        budget = BUDGET
+        pending = {
+            state.run
+            for state in self._state.directories.values()
+            if any(file.to > file.offset for file in state.files.values())
+        }
+        for below in sorted(logdir.directories, key=lambda text: (text != ".", text)):
+            state = self._directory(below)
+            if budget <= 0 or (len(work) >= RUNS and state.run not in work):
+                continue
+            for name in logdir.directories[below].events:
+                known = state.files.get(name, FileState())
+                if state.run in pending and known.to <= known.offset:
+                    continue
+                stretch = self._look(below, name, known)
+                if stretch is None:
+                    known.to = min(known.to, known.offset)  # it vanished on its way
+                    continue
+                budget -= len(stretch.buffer)
+                if not self._take(below, name, stretch, work):
+                    break
+                if stretch.state.to < stretch.size and not stretch.records.tail_damaged:
+                    break  # what later files say comes after the rest of this one
+                if budget <= 0:
+                    break
+        return work
+
+    def _look(self, below: str, name: str, known: FileState) -> Stretch | None:
+        """What is new in a file; None when nothing can be read of it now."""
+        path = self._path(below, name)
+        try:
+            facts = os.stat(path)
+            mark = (facts.st_size, facts.st_mtime_ns, facts.st_ino)
+            if self._rests.get(path) == mark:
+                return None
+            stretch = read_stretch(path, known)
+        except OSError as error:
+            if not isinstance(error, FileNotFoundError):
+                self.report.problems[path] = f"{path} cannot be read: {error.strerror}"
+            self._rests[path] = None
+            return None
+        if stretch is None:
+            self._rests[path] = mark
+            return None
+        self.report.judge(path, stretch, live=self._live)
+        if not stretch.records.end or stretch.state.offset + len(stretch.buffer) >= mark[0]:
+            self._rests[path] = mark
+        return stretch if stretch.records.end else None
+
+    def _take(self, below: str, name: str, stretch: Stretch, work: dict[str, _Work]) -> bool:
+        """Convert a stretch; False when the directory says nothing yet."""
+        state = self._directory(below)
+        if state.run is None:
+            home = decide(below, stretch.buffer, stretch.records, self._is_run)
+            if home is None:
+                self._rests.pop(self._path(below, name), None)
+                return True
+            state.run, state.suffix = home.run, home.suffix
+        converted = convert(stretch, self._blobs, state.tags, state.suffix)
+        one = work.setdefault(state.run, _Work())
+        if converted.damaged:
+            one.items.append(_damage(self._path(below, name), converted, stretch))
+        one.items += converted.items
+        one.first_us = min(filter(None, (one.first_us, converted.output.first_us)), default=0)
+        one.last_us = max(one.last_us, converted.output.last_us)
+        one.ending = converted.output.ending or one.ending
+        one.host, one.pid = writer_of(name)
+        before = state.files.get(name, FileState())
+        state.files[name] = msgspec.structs.replace(
+            before, offset=stretch.state.offset, to=stretch.state.to
+        )
+
+        def done() -> None:
+            state.files[name] = msgspec.structs.replace(stretch.state, offset=stretch.state.to)
+            state.tags = converted.tags
+            self.report.files.add(self._path(below, name))
+            self.report.bytes += stretch.records.end
+            self.report.counts.update(converted.output.counts)
+
+        one.done.append(done)
+        return True
+
+    def _is_run(self, below: str) -> bool:
+        found = self._logdir.directories.get(below) if self._logdir else None
+        return bool(found and found.events) and self._directory(below).run in (None, below)
+
+    def _keep_files(self, logdir: LogDirectory, work: dict[str, _Work]) -> None:
+        """Traces and the projector's files: kept whole, again when they change."""
+        for below, found in logdir.directories.items():
+            for path in found.kept:
+                place = run_of(below, self._is_run)
+                run = self._run(place)
+                full = os.path.join(self.root, path)
+                try:
+                    facts = os.stat(full)
+                    mark = (facts.st_mtime_ns // 1000, facts.st_size)
+                    if run.kept.get(path) == mark:
+                        continue
+                    suffix = type_of(os.path.splitext(path)[1])
+                    blob = self._blobs.put_file(Path(full), suffix, sync=False)
+                except (OSError, InvalidInput) as error:
+                    self.report.problems[full] = f"{full} cannot be kept: {error}"
+                    continue
+                inside = os.path.relpath(path, place) if place != "." else path
+                fact = File(mark[0], file_path("tensorboard", inside), blob, "now", mark[0])
+                one = work.setdefault(place, _Work(first_us=mark[0], last_us=mark[0]))
+                one.items.append(fact)
+                one.done.append(self._kept(run, path, mark))
+
+    def _kept(self, run: RunState, path: str, mark: tuple[int, int]) -> Callable[[], None]:
+        def done() -> None:
+            run.kept[path] = mark
+            self.report.counts["traces and embedding files"] += 1
+
+        return done
+
+    # ------------------------------------------------------------------------------ writing
+
+    def _write(self, work: dict[str, _Work]) -> None:
+        """Say what is on its way, write it, and take note."""
+        fresh = []
+        for below, one in work.items():
+            run = self._run(below)
+            if not run.known:
+                one.items = [*_first_facts(self.root, below, one), *one.items]
+            one.items = skip_records(one.items, run.done)
+            journal = self._open.get(below)
+            if journal is not None and journal.size > LONGEST:
+                self._close_journal(below, Finish(run.last_us, None))
+                journal = None
+            if journal is None and one.items:
+                journal = self._open[below] = self._begin(run, one)
+                fresh.append(journal)
+            if journal is not None:
+                run.writer, run.at = journal.writer, journal.size
+        self._file.save(self._state)
+        self._remove_links()
+        self._dirty = True
+        for journal in fresh:
+            journal.publish()
+        for below, one in work.items():
+            run = self._run(below)
+            if one.items:
+                self._open[below].write(one.items)
+                run.ended, run.known = False, True
+                self.report.runs.add(below)
+            run.known = run.known or bool(run.done)
+            run.last_us = max(run.last_us, one.last_us)
+            run.ending = one.ending or run.ending
+            run.done = 0
+            for done in one.done:
+                done()
+
+    def _begin(self, run: RunState, one: _Work) -> RunJournal:
+        started = max(one.first_us or int(self._clock() * 1e6), run.started_us + 1)
+        header = Header(
+            entity=DEFAULT_ENTITY, project=self.project, run_id=run.run_id, started_us=started,
+            host=one.host, pid=one.pid, version=__version__, resumed=run.started_us > 0,
+        )  # fmt: skip
+        run.started_us = started
+        return RunJournal(self._home, self._file.links, run.uid, header)
+
+    def _close_journal(self, below: str, last: Fact) -> None:
+        journal = self._open.pop(below)
+        journal.close(last)
+        self._old_links.append(journal.writer)
+        self._dirty = True
+
+    def _end_runs(self, logdir: LogDirectory) -> None:
+        """Tell the end of runs whose files are read and rest."""
+        places: dict[str, list[str]] = defaultdict(list)
+        for place, state in self._state.directories.items():
+            if state.run is not None and place in logdir.directories:
+                places[state.run].append(place)
+        for below in list(self._open):
+            if self._is_over(logdir, places[below]):
+                self._end(below)
+        for below, run in self._state.runs.items():
+            resting = run.known and not run.ended and below not in self._open
+            if resting and not self._has_pending(below):
+                self._end_again(below, run)
+
+    def _end_again(self, below: str, run: RunState) -> None:
+        """A crash left the run without its end."""
+        journal = self._open[below] = self._begin(run, _Work(first_us=run.last_us))
+        journal.publish()
+        self._end(below)
+
+    def _has_pending(self, below: str) -> bool:
+        return any(
+            file.to > file.offset
+            for state in self._state.directories.values()
+            if state.run == below
+            for file in state.files.values()
+        )
+
+    def _end(self, below: str) -> None:
+        run = self._run(below)
+        over = max(run.last_us, run.started_us)
+        self._close_journal(below, Finish(over, run.ending or "finished"))
+        run.writer, run.ended = None, True
+
+    def _is_over(self, logdir: LogDirectory, places: list[str]) -> bool:
+        """Whether all is read of a run; when live, also whether its files have rested."""
+        newest = 0.0
+        for place in places:
+            for name in logdir.directories[place].events:
+                path = self._path(place, name)
+                with contextlib.suppress(OSError):
+                    facts = os.stat(path)
+                    mark = (facts.st_size, facts.st_mtime_ns, facts.st_ino)
+                    if self._rests.get(path, mark) not in (mark, None) or path not in self._rests:
+                        return False
+                    newest = max(newest, facts.st_mtime)
+        return not self._live or self._clock() - newest > IDLE_SECONDS
+
+    def _settle(self) -> None:
+        if self._dirty:
+            self._file.save(self._state)
+            self._dirty = False
+        self._remove_links()
+
+    def _remove_links(self) -> None:
+        """Second names of journals that the saved state does not need any more."""
+        while self._old_links:
+            remove_link(self._file.links, self._old_links.pop())
+
+    def _recover(self) -> None:
+        """Count what a crashed process had written of what was on its way."""
+        for below, run in self._state.runs.items():
+            if run.writer is None:
+                continue
+            discard(self._home, run.uid, run.writer)
+            if self._has_pending(below):
+                run.done += count_written(
+                    self._home, self._file.links, run.uid, run.writer, run.at
+                )
+            self._old_links.append(run.writer)
+            run.writer, run.ended = None, False
+
+
+def _first_facts(root: str, below: str, one: _Work) -> list[Fact]:
+    wall = one.first_us
+    attributes = {"name": run_name_of(root, below)}
+    if os.path.dirname(below):
+        attributes["group"] = os.path.dirname(below)
+    directory = os.path.normpath(os.path.join(root, below))
+    return [
+        Attributes(wall, attributes),
+        Environment(wall, {"tensorboard": {"directory": directory}, "host": one.host}),
+    ]
+
+
+def _damage(path: str, converted: Converted, stretch: Stretch) -> Event:
+    wall = converted.output.last_us or stretch.modified_us
+    title = f"{converted.damaged} damaged records of an event file were left out"
+    return Event(wall, "warning", title, path)
+
+
+def import_directory(
+    home: Path,
+    logdir: str | os.PathLike[str],
+    project: str | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Bring everything that is new in a log directory into a home.
+
+    Args:
+        home: the home.
+        logdir: the log directory.
+        project: where the runs go.
+        progress: told after each turn.
+
+    Raises:
+        NotFound: there is no such directory, or no event file in it.
+        InvalidInput: it is no directory.
+        Unavailable: another process does the same.
+        StorageFull: there is no room; calling again goes on.
+    """
+    with Importer(home, logdir, project) as importer:
+        if not importer.has_events():
+            raise NotFound(
+                f"there are no event files below {importer.root}; "
+                f"their names contain 'tfevents', as in events.out.tfevents.1700000000.host"
+            )
+        total = importer.total()
+        while importer.turn():
+            if progress is not None:
+                progress(importer.report.bytes, total)
+        return importer.report
