@@ -21,8 +21,8 @@ from epochal.domain.view import DefinitionRow, RunChange
 from epochal.errors import CorruptFile, EpochalError
 from epochal.journal.blobs import Blobs
 from epochal.store.definitions import read_definitions, restate_rules
-from epochal.store.dialect import update_each
-from epochal.store.enroll import check_header, enroll, next_revision
+from epochal.store.dialect import batches, update_each
+from epochal.store.enroll import New, check_header, enroll_all, next_revision
 from epochal.store.facts import FactWriter
 from epochal.store.latest import Known, add_rows, newest_steps, summarize, to_row
 from epochal.store.params import intern_keys
@@ -33,7 +33,7 @@ from epochal.store.schema import journal, project, run
 from epochal.store.state import WriterState, decide_state
 from epochal.store.store import Store
 from epochal.store.stretch import Stretch
-from epochal.store.tail import JournalRow, Tail
+from epochal.store.tail import JournalKey, JournalRow, Tail
 
 What = Literal["series", "facts", "logs", "media", "files", "artifacts", "deleted"]
 _ORDER: tuple[What, ...] = ("series", "facts", "logs", "media", "files", "artifacts", "deleted")
@@ -58,17 +58,20 @@ _MOVE = (
     )
 )
 _DESCRIBE = (
-    sa.select(run.c.uid, run.c.rev, run.c.state, run.c.last_step, project.c.entity, project.c.name)
+    sa.select(
+        run.c.id, run.c.uid, run.c.rev, run.c.state, run.c.last_step, project.c.entity,
+        project.c.name,
+    )
     .join(project, project.c.id == run.c.project_id)
-    .where(run.c.id == sa.bindparam("run"))
-)
+    .where(run.c.id.in_(sa.bindparam("runs", expanding=True)))
+)  # fmt: skip
 
 
 _WRITERS = sa.select(
     journal.c.started_us, journal.c.primary, journal.c.closed, journal.c.lost,
     journal.c.finish_state, journal.c.exit_code, journal.c.finished_us, journal.c.contact_us,
-    journal.c.host,
-).where(journal.c.run_id == sa.bindparam("run"))  # fmt: skip
+    journal.c.host, journal.c.run_id,
+).where(journal.c.run_id.in_(sa.bindparam("runs", expanding=True)))  # fmt: skip
 
 
 def _greater(column: sa.Column[int], name: str) -> sa.ColumnElement[int]:
@@ -197,7 +200,8 @@ def _apply_all(
     store: Store, connection: sa.Connection, ready: list[Work]
 ) -> tuple[list[JournalRow], list[RunChange]]:
     batch = Batch(connection, store.blobs)
-    rows = [_apply_one(batch, item) for item in ready]
+    made = _rows_of(connection, ready)
+    rows = [_apply_one(batch, item, *made[item.tail.key]) for item in ready]
     batch.flush()
     for run_id, found in batch.news.items():
         if found.recount_from is not None:
@@ -205,9 +209,8 @@ def _apply_all(
     return rows, publish(connection, batch.news)
 
 
-def _apply_one(batch: Batch, item: Work) -> JournalRow:
+def _apply_one(batch: Batch, item: Work, row: JournalRow, is_fresh: bool) -> JournalRow:
     tail, entry = item.tail, item.stretch.entry
-    row, is_fresh = _row_of(batch.connection, item)
     if row.run_id in batch.news:
         batch.flush()  # what follows may depend on what an earlier writer of the run wrote
     note = batch.news.setdefault(row.run_id, RunNews(uid=tail.key.run, what=set()))
@@ -229,7 +232,10 @@ def _apply_one(batch: Batch, item: Work) -> JournalRow:
     note.what |= {what for what in _ORDER if what in effects.objects}
     if effects.redefined:
         restate_rules(batch.connection, row.run_id)
-    _add_series(batch, row, summarize(item.stretch.groups), note, is_fresh, effects.redefined)
+    _add_series(
+        batch, row, summarize(item.stretch.groups), note,
+        is_fresh=is_fresh, is_redefined=effects.redefined,
+    )  # fmt: skip
     _note_cuts(batch.connection, row, item.stretch, effects.cuts, note, is_fresh)
     return JournalRow(
         id=row.id, run_id=row.run_id, started_us=row.started_us, facts_pos=entry.end,
@@ -237,27 +243,36 @@ def _apply_one(batch: Batch, item: Work) -> JournalRow:
     )  # fmt: skip
 
 
-def _row_of(connection: sa.Connection, item: Work) -> tuple[JournalRow, bool]:
-    """The journal's row, made when it is new, and whether its run was made with it."""
-    tail, entry = item.tail, item.stretch.entry
-    if tail.row is not None:
-        return tail.row, False
-    header = entry.facts[0]
-    if not isinstance(header, Header):
-        raise CorruptFile(tail.path, "its first record is not a header")
-    row, is_fresh = enroll(connection, tail.key, header, remote=item.remote)
-    if row.facts_pos != entry.start:
-        raise Raced(f"{tail.path} was applied by someone else")
-    return row, is_fresh
+def _rows_of(
+    connection: sa.Connection, ready: Sequence[Work]
+) -> dict[JournalKey, tuple[JournalRow, bool]]:
+    """The journals' rows, made where they are new, and whether their runs were made with them."""
+    new: list[New] = []
+    for item in ready:
+        if item.tail.row is None:
+            header = item.stretch.entry.facts[0]
+            if not isinstance(header, Header):
+                raise CorruptFile(item.tail.path, "its first record is not a header")
+            new.append(New(item.tail.key, header, item.remote))
+    made = enroll_all(connection, new) if new else {}
+    for item in ready:
+        if item.tail.row is not None:
+            made[item.tail.key] = item.tail.row, False
+        elif made[item.tail.key][0].facts_pos != item.stretch.entry.start:
+            raise Raced(f"{item.tail.path} was applied by someone else")
+    return made
 
 
 def _add_series(
-    batch: Batch, row: JournalRow, known: dict[str, Known], note: RunNews, *flags: bool
-) -> None:
-    """Add rows to ``latest``; what else follows from the points goes into ``note``."""
+    batch: Batch, row: JournalRow, known: dict[str, Known], note: RunNews,
+    *, is_fresh: bool, is_redefined: bool,
+) -> None:  # fmt: skip
+    """Add rows to ``latest``; what else follows from the points goes into ``note``.
+
+    A fresh run was made in this transaction, so that nothing of it is stored yet.
+    """
     if not known:
         return
-    is_fresh, is_redefined = flags
     connection = batch.connection
     note.what.add("series")
     ids = intern_keys(connection, known, batch.keys)
@@ -327,16 +342,12 @@ def publish(
         connection.execute(_UPDATE, [_update(run_id, note) for run_id, note in news.items()])
     if not told:
         return []
-    states = [
-        {"which": run_id, **_state_values(connection, run_id, now_us)}
-        for run_id, note in told.items()
-        if note.state_matters
-    ]
-    if states:
-        connection.execute(_SET_STATE, states)
+    moved = [run_id for run_id, note in told.items() if note.state_matters]
+    if moved:
+        connection.execute(_SET_STATE, _states(connection, moved, now_us))
     revision = next_revision(connection)
     connection.execute(_SET_REVISION, [{"which": run_id, "to": revision} for run_id in told])
-    return [describe_change(connection, run_id, note) for run_id, note in told.items()]
+    return describe_changes(connection, told)
 
 
 def _update(run_id: int, note: RunNews) -> dict[str, object]:
@@ -348,24 +359,42 @@ def _update(run_id: int, note: RunNews) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _state_values(connection: sa.Connection, run_id: int, now_us: int) -> dict[str, object]:
-    rows = connection.execute(_WRITERS, {"run": run_id}).all()
-    verdict = decide_state((WriterState(*row[:8]) for row in rows), now_us)
-    latest_primary = max(rows, key=lambda row: (row.primary, row.started_us))
-    return {
-        "verdict": verdict.state.value,
-        "code": verdict.exit_code,
-        "ended": verdict.ended_us,
-        "begun": min(row.started_us for row in rows),
-        "on": latest_primary.host,
-    }
+def _states(
+    connection: sa.Connection, run_ids: Sequence[int], now_us: int
+) -> list[dict[str, object]]:
+    """The parameters of `_SET_STATE` for some runs."""
+    writers: dict[int, list[Any]] = {}
+    for part in batches(run_ids):
+        for row in connection.execute(_WRITERS, {"runs": part}):
+            writers.setdefault(row.run_id, []).append(row)
+    found: list[dict[str, object]] = []
+    for run_id in run_ids:
+        rows = writers[run_id]
+        verdict = decide_state((WriterState(*row[:8]) for row in rows), now_us)
+        latest_primary = max(rows, key=lambda row: (row.primary, row.started_us))
+        found.append({
+            "which": run_id, "verdict": verdict.state.value, "code": verdict.exit_code,
+            "ended": verdict.ended_us, "begun": min(row.started_us for row in rows),
+            "on": latest_primary.host,
+        })  # fmt: skip
+    return found
 
 
 def describe_change(connection: sa.Connection, run_id: int, note: RunNews) -> RunChange:
     """The invalidation to send for a run."""
-    row = connection.execute(_DESCRIBE, {"run": run_id}).one()
-    return RunChange(
-        uid=row.uid, entity=row.entity, project=row.name, rev=row.rev,
-        what=[what for what in _ORDER if what in note.what] or ["facts"],
-        state=RunState(row.state), last_step=row.last_step, reset=note.reset,
-    )  # fmt: skip
+    return describe_changes(connection, {run_id: note})[0]
+
+
+def describe_changes(connection: sa.Connection, news: dict[int, RunNews]) -> list[RunChange]:
+    """The invalidations to send for some runs, in their order."""
+    rows: dict[int, Any] = {}
+    for part in batches(list(news)):
+        rows.update((row.id, row) for row in connection.execute(_DESCRIBE, {"runs": part}))
+    return [
+        RunChange(
+            uid=row.uid, entity=row.entity, project=row.name, rev=row.rev,
+            what=[what for what in _ORDER if what in note.what] or ["facts"],
+            state=RunState(row.state), last_step=row.last_step, reset=note.reset,
+        )
+        for row, note in ((rows[run_id], note) for run_id, note in news.items())
+    ]  # fmt: skip

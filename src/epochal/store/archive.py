@@ -9,6 +9,7 @@ database can be made anew; see `store.recover`.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -30,7 +31,9 @@ MAX_SIZE = 1 << 32
 _FIRST_TAG = 0xE0
 
 _encode = msgspec.msgpack.encode
-_CONTACT = sa.select(journal.c.contact_us).where(journal.c.id == sa.bindparam("journal"))
+_CONTACTS = sa.select(journal.c.id, journal.c.contact_us).where(
+    journal.c.id.in_(sa.bindparam("journals", expanding=True))
+)
 
 
 class Archive(msgspec.Struct, array_like=True, frozen=True):
@@ -71,17 +74,23 @@ def archive_path(store: Store, run: str, writer: str) -> Path:
     return store.segments.path(run, writer + ARCHIVE_SUFFIX)
 
 
+def read_contacts(connection: sa.Connection, journals: Sequence[int]) -> dict[int, int]:
+    """When each of these journals' writers was heard of last, microseconds since 1970 UTC."""
+    found = connection.execute(_CONTACTS, {"journals": list(journals)})
+    return {row.id: row.contact_us for row in found}
+
+
 def write_archive(
-    store: Store, connection: sa.Connection, files: DurableFiles, tail: Tail, row: JournalRow
+    store: Store, files: DurableFiles, tail: Tail, row: JournalRow, contact_us: int
 ) -> None:
     """Write the facts of a journal that is read to its end.
 
     Args:
         store: the home.
-        connection: to read from.
         files: the group of files that the archive is written with.
         tail: the journal.
         row: its row.
+        contact_us: see `read_contacts`.
 
     Raises:
         StorageFull: no room.
@@ -93,7 +102,7 @@ def write_archive(
         version=ARCHIVE_VERSION, run=key.run, writer=key.writer, created_us=tail.created_us,
         size=tail.offset, rows=rows, remote=os.path.exists(key.remote_mark(store.home)),
         lost=row.lost, ordinals=ordinals, facts=facts,
-        contact_us=int(connection.execute(_CONTACT, {"journal": row.id}).scalar_one()),
+        contact_us=contact_us,
     )  # fmt: skip
     with files.write(archive_path(store, key.run, key.writer)) as write:
         write(zstandard.compress(_encode(archive), 6))

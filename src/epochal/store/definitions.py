@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 import sqlalchemy as sa
 
 from epochal.domain.view import DefinitionRow
+from epochal.store.dialect import batches
 from epochal.store.rules import find_definition, rules_of
 from epochal.store.schema import definition, key, latest
 
-_OF_RUN = (
+_OF_RUNS = (
     sa.select(definition)
-    .where(definition.c.run_id == sa.bindparam("run"))
+    .where(definition.c.run_id.in_(sa.bindparam("runs", expanding=True)))
     .order_by(definition.c.name)
 )
 _decode = msgspec.msgpack.Decoder(list[str]).decode
@@ -19,13 +22,23 @@ _decode = msgspec.msgpack.Decoder(list[str]).decode
 
 def read_definitions(connection: sa.Connection, run_id: int) -> list[DefinitionRow]:
     """The definitions of a run, by name."""
-    return [
-        DefinitionRow(
-            name=row["name"], step_metric=row["step_metric"], summary=_decode(row["summary"]),
-            hidden=row["hidden"], goal=row["goal"],
-        )
-        for row in connection.execute(_OF_RUN, {"run": run_id}).mappings()
-    ]  # fmt: skip
+    return definitions_of(connection, [run_id]).get(run_id, [])
+
+
+def definitions_of(
+    connection: sa.Connection, run_ids: Sequence[int]
+) -> dict[int, list[DefinitionRow]]:
+    """`read_definitions` for several runs; those without any are left out."""
+    found: dict[int, list[DefinitionRow]] = {}
+    for part in batches(run_ids):
+        for row in connection.execute(_OF_RUNS, {"runs": part}).mappings():
+            found.setdefault(row["run_id"], []).append(
+                DefinitionRow(
+                    name=row["name"], step_metric=row["step_metric"],
+                    summary=_decode(row["summary"]), hidden=row["hidden"], goal=row["goal"],
+                )
+            )  # fmt: skip
+    return found
 
 
 def restate_rules(connection: sa.Connection, run_id: int) -> None:

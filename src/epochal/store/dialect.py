@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from epochal.errors import StorageError
+
+T = TypeVar("T")
+
+_IN_ONE_QUERY = 500
 
 Changes = Callable[[Any], dict[str, Any]]
 """From the proposed row (``excluded``) to the columns to set on the row that is there."""
@@ -47,6 +53,33 @@ def update_each(
     if len(given) > 1 and connection.dialect.supports_sane_multi_rowcount:
         return int(connection.execute(statement, list(given)).rowcount)
     return sum(int(connection.execute(statement, one).rowcount) for one in given)
+
+
+def insert_each(
+    connection: sa.Connection, statement: sa.Executable, rows: Sequence[dict[str, Any]]
+) -> None:
+    """Run an INSERT for each row.
+
+    The rows hold what the driver takes as it is, for every column of the statement. That saves
+    SQLAlchemy's work on each value, which is most of the cost.
+    """
+    compiled = _compiled(statement, connection.dialect)
+    names = compiled.positiontup
+    if names is None or len(names) < 2:
+        connection.execute(statement, list(rows))
+    else:
+        connection.exec_driver_sql(str(compiled), list(map(itemgetter(*names), rows)))
+
+
+@lru_cache(16)
+def _compiled(statement: Any, dialect: sa.Dialect) -> Any:
+    return statement.compile(dialect=dialect)
+
+
+def batches(ids: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Parts that are short enough to be the parameters of one statement."""
+    for start in range(0, len(ids), _IN_ONE_QUERY):
+        yield ids[start : start + _IN_ONE_QUERY]
 
 
 def replace(*columns: str) -> Changes:

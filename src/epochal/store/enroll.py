@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import sqlalchemy as sa
 
@@ -11,7 +11,7 @@ from epochal.domain.names import DEFAULT_ENTITY, DEFAULT_PROJECT, MAX_NAME, run_
 from epochal.domain.record import Header
 from epochal.domain.run import RunState
 from epochal.errors import CorruptFile
-from epochal.store.dialect import inserted_id, upsert
+from epochal.store.dialect import upsert
 from epochal.store.scalars import clamp, storable
 from epochal.store.schema import counter, detail, journal, project, run
 from epochal.store.tail import JournalKey, JournalRow, Position
@@ -25,13 +25,17 @@ _FIND = (
     .join(run, run.c.id == journal.c.run_id)
     .where(run.c.uid.in_(sa.bindparam("uids", expanding=True)))
 )
-_FIND_RUN = sa.select(run.c.id).where(run.c.uid == sa.bindparam("uid"))
+_FIND_RUNS = sa.select(run.c.uid, run.c.id).where(
+    run.c.uid.in_(sa.bindparam("uids", expanding=True))
+)
 _ADD_JOURNAL = sa.insert(journal)
 _ADD_RUN = sa.insert(run)
 _ADD_DETAIL = sa.insert(detail).values(config=_EMPTY, summary=_EMPTY, environment=_EMPTY)
 _HERE = sa.and_(project.c.entity == sa.bindparam("owner"), project.c.name == sa.bindparam("title"))
 _FIND_PROJECT = sa.select(project.c.id, project.c.next_color).where(_HERE)
-_COUNT_COLOR = sa.update(project).where(_HERE).values(next_color=project.c.next_color + 1)
+_COUNT_COLORS = (
+    sa.update(project).where(_HERE).values(next_color=project.c.next_color + sa.bindparam("more"))
+)
 
 Stored: TypeAlias = dict[JournalKey, tuple[JournalRow, Position, bool]]
 """What the database knows of journals; see `find_journal`."""
@@ -81,59 +85,100 @@ def journal_row(row: sa.RowMapping) -> JournalRow:
     )  # fmt: skip
 
 
+class New(NamedTuple):
+    """A journal that may be new to the database."""
+
+    key: JournalKey
+    header: Header
+    remote: bool
+
+
 def enroll(
     connection: sa.Connection, key: JournalKey, header: Header, *, remote: bool
 ) -> tuple[JournalRow, bool]:
-    """The row of a journal, made together with its run and project when they are new.
+    """`enroll_all` for a single journal."""
+    return enroll_all(connection, [New(key, header, remote)])[key]
 
-    The second is whether the run was made.
+
+def enroll_all(
+    connection: sa.Connection, journals: Sequence[New]
+) -> dict[JournalKey, tuple[JournalRow, bool]]:
+    """The rows of journals, made together with their runs and projects where they are new.
+
+    The second value is whether the run was made with this journal. Runs get their colors in the
+    order of ``journals``.
     """
-    found = find_journal(connection, key)
-    if found is not None:
-        return found[0], False
-    known: int | None = connection.execute(_FIND_RUN, {"uid": key.run}).scalar()
-    run_id = _enroll_run(connection, key.run, header) if known is None else known
-    position = Position()
-    started = clamp(header.started_us)
-    inserted = connection.execute(
-        _ADD_JOURNAL,
-        {
-            "run_id": run_id, "writer": key.writer, "remote": remote,
-            "host": storable(header.host)[:MAX_NAME], "pid": clamp(header.pid),
-            "rank": clamp(header.rank) % 2**31, "primary": header.primary, "started_us": started,
-            "contact_us": started, "facts_pos": position.offset, "rows_pos": position.offset,
-            "rows_ordinal": 0, "schemas": position.schemas,
-        },
-    )  # fmt: skip
-    id = inserted_id(inserted)
-    row = JournalRow(
-        id=id, run_id=run_id, started_us=started, facts_pos=position.offset, lines=0,
-        closed=False, lost=False,
-    )  # fmt: skip
-    return row, known is None
+    found = find_journals_of(connection, [new.key for new in journals])
+    missing = [new for new in journals if new.key not in found]
+    if not missing:
+        return {key: (row, False) for key, (row, _, _) in found.items()}
+    runs = _find_runs(connection, [new.key.run for new in missing])
+    firsts: dict[str, New] = {}
+    for new in missing:
+        if new.key.run not in runs:
+            firsts.setdefault(new.key.run, new)
+    if firsts:
+        _add_runs(connection, list(firsts.values()))
+        runs |= _find_runs(connection, list(firsts))
+        connection.execute(_ADD_DETAIL, [{"run_id": runs[uid]} for uid in firsts])
+    connection.execute(_ADD_JOURNAL, [_journal_values(new, runs[new.key.run]) for new in missing])
+    made_with = {new.key for new in firsts.values()}
+    found = find_journals_of(connection, [new.key for new in journals])
+    return {key: (row, key in made_with) for key, (row, _, _) in found.items()}
 
 
-def _enroll_run(connection: sa.Connection, uid: str, header: Header) -> int:
+def _find_runs(connection: sa.Connection, uids: Sequence[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for start in range(0, len(uids), _IN_ONE_QUERY):
+        given = {"uids": uids[start : start + _IN_ONE_QUERY]}
+        found.update((row.uid, row.id) for row in connection.execute(_FIND_RUNS, given))
+    return found
+
+
+def _journal_values(new: New, run_id: int) -> dict[str, object]:
+    header, position = new.header, Position()
     started = clamp(header.started_us)
-    project_id, color = _enroll_project(connection, header, started)
-    name = storable(header.run_id)[:MAX_NAME]
-    inserted = connection.execute(
-        _ADD_RUN,
-        {
-            "uid": uid, "project_id": project_id, "name_id": name, "name": name,
+    return {
+        "run_id": run_id, "writer": new.key.writer, "remote": new.remote,
+        "host": storable(header.host)[:MAX_NAME], "pid": clamp(header.pid),
+        "rank": clamp(header.rank) % 2**31, "primary": header.primary, "started_us": started,
+        "contact_us": started, "facts_pos": position.offset, "rows_pos": position.offset,
+        "rows_ordinal": 0, "schemas": position.schemas,
+    }  # fmt: skip
+
+
+def _add_runs(connection: sa.Connection, firsts: Sequence[New]) -> None:
+    """Make the runs of some journals, each by its first one."""
+    colors: dict[tuple[str, str], int] = {}
+    projects: dict[tuple[str, str], tuple[int, int]] = {}
+    rows = []
+    for new in firsts:
+        header = new.header
+        entity = storable(header.entity)[:MAX_NAME] or DEFAULT_ENTITY
+        title = storable(header.project)[:MAX_NAME] or DEFAULT_PROJECT
+        place = entity, title
+        started = clamp(header.started_us)
+        if place not in projects:
+            projects[place] = _enroll_project(connection, entity, title, started)
+        project_id, color = projects[place]
+        number = colors[place] = colors.get(place, -1) + 1
+        name = storable(header.run_id)[:MAX_NAME]
+        rows.append({
+            "uid": new.key.run, "project_id": project_id, "name_id": name, "name": name,
             "state": RunState.RUNNING.value, "created_us": started, "updated_us": started,
-            "tags": _NO_TAGS, "color": color, "host": storable(header.host)[:MAX_NAME],
-        },
-    )  # fmt: skip
-    run_id = inserted_id(inserted)
-    connection.execute(_ADD_DETAIL, {"run_id": run_id})
-    return run_id
+            "tags": _NO_TAGS, "color": color + number,
+            "host": storable(header.host)[:MAX_NAME],
+        })  # fmt: skip
+    connection.execute(_ADD_RUN, rows)
+    for (entity, title), last in colors.items():
+        given = {"owner": entity, "title": title, "more": last + 1}
+        connection.execute(_COUNT_COLORS, given)
 
 
-def _enroll_project(connection: sa.Connection, header: Header, now_us: int) -> tuple[int, int]:
+def _enroll_project(
+    connection: sa.Connection, entity: str, name: str, now_us: int
+) -> tuple[int, int]:
     """The project's id and the color of its next run."""
-    entity = storable(header.entity)[:MAX_NAME] or DEFAULT_ENTITY
-    name = storable(header.project)[:MAX_NAME] or DEFAULT_PROJECT
     here = {"owner": entity, "title": name}
     found = connection.execute(_FIND_PROJECT, here).first()
     if found is None:
@@ -143,7 +188,6 @@ def _enroll_project(connection: sa.Connection, header: Header, now_us: int) -> t
         }  # fmt: skip
         connection.execute(upsert(connection.dialect.name, project, ("entity", "name"), None), row)
         found = connection.execute(_FIND_PROJECT, here).one()
-    connection.execute(_COUNT_COLOR, here)
     return found.id, found.next_color
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from epochal.store.columns import ColumnGroup
-from epochal.store.dialect import upsert
+from epochal.store.dialect import insert_each, upsert
 from epochal.store.scalars import encode_number
 from epochal.store.schema import latest
 
@@ -147,7 +147,7 @@ def _unsigned(extreme: float | None) -> float | None:
 def add_rows(connection: sa.Connection, rows: list[dict[str, Any]]) -> None:
     """Add aggregates to the ones that are stored."""
     if rows:
-        connection.execute(_adding(connection.dialect.name), rows)
+        insert_each(connection, _adding(connection.dialect.name), rows)
 
 
 def newest_steps(connection: sa.Connection, run_id: int, key_ids: Iterable[int]) -> dict[int, int]:

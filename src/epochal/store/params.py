@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from epochal.domain.names import MAX_KEY
 from epochal.domain.values import flatten
-from epochal.store.dialect import replace, upsert
+from epochal.store.dialect import insert_each, replace, upsert
 from epochal.store.scalars import Columns, encode_value, storable
 from epochal.store.schema import key, param
 
@@ -88,7 +88,7 @@ def store_leaves(
             }
             for name, (kind, num, txt) in changed.items()
         ]
-        connection.execute(saving(connection.dialect.name), rows)
+        insert_each(connection, saving(connection.dialect.name), rows)
 
 
 @cache

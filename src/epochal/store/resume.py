@@ -6,6 +6,8 @@ numbers stand there as the three strings of `domain.values`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 import sqlalchemy as sa
 
@@ -13,26 +15,27 @@ from epochal.domain.values import to_json
 from epochal.journal.home import RESUME
 from epochal.store.durable import DurableFiles
 from epochal.store.store import Store
-from epochal.store.views import read_resume_state
+from epochal.store.views import read_resume_states
 
 
-def write_resume(
-    store: Store, connection: sa.Connection, files: DurableFiles, uid: str, run_id: int
+def write_resumes(
+    store: Store, connection: sa.Connection, files: DurableFiles, runs: Mapping[int, str]
 ) -> None:
-    """Bring a run's ``resume.json`` up to date. The file is replaced whole or not at all.
+    """Bring the ``resume.json`` of some runs up to date.
+
+    A file is replaced whole or not at all.
 
     Args:
         store: the home.
         connection: to read from.
-        files: the group of files that it is written with.
-        uid: the run.
-        run_id: its row.
+        files: the group of files that they are written with.
+        runs: uids by database id.
 
     Raises:
-        StorageFull: no room; the old file stays.
-        OSError: the file system failed; the old file stays.
+        StorageFull: no room; the old files stay.
+        OSError: the file system failed; the old files stay.
     """
-    state = read_resume_state(connection, run_id)
-    data = msgspec.json.encode(to_json(msgspec.to_builtins(state)))
-    with files.write(store.segments.path(uid, RESUME)) as write:
-        write(data)
+    for run_id, state in read_resume_states(connection, list(runs)).items():
+        data = msgspec.json.encode(to_json(msgspec.to_builtins(state)))
+        with files.write(store.segments.path(runs[run_id], RESUME)) as write:
+            write(data)

@@ -12,10 +12,10 @@ import msgspec
 import sqlalchemy as sa
 
 from epochal.journal.spool import finish_spool, spool_directory
-from epochal.store.archive import write_archive
+from epochal.store.archive import read_contacts, write_archive
 from epochal.store.compact import merge_segments, scattered
 from epochal.store.durable import durable_files
-from epochal.store.resume import write_resume
+from epochal.store.resume import write_resumes
 from epochal.store.schema import journal
 from epochal.store.store import Store
 from epochal.store.tail import JournalRow, Tail
@@ -72,10 +72,10 @@ def retire_all(store: Store, tails: Sequence[Tail]) -> list[Tail]:
     for tail, row in [(tail, row) for tail, row in going if row.id in many]:
         merge_segments(store, tail.key, row.id, row.run_id)
     with store.database.read() as connection, durable_files(store.disk) as files:
+        contacts = read_contacts(connection, [row.id for _, row in going])
         for tail, row in going:
-            write_archive(store, connection, files, tail, row)
-        for uid, run_id in {tail.key.run: row.run_id for tail, row in going}.items():
-            write_resume(store, connection, files, uid, run_id)
+            write_archive(store, files, tail, row, contacts[row.id])
+        write_resumes(store, connection, files, {row.run_id: tail.key.run for tail, row in going})
     with store.database.write() as connection:
         connection.execute(_REMOVE, {"journals": [row.id for _, row in going]})
     for tail, _ in going:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -16,7 +17,8 @@ from epochal.domain.view import (
     RunEvent,
     WriterRow,
 )
-from epochal.store.definitions import read_definitions
+from epochal.store.definitions import definitions_of, read_definitions
+from epochal.store.dialect import batches
 from epochal.store.filters import TEXT
 from epochal.store.rows import decode_mapping, run_rows
 from epochal.store.rules import Rule, find_definition, rule_name, rules_of
@@ -25,25 +27,29 @@ from epochal.store.schema import detail, event, journal, key, latest, param, run
 
 MAX_EVENTS = 1000
 
+_RUNS: sa.BindParameter[Any] = sa.bindparam("runs", expanding=True)
+
 _METRICS = (
     sa.select(
         key.c.name, latest.c.n, latest.c.last_kind, latest.c.last, latest.c.last_txt,
         latest.c.last_step, latest.c.min, latest.c.max, latest.c.total, latest.c.n_nan,
-        latest.c.n_inf, latest.c.first_nan_step,
+        latest.c.n_inf, latest.c.first_nan_step, latest.c.run_id,
     )
     .join(key, key.c.id == latest.c.key_id)
-    .where(latest.c.run_id == sa.bindparam("run"))
+    .where(latest.c.run_id.in_(_RUNS))
     .order_by(key.c.name)
 )  # fmt: skip
 _TEXTS = (
-    sa.select(key.c.name, param.c.kind, param.c.num, param.c.txt)
+    sa.select(param.c.run_id, key.c.name, param.c.kind, param.c.num, param.c.txt)
     .join(key, key.c.id == param.c.key_id)
-    .where(param.c.run_id == sa.bindparam("run"), param.c.scope == TEXT)
+    .where(param.c.run_id.in_(_RUNS), param.c.scope == TEXT)
 )
 _RESUMED = (
-    sa.select(run.c.state, run.c.last_step, run.c.name, detail.c.config, detail.c.summary)
+    sa.select(
+        run.c.id, run.c.state, run.c.last_step, run.c.name, detail.c.config, detail.c.summary
+    )
     .join(detail, detail.c.run_id == run.c.id)
-    .where(run.c.id == sa.bindparam("run"))
+    .where(run.c.id.in_(_RUNS))
 )
 
 
@@ -57,7 +63,7 @@ def read_detail(connection: sa.Connection, run_id: int) -> RunDetail:
         **msgspec.structs.asdict(row),
         config=decode_mapping(blobs["config"]),
         summary={
-            **_read_texts(connection, run_id),
+            **_texts_of(connection, [run_id]).get(run_id, {}),
             **shown_values(metrics, definitions),
             **decode_mapping(blobs["summary"]),
         },
@@ -71,11 +77,19 @@ def read_detail(connection: sa.Connection, run_id: int) -> RunDetail:
 
 def read_metrics(connection: sa.Connection, run_id: int) -> list[Metric]:
     """Every series of a run, by key."""
-    return [_metric(row) for row in connection.execute(_METRICS, {"run": run_id})]
+    return _metrics_of(connection, [run_id]).get(run_id, [])
 
 
-def _metric(row: Any) -> Metric:
-    name, n, kind, num, txt, last_step, low, high, total, n_nan, n_inf, first_nan_step = row
+def _metrics_of(connection: sa.Connection, run_ids: Sequence[int]) -> dict[int, list[Metric]]:
+    found: dict[int, list[Metric]] = {}
+    for part in batches(run_ids):
+        for *values, run_id in connection.execute(_METRICS, {"runs": part}):
+            found.setdefault(run_id, []).append(_metric(values))
+    return found
+
+
+def _metric(values: list[Any]) -> Metric:
+    name, n, kind, num, txt, last_step, low, high, total, n_nan, n_inf, first_nan_step = values
     finite = n - n_nan - n_inf
     return Metric(
         key=name,
@@ -108,9 +122,12 @@ def shown_values(metrics: list[Metric], definitions: list[DefinitionRow]) -> dic
     return shown
 
 
-def _read_texts(connection: sa.Connection, run_id: int) -> dict[str, Any]:
-    found = connection.execute(_TEXTS, {"run": run_id})
-    return {name: decode_value(kind, num, txt) for name, kind, num, txt in found}
+def _texts_of(connection: sa.Connection, run_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    found: dict[int, dict[str, Any]] = {}
+    for part in batches(run_ids):
+        for run_id, name, kind, num, txt in connection.execute(_TEXTS, {"runs": part}):
+            found.setdefault(run_id, {})[name] = decode_value(kind, num, txt)
+    return found
 
 
 def _read_events(connection: sa.Connection, run_id: int) -> list[RunEvent]:
@@ -135,18 +152,29 @@ def _read_writers(connection: sa.Connection, run_id: int) -> list[WriterRow]:
 
 def read_resume_state(connection: sa.Connection, run_id: int) -> ResumeState:
     """What a writer needs to go on with a run."""
-    row = connection.execute(_RESUMED, {"run": run_id}).one()
-    metrics = read_metrics(connection, run_id)
-    definitions = read_definitions(connection, run_id)
-    return ResumeState(
-        exists=True,
-        state=RunState(row.state),
-        last_step=row.last_step,
-        config=decode_mapping(row.config),
-        summary={
-            **_read_texts(connection, run_id),
-            **shown_values(metrics, definitions),
-            **decode_mapping(row.summary),
-        },
-        name=row.name,
-    )
+    return read_resume_states(connection, [run_id])[run_id]
+
+
+def read_resume_states(
+    connection: sa.Connection, run_ids: Sequence[int]
+) -> dict[int, ResumeState]:
+    """`read_resume_state` for several runs, by database id."""
+    metrics = _metrics_of(connection, run_ids)
+    definitions = definitions_of(connection, run_ids)
+    texts = _texts_of(connection, run_ids)
+    found: dict[int, ResumeState] = {}
+    for part in batches(run_ids):
+        for row in connection.execute(_RESUMED, {"runs": part}):
+            found[row.id] = ResumeState(
+                exists=True,
+                state=RunState(row.state),
+                last_step=row.last_step,
+                config=decode_mapping(row.config),
+                summary={
+                    **texts.get(row.id, {}),
+                    **shown_values(metrics.get(row.id, []), definitions.get(row.id, [])),
+                    **decode_mapping(row.summary),
+                },
+                name=row.name,
+            )
+    return found
