@@ -50,6 +50,22 @@ describe("the live stream", () => {
     expect(log).toEqual(["stream", "changes u1"]);
   });
 
+  it("asks once, at the first hello, for what changed since the data was read", async () => {
+    const log: string[] = [];
+    const pipes: Pipe[] = [];
+    const open = () => (pipes.push(new Pipe()), pipes[pipes.length - 1]);
+    const visibility = { hidden: () => false, listen: () => () => undefined };
+    const live = new Live({ open, poll: async () => [], catchUp: async () => (log.push("asked"), [run]), visibility }, { changes: (c) => log.push(`changes ${c[0].uid}`), resync: () => log.push("resync") });
+    pipes[0].onevent?.("hello", "{}");
+    await vi.advanceTimersByTimeAsync(0);
+    pipes[0].onerror?.();
+    await vi.advanceTimersByTimeAsync(500);
+    pipes[1].onevent?.("hello", "{}");
+    await vi.advanceTimersByTimeAsync(0);
+    expect(log).toEqual(["asked", "changes u1", "resync"]);
+    live.close();
+  });
+
   it("holds no connection while hidden and catches up on return", () => {
     const { pipes, log, turn, open } = build();
     pipes[0].onevent?.("hello", "{}");

@@ -27,6 +27,8 @@ export interface LiveOptions {
   open: () => EventPipe;
   /** Asks the server for runs that changed since the last poll. */
   poll: () => Promise<Change[]>;
+  /** Asks for runs that changed after they were first read: the stream tells only what comes after its hello. */
+  catchUp?: () => Promise<Change[]>;
   visibility?: { hidden: () => boolean; listen: (f: () => void) => () => void };
 }
 
@@ -39,6 +41,8 @@ export class Live {
   private pipe: EventPipe | null = null;
   private failures = 0;
   private missed = false;
+  /** A stream has said hello once. */
+  private greeted = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private retryAt = 0;
   private stopped = false;
@@ -98,7 +102,9 @@ export class Live {
       this.failures = 0;
       this.setMode("stream");
       if (this.missed) this.listener.resync();
+      else if (!this.greeted) void this.catchUp();
       this.missed = false;
+      this.greeted = true;
     } else if (name === "resync") this.listener.resync();
     else if (name === "changes") this.listener.changes((JSON.parse(data) as { runs: Change[] }).runs);
   }
@@ -114,6 +120,15 @@ export class Live {
       void this.pollOnce();
     } else {
       this.timer = setTimeout(() => this.connect(), 500);
+    }
+  }
+
+  private async catchUp(): Promise<void> {
+    try {
+      const changes = (await this.options.catchUp?.()) ?? [];
+      if (!this.stopped && changes.length > 0) this.listener.changes(changes);
+    } catch {
+      // The API client already shows that the server is away, and there is a resync once it is back.
     }
   }
 

@@ -2,7 +2,7 @@
 import { api } from "../core/api";
 import { Live } from "../core/live";
 import { sharedPipe } from "../core/live-shared";
-import type { Change } from "../core/wire";
+import type { Change, RunRow } from "../core/wire";
 import { page } from "./page.svelte";
 
 const POLLED_RUNS = 200;
@@ -12,25 +12,38 @@ interface Handlers {
   resync(): void;
 }
 
-/** Follows all runs of a project; returns how to stop. */
-export function followProject(entity: string, project: string, handlers: Handlers): () => void {
+/**
+ * Follows all runs of a project; returns how to stop.
+ *
+ * @param read the runs as they were first read, so that what changed between then and the stream's hello is told as well
+ */
+export function followProject(entity: string, project: string, handlers: Handlers, read?: Promise<readonly Known[]>): () => void {
   const seen = new Map<string, number>();
   const poll = async (): Promise<Change[]> => {
     const { runs } = await api.queryRuns({ entity, project, order: ["-created"], limit: POLLED_RUNS });
     return runs.filter((r) => remember(seen, r.uid, r.updated_us)).map(changeOf);
   };
-  return follow(() => api.eventsUrl({ entity, project }), poll, handlers);
+  const catchUp = async (): Promise<Change[]> => {
+    if (!read) return [];
+    const known = new Map((await read).map((r) => [r.uid, r]));
+    const newest = Math.max(0, ...[...known.values()].map((r) => r.created_us));
+    const { runs } = await api.queryRuns({ entity, project, order: ["-created"], limit: POLLED_RUNS });
+    return runs.filter((r) => (known.has(r.uid) ? known.get(r.uid)?.updated_us !== r.updated_us : r.created_us > newest)).map(changeOf);
+  };
+  return follow(() => api.eventsUrl({ entity, project }), poll, handlers, catchUp);
 }
 
-/** Follows one run; returns how to stop. */
-export function followRun(uid: string, handlers: Handlers): () => void {
-  const seen = new Map<string, number>();
+/** Follows one run, as it was first read; returns how to stop. */
+export function followRun({ uid, updated_us }: Pick<Known, "uid" | "updated_us">, handlers: Handlers): () => void {
+  const seen = new Map([[uid, updated_us]]);
   const poll = async (): Promise<Change[]> => {
     const run = await api.run(uid);
     return remember(seen, uid, run.updated_us) ? [changeOf(run)] : [];
   };
-  return follow(() => api.eventsUrl({ run: uid }), poll, handlers);
+  return follow(() => api.eventsUrl({ run: uid }), poll, handlers, poll);
 }
+
+type Known = Pick<RunRow, "uid" | "created_us" | "updated_us">;
 
 function remember(seen: Map<string, number>, uid: string, updated: number): boolean {
   const before = seen.get(uid);
@@ -40,11 +53,11 @@ function remember(seen: Map<string, number>, uid: string, updated: number): bool
 
 function changeOf(run: { uid: string; project: string; entity: string; state: Change["state"]; last_step: number | null }): Change {
   const { uid, project, entity, last_step } = run;
-  return { uid, project, entity, rev: 0, what: ["series", "facts", "logs"], state: run.state, last_step, reset: false };
+  return { uid, project, entity, rev: 0, what: ["series", "facts", "logs", "media", "files", "artifacts"], state: run.state, last_step, reset: false };
 }
 
-function follow(url: () => string, poll: () => Promise<Change[]>, handlers: Handlers): () => void {
-  const live = new Live({ open: () => sharedPipe(url()), poll }, { ...handlers, mode: (mode) => (page.live = mode) });
+function follow(url: () => string, poll: () => Promise<Change[]>, handlers: Handlers, catchUp: () => Promise<Change[]>): () => void {
+  const live = new Live({ open: () => sharedPipe(url()), poll, catchUp }, { ...handlers, mode: (mode) => (page.live = mode) });
   // After an outage the stream may have silently missed changes.
   const stop = api.onReachable((reachable) => {
     if (reachable) handlers.resync();

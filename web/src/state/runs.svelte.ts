@@ -25,6 +25,9 @@ export class Runs {
   /** Runs named by the address that are not among the loaded rows. */
   extra = $state.raw<RunRow[]>([]);
 
+  /** The rows as they were first read. */
+  readonly first: Promise<readonly RunRow[]>;
+  private opened: (rows: readonly RunRow[]) => void = () => undefined;
   private cursor: string | null = null;
   private query: RunQuery;
   private generation = 0;
@@ -35,6 +38,7 @@ export class Runs {
 
   constructor(entity: string, project: string) {
     this.query = { entity, project };
+    this.first = new Promise((resolve) => (this.opened = resolve));
   }
 
   /** Asks for the first page of a table. Same table again: nothing moves except what changed. */
@@ -77,6 +81,7 @@ export class Runs {
     this.total = page.total;
     this.matched = page.matched;
     this.loaded = true;
+    this.opened(this.rows);
   }
 
   /** Makes sure that the runs an address names are known, wherever the table would show them. */

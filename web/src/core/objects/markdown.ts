@@ -1,0 +1,109 @@
+/**
+ * A small part of Markdown as a tree of values; the view turns them into elements, so that no markup of a file ever becomes
+ * markup of the page. HTML stays text, images become their captions, links lead outside only by http(s). Pure.
+ */
+
+export type Span =
+  | { kind: "text" | "code" | "strong" | "em"; text: string }
+  | { kind: "link"; text: string; href: string };
+
+export type Block =
+  | { kind: "heading"; level: number; spans: Span[] }
+  | { kind: "paragraph" | "quote"; spans: Span[] }
+  | { kind: "code"; text: string }
+  | { kind: "list"; ordered: boolean; items: { depth: number; spans: Span[] }[] }
+  | { kind: "table"; rows: Span[][][] }
+  | { kind: "rule" };
+
+const ITEM = /^(\s*)(?:[-*+]|(\d+)[.)])\s+(.*)$/;
+const FENCE = /^\s*(```+|~~~+)/;
+const RULE = /^\s*([-*_])(\s*\1){2,}\s*$/;
+
+export function readMarkdown(text: string): Block[] {
+  const lines = text.replace(/^\ufeff/, "").split(/\r\n|\n|\r/);
+  const blocks: Block[] = [];
+  let i = 0;
+  while (i < lines.length) {
+    const line = lines[i];
+    const fence = FENCE.exec(line);
+    const heading = /^(#{1,6})\s+(.*?)\s*#*\s*$/.exec(line);
+    if (line.trim() === "") i++;
+    else if (fence) {
+      const end = lines.findIndex((l, k) => k > i && l.trim().startsWith(fence[1]));
+      const stop = end < 0 ? lines.length : end;
+      blocks.push({ kind: "code", text: lines.slice(i + 1, stop).join("\n") });
+      i = stop + 1;
+    } else if (heading) {
+      blocks.push({ kind: "heading", level: heading[1].length, spans: readSpans(heading[2]) });
+      i++;
+    } else if (RULE.test(line)) {
+      blocks.push({ kind: "rule" });
+      i++;
+    } else if (ITEM.test(line)) i = list(i);
+    else if (/^\s*\|.*\|\s*$/.test(line)) i = table(i);
+    else i = paragraph(i);
+  }
+  return blocks;
+
+  function list(at: number): number {
+    const items: { depth: number; spans: Span[] }[] = [];
+    const ordered = ITEM.exec(lines[at])?.[2] !== undefined;
+    for (; at < lines.length; at++) {
+      const item = ITEM.exec(lines[at]);
+      if (!item) break;
+      let body = item[3];
+      while (at + 1 < lines.length && /^\s{2,}\S/.test(lines[at + 1]) && !ITEM.test(lines[at + 1])) body += ` ${lines[++at].trim()}`;
+      items.push({ depth: Math.min(6, Math.floor(item[1].length / 2)), spans: readSpans(body) });
+    }
+    blocks.push({ kind: "list", ordered, items });
+    return at;
+  }
+
+  function table(at: number): number {
+    const rows: Span[][][] = [];
+    for (; at < lines.length && /^\s*\|.*\|\s*$/.test(lines[at]); at++) {
+      const cells = lines[at].trim().slice(1, -1).split("|");
+      if (!cells.every((c) => /^\s*:?-+:?\s*$/.test(c))) rows.push(cells.map((c) => readSpans(c.trim())));
+    }
+    blocks.push({ kind: "table", rows });
+    return at;
+  }
+
+  function paragraph(at: number): number {
+    const quote = lines[at].startsWith(">");
+    const words: string[] = [];
+    for (; at < lines.length && lines[at].trim() !== ""; at++) {
+      if (words.length > 0 && (FENCE.test(lines[at]) || /^#{1,6}\s/.test(lines[at]) || ITEM.test(lines[at]) || lines[at].startsWith(">") !== quote)) break;
+      words.push(quote ? lines[at].replace(/^>\s?/, "") : lines[at].trim());
+    }
+    blocks.push({ kind: quote ? "quote" : "paragraph", spans: readSpans(words.join(" ")) });
+    return at;
+  }
+}
+
+const SPAN = /`([^`]+)`|\*\*([^*]+)\*\*|(?<!\w)__([^_]+)__(?!\w)|\*([^*\s][^*]*)\*|!?\[([^\]]*)\]\(([^)\s]*)(?:\s+"[^"]*")?\)/;
+
+export function readSpans(text: string): Span[] {
+  const spans: Span[] = [];
+  let rest = text;
+  for (let match = SPAN.exec(rest); match; match = SPAN.exec(rest)) {
+    if (match.index > 0) spans.push({ kind: "text", text: rest.slice(0, match.index) });
+    const [whole, code, strong, strong2, em, caption, href] = match;
+    if (code !== undefined) spans.push({ kind: "code", text: code });
+    else if (strong !== undefined || strong2 !== undefined) spans.push({ kind: "strong", text: strong ?? strong2 });
+    else if (em !== undefined) spans.push({ kind: "em", text: em });
+    else if (whole.startsWith("!") || !isOutside(href)) spans.push({ kind: "text", text: caption || href });
+    else spans.push({ kind: "link", text: caption || href, href });
+    rest = rest.slice(match.index + whole.length);
+  }
+  if (rest !== "") spans.push({ kind: "text", text: rest });
+  return spans;
+}
+
+function isOutside(href: string): boolean {
+  try {
+    return /^https?:$/.test(new URL(href).protocol);
+  } catch {
+    return false; // relative: it leads nowhere in this page
+  }
+}
