@@ -16,7 +16,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
@@ -140,20 +140,22 @@ class _Download:
         self._bytes = 0
         self._lock = threading.Lock()
         self._stop = threading.Event()
+        self._trouble: BaseException | None = None
 
     def run(self) -> None:
-        """Write all files."""
+        """Write all files; of several errors the first one is raised."""
         threads = min(THREADS, len(self._waiting))
         if threads <= 1:
             self._work()
-            return
-        with ThreadPoolExecutor(threads, thread_name_prefix="epochal-download") as pool:
-            working = [pool.submit(self._work) for _ in range(threads)]
-            try:
-                for one in working:
-                    one.result()
-            finally:
-                self._stop.set()
+        else:
+            with ThreadPoolExecutor(threads, thread_name_prefix="epochal-download") as pool:
+                working = [pool.submit(self._work) for _ in range(threads)]
+                try:
+                    wait(working)
+                finally:
+                    self._stop.set()
+        if self._trouble is not None:
+            raise self._trouble
 
     def _work(self) -> None:
         buffer = memoryview(bytearray(BUFFER))
@@ -165,9 +167,10 @@ class _Download:
                     except IndexError:
                         return
                     self._fetch(open_content, item, buffer)
-        except BaseException:
+        except BaseException as error:  # noqa: BLE001 - `run` raises it
+            with self._lock:
+                self._trouble = self._trouble or error
             self._stop.set()
-            raise
 
     def _fetch(self, open_content: OpenContent, item: Item, buffer: memoryview) -> None:
         target = self._root / item.path
@@ -196,15 +199,15 @@ class _Download:
 
     def _retry(self, attempt: Callable[[], None]) -> None:
         """Try again when a server did not answer; what is there already is kept."""
-        wait = FIRST_WAIT_S
+        pause = FIRST_WAIT_S
         for left in range(TRIES - 1, -1, -1):
             try:
                 attempt()
                 return
             except Unavailable:
-                if left == 0 or self._stop.wait(wait):
+                if left == 0 or self._stop.wait(pause):
                     raise
-            wait *= 2
+            pause *= 2
 
     def _fetch_small(
         self, open_content: OpenContent, content: Content, target: Path, buffer: memoryview

@@ -128,10 +128,10 @@ def _of_run(reader: Reader, rest: str) -> str:
     run_id, _, path = rest.partition("/")
     if not run_id or not path:
         raise InvalidInput(f"{_RUNS + rest!r} names no model; write runs:/<run id>/<artifact>")
-    path = check_path(unquote(path.rstrip("/")))
-    run = reader.run(run_id)
-    name, _, inner = path.partition("/")
+    name, slash, inner = unquote(path.rstrip("/")).partition("/")
     wanted, _, number = name.partition(":")
+    path = check_path(f"{wanted}{slash}{inner}")
+    run = reader.run(run_id)
     made = run.artifacts()
     for version in made:
         names = {version.row.name, version.row.name.removeprefix(f"run-{run.id}-")}

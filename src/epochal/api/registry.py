@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, get_args
 
 from epochal.api.artifact import ArtifactVersion
 from epochal.api.download import Progress
@@ -34,7 +34,7 @@ from epochal.domain.objects import (
     NewModelVersion,
     Stage,
 )
-from epochal.errors import NotFound
+from epochal.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
     from epochal.api.runview import RunView
@@ -168,6 +168,10 @@ class ModelVersion:
         Raises:
             InvalidInput: there is no such stage.
         """
+        if stage not in get_args(Stage):
+            raise InvalidInput(
+                f"a stage is one of {', '.join(get_args(Stage))}, got {stage!r:.80}"
+            )
         return self._change(ModelVersionChanges(stage=stage))
 
     def set_tags(self, tags: Mapping[str, str | None]) -> Self:
