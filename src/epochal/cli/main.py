@@ -51,6 +51,7 @@ COMMANDS = (
     Entry("artifact", "epochal.cli.artifact:app", "Put, get, list, compare and delete artifacts."),
     Entry("model", "epochal.cli.model:app", "The model registry, and predictions."),
     Entry("sync", "epochal.cli.sync:sync", "Send to a server what it does not have yet."),
+    Entry("import", "epochal.cli.import_group:app", "Bring in what other programs recorded."),
     Entry("rm", "epochal.cli.rm:rm", "Delete runs."),
     Entry("gc", "epochal.cli.gc:gc", "Remove what nothing refers to."),
     Entry("init", "epochal.cli.init:init", "Make a home in this directory."),

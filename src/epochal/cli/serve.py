@@ -16,8 +16,10 @@ import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 
+from epochal.cli.logdir import following, page_of, wait_for_signal
 from epochal.cli.streams import tell
 from epochal.errors import EpochalError, StoreLocked, Unavailable
+from epochal.imports.tensorboard import Follower
 from epochal.journal.home import ServerAddress, find_home
 from epochal.server.address import live_server
 from epochal.server.auth import make_code
@@ -35,6 +37,7 @@ def serve(
     public_url: str = "",
     access_log: bool = False,
     quiet: bool = False,
+    logdir: Path | None = None,
 ) -> int:
     """Run a server until Ctrl-C or SIGTERM.
 
@@ -46,6 +49,7 @@ def serve(
         public_url: the address that people use, when a proxy stands in between.
         access_log: one line per request on stderr.
         quiet: print nothing but errors.
+        logdir: TensorBoard's log directory to follow meanwhile.
 
     Returns:
         The exit code.
@@ -60,9 +64,10 @@ def serve(
             public_url=public_url,
             access_log=access_log,
         )
-        run_server(
-            settings, lambda started: None if quiet else _announce(settings, started), _warn
-        )
+        with following(settings.home, logdir, _warn):
+            run_server(
+                settings, lambda started: None if quiet else _announce(settings, started), _warn
+            )
     except EpochalError as error:
         return _fail(error)
     return 0
@@ -74,6 +79,7 @@ def ui(
     *,
     browser: bool = True,
     path: str = "/",
+    logdir: Path | None = None,
 ) -> int:
     """Show the page of a home: reuse the server that runs on it, or run one until Ctrl-C.
 
@@ -84,13 +90,25 @@ def ui(
         port: the port to try first.
         browser: open the web browser.
         path: where in the page to begin.
+        logdir: TensorBoard's log directory to follow meanwhile, also beside a server that runs.
 
     Returns:
         The exit code.
     """
     _log_to_stderr(access_log=False)
     where = find_home(home)
+    try:
+        with following(where, logdir, _warn) as follower:
+            return _show(where, port, browser, page_of(follower, path), follower)
+    except EpochalError as error:
+        return _fail(error)
+
+
+def _show(where: Path, port: int, browser: bool, path: str, follower: Follower | None) -> int:
+    """Reuse the server of the home, or run one."""
     if _reuse(where, browser=browser, path=path):
+        if follower is not None:
+            wait_for_signal(follower)
         return 0
 
     def started(news: Started) -> None:
@@ -103,9 +121,10 @@ def ui(
         _run_somewhere(where, port, started)
     except StoreLocked as error:
         # Two of these may start at the same moment.
-        return 0 if _reuse(where, browser=browser, path=path) else _fail(error)
-    except EpochalError as error:
-        return _fail(error)
+        if not _reuse(where, browser=browser, path=path):
+            return _fail(error)
+        if follower is not None:
+            wait_for_signal(follower)
     return 0
 
 

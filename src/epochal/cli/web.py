@@ -15,6 +15,11 @@ ServedHome = Annotated[
     typer.Option(help="Home to serve; default: EPOCHAL_HOME, or the nearest .epochal directory."),
 ]
 
+Logdir = Annotated[
+    Path | None,
+    typer.Option(help="TensorBoard log directory to follow live; its runs come into the home."),
+]
+
 
 def ui(
     home: ServedHome = None,
@@ -23,9 +28,10 @@ def ui(
     ] = DEFAULT_PORT,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the link.")] = False,
     path: Annotated[str, typer.Option(help="Where in the page to begin.")] = "/",
+    logdir: Logdir = None,
 ) -> None:
     """Open the page in a browser; reuses the server that runs on the home, or runs one."""
-    _leave(serve.ui(home, port, browser=not no_browser, path=path))
+    _leave(serve.ui(home, port, browser=not no_browser, path=path, logdir=logdir))
 
 
 def server(
@@ -43,9 +49,15 @@ def server(
     access_log: Annotated[
         bool, typer.Option("--access-log", help="Print a line per request on stderr.")
     ] = False,
+    logdir: Logdir = None,
 ) -> None:
     """Serve a home to browsers and other machines until Ctrl-C."""
-    _leave(serve.serve(home, host, port, auth=auth, public_url=public_url, access_log=access_log))
+    _leave(
+        serve.serve(
+            home, host, port, auth=auth, public_url=public_url, access_log=access_log,
+            logdir=logdir,
+        )
+    )  # fmt: skip
 
 
 def _leave(code: int) -> None:

@@ -137,10 +137,19 @@ class Importer:
                     size += max(0, os.stat(self._path(below, name)).st_size - known)
         return size
 
-    def has_events(self) -> bool:
-        """Whether there is anything to bring in; looks at the directory."""
+    def check_something(self) -> None:
+        """Look whether there is anything to bring in.
+
+        Raises:
+            NotFound: there is no event file.
+        """
         self._logdir = look(self.root)
-        return bool(self._logdir.directories)
+        if not self._logdir.directories:
+            problems = "".join(f"; {problem}" for problem in self._logdir.problems)
+            raise NotFound(
+                f"there are no event files below {self.root}; their names contain 'tfevents', "
+                f"as in events.out.tfevents.1700000000.host{problems}"
+            )
 
     def turn(self) -> bool:
         """Bring in what is new, a bounded part of it at a time; False when nothing was.
@@ -338,7 +347,7 @@ class Importer:
             if one.items:
                 self._open[below].write(one.items)
                 run.ended, run.known = False, True
-                self.report.runs.add(below)
+                self.report.runs.add(run_name_of(self.root, below))
             run.known = run.known or bool(run.done)
             run.last_us = max(run.last_us, one.last_us)
             run.ending = one.ending or run.ending
@@ -473,11 +482,7 @@ def import_directory(
         StorageFull: there is no room; calling again goes on.
     """
     with Importer(home, logdir, project) as importer:
-        if not importer.has_events():
-            raise NotFound(
-                f"there are no event files below {importer.root}; "
-                f"their names contain 'tfevents', as in events.out.tfevents.1700000000.host"
-            )
+        importer.check_something()
         total = importer.total()
         while importer.turn():
             if progress is not None:

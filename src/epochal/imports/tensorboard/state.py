@@ -113,6 +113,7 @@ class StateFile:
         self.links = self.directory / digest.hexdigest()[:16]
         self._new = State(root, project)
         try:
+            home.mkdir(parents=True, mode=0o700, exist_ok=True)
             self.links.mkdir(parents=True, mode=0o700, exist_ok=True)
             flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
             self._lock = os.open(self._path.with_suffix(".lock"), flags, 0o600)
