@@ -1,5 +1,5 @@
 /** The JSON shapes of media in docs/internals/wire.md, as `epochal/domain/objects.py` writes them. Nothing here runs. */
-import type { Value, WireNumber } from "./wire";
+import type { Value, WireNumber } from "../wire";
 
 export interface BlobView {
   /** Empty as long as the writer has not encoded it. */
@@ -26,6 +26,8 @@ export interface MediaKey {
   last_step: number;
   /** Ascending; the newest 10,000. */
   steps: number[];
+  /** Counts the run's keys as they first came: layers stand in the model's order. */
+  order: number;
 }
 
 export interface MediaKeys {

@@ -1,0 +1,98 @@
+/** Histograms over steps as ridges: common edges, one outline per step, thinned to what can be told apart. Pure. */
+import { ticks } from "../axis";
+import { wireNumber } from "../format";
+import type { Value } from "../wire";
+
+export interface Ridge {
+  step: number;
+  /** Density on the common bins, 1 at its own greatest. */
+  heights: Float64Array;
+}
+
+export interface Ridges {
+  /** Bounds of the common axis, in values. */
+  lo: number;
+  hi: number;
+  ridges: Ridge[];
+  /** The axis is linear up to this distance from 0 and logarithmic beyond; null: linear everywhere. */
+  linear: number | null;
+  /** Where a value lies on the axis, 0 to 1. */
+  part(value: number): number;
+  ticks: { value: number; part: number }[];
+}
+
+export interface Counted {
+  step: number;
+  edges: readonly number[];
+  counts: readonly number[];
+}
+
+/** Reads a histogram's meta; null when it holds nothing finite. */
+export function readCounted(step: number, edges: Value | undefined, counts: Value | undefined): Counted | null {
+  if (!Array.isArray(edges) || !Array.isArray(counts) || edges.length !== counts.length + 1) return null;
+  const [e, c] = [edges.map((v) => wireNumber(v) ?? NaN), counts.map((v) => wireNumber(v) ?? NaN)];
+  if (!e.every(Number.isFinite) || !c.every(Number.isFinite) || !c.some((n) => n > 0)) return null;
+  // One bin stands for values that are all the same: its width is only there to be drawn.
+  const middle = (e[0] + e[e.length - 1]) / 2;
+  return { step, edges: c.length === 1 ? [middle, middle] : e, counts: c };
+}
+
+/** Evenly spaced ones of a list, the first and the last among them. */
+export function thinned<T>(values: readonly T[], most: number): T[] {
+  if (values.length <= most) return [...values];
+  return Array.from({ length: most }, (_, i) => values[Math.round((i * (values.length - 1)) / (most - 1))]);
+}
+
+const BINS = 96;
+/** Ranges that differ by more than this are shown on an axis of logarithms: else all but one were a single bar. */
+const SPREAD = 40;
+
+/** Ridges on one axis; null when there is nothing to show. */
+export function ridgesOf(histograms: readonly Counted[]): Ridges | null {
+  if (histograms.length === 0) return null;
+  const reach = histograms.map((h) => Math.max(Math.abs(h.edges[0]), Math.abs(h.edges[h.edges.length - 1])));
+  const [lo, hi] = [Math.min(...histograms.map((h) => h.edges[0])), Math.max(...histograms.map((h) => h.edges[h.edges.length - 1]))];
+  if (!(hi > lo)) return null;
+  const least = Math.min(...reach.filter((r) => r > 0));
+  const linear = Math.max(...reach) / least > SPREAD ? least : null;
+  const bend = (value: number): number => (linear === null ? value : Math.asinh(value / linear));
+  const [from, to] = [bend(lo), bend(hi)];
+  const part = (value: number): number => (bend(value) - from) / (to - from);
+  const ridges = histograms.map((h) => ({ step: h.step, heights: rebinned(h, part) }));
+  // Each ridge is as high as it can be: a spike of one step must not flatten all the others.
+  for (const { heights } of ridges) {
+    const top = Math.max(...heights);
+    if (top > 0) for (let i = 0; i < heights.length; i++) heights[i] /= top;
+  }
+  const places = linear === null ? ticks("number", lo, hi, 5) : bentTicks(lo, hi, linear);
+  return { lo, hi, ridges, linear, part, ticks: places.map((value) => ({ value, part: part(value) })) };
+}
+
+/** 0 and a few powers of ten to both sides. */
+function bentTicks(lo: number, hi: number, linear: number): number[] {
+  const first = Math.ceil(Math.log10(linear));
+  const last = Math.floor(Math.log10(Math.max(Math.abs(lo), Math.abs(hi))));
+  const stride = Math.max(1, Math.ceil((last - first + 1) / 3));
+  const out = lo <= 0 && hi >= 0 ? [0] : [];
+  for (let e = last; e >= first; e -= stride) for (const value of [10 ** e, -(10 ** e)]) if (value >= lo && value <= hi) out.push(value);
+  return out.sort((a, b) => a - b);
+}
+
+/** Counts spread over common bins, each in proportion to how far it overlaps. */
+function rebinned({ edges, counts }: Counted, part: (value: number) => number): Float64Array {
+  const out = new Float64Array(BINS);
+  counts.forEach((count, i) => {
+    if (count === 0) return;
+    const [from, to] = [part(edges[i]) * BINS, part(edges[i + 1]) * BINS];
+    const first = Math.min(BINS - 1, Math.max(0, Math.floor(from)));
+    if (!(to > from)) {
+      out[first] += count;
+      return;
+    }
+    for (let b = first; b <= Math.min(BINS - 1, Math.floor(to)); b++) {
+      const overlap = Math.min(to, b + 1) - Math.max(from, b);
+      if (overlap > 0) out[b] += (count * overlap) / (to - from);
+    }
+  });
+  return out;
+}

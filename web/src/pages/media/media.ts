@@ -1,0 +1,2 @@
+/** The door of the Media tab's chunk. */
+export { default as Media } from "./Media.svelte";
