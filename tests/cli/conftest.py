@@ -11,6 +11,7 @@ import pytest
 
 from epochal.api import connect
 from tests.api.recorded import record
+from tests.api.things import record_things
 from tests.conftest import Server, end_process, start_server
 
 Result = subprocess.CompletedProcess[str]
@@ -64,4 +65,29 @@ def served(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     shutil.copytree(pristine, home)
     running = start_server(home, log=home.parent / "server.log")
     yield running
+    end_process(running.process)
+
+
+@pytest.fixture(scope="session")
+def pristine_things(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with media, files, artifacts and models; no test may change it."""
+    home = tmp_path_factory.mktemp("things") / "home"
+    record_things(home)
+    return home
+
+
+@pytest.fixture
+def things(pristine_things: Path, tmp_path: Path) -> Path:
+    """A copy for tests that change it."""
+    return Path(shutil.copytree(pristine_things, tmp_path / "things"))
+
+
+@pytest.fixture(params=["alone", "served"])
+def shop(request: pytest.FixtureRequest, things: Path, tmp_path: Path) -> Iterator[Path]:
+    """The same home, once alone and once with a server running on it."""
+    if request.param == "alone":
+        yield things
+        return
+    running = start_server(things, log=tmp_path / "server.log")
+    yield things
     end_process(running.process)

@@ -61,7 +61,8 @@ def _numpy(data: bytes) -> Any:
     if isinstance(found, np.ndarray):
         return found
     with found:
-        return {name: found[name] for name in found.files}
+        arrays = {name: found[name] for name in found.files}
+    return arrays["arr_0"] if list(arrays) == ["arr_0"] else arrays
 
 
 def write_output(value: Any, path: Path | None) -> None:

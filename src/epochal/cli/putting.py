@@ -46,9 +46,9 @@ def put_version(given: Given, home: Path | None, url: str | None) -> ArtifactVer
         StorageFull: the disk has no room.
         Unavailable: the server did not take it in time; it is kept here and can be sent later.
     """
-    artifact = _draft(given)
     for alias in given.aliases:
         check_alias(alias)
+    artifact = _draft(given)
     settings = Settings(
         console=False, system_interval=0, git=False, environment=False, silent=True,
         exit_timeout=SEND_S, home=None if home is None else str(home), url=url,
