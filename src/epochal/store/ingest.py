@@ -250,10 +250,12 @@ def _ingest_group(
                 _ingest_together(store, [key], report, compact=compact)
         except FileNotFoundError:
             continue
-        except (CorruptFile, NewerFormat, OSError) as error:
+        except (StorageFull, Unavailable):
+            raise
+        except (Raced, *QUARANTINED) as error:
             _check_database(store, error)
             store.tails.drop(key)
-            report.problems.append(Problem(key.path(store.home), str(error)))
+            report.problems.append(Problem(key.path(store.home), explain(error)))
 
 
 def _check_database(store: Store, error: Exception) -> None:
