@@ -165,7 +165,7 @@ def test_a_database_of_the_first_schema_is_upgraded_with_what_it_holds(home):
 SECOND = """
 from alembic import op
 import sqlalchemy as sa
-revision, down_revision = "0003", "0002"
+revision, down_revision = "{after:04d}", "{before:04d}"
 branch_labels = depends_on = None
 def upgrade():
     op.add_column("project", sa.Column("extra", sa.Text))
@@ -177,7 +177,9 @@ def upgrade():
 def test_an_upgrade_keeps_a_copy_and_happens_wholly_or_not_at_all(home, tmp_path, last):
     scripts = tmp_path / "scripts"
     shutil.copytree(SCRIPTS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
-    (scripts / "versions" / "0003_second.py").write_text(SECOND.format(last=last))
+    after, before = REVISION + 1, home / f"epochal.db.before-{REVISION:04d}"
+    text = SECOND.format(last=last, after=after, before=REVISION)
+    (scripts / "versions" / f"{after:04d}_second.py").write_text(text)
     w = Writing(home)
     w.line(0, 10)
     path = home / "epochal.db"
@@ -185,13 +187,14 @@ def test_an_upgrade_keeps_a_copy_and_happens_wholly_or_not_at_all(home, tmp_path
         ingest_home(store)
         broken = last != "pass"
         with pytest.raises(RuntimeError) if broken else contextlib.nullcontext():
-            assert upgrade(store.database, path, 3, scripts) == home / "epochal.db.before-0002"
+            assert upgrade(store.database, path, after, scripts) == before
     columns = sqlite3.connect(path).execute("SELECT name FROM pragma_table_info('project')")
     assert ("extra" in {row[0] for row in columns}) is not broken
-    assert sqlite3.connect(path).execute("PRAGMA user_version").fetchone() == (2 if broken else 3,)
-    copy = sqlite3.connect(home / "epochal.db.before-0002")
+    version = sqlite3.connect(path).execute("PRAGMA user_version").fetchone()
+    assert version == (REVISION if broken else after,)
+    copy = sqlite3.connect(before)
     assert copy.execute("SELECT count(*) FROM run").fetchone() == (1,)
-    assert mode(home / "epochal.db.before-0002") == 0o600
+    assert mode(before) == 0o600
 
 
 def test_alembic_is_not_imported_for_a_fresh_database(home):

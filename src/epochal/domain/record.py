@@ -234,6 +234,29 @@ class Stored(msgspec.Struct, frozen=True, array_like=True, tag=-20):
     blobs: dict[str, BlobRef]
 
 
+class Labels(msgspec.Struct, frozen=True, array_like=True, tag=-21):
+    """Named texts of the run, such as the tags of a foreign client. ``removed`` are names.
+
+    Names that begin with ``$`` belong to the door that took the client in.
+    """
+
+    wall_us: int
+    changes: dict[str, str]
+    removed: list[str] = []
+
+
+class Told(msgspec.Struct, frozen=True, array_like=True, tag=-22):
+    """The run is in this state because its client says so, whether or not this writer lives.
+
+    It holds until the next one or the `Finish` of this journal. ``ended_us`` is the time at which
+    the client says that the run ended.
+    """
+
+    wall_us: int
+    state: str
+    ended_us: int | None = None
+
+
 Fact: TypeAlias = (
     Cut
     | Header
@@ -253,5 +276,7 @@ Fact: TypeAlias = (
     | ArtifactUse
     | ModelLink
     | Stored
+    | Labels
+    | Told
 )
 """Any fact."""

@@ -227,7 +227,7 @@ def _apply_one(batch: Batch, item: Work, row: JournalRow, is_fresh: bool) -> Jou
         "bad": entry.damaged, "unread": entry.unknown + item.stretch.skipped, "contact": contact,
     })  # fmt: skip
     note.contact_us = max(note.contact_us, contact)
-    note.state_matters |= effects.finish is not None
+    note.state_matters |= effects.finish is not None or effects.told
     note.what |= {w for w, on in (("facts", effects.changed), ("logs", effects.logs)) if on}  # type: ignore[misc]
     note.what |= {what for what in _ORDER if what in effects.objects}
     if effects.redefined:

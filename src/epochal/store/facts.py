@@ -26,13 +26,16 @@ from epochal.domain.record import (
     Finish,
     Header,
     Heartbeat,
+    Labels,
     Summary,
     Text,
+    Told,
 )
 from epochal.domain.values import merge_nested
 from epochal.journal.blobs import Blobs
 from epochal.store.dialect import replace, upsert
 from epochal.store.filters import CONFIG, SUMMARY, TEXT
+from epochal.store.labels import store_labels
 from epochal.store.lines import collect_lines, store_lines
 from epochal.store.objects import OBJECT_FACTS, ObjectWriter
 from epochal.store.params import intern_keys, leaves, saving, store_leaves
@@ -74,6 +77,11 @@ _CLOSE = (
         finished_us=sa.bindparam("ended"), exit_code=sa.bindparam("code"),
     )
 )  # fmt: skip
+_TELL = (
+    sa.update(journal)
+    .where(journal.c.id == sa.bindparam("journal"))
+    .values(finish_state=sa.bindparam("ending"), finished_us=sa.bindparam("ended"))
+)
 
 
 class Effects(msgspec.Struct):
@@ -86,6 +94,8 @@ class Effects(msgspec.Struct):
     cuts: list[int] = []
     redefined: bool = False
     finish: Finish | None = None
+    told: bool = False
+    """Whether a client said in which state its run is."""
     objects: set[str] = set()
     """Which of media, files and artifacts changed."""
 
@@ -131,6 +141,8 @@ class FactWriter:
             Event: self._event,
             Environment: self._environment,
             Finish: self._finish,
+            Labels: self._labels,
+            Told: self._told,
         }
 
     def apply(self, facts: Sequence[Fact], ordinals: Sequence[int]) -> Effects:
@@ -251,6 +263,15 @@ class FactWriter:
         }  # fmt: skip
         self.connection.execute(_CLOSE, given)
         self.effects.finish = fact
+
+    def _labels(self, fact: Labels) -> None:
+        store_labels(self.connection, self.run_id, fact.changes, fact.removed, self._keys)
+
+    def _told(self, fact: Told) -> None:
+        ended = None if fact.ended_us is None else clamp(fact.ended_us)
+        given = {"journal": self.journal_id, "ending": fact.state, "ended": ended}
+        self.connection.execute(_TELL, given)
+        self.effects.told = True
 
     def _save_console(self) -> None:
         if self._console:

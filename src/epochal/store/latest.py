@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from epochal.store.columns import ColumnGroup
 from epochal.store.dialect import insert_each, upsert
-from epochal.store.scalars import encode_number
+from epochal.store.scalars import clamp, encode_number
 from epochal.store.schema import latest
 
 _STACK_VALUES = 1 << 20
@@ -47,12 +47,14 @@ class Known(msgspec.Struct):
     n_inf: int
     first_nan_step: int | None
     first_nan_order: int
+    last_us: int
 
     def add(self, other: Known) -> None:
         """Take the points of ``other`` in, which are of the same journal or come after."""
         self.n += other.n
         if other.order >= self.order:
             self.last, self.last_step, self.order = other.last, other.last_step, other.order
+            self.last_us = other.last_us
         self.step_min = min(self.step_min, other.step_min)
         self.step_max = max(self.step_max, other.step_max)
         self.min = _least(self.min, other.min)
@@ -88,12 +90,13 @@ def _reduce(group: ColumnGroup, values: Sequence[Any]) -> list[Known]:
     count = stack.shape[1]
     step = group.step
     steps = (int(step[-1]), int(group.order[-1]), int(step.min()), int(step.max()))
+    last_us = int(group.wall_us[-1])
     lasts = [column[-1].item() for column in values]
     finite = np.isfinite(stack)
     with np.errstate(over="ignore", invalid="ignore"):
         if finite.all():
             return [
-                Known(count, last, *steps, low, high, total, 0, 0, None, 0)
+                Known(count, last, *steps, low, high, total, 0, 0, None, 0, last_us)
                 for last, low, high, total in zip(
                     lasts,
                     stack.min(1).tolist(),
@@ -116,6 +119,7 @@ def _reduce(group: ColumnGroup, values: Sequence[Any]) -> list[Known]:
             n_nan[i], count - n_finite[i] - n_nan[i],
             int(step[first_nan[i]]) if n_nan[i] else None,
             int(group.order[first_nan[i]]) if n_nan[i] else 0,
+            last_us,
         )
         for i, last in enumerate(lasts)
     ]  # fmt: skip
@@ -130,7 +134,7 @@ def to_row(known: Known, run_id: int, key_id: int, started_us: int, rule: int) -
         "step_max": known.step_max, "min": _unsigned(known.min), "max": _unsigned(known.max),
         "total": known.total if known.total == known.total else 0.0,  # NaN
         "n_nan": known.n_nan, "n_inf": known.n_inf, "first_nan_step": known.first_nan_step,
-        "rule": rule,
+        "rule": rule, "last_us": clamp(known.last_us),
     }  # fmt: skip
 
 
@@ -178,7 +182,7 @@ def _sum(new: Any) -> dict[str, Any]:
     newer = new.last_start >= old.last_start
     changes: dict[str, Any] = {
         name: sa.case((newer, new[name]), else_=old[name])
-        for name in ("last_kind", "last", "last_txt", "last_step", "last_start")
+        for name in ("last_kind", "last", "last_txt", "last_step", "last_start", "last_us")
     }
     for name in ("n", "total", "n_nan", "n_inf"):
         changes[name] = old[name] + new[name]

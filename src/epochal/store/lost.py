@@ -60,9 +60,9 @@ def settle_runs(store: Store, now_us: int) -> list[RunChange]:
         store: the home; the caller holds ``store.moving``.
         now_us: the time of day, microseconds since 1970 UTC.
     """
-    writing = sa.select(journal.c.run_id).where(
-        journal.c.closed == sa.false(), journal.c.lost == sa.false()
-    )
+    living = sa.and_(journal.c.closed == sa.false(), journal.c.lost == sa.false())
+    told = journal.c.finish_state == RunState.RUNNING.value  # by a client that may be silent
+    writing = sa.select(journal.c.run_id).where(sa.or_(living, told))
     silent = sa.select(run.c.id, run.c.uid).where(
         run.c.state == RunState.RUNNING.value,
         run.c.updated_us < now_us - ABANDONED_US,

@@ -13,7 +13,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-REVISION = 2
+REVISION = 3
 """Number of the newest migration under ``store/migrations/versions``."""
 
 metadata = sa.MetaData(
@@ -54,6 +54,21 @@ project = sa.Table(
     sa.Column("next_color", sa.Integer, nullable=False, default=0),
     sa.UniqueConstraint("entity", "name"),
 )
+
+experiment = sa.Table(
+    "experiment",
+    metadata,
+    sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("entity", Text, nullable=False),
+    sa.Column("project", Text, nullable=False),
+    sa.Column("name", Text, nullable=False),
+    sa.Column("created_us", Micros, nullable=False),
+    sa.Column("updated_us", Micros, nullable=False),
+    sa.Column("deleted", sa.Boolean, nullable=False, default=False),
+    sa.Column("tags", Blob, nullable=False),
+    sa.UniqueConstraint("entity", "project"),
+)
+"""What foreign clients said of projects; the others have no row. See `store.experiments`."""
 
 run = sa.Table(
     "run",
@@ -121,7 +136,7 @@ param = sa.Table(
     sa.Index("ix_param_run", "run_id", "scope"),
     sqlite_with_rowid=False,
 )
-"""Leaves of config (scope 0), of the user's summary (1) and of logged texts (2)."""
+"""Leaves of config (scope 0), of the user's summary (1), of logged texts (2), and labels (3)."""
 
 latest = sa.Table(
     "latest",
@@ -142,12 +157,14 @@ latest = sa.Table(
     sa.Column("n_inf", sa.BigInteger, nullable=False),
     sa.Column("first_nan_step", sa.BigInteger),
     sa.Column("rule", sa.SmallInteger, nullable=False, default=0),
+    sa.Column("last_us", Micros),
     sa.Index("ix_latest_run", "run_id"),
     sqlite_with_rowid=False,
 )
 """What is known of each series.
 
-``rule`` says which aggregate the summary shows (`store.rules`).
+``rule`` says which aggregate the summary shows (`store.rules`). ``last_us`` is the time of the
+last point, NULL where an older Epochal wrote the row.
 """
 
 tag = sa.Table(

@@ -13,7 +13,10 @@ ABANDONED_US = 90_000_000
 
 
 class WriterState(msgspec.Struct, frozen=True):
-    """One writer: ``closed`` after a Finish record, ``lost`` when it is gone without one."""
+    """One writer: ``closed`` after a Finish record, ``lost`` when it is gone without one.
+
+    A ``finish_state`` without ``closed`` was told by the client of a foreign protocol.
+    """
 
     started_us: int
     primary: bool
@@ -36,8 +39,9 @@ class Verdict(msgspec.Struct, frozen=True):
 def decide_state(writers: Iterable[WriterState], now_us: int) -> Verdict:
     """The state of a run.
 
-    Any living primary writer makes it running. Otherwise the primary writer that started last
-    decides: by its Finish record, or as crashed. Without any primary writer (rank 0 is elsewhere)
+    Any living primary writer makes it running, but for those that were told a state: that holds
+    whether they live or not. Otherwise the primary writer that started last decides: by its Finish
+    record, by what it was told, or as crashed. Without any primary writer (rank 0 is elsewhere)
     the others stand in for it.
 
     Args:
@@ -46,15 +50,21 @@ def decide_state(writers: Iterable[WriterState], now_us: int) -> Verdict:
     """
     everyone = list(writers)
     deciding = [writer for writer in everyone if writer.primary] or everyone
-    if not deciding or any(not writer.closed and not writer.lost for writer in deciding):
+    if not deciding or any(map(_is_living, deciding)):
         return Verdict(RunState.RUNNING, None, None)
     last = max(deciding, key=lambda writer: (writer.started_us, writer.contact_us))
     ended_us = max(writer.finished_us or writer.contact_us for writer in deciding)
+    if last.finish_state == RunState.RUNNING:
+        return Verdict(RunState.RUNNING, None, None)
     if last.finish_state is not None:
         return Verdict(_known(last.finish_state), last.exit_code, ended_us)
     if last.closed and now_us - last.contact_us < ABANDONED_US:
         return Verdict(RunState.RUNNING, None, None)
     return Verdict(RunState.CRASHED, None, ended_us)
+
+
+def _is_living(writer: WriterState) -> bool:
+    return not writer.closed and not writer.lost and writer.finish_state is None
 
 
 def _known(state: str) -> RunState:

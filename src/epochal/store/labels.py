@@ -1,0 +1,66 @@
+"""Labels: named texts of a run, kept whole and found by name and value.
+
+They lie in ``param`` under a scope of their own, so that a condition on a label is one range of a
+table clustered by key, as it is for config.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import sqlalchemy as sa
+
+from epochal.domain.names import MAX_KEY, MAX_TEXT
+from epochal.store.dialect import batches
+from epochal.store.params import intern_keys, saving
+from epochal.store.scalars import Kind, storable
+from epochal.store.schema import key, param
+
+LABEL = 3
+"""The scope of labels in ``param``."""
+MAX_LABEL = 64 * MAX_TEXT
+
+_GONE = sa.delete(param).where(
+    param.c.key_id == sa.bindparam("gone"),
+    param.c.scope == LABEL,
+    param.c.run_id == sa.bindparam("of"),
+)
+_OF_RUNS = (
+    sa.select(param.c.run_id, key.c.name, param.c.txt)
+    .join(key, key.c.id == param.c.key_id)
+    .where(param.c.run_id.in_(sa.bindparam("runs", expanding=True)), param.c.scope == LABEL)
+    .order_by(key.c.name)
+)
+
+
+def store_labels(
+    connection: sa.Connection,
+    run_id: int,
+    changes: Mapping[str, str],
+    removed: Iterable[str],
+    known: dict[str, int] | None = None,
+) -> None:
+    """Set and remove labels of a run. ``known`` is that of `intern_keys`."""
+    values = {str(name)[:MAX_KEY]: str(value) for name, value in changes.items()}
+    gone = [name[:MAX_KEY] for name in removed]
+    ids = intern_keys(connection, [*values, *gone], known)
+    if gone:
+        connection.execute(_GONE, [{"gone": ids[name], "of": run_id} for name in gone])
+    if values:
+        rows = [
+            {
+                "key_id": ids[name], "scope": LABEL, "run_id": run_id, "kind": int(Kind.TEXT),
+                "num": None, "txt": storable(value)[:MAX_LABEL],
+            }
+            for name, value in values.items()
+        ]  # fmt: skip
+        connection.execute(saving(connection.dialect.name), rows)
+
+
+def read_labels(connection: sa.Connection, run_ids: Sequence[int]) -> dict[int, dict[str, str]]:
+    """The labels of some runs, each by name; runs without any are left out."""
+    found: dict[int, dict[str, str]] = {}
+    for part in batches(run_ids):
+        for run_id, name, text in connection.execute(_OF_RUNS, {"runs": part}):
+            found.setdefault(run_id, {})[name] = text or ""
+    return found
