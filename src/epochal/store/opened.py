@@ -8,6 +8,7 @@ from collections import OrderedDict
 from pathlib import Path
 
 from epochal.journal.home import RUNS
+from epochal.store.mips import RecentMips
 from epochal.store.segment import Segment
 
 KEPT = 512
@@ -23,6 +24,7 @@ class OpenSegments:
     def __init__(self, home: Path) -> None:
         self._home = home
         self._open: OrderedDict[tuple[str, str], Segment] = OrderedDict()
+        self._mips = RecentMips()
         self._lock = threading.Lock()
 
     def path(self, run: str, file: str) -> Path:
@@ -43,7 +45,7 @@ class OpenSegments:
             if found is not None:
                 self._open.move_to_end(name)
                 return found
-        segment = Segment(self.path(run, file))
+        segment = Segment(self.path(run, file), self._mips)
         with self._lock:
             self._open[name] = segment
             if len(self._open) > KEPT:

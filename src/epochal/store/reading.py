@@ -31,6 +31,7 @@ from epochal.store.directory import (
 )
 from epochal.store.grid import Grid
 from epochal.store.mip import Mip, decode_mip
+from epochal.store.mips import RecentMips
 from epochal.store.statistics import Number
 
 _SMALLEST: Final = len(MAGIC) + FOOTER_SIZE
@@ -89,6 +90,7 @@ class Segment:
 
     Args:
         path: the ``.eps`` file.
+        mips: where decoded mips are kept; of its own by default.
 
     Raises:
         OSError: it cannot be read.
@@ -96,8 +98,9 @@ class Segment:
         NewerFormat: a newer Epochal wrote it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, mips: RecentMips | None = None) -> None:
         self.path = path
+        self._mips = RecentMips() if mips is None else mips
         self.directory = _read_directory(path)
         self._offsets = list(accumulate(self.directory.lengths, initial=len(MAGIC)))
         self._places: dict[str, list[tuple[int, int]]] = {}
@@ -203,8 +206,12 @@ class Segment:
             return None
         exponent = axis.mip_exponent
         grid = Grid(axis.mip_start << exponent, 2.0**exponent, axis.mip_cells)
-        try:
+
+        def decode() -> Mip:
             return decode_mip(grid, self.block(axis.mip_block), self.block(index))
+
+        try:
+            return self._mips.get((self.path, group, column), decode)
         except ValueError as error:
             raise CorruptFile(self.path, f"mip block {index} cannot be read: {error}") from error
 
