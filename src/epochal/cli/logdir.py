@@ -7,9 +7,10 @@ import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from urllib.parse import quote
 
+from epochal.api.facts import page_path
 from epochal.cli.streams import tell
+from epochal.domain.names import DEFAULT_ENTITY
 from epochal.imports.tensorboard import Follower
 
 
@@ -43,7 +44,7 @@ def page_of(follower: Follower | None, path: str) -> str:
     """Where in the page to begin: with the directory's project, unless something else is asked."""
     if follower is None or path != "/":
         return path
-    return f"/p/{quote(follower.project, safe='')}"
+    return page_path(DEFAULT_ENTITY, follower.project)
 
 
 def wait_for_signal(follower: Follower) -> None:

@@ -19,22 +19,20 @@ from typing import Final, Self
 
 import msgspec
 
-from epochal._version import __version__
 from epochal.domain.encode import type_of
-from epochal.domain.names import DEFAULT_ENTITY, check_name, run_uid
-from epochal.domain.record import Attributes, Environment, Event, Fact, File, Finish, Header
+from epochal.domain.names import check_name
+from epochal.domain.record import Event, File
 from epochal.errors import InvalidInput, NotFound
-from epochal.imports.tensorboard.blocks import Item, skip_records
 from epochal.imports.tensorboard.folding import decide
 from epochal.imports.tensorboard.logdir import LogDirectory, look, run_of
 from epochal.imports.tensorboard.naming import (
     file_path,
     project_of,
-    run_id_of,
     run_name_of,
     writer_of,
 )
 from epochal.imports.tensorboard.report import Report, check_logdir
+from epochal.imports.tensorboard.runs import Runs, Work
 from epochal.imports.tensorboard.state import (
     DirectoryState,
     FileState,
@@ -42,13 +40,6 @@ from epochal.imports.tensorboard.state import (
     StateFile,
 )
 from epochal.imports.tensorboard.stretch import Converted, Stretch, convert, read_stretch
-from epochal.imports.tensorboard.writing import (
-    LONGEST,
-    RunJournal,
-    count_written,
-    discard,
-    remove_link,
-)
 from epochal.journal.blobs import Blobs
 
 BUDGET: Final = 24 * 1024 * 1024
@@ -60,18 +51,6 @@ IDLE_SECONDS: Final = 600.0
 
 Progress = Callable[[int, int], None]
 """Called with the bytes of event files that were read, and of all."""
-
-
-class _Work(msgspec.Struct):
-    """What a turn does to one run."""
-
-    items: list[Item] = []
-    done: list[Callable[[], None]] = []
-    first_us: int = 0
-    last_us: int = 0
-    ending: str | None = None
-    host: str = ""
-    pid: int = 0
 
 
 class Importer:
@@ -108,12 +87,9 @@ class Importer:
         self._blobs = Blobs(home)
         self._file = StateFile(home, self.root, self.project)
         self._state = self._file.load()
-        self._open: dict[str, RunJournal] = {}
-        self._old_links: list[str] = []
         self._rests: dict[str, tuple[int, int, int] | None] = {}
-        self._dirty = False
+        self._runs = Runs(home, self._file, self._state, clock)
         self._logdir: LogDirectory | None = None
-        self._recover()
 
     def __enter__(self) -> Self:
         return self
@@ -158,6 +134,15 @@ class Importer:
             StorageFull: there is no room; the next turn goes on.
             OSError: the home cannot be written.
         """
+        try:
+            return self._turn()
+        except BaseException:
+            self._runs.start_over()
+            self._rests.clear()
+            self._logdir = None
+            raise
+
+    def _turn(self) -> bool:
         if self._live or self._logdir is None:
             self._logdir = look(self.root)
         for problem in self._logdir.problems:
@@ -165,23 +150,23 @@ class Importer:
         work = self._read(self._logdir)
         self._keep_files(self._logdir, work)
         if work:
-            self._write(work)
+            self._runs.write(work)
+            written = [below for below, one in work.items() if one.items]
+            self.report.runs.update(run_name_of(self.root, below) for below in written)
         self._end_runs(self._logdir)
         if not work:
             self._logdir = None
-            self._settle()
+            self._runs.settle()
         return bool(work)
 
     def close(self) -> None:
         """End the runs and let others go on; what is not read yet comes with the next import."""
         try:
-            for below in list(self._open):
-                self._end(below)
-            self._settle()
+            for below in self._runs.open:
+                self._runs.end(below)
+            self._runs.settle()
         finally:
-            for journal in self._open.values():
-                journal.abandon()
-            self._open.clear()
+            self._runs.start_over()
             self._file.close()
 
     # ------------------------------------------------------------------------------ reading
@@ -192,16 +177,8 @@ class Importer:
     def _directory(self, below: str) -> DirectoryState:
         return self._state.directories.setdefault(below, DirectoryState())
 
-    def _run(self, below: str) -> RunState:
-        run = self._state.runs.get(below)
-        if run is None:
-            id = run_id_of(self.root, below)
-            uid = run_uid(DEFAULT_ENTITY, self.project, id)
-            run = self._state.runs[below] = RunState(id, uid)
-        return run
-
-    def _read(self, logdir: LogDirectory) -> dict[str, _Work]:
-        work: dict[str, _Work] = {}
+    def _read(self, logdir: LogDirectory) -> dict[str, Work]:
+        work: dict[str, Work] = {}
         budget = BUDGET
         pending = {
             state.run
@@ -251,7 +228,7 @@ class Importer:
             self._rests[path] = mark
         return stretch if stretch.records.end else None
 
-    def _take(self, below: str, name: str, stretch: Stretch, work: dict[str, _Work]) -> bool:
+    def _take(self, below: str, name: str, stretch: Stretch, work: dict[str, Work]) -> bool:
         """Convert a stretch; False when the directory says nothing yet."""
         state = self._directory(below)
         if state.run is None:
@@ -261,7 +238,7 @@ class Importer:
                 return True
             state.run, state.suffix = home.run, home.suffix
         converted = convert(stretch, self._blobs, state.tags, state.suffix)
-        one = work.setdefault(state.run, _Work())
+        one = work.setdefault(state.run, Work())
         if converted.damaged:
             one.items.append(_damage(self._path(below, name), converted, stretch))
         one.items += converted.items
@@ -288,12 +265,12 @@ class Importer:
         found = self._logdir.directories.get(below) if self._logdir else None
         return bool(found and found.events) and self._directory(below).run in (None, below)
 
-    def _keep_files(self, logdir: LogDirectory, work: dict[str, _Work]) -> None:
+    def _keep_files(self, logdir: LogDirectory, work: dict[str, Work]) -> None:
         """Traces and the projector's files: kept whole, again when they change."""
         for below, found in logdir.directories.items():
             for path in found.kept:
                 place = run_of(below, self._is_run)
-                run = self._run(place)
+                run = self._runs.get(place)
                 full = os.path.join(self.root, path)
                 try:
                     facts = os.stat(full)
@@ -307,8 +284,8 @@ class Importer:
                     continue
                 inside = os.path.relpath(path, place) if place != "." else path
                 fact = File(mark[0], file_path("tensorboard", inside), blob, "now", mark[0])
-                one = work.setdefault(place, _Work(first_us=mark[0], last_us=mark[0]))
-                one.items.append(fact)
+                one = work.setdefault(place, Work(first_us=mark[0], last_us=mark[0]))
+                one.kept.append(fact)
                 one.done.append(self._kept(run, path, mark))
 
     def _kept(self, run: RunState, path: str, mark: tuple[int, int]) -> Callable[[], None]:
@@ -318,91 +295,16 @@ class Importer:
 
         return done
 
-    # ------------------------------------------------------------------------------ writing
-
-    def _write(self, work: dict[str, _Work]) -> None:
-        """Say what is on its way, write it, and take note."""
-        fresh = []
-        for below, one in work.items():
-            run = self._run(below)
-            if not run.known:
-                one.items = [*_first_facts(self.root, below, one), *one.items]
-            one.items = skip_records(one.items, run.done)
-            journal = self._open.get(below)
-            if journal is not None and journal.size > LONGEST:
-                self._close_journal(below, Finish(run.last_us, None))
-                journal = None
-            if journal is None and one.items:
-                journal = self._open[below] = self._begin(run, one)
-                fresh.append(journal)
-            if journal is not None:
-                run.writer, run.at = journal.writer, journal.size
-        self._file.save(self._state)
-        self._remove_links()
-        self._dirty = True
-        for journal in fresh:
-            journal.publish()
-        for below, one in work.items():
-            run = self._run(below)
-            if one.items:
-                self._open[below].write(one.items)
-                run.ended, run.known = False, True
-                self.report.runs.add(run_name_of(self.root, below))
-            run.known = run.known or bool(run.done)
-            run.last_us = max(run.last_us, one.last_us)
-            run.ending = one.ending or run.ending
-            run.done = 0
-            for done in one.done:
-                done()
-
-    def _begin(self, run: RunState, one: _Work) -> RunJournal:
-        started = max(one.first_us or int(self._clock() * 1e6), run.started_us + 1)
-        header = Header(
-            entity=DEFAULT_ENTITY, project=self.project, run_id=run.run_id, started_us=started,
-            host=one.host, pid=one.pid, version=__version__, resumed=run.started_us > 0,
-        )  # fmt: skip
-        run.started_us = started
-        return RunJournal(self._home, self._file.links, run.uid, header)
-
-    def _close_journal(self, below: str, last: Fact) -> None:
-        journal = self._open.pop(below)
-        journal.close(last)
-        self._old_links.append(journal.writer)
-        self._dirty = True
-
     def _end_runs(self, logdir: LogDirectory) -> None:
         """Tell the end of runs whose files are read and rest."""
         places: dict[str, list[str]] = defaultdict(list)
         for place, state in self._state.directories.items():
             if state.run is not None and place in logdir.directories:
                 places[state.run].append(place)
-        for below in list(self._open):
+        for below in self._runs.open:
             if self._is_over(logdir, places[below]):
-                self._end(below)
-        for below, run in self._state.runs.items():
-            resting = run.known and not run.ended and below not in self._open
-            if resting and not self._has_pending(below):
-                self._end_again(below, run)
-
-    def _end_again(self, below: str, run: RunState) -> None:
-        """A crash left the run without its end."""
-        journal = self._open[below] = self._begin(run, _Work(first_us=run.last_us))
-        journal.publish()
-        self._end(below)
-
-    def _has_pending(self, below: str) -> bool:
-        return any(
-            file.to > file.offset
-            for state in self._state.directories.values()
-            if state.run == below
-            for file in state.files.values()
-        )
-
-    def _end(self, below: str) -> None:
-        run = self._run(below)
-        over = max(run.last_us, run.started_us)
-        self._close_journal(below, Finish(over, run.ending or "finished"))
-        run.writer, run.ended = None, True
+                self._runs.end(below)
+        self._runs.end_rest()
 
     def _is_over(self, logdir: LogDirectory, places: list[str]) -> bool:
         """Whether all is read of a run; when live, also whether its files have rested."""
@@ -417,42 +319,6 @@ class Importer:
                         return False
                     newest = max(newest, facts.st_mtime)
         return not self._live or self._clock() - newest > IDLE_SECONDS
-
-    def _settle(self) -> None:
-        if self._dirty:
-            self._file.save(self._state)
-            self._dirty = False
-        self._remove_links()
-
-    def _remove_links(self) -> None:
-        """Second names of journals that the saved state does not need any more."""
-        while self._old_links:
-            remove_link(self._file.links, self._old_links.pop())
-
-    def _recover(self) -> None:
-        """Count what a crashed process had written of what was on its way."""
-        for below, run in self._state.runs.items():
-            if run.writer is None:
-                continue
-            discard(self._home, run.uid, run.writer)
-            if self._has_pending(below):
-                run.done += count_written(
-                    self._home, self._file.links, run.uid, run.writer, run.at
-                )
-            self._old_links.append(run.writer)
-            run.writer, run.ended = None, False
-
-
-def _first_facts(root: str, below: str, one: _Work) -> list[Fact]:
-    wall = one.first_us
-    attributes = {"name": run_name_of(root, below)}
-    if os.path.dirname(below):
-        attributes["group"] = os.path.dirname(below)
-    directory = os.path.normpath(os.path.join(root, below))
-    return [
-        Attributes(wall, attributes),
-        Environment(wall, {"tensorboard": {"directory": directory}, "host": one.host}),
-    ]
 
 
 def _damage(path: str, converted: Converted, stretch: Stretch) -> Event:
