@@ -72,7 +72,12 @@ def _runs(count: int) -> Iterator[tuple[Any, ...]]:
         yield run, uid, name, name, at, at, at + 1, b"\x90", run - 1
 
 
-def lists(count: int) -> Result:
+def lists(quick: bool) -> dict[str, Result]:
+    """Lists among few and many runs."""
+    return {str(count): measure(count) for count in ((1_000,) if quick else (10_000, 100_000))}
+
+
+def measure(count: int) -> Result:
     """CPU milliseconds of lists of a hundred runs each among ``count``."""
     anew = msgspec.structs.replace
     with tempfile.TemporaryDirectory() as text:

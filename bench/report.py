@@ -132,6 +132,21 @@ def runs_section(runs: Results) -> str:
     )
 
 
+def lists_section(found: Results) -> str:
+    heads = {
+        "search_ms": "filter two params, sort by a metric",
+        "search_deep_page_ms": "its 11th page",
+        "search_70_columns_ms": "with 70 columns",
+        "newest_ms": "newest first",
+        "newest_70_columns_ms": "with 70 columns",
+    }
+    rows = [
+        [f"{int(count):,}", *(number(costs[name]) for name in heads)]
+        for count, costs in found.items()
+    ]
+    return "CPU ms of a page of 100 runs:\n\n" + table(["runs", *heads.values()], rows)
+
+
 def http_section(http: Results) -> str:
     return (
         f"## Native ingest over HTTP\n\n- {number(http['points_per_cpu_s'])} points per server"
@@ -195,6 +210,7 @@ def write(results: Results, *, keep: bool = True) -> None:
     sections = {
         "store": store_section,
         "runs": runs_section,
+        "lists": lists_section,
         "http": http_section,
         "page": page_section,
         "watch": watch_section,

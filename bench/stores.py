@@ -6,6 +6,7 @@ CPU time is what counts. Every read is checked against what was written.
 from __future__ import annotations
 
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -232,10 +233,18 @@ def store(quick: bool) -> Result:
     }
 
 
+def write_short_run(home: Path, number: int, source: random.Random) -> None:
+    """A finished run of 20 params and one row of 50 metrics."""
+    config = {f"p{i:02d}": source.random() for i in range(20)}
+    journal = new_journal(home, f"r{number:05d}", config)
+    write_rows(journal, iter([{f"m{i:02d}": source.random() for i in range(50)}]))
+    close(journal)
+
+
 def runs(quick: bool) -> Result:
     """Many runs: filter two params, sort by a metric, first 100 with full rows."""
     count = 1_000 if quick else 10_000
-    source = np.random.default_rng(5)
+    source = random.Random(5)
     where = "config.p03 < 0.5 and config.p07 > 0.2"
     query = RunQuery(project="bench", where=where, order=["last(m10)"], limit=100)
     columns = [f"config.p{i:02d}" for i in range(20)] + [f"last(m{i:02d})" for i in range(20)]
@@ -243,11 +252,7 @@ def runs(quick: bool) -> Result:
     with tempfile.TemporaryDirectory() as text:
         home = Path(text, "home")
         for number in range(count):
-            config = {f"p{i:02d}": float(source.random()) for i in range(20)}
-            journal = new_journal(home, f"r{number:05d}", config)
-            values = source.random(50).tolist()
-            write_rows(journal, iter([{f"m{i:02d}": v for i, v in enumerate(values)}]))
-            close(journal)
+            write_short_run(home, number, source)
         with open_store(home) as opened:
             ingest_s = timed(lambda: ingest_home(opened))
             matched = query_runs(opened, query).matched
