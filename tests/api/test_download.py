@@ -9,7 +9,7 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -101,6 +101,34 @@ def test_progress_ends_at_everything(shop: Reader, place: Path) -> None:
     version.download(place, progress=seen.append)
     assert seen[-1] == Downloaded(4, 4, version.size, version.size)
     assert [one.bytes for one in seen] == sorted(one.bytes for one in seen)
+
+
+def test_any_name_that_an_artifact_may_have_is_fetched(
+    own: Reader, place: Path, wait_for: Callable[..., None]
+) -> None:
+    """Spaces, signs that mean something in addresses, and letters of the world."""
+    names = ["a b.txt", "100%25.txt", "x#y&z=1.txt", "über/größe 日本.txt", "q+;,@!$.txt"]
+    code = """
+import sys, epochal
+quiet = epochal.Settings(system_interval=0, silent=True, git=False, environment=False,
+                         console=False)
+with epochal.init(project="shop", id="names", settings=quiet) as run:
+    artifact = epochal.Artifact("names", "dataset")
+    for name in sys.argv[1:]:
+        with artifact.new_file(name) as file:
+            file.write(name)
+    run.log_artifact(artifact)
+    folder = artifact.wait().download()
+    run.save(folder + "/**", base_path=folder, policy="now")
+"""
+    subprocess.run([sys.executable, "-c", code, *names], check=True, timeout=60)
+    version = own.artifact("shop/names:v0")
+    version.download(place)
+    version.verify(place)
+    assert sorted(contents_of(place)) == sorted(names)
+    wait_for(lambda: len(own.run("shop/names").files()) == len(names))
+    files = {file.path: file.read().decode() for file in own.run("shop/names").files()}
+    assert files == {name: name for name in names}
 
 
 # -- interruptions

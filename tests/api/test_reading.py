@@ -91,6 +91,14 @@ def test_a_model_is_found_by_any_of_its_names(shop: Reader, name: str, content: 
     assert Path(find_model(name, shop), "net.txt").read_text() == content
 
 
+def test_the_cache_lies_in_the_home_that_is_read(things: Path, tmp_path: Path) -> None:
+    """Not in the one that this process would record into."""
+    named = tmp_path / "named"
+    things.rename(named)
+    assert Path(find_model("models:/classifier/1", connect(home=named))).is_relative_to(named)
+    assert not things.exists()
+
+
 def test_a_path_of_a_run_may_be_a_directory_of_files(shop: Reader) -> None:
     found = Path(find_model("runs:/maker/data/inner", shop))
     assert [path.name for path in found.iterdir()] == ["b.bin"]

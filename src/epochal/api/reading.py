@@ -8,6 +8,8 @@ is fetched again.
 from __future__ import annotations
 
 import os
+import re
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -16,7 +18,7 @@ from epochal.api.artifact import ArtifactVersion
 from epochal.api.belongings import RunBelongings
 from epochal.api.files import RunFile, download_files
 from epochal.api.reader import Reader, connect
-from epochal.api.source import choose_source
+from epochal.api.source import HomeSource, choose_source
 from epochal.client.reach import Place
 from epochal.domain.artifact import LATEST, Manifest, check_path
 from epochal.errors import InvalidInput, NotFound
@@ -25,6 +27,9 @@ from epochal.journal.home import find_home
 CACHE = "cache"
 ARTIFACTS = "artifacts"
 FILES = "files"
+SETTLE_S = 10.0
+POLL_S = 0.05
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _RUNS = "runs:/"
 _MODELS = "models:/"
 
@@ -69,6 +74,9 @@ def cache_of(home: Path, digest: str) -> Path:
 def find_artifact(name: str, place: Place) -> FoundArtifact:
     """The version that a name means for a run.
 
+    A version that is named by its whole digest was logged a moment ago; a server that follows the
+    journals may need that moment too, and gets up to `SETTLE_S` seconds.
+
     Args:
         name: ``[entity/][project/]name[:version]``.
         place: where to read, and the project of names without one.
@@ -77,8 +85,19 @@ def find_artifact(name: str, place: Place) -> FoundArtifact:
         NotFound: there is none.
         Unavailable: it cannot be read at the moment.
     """
-    version = _reader(place).artifact(name, place.project, entity=place.entity)
-    return FoundArtifact(version, place.home)
+    reader = _reader(place)
+    known = _DIGEST.fullmatch(name.rpartition(":")[2]) is not None
+    deadline = time.monotonic() + (SETTLE_S if known else 0.0)
+    while True:
+        try:
+            version = reader.artifact(name, place.project, entity=place.entity)
+        except NotFound:
+            if time.monotonic() >= deadline:
+                raise
+        else:
+            if version.state == "committed" or time.monotonic() >= deadline:
+                return FoundArtifact(version, place.home)
+        time.sleep(POLL_S)
 
 
 def find_files(uid: str, place: Place) -> list[RunFile]:
@@ -114,12 +133,17 @@ def find_model(name: str, reader: Reader | None = None) -> str:
     if name.startswith(_RUNS):
         return _of_run(reader, name.removeprefix(_RUNS).strip("/"))
     if name.startswith(_MODELS):
-        return _cached(reader.model(name).artifact)
-    return _cached(reader.artifact(name))
+        return _cached(reader, reader.model(name).artifact)
+    return _cached(reader, reader.artifact(name))
 
 
-def _cached(version: ArtifactVersion, inner: str = "") -> str:
-    root = version.download(cache_of(find_home(), version.digest), inner or None)
+def _home_of(reader: Reader) -> Path:
+    """The home whose cache is used: the one that is read, or this machine's."""
+    return reader.source.home if isinstance(reader.source, HomeSource) else find_home()
+
+
+def _cached(reader: Reader, version: ArtifactVersion, inner: str = "") -> str:
+    root = version.download(cache_of(_home_of(reader), version.digest), inner or None)
     return os.path.join(root, inner) if inner else root
 
 
@@ -136,15 +160,15 @@ def _of_run(reader: Reader, rest: str) -> str:
     for version in made:
         names = {version.row.name, version.row.name.removeprefix(f"run-{run.id}-")}
         if wanted in names and number in ("", LATEST, version.version, *version.aliases):
-            return _cached(version, inner)
+            return _cached(reader, version, inner)
     if any(file.path == path or file.path.startswith(f"{path}/") for file in run.files()):
-        return _cached_files(run, path)
+        return _cached_files(_home_of(reader), run, path)
     known = ", ".join(sorted({version.row.name for version in made})) or "none"
     raise NotFound(f"run {run.id!r} has no artifact or files {path!r}; its artifacts are {known}")
 
 
-def _cached_files(run: RunBelongings, path: str) -> str:
+def _cached_files(home: Path, run: RunBelongings, path: str) -> str:
     chosen = [f for f in run.files() if f.path == path or f.path.startswith(f"{path}/")]
-    root = find_home() / CACHE / FILES / run.uid
+    root = home / CACHE / FILES / run.uid
     download_files(run.source, chosen, root)
     return os.path.join(root, path)
