@@ -252,7 +252,7 @@ def _ingest_group(
             continue
         except (StorageFull, Unavailable):
             raise
-        except (Raced, *QUARANTINED) as error:
+        except QUARANTINED as error:
             _check_database(store, error)
             store.tails.drop(key)
             report.problems.append(Problem(key.path(store.home), explain(error)))
