@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 
 from epochal.api import connect
 from epochal.imports.tensorboard.checksum import crc32c, masked
+from epochal.journal.reader import JournalReader
 
 NAME = "events.out.tfevents.1700000000.host.1.0"
 WALL = 1_700_000_000.0
@@ -66,6 +68,16 @@ def points_of_tensorboard(directory: Path) -> dict[str, list[tuple[int, float]]]
         tag: [(event.step, event.value) for event in reader.Scalars(tag)]
         for tag in reader.Tags()["scalars"]
     }
+
+
+def rows_written(home: Path) -> Counter[str]:
+    """How many numbers of each key all journals of a home hold, hidden ones included."""
+    found: Counter[str] = Counter()
+    for path in home.glob("runs/*/*.ej"):
+        reader = JournalReader(str(path))
+        while (entry := reader.read()).end > entry.start:
+            found.update(key for row in entry.rows for key in reader.schemas[row[0]])
+    return found
 
 
 def runs_of(home: Path, project: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ import msgspec
 
 from epochal.domain.encode import type_of
 from epochal.domain.names import check_name
-from epochal.domain.record import Event, File
+from epochal.domain.record import Event, File, Media
 from epochal.errors import InvalidInput, NotFound
 from epochal.imports.tensorboard.folding import decide
 from epochal.imports.tensorboard.logdir import LogDirectory, look, run_of
@@ -150,7 +150,8 @@ class Importer:
         work = self._read(self._logdir)
         self._keep_files(self._logdir, work)
         if work:
-            self._runs.write(work)
+            blobs = any(_has_blobs(one) for one in work.values())
+            self._runs.write(work, blobs=blobs)
             written = [below for below, one in work.items() if one.items]
             self.report.runs.update(run_name_of(self.root, below) for below in written)
         self._end_runs(self._logdir)
@@ -319,6 +320,11 @@ class Importer:
                         return False
                     newest = max(newest, facts.st_mtime)
         return not self._live or self._clock() - newest > IDLE_SECONDS
+
+
+def _has_blobs(one: Work) -> bool:
+    """Whether anything names bytes that were stored just now."""
+    return bool(one.kept) or any(isinstance(item, (Media, File)) for item in one.items)
 
 
 def _damage(path: str, converted: Converted, stretch: Stretch) -> Event:

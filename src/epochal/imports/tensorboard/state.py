@@ -12,6 +12,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
@@ -20,9 +21,11 @@ import msgspec
 from epochal.errors import Unavailable
 from epochal.imports.tensorboard.event import Metadata
 from epochal.journal.blobs import full_disk, sync_file_system
+from epochal.journal.files import sync_directories
 
 DIRECTORY: Final = "imports"
 FORMAT: Final = 1
+MANY: Final = 4
 
 
 class FileState(msgspec.Struct):
@@ -136,14 +139,19 @@ class StateFile:
                 return state
         return self._new
 
-    def save(self, state: State) -> None:
+    def save(self, state: State, written: Collection[str], *, more: bool) -> None:
         """Remember, durably, and only after all that was written before is durable, too.
+
+        Args:
+            state: what to remember.
+            written: journals that were written since the last call.
+            more: whether blobs were, too.
 
         Raises:
             StorageFull: there is no room; the old state stays.
             OSError: it cannot be written.
         """
-        sync_file_system(self.directory)
+        self._sync(written, more=more)
         fresh = self._path.with_suffix(".new")
         try:
             with fresh.open("wb") as file:
@@ -153,6 +161,20 @@ class StateFile:
             os.rename(fresh, self._path)
         except OSError as error:
             raise full_disk(error, self.directory) from error
+
+    def _sync(self, written: Collection[str], *, more: bool) -> None:
+        """A few files one by one; for many, or blobs, the whole file system is cheaper."""
+        if more or len(written) > MANY:
+            sync_file_system(self.directory)
+            return
+        for path in written:
+            with contextlib.suppress(FileNotFoundError):
+                descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+                try:
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
+                sync_directories(path)
 
     def close(self) -> None:
         """Let others go on."""

@@ -61,7 +61,7 @@ class RunJournal:
         except OSError as error:
             raise full_disk(error, home) from error
         self._home = home
-        self._path = files.journal_path(directory, self.writer)
+        self.path = files.journal_path(directory, self.writer)
         self._link = link_path(links, self.writer)
         self.size = FILE_HEADER_SIZE
         self._append(pack_frame(_encode(header)))
