@@ -20,7 +20,7 @@ INTERVAL: Final = 0.5
 """Seconds between looks."""
 SLOWEST: Final = 5.0
 _SHARE: Final = 4.0
-"""Looking may take one part in so many of the time."""
+"""Looking may take about one part in so many of a processor."""
 
 
 class Follower:
@@ -70,7 +70,7 @@ class Follower:
 
     def _run(self) -> None:
         while not self._ending.is_set():
-            begun = time.monotonic()
+            begun = time.thread_time()
             delay = INTERVAL
             try:
                 if self._importer.turn():
@@ -81,8 +81,8 @@ class Follower:
             for problem in list(self._importer.report.problems.values()):
                 self._say(problem)
             # A directory that takes long to look at is looked at less often.
-            taken = time.monotonic() - begun
-            self._ending.wait(max(delay, min(SLOWEST, taken * _SHARE if delay else 0.05)))
+            taken = time.thread_time() - begun
+            self._ending.wait(max(delay, min(SLOWEST, taken * _SHARE)) if delay else 0.0)
 
     def _say(self, text: str) -> None:
         if text not in self._told:

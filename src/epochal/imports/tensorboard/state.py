@@ -115,6 +115,7 @@ class StateFile:
         self._path = self.directory / f"{digest.hexdigest()[:16]}.state"
         self.links = self.directory / digest.hexdigest()[:16]
         self._new = State(root, project)
+        self._named: set[str] = set()
         try:
             home.mkdir(parents=True, mode=0o700, exist_ok=True)
             self.links.mkdir(parents=True, mode=0o700, exist_ok=True)
@@ -174,7 +175,9 @@ class StateFile:
                     os.fsync(descriptor)
                 finally:
                     os.close(descriptor)
-                sync_directories(path)
+                if path not in self._named:
+                    sync_directories(path)
+                    self._named.add(path)
 
     def close(self) -> None:
         """Let others go on."""
