@@ -18,7 +18,7 @@ from pathlib import Path
 from bench import clients, environments
 
 RESULTS = Path(__file__).parent / "results"
-PARTS = ("clients", "store", "runs", "lists", "http", "page", "watch", "models")
+PARTS = ("clients", "store", "runs", "lists", "http", "page", "watch", "models", "tensorboard")
 
 
 def run_clients(peers: list[str], rounds: int, quick: bool) -> dict[str, object]:
@@ -49,7 +49,7 @@ def run_clients(peers: list[str], rounds: int, quick: bool) -> dict[str, object]
 
 def measure(given: argparse.Namespace) -> dict[str, object]:
     """Measure the parts that were asked for."""
-    from bench import lists, models, page, stores, watch
+    from bench import lists, models, page, stores, tensorboard, watch
 
     parts = set(given.only.split(","))
     peers = [peer for peer in given.peers.split(",") if peer]
@@ -68,6 +68,7 @@ def measure(given: argparse.Namespace) -> dict[str, object]:
     work["watch"] = watch.watch
     work["lists"] = lists.lists
     work["models"] = models.models
+    work["tensorboard"] = tensorboard.tensorboard
     for part, function in work.items():
         if part in parts:
             measured[part] = function(given.quick)

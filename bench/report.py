@@ -195,6 +195,35 @@ def models_section(found: Results) -> str:
     )
 
 
+def tensorboard_section(found: Results) -> str:
+    read_head = ["event files, reader", "points", "CPU s", "million points / CPU s", "peak MB"]
+    read_rows = [
+        [
+            f"{name}, {variant}",
+            *(number(cost[field]) for field in ("points", "cpu_s")),
+            number(cost["per_cpu_s"] / 1e6),
+            number(cost["peak_mb"]),
+        ]
+        for name, shape in found.items()
+        for variant, cost in shape["read"].items()
+    ]
+    page_head = ["event files, server", "until all is visible s", "points of a tag", "memory MB"]
+    fields = ("visible_s", "points_of_a_tag", "memory_mb")
+    page_rows = [
+        [f"{name}, {peer}", *(number(cost[field]) for field in fields)]
+        for name, shape in found.items()
+        for peer, cost in shape["page"].items()
+    ]
+    return (
+        "## TensorBoard\n\nEvent files with one scalar per event; both readers verify every"
+        " checksum. *Import* also writes the journals. The servers: from their start with"
+        " `--logdir` until every run shows its last step, as they serve it by default.\n\n"
+        + table(read_head, read_rows)
+        + "\n"
+        + table(page_head, page_rows)
+    )
+
+
 def write(results: Results, *, keep: bool = True) -> None:
     """Print the tables and, when they are to be kept, write them to docs/benchmarks.md."""
     machine = results["machine"]
@@ -215,6 +244,7 @@ def write(results: Results, *, keep: bool = True) -> None:
         "page": page_section,
         "watch": watch_section,
         "models": models_section,
+        "tensorboard": tensorboard_section,
     }
     parts += [section(results[name]) for name, section in sections.items() if name in results]
     text = "\n".join(parts)
