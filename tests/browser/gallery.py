@@ -19,6 +19,7 @@ from epochal.domain.names import new_uid, run_uid
 from epochal.domain.record import Config, Finish, Header
 from epochal.journal.home import run_directory
 from epochal.journal.writer import open_journal
+from tests.browser import studio
 from tests.browser.clients import run_script
 from tests.conftest import Server
 
@@ -132,13 +133,15 @@ class Gallery:
 
     def _is_read(self) -> bool:
         known = {project["name"] for project in self.ask("/api/v1/projects")["projects"]}
-        if not {"many", "talker", "long", HOSTILE["project"]} <= known:
+        if not {"many", "talker", "long", HOSTILE["project"], *studio.RUNS} <= known:
             return False
         many = self.ask("/api/v1/runs/query", {"project": "many", "limit": 1})
         if many["matched"] < MANY_RUNS:
             return False
         talker = self.run("talker", "talker")
         if self.ask(f"/api/v1/runs/{talker['uid']}/logs?tail=1")["total"] < 100_000:
+            return False
+        if any(self.run(*found)["state"] != "finished" for found in studio.RUNS.items()):
             return False
         long = self.run("long", "long")
         return bool(long["state"] == "finished" and long["last_step"] == LONG_STEPS - 1)
@@ -160,6 +163,7 @@ def ask(url: str, path: str, body: dict[str, Any] | None = None, method: str | N
 
 def fill(home: Path) -> None:
     """Write everything that the gallery shows."""
+    studio.fill(home)
     for source in (_RESNETS, _UNEVEN, _SILENT, _TALKER):
         run_script(home, source)
     run_script(home, _HOSTILE, json.dumps(HOSTILE))

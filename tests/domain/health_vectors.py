@@ -1,6 +1,6 @@
-"""Records of layers with what `epochal.domain.health` says of them, for the page's port of its rules.
+"""Records of layers with what `epochal.domain.health` says of them, for the page's port of it.
 
-``python -m tests.domain.health_vectors`` writes `health_vectors.json` anew; both test suites read it.
+``python -m tests.domain.health_vectors`` writes `health_vectors.json` anew; both suites read it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def cases() -> dict[str, dict[str, Any]]:
     small = health.VANISHING_RMS * N**0.5
     edge = health.EXPLODING_RMS * N**0.5
     calm = [stats(1.0 + 0.5 * (i % 3)) for i in range(10)]
-    single = {
+    single: dict[str, list[dict[str, Any]]] = {
         "healthy": calm,
         "dead after a pause": [stats(), zero, zero, stats(), zero, zero, zero, zero, stats()],
         "vanishing": [stats(small * 1.01), stats(small * 0.99)],
@@ -77,9 +77,7 @@ def vectors() -> list[dict[str, Any]]:
     for name, records in cases().items():
         for gradients in (True, False):
             found = health.diagnose(records, gradients=gradients)
-            told = {
-                key: {"states": one.states, "first": one.first} for key, one in found.items()
-            }
+            told = {key: {"states": one.states, "first": one.first} for key, one in found.items()}
             out.append(
                 {"name": name, "gradients": gradients, "records": records, "expected": told}
             )
