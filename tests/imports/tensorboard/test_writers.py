@@ -15,16 +15,27 @@ import pytest
 import tensorboardX
 import torch
 from PIL import Image
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
+from tensorboard.util import tensor_util
 from torch.utils import tensorboard as of_torch
 
+from epochal.domain.encode import encode_image, pack_array
 from epochal.imports.tensorboard import import_directory
-from tests.imports.tensorboard.events import points_of, points_of_tensorboard, runs_of
+from tests.imports.tensorboard.events import (
+    NAME,
+    points_of,
+    points_of_tensorboard,
+    runs_of,
+    write,
+)
 
 WRITERS = [
     pytest.param(of_torch.SummaryWriter, id="torch"),
     pytest.param(tensorboardX.SummaryWriter, id="tensorboardX"),
 ]
 Writer = Callable[[str], Any]
+PNG = encode_image(pack_array((1, 2, 1), 1) + b"\0\xff").data
 both = pytest.mark.parametrize("writer", WRITERS)
 
 
@@ -231,3 +242,73 @@ def test_graphs_layouts_embeddings_and_traces_are_kept_as_files(
     } <= set(files)
     assert b'"x"' in files["tensorboard/custom_scalars.json"].read()
     assert files["tensorboard/host.1.pt.trace.json"].read() == b"{}"
+
+
+@both
+def test_a_purge_step_hides_what_a_crashed_process_wrote_from_it_on(
+    home: Path, tmp_path: Path, writer: Writer
+) -> None:
+    """As TensorBoard shows it, with the rest kept in the journal."""
+    place = str(tmp_path / "logs")
+    with writer(place) as log:
+        for step in range(10):
+            log.add_scalar("loss", step, step)
+    with writer(place, purge_step=5, filename_suffix=".again") as log:  # type: ignore[call-arg]
+        for step in range(5, 8):
+            log.add_scalar("loss", -step, step)
+    found = points_of(bring(home, tmp_path / "logs"), "loss")
+    assert found == [
+        *((step, step) for step in range(5)),
+        *((step, -step) for step in range(5, 8)),
+    ]
+
+
+def test_batches_of_images_and_histograms_as_tensors_are_read(home: Path, tmp_path: Path) -> None:
+    """The forms that TensorFlow 2 writes."""
+    tensors = {
+        "images": np.array([b"2", b"1", PNG, PNG], dtype=object),
+        "audio": np.array([[b"RIFF....", b"a label"]], dtype=object),
+        "histograms": np.array([[0.0, 1.0, 3.0], [1.0, 2.0, 0.0], [2.0, 3.0, 4.0]]),
+        "text": np.array([["a", "b"], ["c|d", "e"]], dtype=object),
+        "scalars": np.array(7, np.int64),
+        "unheard_of": np.arange(3),
+    }
+    values = [
+        Summary.Value(
+            tag=plugin,
+            tensor=tensor_util.make_tensor_proto(tensor),
+            metadata=SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name=plugin)),
+        )
+        for plugin, tensor in tensors.items()
+    ]
+    write(tmp_path / "logs" / NAME, Event(wall_time=1.7e9, step=3, summary=Summary(value=values)))
+    run = bring(home, tmp_path / "logs")
+    images = run.media("images")
+    assert [item.data() for item in images] == [PNG, PNG]
+    assert run.media("audio")[0].meta["caption"] == "a label"
+    (histogram,) = run.media("histograms")
+    assert histogram.meta["edges"] == [0.0, 1.0, 2.0, 3.0]
+    assert histogram.meta["counts"] == [3, 0, 4]
+    (text,) = run.media("text")
+    assert text.meta["text"] == "| a | b |\n| --- | --- |\n| c\\|d | e |"
+    assert points_of(run, "scalars") == [(3, 7)]
+    assert [file.path for file in run.files()] == ["tensorboard/unheard_of/unheard_of/3.pb"]
+
+
+def test_metadata_is_remembered_from_one_event_and_import_to_the_next(
+    home: Path, tmp_path: Path
+) -> None:
+    """Writers say it with the first value of a tag only."""
+    tensor = tensor_util.make_tensor_proto(np.array([[0.0, 1.0, 2.0]]))
+    plugin = SummaryMetadata.PluginData(plugin_name="histograms")
+    first = Summary.Value(tag="h", tensor=tensor, metadata=SummaryMetadata(plugin_data=plugin))
+    later = Summary.Value(tag="h", tensor=tensor)
+    path = tmp_path / "logs" / NAME
+    for count in range(1, 4):
+        values = [first, later, later][:count]
+        write(path, *(
+            Event(wall_time=1.7e9, step=step, summary=Summary(value=[value]))
+            for step, value in enumerate(values)
+        ))  # fmt: skip
+        run = bring(home, tmp_path / "logs")
+    assert [item.kind for item in run.media("h")] == ["histogram"] * 3
