@@ -10,7 +10,6 @@ from typing import Any
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
-from tensorboard.summary.writer.record_writer import RecordWriter
 
 from epochal.api import connect
 from epochal.imports.tensorboard.checksum import crc32c, masked
@@ -49,14 +48,6 @@ def write(path: Path, *events: Event) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(file_bytes(version(), *events))
     return path
-
-
-def write_by_tensorboard(path: Path, *events: Event) -> None:
-    with path.open("wb") as file:
-        writer = RecordWriter(file)
-        for event in events:
-            writer.write(event.SerializeToString())
-        writer.flush()
 
 
 def points_of_tensorboard(directory: Path) -> dict[str, list[tuple[int, float]]]:

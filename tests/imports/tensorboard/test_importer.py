@@ -249,7 +249,7 @@ def import_and_die(home: Path, logs: Path, at: int) -> bool:
 
         for name in DYING:
             setattr(os, name, dying(name, getattr(os, name)))
-        stretch.read_stretch.__defaults__ = (8192,)  # type: ignore[assignment] # many turns
+        stretch.read_stretch.__defaults__ = (8192,)  # many turns
         import_directory(home, logs, "p")
         os._exit(0)
     finally:

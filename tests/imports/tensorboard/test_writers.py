@@ -257,10 +257,8 @@ def test_a_purge_step_hides_what_a_crashed_process_wrote_from_it_on(
         for step in range(5, 8):
             log.add_scalar("loss", -step, step)
     found = points_of(bring(home, tmp_path / "logs"), "loss")
-    assert found == [
-        *((step, step) for step in range(5)),
-        *((step, -step) for step in range(5, 8)),
-    ]
+    again = [(step, -step) for step in range(5, 8)]
+    assert found == [*((step, step) for step in range(5)), *again]
 
 
 def test_batches_of_images_and_histograms_as_tensors_are_read(home: Path, tmp_path: Path) -> None:
