@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.browser import belongings
 from tests.browser.clients import Client
 from tests.browser.gallery import Gallery, fill
 from tests.browser.visitor import Visitor
@@ -47,9 +48,11 @@ def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
     home = root / "home"
     home.mkdir(mode=0o700)
     fill(home)
+    belongings.fill(home)
     running = start_server(home, log=root / "server.log")
     gallery = Gallery(running)
     gallery.wait_until_read()
+    belongings.wait_until_kept(gallery.url)
     yield gallery
     end_process(running.process)
 

@@ -206,6 +206,24 @@ def test_notes_that_were_being_typed_survive_the_end_of_the_session(
     until(lambda: notes.input_value() == "half a sentence")
 
 
+def test_a_name_that_was_being_typed_survives_the_end_of_the_session(
+    team: Team, come: Callable[..., Visitor]
+) -> None:
+    """It is sent after the same person is in again, though Enter was never pressed."""
+    key = team.key("ann")
+    page = come().go(RUN)
+    log_in(page, key)
+    page.get_by_role("button", name="Rename mine").click()
+    page.get_by_label("Name of the run").fill("renamed")
+    page.get_by_text("live", exact=True).wait_for()
+    team.revoke(key)
+    wait_for_form(page)
+    assert team.stored()["name"] == "mine"
+    log_in(page, team.key("ann"))
+    until(lambda: team.stored()["name"] == "renamed")
+    page.get_by_role("heading", name="renamed").wait_for()
+
+
 def test_an_edit_is_never_sent_in_the_name_of_somebody_else(
     team: Team, come: Callable[..., Visitor]
 ) -> None:

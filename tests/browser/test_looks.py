@@ -10,6 +10,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Page
 
+from tests.browser.belongings import HOSTILE_NAME
 from tests.browser.gallery import HOSTILE, Gallery
 from tests.browser.visitor import Visitor, until
 
@@ -24,7 +25,21 @@ PAGES = {
     "/p/resnets/r/r18-0": '[aria-label="Summary"]',
     "/p/resnets/r/r18-0/charts": '[data-panel="train/loss"] canvas',
     "/p/talker/r/talker/logs": ".logs .row",
+    "/p/media/r/first/media": '[data-media="train/weights"] rect',
+    "/p/media/r/first/media?vs=second&at=40": '[data-media="train/curve"] .run',
+    "/p/gradients/r/explodes/gradients?layer=block3.weight": '[aria-label^="Histograms of"] path',
+    "/p/hostile-media/r/hostile/media": '[data-media] .legend',
     f"/p/{PROJECT}/r/hostile": '[aria-label="Summary"]',
+    "/p/belongings/r/files/files?file=results/scores.csv": "role=cell >> nth=2",
+    "/p/belongings/r/trainer-1/model": 'svg [data-box="input"]',
+    "/p/belongings/artifacts": '[aria-label="Artifacts of the type dataset"]',
+    f"/p/belongings/artifacts/{quote(HOSTILE_NAME, safe='')}@latest": '[aria-label="Metadata"]',
+    "/p/belongings/artifacts/digits@latest/files": '[aria-label="Files"] .row',
+    "/p/belongings/artifacts/digits@latest/versions": '[aria-label="Versions"]',
+    "/p/belongings/artifacts/digits@latest/diff": '[aria-label="Added"]',
+    "/p/belongings/artifacts/digits@latest/lineage": 'svg [data-box="digits:v2"]',
+    "/models": '[aria-label="Registered models"]',
+    "/models/digits": '[aria-label="History"] li',
 }
 NEED_NAMES = frozenset({
     "button", "link", "textbox", "searchbox", "checkbox", "combobox", "slider", "tab", "menuitem",

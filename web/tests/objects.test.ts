@@ -153,6 +153,8 @@ describe("graphs", () => {
     const graph = chainOf(8);
     expect(boxesOf(graph, new Set()).boxes).toEqual([{ id: "g:block", label: "block", detail: "block", kind: "group", hidden: 8 }]);
     expect(boxesOf(graph, new Set(["block"])).boxes).toHaveLength(4);
+    const single = { ...graph, nodes: graph.nodes.slice(0, 1) };
+    expect(boxesOf(single, new Set()).boxes).toEqual([{ id: "g:block", label: "op", detail: "", kind: "op", hidden: 0 }]);
     expect(firstOpen(graph, 5)).toEqual(new Set(["block", "block/0"]));
     const big = chainOf(4000);
     expect(boxesOf(big, firstOpen(big)).boxes.length).toBeLessThanOrEqual(150);

@@ -49,10 +49,18 @@ function shutGroup(group: string, open: ReadonlySet<string>): string | null {
 
 /** Opens groups from the outside in, as long as the picture stays small. */
 export function firstOpen(graph: Graph, most = MOST_BOXES): Set<string> {
+  const groups = groupsOf(graph);
+  const parentOf = (group: string): string => (group.includes("/") ? group.slice(0, group.lastIndexOf("/")) : "");
+  /** What stands right in a group: operations and groups. */
+  const members = new Map<string, number>();
+  for (const above of [...graph.nodes.map((n) => n.group), ...groups.map(parentOf)]) members.set(above, (members.get(above) ?? 0) + 1);
   const open = new Set<string>();
-  for (const group of groupsOf(graph)) {
+  let boxes = members.get("") ?? 0;
+  for (const group of groups) {
+    const more = (members.get(group) ?? 0) - 1;
+    if ((parentOf(group) !== "" && !open.has(parentOf(group))) || boxes + more > most) continue;
     open.add(group);
-    if (boxesOf(graph, open).boxes.length > most) open.delete(group);
+    boxes += more;
   }
   return open;
 }
@@ -60,15 +68,22 @@ export function firstOpen(graph: Graph, most = MOST_BOXES): Set<string> {
 /** What is drawn while these groups are open. */
 export function boxesOf(graph: Graph, open: ReadonlySet<string>): { boxes: Box[]; edges: { source: string; target: string }[] } {
   const boxes = new Map<string, Box>();
+  const members = new Map<string, GraphNode>();
   const home = new Map<string, string>();
   for (const node of graph.nodes) {
     const group = shutGroup(node.group, open);
     const id = group === null ? `n:${node.id}` : `g:${group}`;
     home.set(node.id, id);
     const box = boxes.get(id);
+    members.set(id, node);
     if (box) box.hidden++;
     else if (group === null) boxes.set(id, { id, label: node.label, detail: node.detail, kind: node.kind, hidden: 0 });
     else boxes.set(id, { id, label: group.slice(group.lastIndexOf("/") + 1), detail: group, kind: "group", hidden: 1 });
+  }
+  // A box around a single operation would only hide its name.
+  for (const box of boxes.values()) {
+    const only = members.get(box.id);
+    if (box.kind === "group" && box.hidden === 1 && only) Object.assign(box, { label: only.label, detail: only.detail, kind: only.kind, hidden: 0 });
   }
   const seen = new Set<string>();
   const edges: { source: string; target: string }[] = [];
