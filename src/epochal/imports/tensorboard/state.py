@@ -9,9 +9,9 @@ at a time owns a log directory's state.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
+import sys
 from collections.abc import Collection
 from pathlib import Path
 from typing import Final
@@ -22,6 +22,9 @@ from epochal.errors import Unavailable
 from epochal.imports.tensorboard.event import Metadata
 from epochal.journal.blobs import full_disk, sync_file_system
 from epochal.journal.files import sync_directories
+
+if sys.platform != "win32":
+    import fcntl
 
 DIRECTORY: Final = "imports"
 FORMAT: Final = 1
@@ -123,6 +126,8 @@ class StateFile:
             self._lock = os.open(self._path.with_suffix(".lock"), flags, 0o600)
         except OSError as error:
             raise full_disk(error, home) from error
+        if sys.platform == "win32":
+            return
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
