@@ -67,6 +67,10 @@ class _Rows(NamedTuple):
     digits: int
 
 
+_REMEMBERED: Final = 16_384
+_known: dict[bytes, Place | None] = {}
+
+
 def read_dense(buffer: bytes, records: Records) -> tuple[Scalars, Numbers]:
     """Read the scalars that follow a pattern, and tell which records do not."""
     reader = _Reader()
@@ -108,11 +112,10 @@ def _split_by_step(order: Numbers, data: Bytes) -> list[_Rows]:
 
 
 class _Reader:
-    """Collects columns; remembers which patterns hold a scalar."""
+    """Collects columns."""
 
     def __init__(self) -> None:
         self.tags: dict[str, int] = {}
-        self._known: dict[bytes, Place | None] = {}
         self._order: list[Numbers] = []
         self._tag: list[Numbers] = []
         self._step: list[Numbers] = []
@@ -137,7 +140,7 @@ class _Reader:
         pattern = _pattern(rows, start, size)
         words = _words(pattern)
         _, firsts, groups = np.unique(_hash(words), return_index=True, return_inverse=True)
-        places = [self._place(rows.data[first], pattern[first], start, size) for first in firsts]
+        places = [_place(rows.data[first], pattern[first], start, size) for first in firsts]
         numbers = [
             -1 if place is None else self.tags.setdefault(place.tag, len(self.tags))
             for place in places
@@ -149,14 +152,6 @@ class _Reader:
         elif good.any():
             kept = _Rows(rows.order[good], rows.data[good], rows.digits)
             self._take(kept, tag[good], start, size)
-
-    def _place(self, row: Bytes, pattern: Bytes, start: int, size: int) -> Place | None:
-        key = bytes((size, *start.to_bytes(2, "little"))) + pattern.tobytes()
-        if key not in self._known:
-            place = find_scalar(row.tobytes())
-            fits = place is not None and (place.start, place.size) == (start, size)
-            self._known[key] = place if fits else None
-        return self._known[key]
 
     def _take(self, rows: _Rows, tag: Numbers, start: int, size: int) -> None:
         self._order.append(rows.order)
@@ -177,6 +172,18 @@ class _Reader:
             value=np.concatenate([none.astype(np.float64), *self._value]),
             tags=list(self.tags),
         )
+
+
+def _place(row: Bytes, pattern: Bytes, start: int, size: int) -> Place | None:
+    """What a pattern is; remembered, as every file of a directory has the same ones."""
+    key = bytes((size, *start.to_bytes(2, "little"))) + pattern.tobytes()
+    if key not in _known:
+        if len(_known) >= _REMEMBERED:
+            _known.clear()
+        place = find_scalar(row.tobytes())
+        fits = place is not None and (place.start, place.size) == (start, size)
+        _known[key] = place if fits else None
+    return _known[key]
 
 
 def _pattern(rows: _Rows, start: int, size: int) -> Bytes:

@@ -19,6 +19,8 @@ from epochal.imports.tensorboard.wire import Malformed
 
 FIRST: Final = 64
 """So many records are looked at."""
+LEAST: Final = 4
+"""And so many of a directory that has no run above it."""
 
 
 class Home(NamedTuple):
@@ -39,19 +41,27 @@ def decide(
         records: those of the buffer.
         is_run: whether a directory is a run, and has event files of its own.
     """
+    above = [place for place in ancestors(below) if is_run(place)]
+    events = _first(buffer, records, FIRST if above else LEAST)
+    silent = all(event.version and not event.values for event in events)
+    if silent and len(events) == len(records.starts):
+        return None
+    if not above:
+        return Home(below)
+    tags = [value.tag for event in events for value in event.values]
+    if hparams.EXPERIMENT in tags and above[0] == (os.path.dirname(below) or "."):
+        return Home(above[0])
+    return _of_scalars(below, events, above) or Home(below)
+
+
+def _first(buffer: bytes, records: Records, count: int) -> list[Event]:
     events = []
-    for start, length in list(zip(records.starts, records.lengths, strict=True))[:FIRST]:
+    for start, length in zip(records.starts[:count], records.lengths[:count], strict=True):
         try:
             events.append(read_event(buffer[start : start + length]))
         except Malformed:
             continue
-    if all(event.version and not event.values for event in events):
-        return None
-    above = [place for place in ancestors(below) if is_run(place)]
-    tags = [value.tag for event in events for value in event.values]
-    if above and hparams.EXPERIMENT in tags and above[0] == (os.path.dirname(below) or "."):
-        return Home(above[0])
-    return _of_scalars(below, events, above) or Home(below)
+    return events
 
 
 def _of_scalars(below: str, events: list[Event], above: list[str]) -> Home | None:
