@@ -28,7 +28,6 @@ PAGES = {
     "/p/media/r/first/media": '[data-media="train/weights"] rect',
     "/p/media/r/first/media?vs=second&at=40": '[data-media="train/curve"] .run',
     "/p/gradients/r/explodes/gradients?layer=block3.weight": '[aria-label^="Histograms of"] path',
-    "/p/hostile-media/r/hostile/media": "[data-media] .legend",
     f"/p/{PROJECT}/r/hostile": '[aria-label="Summary"]',
     "/p/belongings/r/files/files?file=results/scores.csv": "role=cell >> nth=2",
     "/p/belongings/r/trainer-1/model": 'svg [data-box="input"]',
