@@ -129,7 +129,7 @@ _LATER: Final = {
 
 reach.fill(
     reading=lambda: importlib.import_module("epochal.api.reading"),
-    saving=lambda: importlib.import_module("epochal.models.save"),
+    saving=lambda: importlib.import_module("epochal.models.log"),
 )
 
 

@@ -165,15 +165,22 @@ class Belongings:
             name: of the artifact.
             aliases: names for this version.
             path: W&B's name for ``model``.
-            more: arguments of ``save_model``, such as ``signature`` and ``input_example``.
+            more: for an object, arguments of `epochal.models.log_model`, such as ``signature``,
+                ``input_example`` and ``registered_model_name``.
 
         Raises:
             InvalidInput: it cannot be saved.
         """
         given = path if model is None else model
-        logged: Artifact = lazy.load("releases").log_model(
-            self._session, given, name, aliases, more
-        )
+        logged: Artifact
+        if not isinstance(given, (str, os.PathLike)):
+            title = name or f"run-{self._session.ref.id}-model"
+            saving = lazy.load("reach").saving()
+            logged = saving.log_model(given, title, run=self, aliases=aliases, **more)
+        elif more:
+            raise InvalidInput(f"log_model() of a path takes no {', '.join(sorted(more))}")
+        else:
+            logged = lazy.load("releases").log_model_path(self._session, given, name, aliases)
         return logged
 
     def use_model(self, name: str) -> str:

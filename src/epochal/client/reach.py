@@ -102,10 +102,10 @@ class Reading(Protocol):
 
 
 class Saving(Protocol):
-    """The module ``epochal.models.save`` as seen from here."""
+    """The module ``epochal.models.log`` as seen from here."""
 
-    def save_model(self, model: Any, path: str, **more: Any) -> Any:
-        """Save a model as a directory."""
+    def log_model(self, model: Any, name: str, **more: Any) -> Any:
+        """Save a model object, check it, and log it with ``run`` as an artifact."""
 
 
 _openers: dict[str, Callable[[], Any]] = {}

@@ -8,11 +8,9 @@ wait for a sync or a network. A full disk costs one warning and the version, not
 from __future__ import annotations
 
 import os
-import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from epochal.client import guard, reach
@@ -226,26 +224,14 @@ def link(session: Session, artifact: Artifact, target: str, aliases: Iterable[st
         session.objects.keeper.record(journal, record)
 
 
-def log_model(
-    session: Session, model: Any, name: str | None, aliases: Any, more: Mapping[str, Any]
-) -> Artifact:
-    """Log a model, a path or an object, as an artifact of the type ``model``.
+def log_model_path(session: Session, path: Any, name: str | None, aliases: Any) -> Artifact:
+    """Log a file or directory as an artifact of the type ``model``.
 
     Raises:
-        InvalidInput: the path is not there, or the object cannot be saved.
+        InvalidInput: the path is not there.
     """
-    if isinstance(model, (str, os.PathLike)):
-        if more:
-            raise InvalidInput(f"log_model() of a path takes no {', '.join(sorted(more))}")
-        artifact = to_artifact(model, name, "model", session.ref.id)
-        return log_artifact(session, artifact, aliases, None)
-    if name is None:
-        name = f"run-{session.ref.id}-model"
-    with tempfile.TemporaryDirectory(prefix="epochal-model-") as folder:
-        path = str(Path(folder, "model"))
-        reach.saving().save_model(model, path, **more)
-        artifact = to_artifact(path, name, "model", session.ref.id)
-        return log_artifact(session, artifact, aliases, None)
+    artifact = to_artifact(path, name, "model", session.ref.id)
+    return log_artifact(session, artifact, aliases, None)
 
 
 def use_model(session: Session, name: str) -> str:
