@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from epochal.api import ArtifactVersion, Downloaded, Reader, connect
@@ -20,6 +21,7 @@ from epochal.api.content import Content, OpenContent, Readable, open_blob, versi
 from epochal.api.download import BUFFER, Item, download, is_part
 from epochal.api.question import Question, Source
 from epochal.domain.artifact import Entry, Manifest
+from epochal.domain.objects import VersionRow
 from epochal.errors import Conflict, CorruptFile, InvalidInput, NotFound, Unavailable
 from epochal.journal.blobs import Blobs
 from tests.conftest import end_process, start_server
@@ -330,9 +332,7 @@ class Answering:
         return self.answer
 
 
-def _with_digest(version: ArtifactVersion, digest: str) -> object:
-    import msgspec
-
+def _with_digest(version: ArtifactVersion, digest: str) -> VersionRow:
     return msgspec.structs.replace(version.row, digest=digest)
 
 

@@ -13,7 +13,8 @@ import pytest
 
 from epochal.api.local import ANSWERS
 from epochal.api.question import GetRun, ListProjects, QueryRuns, Question
-from epochal.api.remote import ROUTES, HttpSource, finite_or_not
+from epochal.api.remote import ROUTES, HttpSource
+from epochal.api.route import finite_or_not
 from epochal.domain.view import RunQuery
 from epochal.errors import (
     EpochalError,

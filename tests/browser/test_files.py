@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page
 
 from tests.browser.belongings import HOSTILE_FILES
 from tests.browser.clients import run_script
@@ -113,6 +114,11 @@ def test_markdown_and_images_are_drawn(gallery: Gallery, visit: Callable[..., Vi
     assert until(lambda: picture.evaluate(IMAGE_SIZE)) == [160, 90]
 
 
+def is_drawn(picture: Locator) -> bool:
+    """Whether the picture has the size of its file."""
+    return bool(picture.evaluate(IMAGE_SIZE) == [40, 40])
+
+
 def test_nothing_in_a_file_is_run(gallery: Gallery, visit: Callable[..., Visitor]) -> None:
     """Scripts in HTML, SVG, Markdown, JSON and CSV stay text; no request leaves the machine."""
     visitor = visit(gallery.url)
@@ -120,7 +126,7 @@ def test_nothing_in_a_file_is_run(gallery: Gallery, visit: Callable[..., Visitor
         page = open_file(visitor, path)
         if path.endswith(".svg"):
             picture = page.locator("img[alt$='.svg']")
-            until(lambda at=picture: at.evaluate(IMAGE_SIZE) == [40, 40], what=path)
+            until(partial(is_drawn, picture), what=path)
         else:
             page.get_by_label("Preview").get_by_text("window.__owned").first.wait_for()
         assert page.evaluate("window.__owned") is None, path

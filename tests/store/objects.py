@@ -21,9 +21,7 @@ def store_manifest(home: Path, files: dict[str, bytes]) -> BlobRef:
     return blobs.put(Manifest(entries).encode(), MANIFEST_TYPE, sync=False)
 
 
-def commit(
-    writing: Writing, files: dict[str, bytes], name: str = "data", **given: Any
-) -> BlobRef:
+def commit(writing: Writing, files: dict[str, bytes], name: str = "data", **given: Any) -> BlobRef:
     """A version of an artifact, made by a run; returns its manifest."""
     manifest = store_manifest(writing.home, files)
     writing.now += 1000

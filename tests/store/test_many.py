@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import shutil
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -173,7 +174,7 @@ def test_a_database_that_fails_at_any_moment_of_a_group_costs_nothing(tmp_path, 
                 return ticks == at
 
             with store.database.write() as connection:
-                driver = connection.connection.driver_connection
+                driver: Any = connection.connection.driver_connection
             driver.set_progress_handler(tick, 101)
             problems = ingest_home(store).problems
             driver.set_progress_handler(None, 0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -31,7 +33,7 @@ def test_what_was_used_last_is_kept_within_the_limit(tmp_path, monkeypatch):
     recent = RecentMips()
     made = [make_mip(40) for _ in range(3)]
     for number in (0, 1):
-        assert recent.get((tmp_path, 0, number), lambda n=number: made[n]) is made[number]
+        assert recent.get((tmp_path, 0, number), partial(made.__getitem__, number)) is made[number]
     assert recent.get((tmp_path, 0, 0), refuse) is made[0]
     assert recent.get((tmp_path, 0, 2), lambda: made[2]) is made[2]
     assert recent.cells == 80

@@ -419,6 +419,7 @@ def test_a_long_text_makes_no_long_cursor(home):
 @pytest.mark.parametrize("place", [[], [1], ["a", "b"], [None, "b"], [2**63, "b"], [1, 2]])
 def test_a_forged_place_is_refused(filled, place):
     page = query_runs(filled, RunQuery("p", limit=5))
+    assert page.cursor is not None
     forged = msgspec.msgpack.decode(base64.urlsafe_b64decode(page.cursor + "=="))
     forged[0] = place
     cursor = base64.urlsafe_b64encode(msgspec.msgpack.encode(forged)).decode().rstrip("=")

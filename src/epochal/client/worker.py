@@ -134,7 +134,6 @@ class Worker:
             self._rotation_refused = 0
         tell_problem(recorder)
 
-
     def _leave_full_disk(self, now: float) -> None:
         """Go on elsewhere when what was accepted has waited in memory for too long."""
         if not self._recorder.journal.waiting:
