@@ -10,6 +10,7 @@ from typing import Any
 
 from epochal.server.app import declared_routes
 from tests.server.door import Door
+from tests.server.foreign import is_foreign
 from tests.server.journals import Script
 
 
@@ -52,9 +53,11 @@ def test_no_get_changes_the_home(home: Path, wait_for: Any) -> None:
                 }
                 target += queries.get(path, "")
                 if method == "GET" and path != "/api/v1/events":
-                    assert door.ask("GET", target).status < 500
+                    status = door.ask("GET", target).status
+                    assert status < 500 or (status == 501 and is_foreign(path))
                 if method == "GET":
-                    assert door.ask("HEAD", target).status < 500
+                    status = door.ask("HEAD", target).status
+                    assert status < 500 or (status == 501 and is_foreign(path))
         series = [{"run": script.uid, "key": "loss"}]
         for path, body in (
             ("runs/query", {"project": "p"}),

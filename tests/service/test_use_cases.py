@@ -24,12 +24,14 @@ from epochal.domain.objects import (
     NewModelVersion,
     VersionChanges,
 )
+from epochal.domain.tracked import TrackedQuery
 from epochal.domain.view import BucketQuery, PointQuery, RunChanges, RunQuery
 from epochal.errors import Conflict, InvalidInput, NotFound, PermissionDenied, Unauthenticated
 from epochal.service import (
     access,
     artifacts,
     bounds,
+    experiments,
     journals,
     logs,
     media,
@@ -37,9 +39,11 @@ from epochal.service import (
     projects,
     runs,
     series,
+    tracking,
     uploads,
 )
 from epochal.service.permission import require
+from epochal.service.recording import Recorder
 from epochal.store.follow import Follower
 from epochal.store.owner import Store, open_store
 from tests.server.journals import Script
@@ -99,7 +103,23 @@ CALLS: dict[Any, tuple[Permission, tuple[Any, ...], dict[str, Any]]] = {
     models.get_version: (Permission.READ, (None, "m", 1), {}),
     models.update_version: (Permission.WRITE, (None, "m", 1, ModelVersionChanges()), {}),
     models.delete_version: (Permission.WRITE, (None, "m", 1), {}),
+    experiments.list_experiments: (Permission.READ, (Recorder,), {}),
+    experiments.get_experiment: (Permission.READ, (Recorder, 5), {}),
+    experiments.create_experiment: (Permission.WRITE, (Recorder, "e", {}), {}),
+    experiments.rename_experiment: (Permission.WRITE, (Recorder, 5, "f"), {}),
+    experiments.tag_experiment: (Permission.WRITE, (Recorder, 5, {"a": "b"}), {}),
+    experiments.archive_experiment: (Permission.WRITE, (Recorder, 5), {"deleted": True}),
+    tracking.read_run: (Permission.READ, (Recorder, UID), {}),
+    tracking.search_runs: (Permission.READ, (Recorder, TrackedQuery([("local", "p")])), {}),
+    tracking.read_history: (Permission.READ, (Recorder, UID, "loss"), {}),
+    tracking.create_run: (Permission.WRITE, (Recorder, tracking.NewRun(0, "c", "n", {})), {}),
+    tracking.change_run: (Permission.WRITE, (Recorder, UID), {"client": "c"}),
+    tracking.log: (Permission.WRITE, (Recorder, UID, tracking.Batch()), {}),
+    tracking.remove_label: (Permission.WRITE, (Recorder, UID, "k"), {}),
+    tracking.extend_label: (Permission.WRITE, (Recorder, UID, "k", {}), {}),
+    tracking.archive_run: (Permission.WRITE, (Recorder, UID), {"archived": True}),
 }
+"""Permission and arguments of each; the class `Recorder` stands for one on the test's store."""
 
 
 @pytest.fixture
@@ -130,7 +150,9 @@ def test_the_permission_comes_first(store: Store, use_case: Any) -> None:
     """Nobody: Unauthenticated. Too small a role: PermissionDenied. Never an answer, whatever
     is asked.
     """
-    needed, arguments, named = CALLS[use_case]
+    needed, given, named = CALLS[use_case]
+    recorder = Recorder(store)
+    arguments = [recorder if item is Recorder else item for item in given]
     with pytest.raises(Unauthenticated):
         use_case(store, None, *arguments, **named)
     for role in Role:
@@ -143,6 +165,7 @@ def test_the_permission_comes_first(store: Store, use_case: Any) -> None:
                 use_case(store, principal, *arguments, **named)
             except (NotFound, Conflict):  # the second role finds what the first one made
                 continue
+    recorder.close()
 
 
 def test_require_gives_back_the_principal() -> None:

@@ -62,6 +62,10 @@ class Call(Request[Principal | None, Any, State]):
         """Run a use case that takes in bytes, as this principal."""
         return await self.workers.upload(use_case, self.principal, *args, **kwargs)
 
+    async def record(self, use_case: UseCase[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a use case that records for a foreign client, as this principal."""
+        return await self.workers.record(use_case, self.principal, *args, **kwargs)
+
     async def body(self) -> bytes:
         """The body, of which there must be some.
 

@@ -49,7 +49,7 @@ _LOOPBACK_HOST: Final = re.compile(rb"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9
 _IP_HOST: Final = re.compile(rb"(?:([0-9.]{7,15})|\[([0-9a-f:.]{2,45})\])(?::[0-9]{1,5})?")
 _OWN_SITES: Final = frozenset({b"same-origin", b"none"})
 _DOCUMENTS: Final = frozenset({b"document", b""})
-_DATA_PATHS: Final = ("/api/", "/static/", "/login")
+_DATA_PATHS: Final = ("/api/", "/ajax-api/", "/static/", "/login", "/version", "/health")
 
 
 class Security:

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any, Concatenate, Final, ParamSpec, TypeAlias, TypeVar
 
 from epochal.errors import Unavailable
+from epochal.service.recording import Recorder
 from epochal.store.contents import Content as StoredContent
 from epochal.store.owner import Store
 
@@ -31,6 +32,7 @@ Job: TypeAlias = tuple[Callable[[], Any], asyncio.AbstractEventLoop, "asyncio.Fu
 
 READERS: Final = 4
 UPLOADERS: Final = 2
+RECORDERS: Final = 16
 QUEUE: Final = 512
 
 
@@ -109,13 +111,18 @@ class Workers:
     Args:
         store: the open store; given to every use case as its first argument.
         readers: how many reads run at once.
+
+    Attributes:
+        recorder: writes the journals of foreign clients.
     """
 
     def __init__(self, store: Store, *, readers: int = READERS) -> None:
         self.store = store
+        self.recorder = Recorder(store)
         self._read = Lane("read", readers)
         self._write = Lane("write", 1)
         self._upload = Lane("upload", UPLOADERS)
+        self._record = Lane("record", RECORDERS)
 
     async def read(self, use_case: UseCase[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a use case that changes nothing."""
@@ -129,10 +136,15 @@ class Workers:
         """Run a use case that takes in bytes and syncs them."""
         return await self._upload.run(partial(use_case, self.store, *args, **kwargs))
 
+    async def record(self, use_case: UseCase[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a use case that records on behalf of a foreign client and waits for the disk."""
+        return await self._record.run(partial(use_case, self.store, *args, **kwargs))
+
     def close(self, deadline: float) -> bool:
         """End the threads; whether they ended before ``deadline`` (of `time.monotonic`)."""
-        lanes = (self._read, self._write, self._upload)
+        lanes = (self._read, self._write, self._upload, self._record)
         for lane in lanes:
             lane.close()
         ended = [lane.join(deadline) for lane in lanes]
+        self.recorder.close()
         return all(ended)

@@ -1,0 +1,129 @@
+"""MLflow's REST protocol, so that its unmodified client works: a thin translation onto service.
+
+`ENDPOINTS` is the whole offer: method, path, permission and handler in one row each. Every row is
+served under the prefixes of the client and of MLflow's own page. What lies under these prefixes
+and has no row is answered with NOT_IMPLEMENTED and its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
+
+from litestar import Response, Router, route
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+
+from epochal.domain.access import Permission
+from epochal.protocols import PUBLIC, Call, needs
+from epochal.protocols.mlflow import experiments, metrics, runs, server
+from epochal.protocols.mlflow.arguments import Arguments, read_arguments
+from epochal.protocols.mlflow.errors import HANDLERS
+from epochal.protocols.mlflow.shapes import encode
+
+__all__ = ["ENDPOINTS", "PREFIXES", "ROUTES", "Endpoint"]
+
+READ, WRITE = Permission.READ, Permission.WRITE
+Method: TypeAlias = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+PREFIXES: Final = ("/api", "/ajax-api")
+METHODS: Final[tuple[Method, ...]] = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+Handler: TypeAlias = Callable[[Call, Arguments], Awaitable[dict[str, Any]]]
+
+
+class Endpoint(NamedTuple):
+    """One thing that a client may ask for; ``path`` follows the prefix."""
+
+    method: Method
+    path: str
+    permission: Permission
+    handler: Handler
+
+
+ENDPOINTS: Final = (
+    Endpoint("POST", "/2.0/mlflow/experiments/create", WRITE, experiments.create),
+    Endpoint("GET", "/2.0/mlflow/experiments/get", READ, experiments.get),
+    Endpoint("GET", "/2.0/mlflow/experiments/get-by-name", READ, experiments.get_by_name),
+    Endpoint("GET", "/2.0/mlflow/experiments/search", READ, experiments.search),
+    Endpoint("POST", "/2.0/mlflow/experiments/search", READ, experiments.search),
+    Endpoint("POST", "/2.0/mlflow/experiments/update", WRITE, experiments.update),
+    Endpoint("POST", "/2.0/mlflow/experiments/delete", WRITE, experiments.delete),
+    Endpoint("POST", "/2.0/mlflow/experiments/restore", WRITE, experiments.restore),
+    Endpoint("POST", "/2.0/mlflow/experiments/set-experiment-tag", WRITE, experiments.set_tag),
+    Endpoint(
+        "POST", "/2.0/mlflow/experiments/delete-experiment-tag", WRITE, experiments.delete_tag
+    ),
+    Endpoint("POST", "/2.0/mlflow/runs/create", WRITE, runs.create),
+    Endpoint("GET", "/2.0/mlflow/runs/get", READ, runs.get),
+    Endpoint("POST", "/2.0/mlflow/runs/update", WRITE, runs.update),
+    Endpoint("POST", "/2.0/mlflow/runs/delete", WRITE, runs.delete),
+    Endpoint("POST", "/2.0/mlflow/runs/restore", WRITE, runs.restore),
+    Endpoint("POST", "/2.0/mlflow/runs/search", READ, runs.search),
+    Endpoint("POST", "/2.0/mlflow/runs/log-metric", WRITE, runs.log_metric),
+    Endpoint("POST", "/2.0/mlflow/runs/log-batch", WRITE, runs.log_batch),
+    Endpoint("POST", "/2.0/mlflow/runs/log-parameter", WRITE, runs.log_parameter),
+    Endpoint("POST", "/2.0/mlflow/runs/set-tag", WRITE, runs.set_tag),
+    Endpoint("POST", "/2.0/mlflow/runs/delete-tag", WRITE, runs.delete_tag),
+    Endpoint("POST", "/2.0/mlflow/runs/log-inputs", WRITE, runs.log_inputs),
+    Endpoint("POST", "/2.0/mlflow/runs/outputs", WRITE, runs.outputs),
+    Endpoint("GET", "/2.0/mlflow/metrics/get-history", READ, metrics.get_history),
+    Endpoint(
+        "GET", "/2.0/mlflow/metrics/get-history-bulk-interval", READ, metrics.get_history_bulk
+    ),
+    Endpoint("GET", "/3.0/mlflow/server-info", READ, server.info),
+)
+
+
+def _serve(endpoint: Endpoint) -> HTTPRouteHandler:
+    async def answer(request: Call) -> Response[bytes]:
+        given = await read_arguments(request)
+        return Response(
+            encode(await endpoint.handler(request, given)), media_type="application/json"
+        )
+
+    return route(
+        endpoint.path,
+        http_method=endpoint.method,
+        opt=needs(endpoint.permission),
+        status_code=200,
+        include_in_schema=False,
+    )(answer)
+
+
+@route(
+    ["/2.0/mlflow/{path:path}", "/3.0/mlflow/{path:path}", "/2.0/mlflow-artifacts/{path:path}"],
+    http_method=list(METHODS),
+    opt=needs(READ),
+    status_code=200,
+    include_in_schema=False,
+)
+async def other(request: Call, path: FromPath[str]) -> Response[bytes]:  # noqa: ARG001 - declared by the route
+    """Whatever has no row in `ENDPOINTS`."""
+    raise server.not_offered(request.method, request.scope["path"])
+
+
+@route("/version", http_method="GET", opt=PUBLIC, media_type="text/plain", include_in_schema=False)
+async def version(request: Call) -> Response[bytes]:  # noqa: ARG001 - the form of all routes
+    """The version of MLflow whose protocol is spoken here."""
+    return Response(server.LEVEL.encode(), media_type="text/plain")
+
+
+@route("/health", http_method="GET", opt=PUBLIC, media_type="text/plain", include_in_schema=False)
+async def health(request: Call) -> Response[bytes]:  # noqa: ARG001 - the form of all routes
+    """Whether the server answers."""
+    return Response(b"OK", media_type="text/plain")
+
+
+ROUTES: Final[list[Any]] = [
+    *(
+        Router(
+            prefix,
+            route_handlers=[*map(_serve, ENDPOINTS), other],
+            exception_handlers=HANDLERS,
+            include_in_schema=False,
+        )
+        for prefix in PREFIXES
+    ),
+    version,
+    health,
+]

@@ -1,0 +1,101 @@
+"""MLflow's error shape: ``{"error_code", "message"}`` and the status that belongs to the code.
+
+Its client tries again on 429 and 5xx, for minutes; so no mistake of a user gets one of those.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from typing import Any, Final
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+from litestar.types import ExceptionHandlersMap
+
+from epochal.errors import (
+    Conflict,
+    EpochalError,
+    InvalidInput,
+    NotFound,
+    PermissionDenied,
+    TooLarge,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+)
+
+log: Final = logging.getLogger("epochal.server")
+
+STATUS: Final[dict[str, int]] = {
+    "INVALID_PARAMETER_VALUE": 400,
+    "BAD_REQUEST": 400,
+    "RESOURCE_ALREADY_EXISTS": 400,
+    "RESOURCE_DOES_NOT_EXIST": 404,
+    "ENDPOINT_NOT_FOUND": 404,
+    "PERMISSION_DENIED": 403,
+    "UNAUTHENTICATED": 401,
+    "REQUEST_LIMIT_EXCEEDED": 429,
+    "NOT_IMPLEMENTED": 501,
+    "TEMPORARILY_UNAVAILABLE": 503,
+    "INTERNAL_ERROR": 500,
+}
+"""HTTP status by error code."""
+
+CODES: Final[tuple[tuple[type[EpochalError], str], ...]] = (
+    (NotFound, "RESOURCE_DOES_NOT_EXIST"),
+    (Conflict, "RESOURCE_ALREADY_EXISTS"),
+    (Unauthenticated, "UNAUTHENTICATED"),
+    (PermissionDenied, "PERMISSION_DENIED"),
+    (TooManyRequests, "REQUEST_LIMIT_EXCEEDED"),
+    (Unavailable, "TEMPORARILY_UNAVAILABLE"),
+    (TooLarge, "BAD_REQUEST"),
+    (InvalidInput, "INVALID_PARAMETER_VALUE"),
+)
+"""Error codes by our own classes; the first that fits."""
+
+_BY_STATUS: Final = {400: "BAD_REQUEST", 404: "ENDPOINT_NOT_FOUND", 405: "ENDPOINT_NOT_FOUND"}
+
+
+class NotOffered(EpochalError):
+    """An endpoint of MLflow that Epochal does not have."""
+
+    status = 501
+    code = "not_implemented"
+
+
+def invalid(message: str) -> InvalidInput:
+    """What becomes INVALID_PARAMETER_VALUE."""
+    return InvalidInput(message)
+
+
+def code_of(error: Exception) -> tuple[str, str]:
+    """Error code and message of an exception."""
+    if isinstance(error, NotOffered):
+        return "NOT_IMPLEMENTED", error.message
+    for kind, code in CODES:
+        if isinstance(error, kind):
+            return code, error.message
+    if isinstance(error, HTTPException) and error.status_code < 500:
+        return _BY_STATUS.get(error.status_code, "BAD_REQUEST"), error.detail
+    if isinstance(error, OSError):
+        return "TEMPORARILY_UNAVAILABLE", "the machine refused an operation; try again"
+    return "INTERNAL_ERROR", ""
+
+
+def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    code, message = code_of(error)
+    if code == "INTERNAL_ERROR":
+        number = secrets.token_hex(6)
+        # The log gets the place of the failure, never the request.
+        log.error("error %s in %s", number, request.scope.get("path"), exc_info=error)
+        message = f"the server failed unexpectedly; its log has the details under error {number}"
+    headers = {"cache-control": "no-store"}
+    if code == "UNAUTHENTICATED":
+        headers["www-authenticate"] = 'Bearer realm="epochal"'
+    body = msgspec.json.encode({"error_code": code, "message": message})
+    return Response(body, status_code=STATUS[code], headers=headers, media_type="application/json")
+
+
+HANDLERS: Final[ExceptionHandlersMap] = {Exception: _answer}

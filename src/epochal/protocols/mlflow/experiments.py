@@ -1,0 +1,199 @@
+"""Experiments: create, look up, search, change, delete and restore."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from epochal.domain.tracked import Clause, Experiment, Sort
+from epochal.errors import Conflict, NotFound
+from epochal.protocols import Call
+from epochal.protocols.mlflow import filters
+from epochal.protocols.mlflow.arguments import Arguments, as_text, bad, missing
+from epochal.protocols.mlflow.limits import (
+    MAX_EXPERIMENT_TAG,
+    MAX_RUNS,
+    check_experiment_name,
+    check_key,
+)
+from epochal.protocols.mlflow.pages import check_limit, read_token, write_token
+from epochal.protocols.mlflow.shapes import experiment_json, milliseconds
+from epochal.service import experiments
+
+VIEWS = {
+    "ACTIVE_ONLY": False, "DELETED_ONLY": True, "ALL": None, "1": False, "2": True, "3": None,
+}  # fmt: skip
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "=": lambda a, b: bool(a == b),
+    "!=": lambda a, b: bool(a != b),
+    "<": lambda a, b: bool(a < b),
+    "<=": lambda a, b: bool(a <= b),
+    ">": lambda a, b: bool(a > b),
+    ">=": lambda a, b: bool(a >= b),
+    "in": lambda a, b: a in b,
+    "not in": lambda a, b: a not in b,
+    "like": lambda a, b: _like(a, b, 0),
+    "ilike": lambda a, b: _like(a, b, re.IGNORECASE),
+}
+
+
+async def create(call: Call, given: Arguments) -> dict[str, Any]:
+    """Make an experiment. A place for artifacts outside this server is refused."""
+    name = check_experiment_name(given.text("name"))
+    location = given.text("artifact_location", "")
+    if location and not location.startswith("mlflow-artifacts:"):
+        raise bad("artifact_location", location, "artifacts are kept by this server only")
+    if ".." in location or set("#?;%\\") & set(location):
+        raise bad("artifact_location", location)
+    tags = {key: _tag_value(value) for key, value in given.pairs("tags") if check_key(key)}
+    recorder = call.workers.recorder
+    try:
+        made = await call.write(experiments.create_experiment, recorder, name, tags)
+    except Conflict:
+        found = await _by_name(call, name)
+        state = "deleted" if found.deleted else "active"
+        raise Conflict(
+            f"Experiment(name={name}) already exists in a {state} state. Restore it, delete it "
+            f"for good, or use another name."
+        ) from None
+    return {"experiment_id": str(made.id)}
+
+
+async def get(call: Call, given: Arguments) -> dict[str, Any]:
+    """One experiment, deleted ones too."""
+    recorder = call.workers.recorder
+    found = await call.read(experiments.get_experiment, recorder, given.experiment_id)
+    return {"experiment": experiment_json(found)}
+
+
+async def get_by_name(call: Call, given: Arguments) -> dict[str, Any]:
+    """One experiment by its name, deleted ones too."""
+    return {"experiment": experiment_json(await _by_name(call, given.text("experiment_name")))}
+
+
+async def search(call: Call, given: Arguments) -> dict[str, Any]:
+    """A page of experiments."""
+    limit = check_limit(given.number("max_results", 0), MAX_RUNS)
+    offset = read_token(given.text("page_token", ""))
+    gone = view(given, "view_type")
+    clauses = filters.parse_filter(given.text("filter", ""), filters.EXPERIMENTS)
+    order = filters.parse_order(given.texts("order_by"), filters.EXPERIMENTS)
+    found = await call.read(experiments.list_experiments, call.workers.recorder)
+    chosen = [
+        one
+        for one in found
+        if (gone is None or one.deleted == gone) and all(_holds(clause, one) for clause in clauses)
+    ]
+    _sort(chosen, order)
+    answer: dict[str, Any] = {
+        "experiments": [experiment_json(one) for one in chosen[offset : offset + limit]]
+    }
+    if len(chosen) > offset + limit:
+        answer["next_page_token"] = write_token(offset + limit)
+    return answer
+
+
+async def update(call: Call, given: Arguments) -> dict[str, Any]:
+    """Rename an experiment."""
+    if given.fields.get("new_name") is None:
+        raise missing("new_name")
+    name = check_experiment_name(given.text("new_name"))
+    await call.write(
+        experiments.rename_experiment, call.workers.recorder, given.experiment_id, name
+    )
+    return {}
+
+
+async def delete(call: Call, given: Arguments) -> dict[str, Any]:
+    """Delete an experiment and its runs; `restore` takes it back."""
+    await call.write(
+        experiments.archive_experiment, call.workers.recorder, given.experiment_id, deleted=True
+    )
+    return {}
+
+
+async def restore(call: Call, given: Arguments) -> dict[str, Any]:
+    """Restore an experiment and all of its runs."""
+    await call.write(
+        experiments.archive_experiment, call.workers.recorder, given.experiment_id, deleted=False
+    )
+    return {}
+
+
+async def set_tag(call: Call, given: Arguments) -> dict[str, Any]:
+    """Set a tag."""
+    changes = {check_key(given.text("key"), "key"): _tag_value(given.text("value", ""))}
+    await call.write(
+        experiments.tag_experiment, call.workers.recorder, given.experiment_id, changes
+    )
+    return {}
+
+
+async def delete_tag(call: Call, given: Arguments) -> dict[str, Any]:
+    """Remove a tag."""
+    removed = (given.text("key"),)
+    await call.write(
+        experiments.tag_experiment, call.workers.recorder, given.experiment_id, {}, removed
+    )
+    return {}
+
+
+def view(given: Arguments, name: str) -> bool | None:
+    """Which lifecycle stage is asked for: active (False), deleted (True), both (None).
+
+    Raises:
+        InvalidInput: no view has that name.
+    """
+    value = given.fields.get(name)
+    text = "ACTIVE_ONLY" if value in (None, "") else str(value)
+    if text not in VIEWS:
+        raise bad(name, value)
+    return VIEWS[text]
+
+
+def _tag_value(text: str) -> str:
+    return as_text(text, "value")[:MAX_EXPERIMENT_TAG]
+
+
+async def _by_name(call: Call, name: str) -> Experiment:
+    for one in await call.read(experiments.list_experiments, call.workers.recorder):
+        if one.name == name:
+            return one
+    raise NotFound(f"Could not find experiment with name '{name}'")
+
+
+def _attribute(one: Experiment, key: str) -> Any:
+    match key:
+        case "name":
+            return one.name
+        case "experiment_id":
+            return str(one.id)
+        case "creation_time":
+            return milliseconds(one.created_us)
+    return milliseconds(one.updated_us)
+
+
+def _holds(clause: Clause, one: Experiment) -> bool:
+    value = one.tags.get(clause.key) if clause.kind == "tag" else _attribute(one, clause.key)
+    if clause.operator in ("null", "not null"):
+        return (value is None) == (clause.operator == "null")
+    return value is not None and _COMPARE[clause.operator](value, clause.value)
+
+
+def _like(value: str, pattern: str, flags: int) -> bool:
+    named = {"%": ".*", "_": "."}
+    text = "".join(named.get(character, re.escape(character)) for character in pattern)
+    return re.fullmatch(text, value, flags | re.DOTALL) is not None
+
+
+def _sort(chosen: list[Experiment], order: list[Sort]) -> None:
+    # Python's sort is stable: the last criterion goes first.
+    chosen.sort(key=lambda one: one.id, reverse=bool(order))
+    for sort in reversed(order or [Sort("attribute", "creation_time", descending=True)]):
+        chosen.sort(key=partial(_sort_key, sort), reverse=sort.descending)
+
+
+def _sort_key(sort: Sort, one: Experiment) -> Any:
+    return one.tags.get(sort.key, "") if sort.kind == "tag" else _attribute(one, sort.key)

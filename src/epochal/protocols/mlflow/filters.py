@@ -1,0 +1,221 @@
+"""MLflow's filter and order grammar, read by hand into conditions.
+
+``clause (AND clause)*`` with no OR, NOT or parentheses. A clause is ``[entity.]key operator
+value`` or ``[entity.]key IS [NOT] NULL``; a key is bare, or quoted with back-ticks or double
+quotes. Every error tells the position at which reading stopped.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple, NoReturn, cast
+
+from epochal.domain.tracked import Clause, Kind, Sort, Value
+from epochal.protocols.mlflow.errors import invalid
+
+MAX_FILTER: Final = 20_000
+
+ENTITIES: Final[dict[str, Kind]] = {
+    "metric": "metric", "metrics": "metric",
+    "param": "param", "params": "param", "parameter": "param", "parameters": "param",
+    "tag": "tag", "tags": "tag",
+    "attribute": "attribute", "attributes": "attribute", "attr": "attribute", "run": "attribute",
+}  # fmt: skip
+RUN_TEXTS: Final = {
+    "run_id": "run_id", "run_name": "run_name", "run name": "run_name", "status": "status",
+    "user_id": "$user", "Run name": "run_name", "Run Name": "run_name", "User": "$user",
+}  # fmt: skip
+RUN_NUMBERS: Final = {
+    "start_time": "created", "created": "created", "Created": "created", "end_time": "ended",
+}  # fmt: skip
+EXPERIMENT_TEXTS: Final = {"name": "name", "experiment_id": "experiment_id"}
+EXPERIMENT_NUMBERS: Final = {
+    "creation_time": "creation_time", "last_update_time": "last_update_time",
+}  # fmt: skip
+NUMERIC: Final = frozenset({"=", "!=", "<", "<=", ">", ">="})
+TEXTUAL: Final = frozenset({"=", "!=", "like", "ilike"})
+LISTED: Final = frozenset({"in", "not in"})
+
+_SPACE: Final = re.compile(r"\s*")
+_QUOTED: Final = r"`[^`]+`|\"[^\"]+\""
+_IDENT: Final = re.compile(rf"(?:([A-Za-z]+)\.)?({_QUOTED})|([^\s=!<>`\"'(),]+)")
+_OPERATOR: Final = re.compile(
+    r"(>=|<=|!=|=|<|>)|(not\s+in|in|like|ilike|is\s+not\s+null|is\s+null)(?![\w.])", re.IGNORECASE
+)
+_AND: Final = re.compile(r"and(?=[\s`\"])", re.IGNORECASE)
+_TEXT: Final = re.compile(r"'((?:[^']|'')*)'|\"([^\"]*)\"")
+_NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.])")
+_ORDER: Final = re.compile(r"\s+(asc|desc)\s*$", re.IGNORECASE)
+
+
+class Grammar(NamedTuple):
+    """Which entities and attributes may be asked for."""
+
+    what: str
+    entities: frozenset[Kind]
+    texts: dict[str, str]
+    numbers: dict[str, str]
+    listed: frozenset[str]
+
+
+RUNS: Final = Grammar(
+    "runs", frozenset({"metric", "param", "tag", "attribute"}), RUN_TEXTS, RUN_NUMBERS,
+    frozenset({"run_id"}),
+)  # fmt: skip
+EXPERIMENTS: Final = Grammar(
+    "experiments", frozenset({"tag", "attribute"}), EXPERIMENT_TEXTS, EXPERIMENT_NUMBERS,
+    frozenset({"experiment_id"}),
+)  # fmt: skip
+
+
+def parse_filter(text: str, grammar: Grammar) -> list[Clause]:
+    """The conditions of a filter, all of which must hold.
+
+    Raises:
+        InvalidInput: it does not follow the grammar.
+    """
+    if len(text) > MAX_FILTER:
+        raise invalid(f"The filter has {len(text)} characters, the limit is {MAX_FILTER}")
+    reader = _Reader(text, grammar)
+    clauses: list[Clause] = []
+    if reader.at_end():
+        return clauses
+    clauses.append(reader.clause())
+    while not reader.at_end():
+        reader.word_and()
+        clauses.append(reader.clause())
+    return clauses
+
+
+def parse_order(texts: list[str], grammar: Grammar) -> list[Sort]:
+    """Sort criteria.
+
+    Raises:
+        InvalidInput: one does not follow the grammar, or names a key a second time.
+    """
+    found: list[Sort] = []
+    for text in texts:
+        match = _ORDER.search(text)
+        reader = _Reader(text[: match.start()] if match else text, grammar)
+        if reader.at_end():
+            raise invalid(f"Invalid order_by clause '{text}': it names nothing to sort by")
+        kind, key = reader.identifier()
+        if not reader.at_end():
+            raise invalid(
+                f"Invalid order_by clause '{text}': expected ASC or DESC at position {reader.at}"
+            )
+        if any((sort.kind, sort.key) == (kind, key) for sort in found):
+            raise invalid(f"`order_by` contains duplicate fields: {texts}")
+        found.append(Sort(kind, key, bool(match and match[1].lower() == "desc")))
+    return found
+
+
+class _Reader:
+    """Reads one text from left to right."""
+
+    def __init__(self, text: str, grammar: Grammar) -> None:
+        self.text = text
+        self.grammar = grammar
+        self.at = 0
+
+    def at_end(self) -> bool:
+        space = _SPACE.match(self.text, self.at)
+        self.at = space.end() if space else self.at
+        return self.at >= len(self.text)
+
+    def fail(self, expected: str) -> NoReturn:
+        found = self.text[self.at : self.at + 40]
+        raise invalid(
+            f"Invalid clause(s) in filter string: expected {expected} at position {self.at}, "
+            f"found {found!r}"
+        )
+
+    def take(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
+        self.at_end()
+        match = pattern.match(self.text, self.at)
+        if match:
+            self.at = match.end()
+        return match
+
+    def word_and(self) -> None:
+        if not self.take(_AND):
+            self.fail("AND (there is no OR, NOT or bracket)")
+
+    def identifier(self) -> tuple[Kind, str]:
+        start = self.at
+        match = self.take(_IDENT)
+        if match is None:
+            self.fail("a name such as metrics.loss")
+        if match[2] is not None:
+            entity, key = match[1], match[2][1:-1]
+        else:
+            entity, _, key = match[3].partition(".")
+            if not key:
+                entity, key = "", match[3]
+        if not entity:
+            return self._attribute(key)
+        kind = ENTITIES.get(entity.lower())
+        if kind is None or kind not in self.grammar.entities:
+            self.at = start
+            raise invalid(
+                f"Invalid entity type '{entity}' at position {start}. Valid values for "
+                f"{self.grammar.what} are {sorted(self.grammar.entities)}"
+            )
+        return self._attribute(key) if kind == "attribute" else (kind, key)
+
+    def _attribute(self, key: str) -> tuple[Kind, str]:
+        grammar = self.grammar
+        found = grammar.texts.get(key) or grammar.numbers.get(key)
+        if found is None:
+            known = sorted({*grammar.texts, *grammar.numbers})
+            raise invalid(f"Invalid attribute key '{key}' specified. Valid keys are {known}")
+        return ("tag", found) if found.startswith("$") else ("attribute", found)
+
+    def clause(self) -> Clause:
+        start = self.at
+        kind, key = self.identifier()
+        match = self.take(_OPERATOR)
+        if match is None:
+            self.fail("an operator such as = or LIKE")
+        operator = " ".join((match[1] or match[2]).lower().split())
+        if operator.startswith("is "):
+            if kind not in ("tag", "param"):
+                raise invalid(f"IS NULL is for tags and params only, not for {key!r}")
+            return Clause(kind, key, operator[3:])
+        numeric = kind == "metric" or (kind == "attribute" and key in self._numeric())
+        allowed = NUMERIC if numeric else TEXTUAL
+        if kind == "attribute" and key in self.grammar.listed:
+            allowed = allowed | LISTED
+        if operator not in allowed:
+            raise invalid(
+                f"Invalid comparator '{operator.upper()}' for {key!r} at position {start}; "
+                f"it takes {', '.join(sorted(one.upper() for one in allowed))}"
+            )
+        return Clause(kind, key, operator, self._value(numeric, operator in LISTED))
+
+    def _numeric(self) -> set[str]:
+        return set(self.grammar.numbers.values())
+
+    def _value(self, numeric: bool, listed: bool) -> Value:
+        if listed:
+            return self._list()
+        if numeric:
+            match = self.take(_NUMBER)
+            return float(match[0]) if match else cast("Value", self.fail("a number"))
+        return self._text()
+
+    def _text(self) -> str:
+        match = self.take(_TEXT)
+        if match is None:
+            self.fail("a value in quotes")
+        return match[1].replace("''", "'") if match[1] is not None else match[2]
+
+    def _list(self) -> tuple[str, ...]:
+        if not self.take(re.compile(r"\(")):
+            self.fail("a list such as ('a', 'b')")
+        values = [self._text()]
+        while self.take(re.compile(",")):
+            values.append(self._text())
+        if not self.take(re.compile(r"\)")):
+            self.fail("a closing bracket")
+        return tuple(values)

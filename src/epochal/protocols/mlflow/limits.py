@@ -1,0 +1,150 @@
+"""MLflow's limits on keys and values, with the words that its clients and tests look for."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterable
+from typing import Any, Final
+
+from epochal.protocols.mlflow.arguments import as_float, as_integer, bad, missing
+from epochal.protocols.mlflow.errors import invalid
+from epochal.service.recording import Point
+
+MAX_KEY: Final = 250
+MAX_PARAM: Final = 6_000
+MAX_TAG: Final = 8_000
+MAX_EXPERIMENT_NAME: Final = 500
+MAX_EXPERIMENT_TAG: Final = 20_000
+MAX_METRICS: Final = 1_000
+MAX_PARAMS: Final = 100
+MAX_TAGS: Final = 100
+MAX_ITEMS: Final = 1_000
+MAX_HISTORY: Final = 25_000
+MAX_RUNS: Final = 50_000
+MAX_BULK_RUNS: Final = 100
+MAX_BULK_POINTS: Final = 2_500
+
+_KEY: Final = re.compile(r"[/\w.\- :]*")
+_RULE: Final = (
+    "Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), "
+    "spaces ( ), colon(:) and slashes (/)"
+)
+
+
+def check_key(key: str, where: str = "name") -> str:
+    """A key of a metric, param or tag.
+
+    Raises:
+        InvalidInput: it cannot be one.
+    """
+    if not _KEY.fullmatch(key):
+        raise bad(where, key, _RULE)
+    if posixpath.normpath(key) != key or key == "." or key.startswith(("/", "..")):
+        raise bad(
+            where,
+            key,
+            "Names may be treated as files in certain cases, and must not resolve to other names "
+            f"when treated as such. This name would resolve to {posixpath.normpath(key)!r}",
+        )
+    if len(key) > MAX_KEY:
+        raise invalid(f"'{where}' exceeds the maximum length of {MAX_KEY} characters")
+    return key
+
+
+def check_params(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Params of one request; long values are cut.
+
+    Raises:
+        InvalidInput: a key cannot be one, or comes twice.
+    """
+    found = [(check_key(key, "params.key"), value[:MAX_PARAM]) for key, value in pairs]
+    keys = [key for key, _ in found]
+    twice = sorted({key for key in keys if keys.count(key) > 1}) if len(keys) > 1 else []
+    if twice:
+        raise invalid(
+            f"Duplicate parameter keys have been submitted: {twice}. Please ensure the request "
+            f"contains only one param value per param key."
+        )
+    return found
+
+
+def check_tags(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Tags of one request; long values are cut, the last one of a key counts."""
+    return {check_key(key, "tags.key"): value[:MAX_TAG] for key, value in pairs}
+
+
+def check_experiment_name(name: str) -> str:
+    """The name of an experiment.
+
+    Raises:
+        InvalidInput: it is blank or too long.
+    """
+    if not name.strip():
+        raise invalid("Invalid experiment name: ''. Experiment name can't be blank")
+    if len(name) > MAX_EXPERIMENT_NAME:
+        raise invalid(f"'name' exceeds the maximum length of {MAX_EXPERIMENT_NAME} characters")
+    return name
+
+
+def check_batch(metrics: int, params: int, tags: int) -> None:
+    """The size of a batch.
+
+    Raises:
+        InvalidInput: it is too large.
+    """
+    for what, count, limit in (
+        ("metrics", metrics, MAX_METRICS),
+        ("params", params, MAX_PARAMS),
+        ("tags", tags, MAX_TAGS),
+        ("metrics, params, and tags", metrics + params + tags, MAX_ITEMS),
+    ):
+        if count > limit:
+            raise invalid(
+                f"A batch logging request can contain at most {limit} {what}. "
+                f"Got {count} {what}. Please split up {what} across multiple requests "
+                f"and try again."
+            )
+
+
+def read_points(metrics: Iterable[dict[str, Any]], where: str = "metrics") -> list[Point]:
+    """Metrics as points; neighbors of one step and time become one.
+
+    Raises:
+        InvalidInput: a field is missing or cannot be used; nothing was logged.
+    """
+    points: list[Point] = []
+    keys: dict[str, float] = {}
+    at: tuple[int, int] | None = None
+    for index, entry in enumerate(metrics):
+        key, value, step, time_ms = _metric(entry, f"{where}[{index}]." if where else "")
+        if at != (step, time_ms) or key in keys:
+            if at is not None:
+                points.append(Point(at[0], at[1] * 1000, tuple(keys), list(keys.values())))
+            at, keys = (step, time_ms), {}
+        keys[key] = value
+    if at is not None:
+        points.append(Point(at[0], at[1] * 1000, tuple(keys), list(keys.values())))
+    return points
+
+
+def _metric(entry: dict[str, Any], where: str) -> tuple[str, float, int, int]:
+    key = entry.get("key")
+    if key is None or key == "":
+        raise missing(f"{where}key")
+    if not isinstance(key, str):
+        raise bad(f"{where}key", key)
+    if entry.get("value") is None:
+        raise missing(f"{where}value")
+    if entry.get("timestamp") is None:
+        raise missing(f"{where}timestamp")
+    time_ms = as_integer(entry["timestamp"], f"{where}timestamp")
+    if not 0 <= time_ms < 2**53:
+        raise bad(f"{where}timestamp", time_ms, "must be a nonnegative number of milliseconds")
+    step = entry.get("step")
+    return (
+        check_key(key, f"{where}key"),
+        as_float(entry["value"], f"{where}value"),
+        0 if step is None else as_integer(step, f"{where}step"),
+        time_ms,
+    )

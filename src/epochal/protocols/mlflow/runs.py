@@ -1,0 +1,231 @@
+"""Runs: create, read, change, log, search, delete and restore."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any, Final
+
+from epochal.domain.tracked import Clause, TrackedQuery, TrackedRun, experiment_id
+from epochal.protocols import Call
+from epochal.protocols.mlflow import filters
+from epochal.protocols.mlflow.arguments import Arguments, as_experiment, as_text, bad, missing
+from epochal.protocols.mlflow.errors import invalid
+from epochal.protocols.mlflow.experiments import view
+from epochal.protocols.mlflow.limits import (
+    MAX_RUNS,
+    check_batch,
+    check_key,
+    check_params,
+    check_tags,
+    read_points,
+)
+from epochal.protocols.mlflow.pages import check_limit, read_token, write_token
+from epochal.protocols.mlflow.shapes import (
+    INPUTS,
+    NUMBERED,
+    OUTPUTS,
+    RUN_NAME,
+    STATES,
+    STATUS,
+    USER,
+    info_json,
+    run_json,
+)
+from epochal.service import experiments, tracking
+from epochal.service.tracking import Batch, NewRun
+
+CLIENT: Final = "mlflow"
+MAX_EXPERIMENTS: Final = 5_000
+MAX_DATASETS: Final = 1_000
+_ADJECTIVES: Final = ("bold", "calm", "clever", "gentle", "keen", "lucid", "quiet", "swift")
+_NOUNS: Final = ("comet", "delta", "falcon", "harbor", "lynx", "maple", "otter", "quartz")
+_DATASET: Final = {"name": 500, "digest": 36, "source_type": 65_535, "source": 65_535}
+
+
+async def create(call: Call, given: Arguments) -> dict[str, Any]:
+    """Begin a run."""
+    tags = check_tags(given.pairs("tags"))
+    name = given.text("run_name", "").strip() or ""
+    tagged = tags.get(RUN_NAME, "").strip()
+    if name and tagged and name != tagged:
+        raise invalid(
+            f"Both 'run_name' argument and 'mlflow.runName' tag are specified, but with "
+            f"different values (run_name='{name}', mlflow.runName='{tagged}')."
+        )
+    name = name or tagged or _new_name()
+    user = given.text("user_id", "")
+    new = NewRun(
+        experiment=as_experiment(given.fields.get("experiment_id") or "0"),
+        client=CLIENT,
+        name=name,
+        labels={**tags, RUN_NAME: name, USER: user},
+        user=user,
+        started_us=_micros(given.optional("start_time")),
+    )
+    made = await call.record(tracking.create_run, call.workers.recorder, new)
+    return {"run": run_json(made, new.experiment)}
+
+
+async def get(call: Call, given: Arguments) -> dict[str, Any]:
+    """One run, deleted ones too."""
+    found = await call.read(tracking.read_run, call.workers.recorder, given.run_id)
+    return {"run": run_json(found, _experiment(found))}
+
+
+async def update(call: Call, given: Arguments) -> dict[str, Any]:
+    """Tell a run's status, or give it another name."""
+    labels: dict[str, str] = {}
+    status = given.fields.get("status")
+    word = NUMBERED.get(str(status), str(status)) if status is not None else ""
+    if status is not None and word not in STATES:
+        raise bad("status", status)
+    if word:
+        labels[STATUS] = word
+    name = given.text("run_name", "").strip()
+    if name:
+        labels[RUN_NAME] = name
+    found = await call.record(
+        tracking.change_run, call.workers.recorder, given.run_id, client=CLIENT, name=name,
+        state=STATES.get(word), ended_us=_micros(given.optional("end_time")), labels=labels,
+    )  # fmt: skip
+    return {"run_info": info_json(found, _experiment(found))}
+
+
+async def delete(call: Call, given: Arguments) -> dict[str, Any]:
+    """Hide a run; `restore` takes it back."""
+    await call.write(tracking.archive_run, call.workers.recorder, given.run_id, archived=True)
+    return {}
+
+
+async def restore(call: Call, given: Arguments) -> dict[str, Any]:
+    """Restore a hidden run."""
+    await call.write(tracking.archive_run, call.workers.recorder, given.run_id, archived=False)
+    return {}
+
+
+async def log_metric(call: Call, given: Arguments) -> dict[str, Any]:
+    """Log one value of a metric."""
+    uid = given.run_id
+    batch = Batch(points=read_points([given.fields], ""), digest=given.digest)
+    await call.record(tracking.log, call.workers.recorder, uid, batch)
+    return {}
+
+
+async def log_batch(call: Call, given: Arguments) -> dict[str, Any]:
+    """Log metrics, params and tags; all of them or none."""
+    uid = given.run_id
+    metrics, params, tags = given.objects("metrics"), given.pairs("params"), given.pairs("tags")
+    check_batch(len(metrics), len(params), len(tags))
+    labels = check_tags(tags)
+    batch = Batch(
+        params=check_params(params),
+        points=read_points(metrics),
+        labels=labels,
+        name=labels.get(RUN_NAME),
+        digest=given.digest,
+    )
+    await call.record(tracking.log, call.workers.recorder, uid, batch)
+    return {}
+
+
+async def log_parameter(call: Call, given: Arguments) -> dict[str, Any]:
+    """Log a param; it cannot be changed later."""
+    uid = given.run_id
+    params = check_params([(given.text("key"), given.text("value", ""))])
+    await call.record(tracking.log, call.workers.recorder, uid, Batch(params=params))
+    return {}
+
+
+async def set_tag(call: Call, given: Arguments) -> dict[str, Any]:
+    """Set a tag; ``mlflow.runName`` renames the run."""
+    uid = given.run_id
+    labels = check_tags([(given.text("key"), given.text("value", ""))])
+    batch = Batch(labels=labels, name=labels.get(RUN_NAME))
+    await call.record(tracking.log, call.workers.recorder, uid, batch)
+    return {}
+
+
+async def delete_tag(call: Call, given: Arguments) -> dict[str, Any]:
+    """Remove a tag."""
+    key = check_key(given.text("key"), "key")
+    await call.record(tracking.remove_label, call.workers.recorder, given.run_id, key)
+    return {}
+
+
+async def log_inputs(call: Call, given: Arguments) -> dict[str, Any]:
+    """Note which datasets and models the run used. The first word on a dataset counts."""
+    items: dict[str, object] = {}
+    datasets = given.objects("datasets")
+    if len(datasets) > MAX_DATASETS:
+        raise invalid(f"A request can contain at most {MAX_DATASETS} datasets")
+    for index, entry in enumerate(datasets):
+        dataset = entry.get("dataset")
+        if not isinstance(dataset, dict):
+            raise missing(f"datasets[{index}].dataset")
+        for name, limit in _DATASET.items():
+            value = as_text(dataset.get(name), f"datasets[{index}].dataset.{name}")
+            if not value or len(value) > limit:
+                raise bad(f"datasets[{index}].dataset.{name}", value[:100])
+        name = f"dataset:{dataset['name']}\n{dataset['digest']}"
+        items[name] = {"tags": entry.get("tags") or [], "dataset": dataset}
+    for index, entry in enumerate(given.objects("models")):
+        model = as_text(entry.get("model_id"), f"models[{index}].model_id")
+        items[f"model:{model}"] = {"model_id": model}
+    await call.record(tracking.extend_label, call.workers.recorder, given.run_id, INPUTS, items)
+    return {}
+
+
+async def outputs(call: Call, given: Arguments) -> dict[str, Any]:
+    """Note which models the run made."""
+    items: dict[str, object] = {}
+    for index, entry in enumerate(given.objects("models")):
+        model = as_text(entry.get("model_id"), f"models[{index}].model_id")
+        step = entry.get("step", 0)
+        items[f"{model}\n{step}"] = {"model_id": model, "step": step}
+    await call.record(tracking.extend_label, call.workers.recorder, given.run_id, OUTPUTS, items)
+    return {}
+
+
+async def search(call: Call, given: Arguments) -> dict[str, Any]:
+    """A page of runs, whole."""
+    wanted = {as_experiment(value) for value in given.items("experiment_ids")}
+    if len(wanted) > MAX_EXPERIMENTS:
+        raise invalid(f"A search covers at most {MAX_EXPERIMENTS} experiments")
+    limit = check_limit(given.number("max_results", 1000), MAX_RUNS)
+    offset = read_token(given.text("page_token", ""))
+    clauses = [
+        _in_our_words(clause)
+        for clause in filters.parse_filter(given.text("filter", ""), filters.RUNS)
+    ]
+    order = filters.parse_order(given.texts("order_by"), filters.RUNS)
+    archived = view(given, "run_view_type")
+    every = await call.read(experiments.list_experiments, call.workers.recorder)
+    places = [(one.entity, one.project) for one in every if one.id in wanted]
+    query = TrackedQuery(places, clauses, order, archived, limit, offset)
+    found, more = await call.read(tracking.search_runs, call.workers.recorder, query)
+    answer: dict[str, Any] = {"runs": [run_json(one, _experiment(one)) for one in found]}
+    if more:
+        answer["next_page_token"] = write_token(offset + limit)
+    return answer
+
+
+def _in_our_words(clause: Clause) -> Clause:
+    """A condition on the status asks for our state; one that is no word is found nowhere."""
+    if clause.kind != "attribute" or clause.key != "status":
+        return clause
+    return Clause("attribute", "status", clause.operator, str(clause.value).lower())
+
+
+def _experiment(found: TrackedRun) -> int:
+    return experiment_id(found.entity, found.project)
+
+
+def _micros(time_ms: int | None) -> int | None:
+    if time_ms is not None and not 0 <= time_ms < 2**53:
+        raise bad("time", time_ms, "must be a nonnegative number of milliseconds")
+    return None if time_ms is None else time_ms * 1000
+
+
+def _new_name() -> str:
+    adjective, noun = secrets.choice(_ADJECTIVES), secrets.choice(_NOUNS)
+    return f"{adjective}-{noun}-{secrets.randbelow(1000)}"

@@ -1,0 +1,391 @@
+"""Runs whose client speaks a foreign protocol: the server keeps their journals for them.
+
+One journal per run and server process, opened when something is to be written, closed when the run
+ends, after a minute of rest, and when the server ends. `commit` returns when all that was written
+before it is on the device; callers who wait together share one sync. `settle` takes what was
+committed into the index: whoever calls it before reading sees every acknowledged write. The state
+of such a run is what its client told last; it does not depend on this process, so a server that
+is killed crashes no run. Docs: docs/internals/foreign.md.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+
+from epochal.domain.names import new_uid, run_uid
+from epochal.domain.record import Fact, Finish, Header, Labels, Told
+from epochal.domain.run import RunState
+from epochal.errors import Unavailable
+from epochal.journal.buffered import BufferedJournal
+from epochal.journal.files import DIRECTORY_MODE, sync_directories
+from epochal.journal.frame import FileHeader
+from epochal.journal.home import run_directory
+from epochal.journal.journal import Journal
+from epochal.store.catchup import catch_up
+from epochal.store.owner import Store
+from epochal.store.tracked import read_tracked
+
+IDLE_SECONDS: Final = 60.0
+LOOK_SECONDS: Final = 5.0
+MOST_OPEN: Final = 128
+MOST_KNOWN: Final = 4096
+LONGEST: Final = 256 * 1024 * 1024
+REMEMBERED: Final = 256
+CLIENT: Final = "$client"
+"""The label that names the protocol of the client that made a run."""
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Point(NamedTuple):
+    """Values that were logged together: keys and as many values at a step and a time."""
+
+    step: int
+    wall_us: int
+    keys: tuple[str, ...]
+    values: list[float]
+
+
+class Recording:
+    """What the server knows of one run while it may be written. Hold ``lock`` to use it.
+
+    Attributes:
+        uid: the run.
+        entity: and
+        project: and
+        run_id: what its uid is made of.
+        state: as told last.
+        ended_us: when it ended, as told.
+        archived: whether it takes no more records.
+        params: its config, flat, as texts.
+        labels: its labels.
+        seen: digests of the last requests, to know one that is sent again.
+    """
+
+    def __init__(self, uid: str) -> None:
+        self.uid = uid
+        self.lock = threading.RLock()
+        self.loaded = False
+        self.gone = False
+        self.entity = self.project = self.run_id = ""
+        self.state = RunState.RUNNING
+        self.ended_us: int | None = None
+        self.archived = False
+        self.params: dict[str, str] = {}
+        self.labels: dict[str, str] = {}
+        self.seen: dict[bytes, None] = {}
+        self.journal: Journal | None = None
+        self.started_us = 0
+        self.used = 0.0
+        self.written = 0
+        self.synced = 0
+        self.sync_lock = threading.Lock()
+
+    @property
+    def foreign(self) -> bool:
+        """Whether its state is what a client tells, and not whether a writer lives."""
+        return CLIENT in self.labels
+
+    def repeats(self, digest: bytes) -> bool:
+        """Whether a request with this digest was among the last ones; it is from now on."""
+        if digest in self.seen:
+            return True
+        self.seen[digest] = None
+        if len(self.seen) > REMEMBERED:
+            del self.seen[next(iter(self.seen))]
+        return False
+
+
+class Recorder:
+    """Keeps the recordings of a store. Safe to use from any thread.
+
+    Args:
+        store: the open store.
+        idle_seconds: how long a journal may rest before it is closed.
+    """
+
+    def __init__(self, store: Store, *, idle_seconds: float = IDLE_SECONDS) -> None:
+        self._store = store
+        self._idle = idle_seconds
+        self._known: dict[str, Recording] = {}
+        self._guard = threading.Lock()
+        self._dirty: dict[str, str] = {}
+        self._settling = threading.Lock()
+        self._ending = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    # ------------------------------------------------------------------------------- recordings
+    def create(
+        self, entity: str, project: str, run_id: str, *, started_us: int, client: str, user: str
+    ) -> Recording:
+        """Begin a run; the caller writes what is known of it and commits.
+
+        Args:
+            entity: whose it is.
+            project: where it belongs.
+            run_id: new in the project.
+            started_us: when it began, microseconds since 1970 UTC.
+            client: the protocol that its client speaks.
+            user: who runs it.
+        """
+        recording = Recording(run_uid(entity, project, run_id))
+        recording.entity, recording.project, recording.run_id = entity, project, run_id
+        recording.loaded = True
+        with recording.lock:
+            self._remember(recording)
+            recording.labels[CLIENT] = client
+            self._open(recording, started_us, user)
+            self.write(recording, [Labels(_now_us(), {CLIENT: client})])
+        return recording
+
+    @contextlib.contextmanager
+    def hold(self, uid: str) -> Iterator[Recording]:
+        """A run to write to, nobody else at the same time.
+
+        Raises:
+            NotFound: there is no such run.
+        """
+        while True:
+            with self._guard:
+                recording = self._known.get(uid)
+            if recording is None:
+                recording = Recording(uid)
+                self._remember(recording)
+            with recording.lock:
+                if recording.gone:
+                    continue
+                if not recording.loaded:
+                    self._load(recording)
+                yield recording
+                return
+
+    def mark_archived(
+        self, uids: Sequence[str] | None, place: tuple[str, str], *, on: bool
+    ) -> None:
+        """Remember that runs were archived or restored: these, or all of a project."""
+        with self._guard:
+            known = list(self._known.values())
+        for recording in known:
+            inside = (recording.entity, recording.project) == place
+            if recording.uid in uids if uids is not None else inside:
+                with recording.lock:
+                    recording.archived = on
+
+    def _remember(self, recording: Recording) -> None:
+        with self._guard:
+            if self._thread is None and not self._ending.is_set():
+                self._thread = threading.Thread(
+                    target=self._look_after, name="epochal-recorder", daemon=True
+                )
+                self._thread.start()
+            self._known.setdefault(recording.uid, recording)
+
+    def _load(self, recording: Recording) -> None:
+        try:
+            self.settle([recording.uid])
+            found = read_tracked(self._store, recording.uid)
+        except BaseException:
+            self._forget(recording)
+            raise
+        recording.entity, recording.project, recording.run_id = (
+            found.entity, found.project, found.id,
+        )  # fmt: skip
+        recording.state, recording.ended_us = found.state, found.ended_us
+        recording.archived = found.archived
+        recording.params, recording.labels = dict(found.params), dict(found.labels)
+        recording.started_us = found.created_us
+        recording.loaded = True
+
+    def _forget(self, recording: Recording) -> None:
+        recording.gone = True
+        with self._guard:
+            if self._known.get(recording.uid) is recording:
+                del self._known[recording.uid]
+
+    # ------------------------------------------------------------------------------------ writing
+    def write(
+        self, recording: Recording, facts: Sequence[Fact] = (), points: Sequence[Point] = ()
+    ) -> None:
+        """Append records; they are safe after `commit`. The caller holds the recording.
+
+        Raises:
+            OSError: a journal cannot be opened.
+        """
+        if not facts and not points:
+            return
+        if self._ending.is_set():
+            raise Unavailable("the server is ending; try again in a moment")
+        journal = recording.journal or self._open(recording, _now_us(), "")
+        for fact in facts:
+            journal.append_fact(fact)
+        for point in points:
+            schema = journal.schemas.get(point.keys)
+            if schema is None:
+                schema = journal.declare(point.keys, list(point.keys))
+            journal.append(_encode((schema, point.step, point.wall_us, point.values)))
+        recording.written += 1
+        recording.used = time.monotonic()
+
+    def label(
+        self, recording: Recording, changes: Mapping[str, str], removed: Sequence[str] = ()
+    ) -> None:
+        """Set and remove labels."""
+        self.write(recording, [Labels(_now_us(), dict(changes), list(removed))])
+        recording.labels.update(changes)
+        for name in removed:
+            recording.labels.pop(name, None)
+
+    def tell(self, recording: Recording, state: RunState, ended_us: int | None) -> None:
+        """Say in which state the run is; one that is over gets its journal closed."""
+        recording.state = state
+        recording.ended_us = None if state is RunState.RUNNING else (ended_us or _now_us())
+        self.write(recording, [Told(_now_us(), state.value, recording.ended_us)])
+        if state is not RunState.RUNNING:
+            self._close(recording)
+
+    def take_over(self, recording: Recording, client: str) -> None:
+        """From now on a client tells the state of a run that another kind of writer made."""
+        if not recording.foreign:
+            self._close(recording)
+            recording.labels[CLIENT] = client
+            self.write(recording, [Labels(_now_us(), {CLIENT: client})])
+
+    def commit(self, recording: Recording) -> None:
+        """Wait until all that was written is durable. Do not hold the recording meanwhile.
+
+        Raises:
+            Unavailable: the disk does not take it; nothing may be acknowledged.
+        """
+        target = recording.written
+        with recording.sync_lock:
+            if recording.synced >= target:
+                return
+            with recording.lock:
+                journal, mark = recording.journal, recording.written
+                if journal is not None:
+                    journal.maintain()
+                    is_written = journal.waiting == 0
+            if recording.synced >= target:  # closed meanwhile
+                return
+            if journal is None:  # and could not be written out when it was closed
+                raise Unavailable("the disk did not take what was logged; free some space")
+            journal.sync()  # its answer is also about what others append meanwhile
+            if journal.sync_failed or not is_written:
+                raise Unavailable(
+                    f"the disk does not take what was logged: {journal.problem}; "
+                    f"free some space, the client tries again"
+                )
+            recording.synced = max(recording.synced, mark)
+            self._note(journal, recording.uid)
+
+    def _note(self, journal: Journal, uid: str) -> None:
+        with self._guard:
+            self._dirty[str(journal.path)] = uid
+
+    def _open(self, recording: Recording, started_us: int, user: str) -> Journal:
+        self._make_room()
+        # Writers of a run are ordered by their start; a clock that went back must not change that.
+        started_us = (
+            max(started_us, recording.started_us + 1) if recording.started_us else started_us
+        )
+        header = Header(
+            recording.entity, recording.project, recording.run_id, started_us,
+            user=user, pid=os.getpid(), resumed=bool(recording.started_us),
+            primary=recording.foreign,
+        )  # fmt: skip
+        directory = str(run_directory(self._store.home, recording.uid))
+        os.makedirs(directory, mode=DIRECTORY_MODE, exist_ok=True)
+        journal = BufferedJournal(directory, FileHeader(recording.uid, new_uid(), started_us))
+        journal.append_fact(header)
+        if recording.foreign:
+            told = Told(started_us, recording.state.value, recording.ended_us)
+            journal.append_fact(told)
+        journal.maintain()
+        with contextlib.suppress(OSError):
+            sync_directories(str(journal.path))
+        recording.journal, recording.started_us = journal, started_us
+        recording.used = time.monotonic()
+        return journal
+
+    # ------------------------------------------------------------------------------------ closing
+    def _close(self, recording: Recording) -> None:
+        """Close the journal with the told state. The caller holds the recording."""
+        journal, recording.journal = recording.journal, None
+        if journal is None:
+            return
+        state = recording.state.value if recording.foreign else None
+        journal.close(Finish(recording.ended_us or _now_us(), state))
+        if not journal.leftover and not journal.sync_failed:
+            recording.synced = recording.written
+        else:
+            self._forget(recording)  # what it says is not on the disk: it is read anew
+        self._note(journal, recording.uid)
+
+    def _make_room(self) -> None:
+        """Close the journals that rested longest when many are open."""
+        with self._guard:
+            held = [one for one in self._known.values() if one.journal is not None]
+        for one in sorted(held, key=lambda one: one.used)[: max(0, len(held) - MOST_OPEN + 1)]:
+            if one.lock.acquire(blocking=False):
+                try:
+                    self._close(one)
+                finally:
+                    one.lock.release()
+
+    def _look_after(self) -> None:
+        while not self._ending.wait(min(LOOK_SECONDS, self._idle)):
+            self.close_resting()
+
+    def close_resting(self) -> None:
+        """Close journals that rested long enough, and long ones; forget runs nobody asks for."""
+        now = time.monotonic()
+        with self._guard:
+            known = list(self._known.values())
+        for one in known:
+            with one.lock:
+                journal = one.journal
+                if journal is not None and (
+                    now - one.used >= self._idle or journal.size > LONGEST
+                ):
+                    self._close(one)
+                if one.journal is None and len(known) > MOST_KNOWN and one.loaded:
+                    self._forget(one)
+
+    def close(self) -> None:
+        """Close every journal. Later writes are refused."""
+        self._ending.set()
+        with self._guard:
+            known = list(self._known.values())
+        for one in known:
+            with one.lock:
+                self._close(one)
+
+    # ------------------------------------------------------------------------------------ reading
+    def settle(self, uids: Sequence[str] | None = None) -> None:
+        """Take what was committed into the index, of some runs or of all.
+
+        Raises:
+            StorageFull: the disk has no room.
+            Unavailable: the database is busy.
+        """
+        with self._settling:
+            with self._guard:
+                wanted = [path for path, uid in self._dirty.items() if uids is None or uid in uids]
+                taken = {path: self._dirty.pop(path) for path in wanted}
+            try:
+                catch_up(self._store, wanted)
+            except BaseException:
+                with self._guard:
+                    self._dirty |= taken
+                raise
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000

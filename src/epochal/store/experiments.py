@@ -1,0 +1,187 @@
+"""Experiments: every project, with what foreign clients said of it.
+
+A project that no foreign client changed has no row here. There are few of them, so that finding
+and filtering is done on the whole list.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+import msgspec
+import sqlalchemy as sa
+
+from epochal.domain.names import DEFAULT_ENTITY, MAX_NAME, check_name
+from epochal.domain.tracked import DEFAULT_EXPERIMENT, Experiment, experiment_id
+from epochal.errors import Conflict, InvalidInput, NotFound
+from epochal.store.dialect import replace, upsert
+from epochal.store.enroll import next_revision
+from epochal.store.scalars import storable
+from epochal.store.schema import experiment, project, run
+from epochal.store.store import Store
+
+_encode = msgspec.msgpack.encode
+_decode_tags = msgspec.msgpack.Decoder(dict[str, str]).decode
+_COLUMNS = ("name", "updated_us", "deleted", "tags")
+
+
+def list_experiments(store: Store) -> list[Experiment]:
+    """Every experiment, deleted ones too; the default one is always there."""
+    with store.database.read() as connection:
+        return _read_all(connection)
+
+
+def get_experiment(store: Store, id: int) -> Experiment:
+    """One experiment, deleted or not.
+
+    Raises:
+        NotFound: there is no such experiment.
+    """
+    with store.database.read() as connection:
+        return _find(connection, id)
+
+
+def create_experiment(store: Store, name: str, tags: Mapping[str, str]) -> Experiment:
+    """Make an experiment.
+
+    Raises:
+        Conflict: one of that name exists, perhaps deleted.
+    """
+    name = storable(name)
+    with store.database.write() as connection:
+        every = _read_all(connection)
+        _refuse_taken(every, name)
+        place = _free_place(name, {one.project for one in every})
+        now = time.time_ns() // 1000
+        made = Experiment(
+            id=experiment_id(DEFAULT_ENTITY, place), name=name, entity=DEFAULT_ENTITY,
+            project=place, created_us=now, updated_us=now, tags=dict(tags),
+        )  # fmt: skip
+        _save(connection, made)
+    return made
+
+
+def rename_experiment(store: Store, id: int, name: str) -> Experiment:
+    """Give an experiment another name; the project under it keeps its own.
+
+    Raises:
+        NotFound: there is no such experiment.
+        Conflict: another one has that name.
+    """
+    name = storable(name)
+    with store.database.write() as connection:
+        found = _find(connection, id)
+        if name != found.name:
+            _refuse_taken(_read_all(connection), name)
+        return _change(connection, msgspec.structs.replace(found, name=name))
+
+
+def tag_experiment(
+    store: Store, id: int, changes: Mapping[str, str], removed: tuple[str, ...] = ()
+) -> Experiment:
+    """Set and remove tags.
+
+    Raises:
+        NotFound: there is no such experiment, or no such tag to remove.
+    """
+    with store.database.write() as connection:
+        found = _find(connection, id)
+        missing = [key for key in removed if key not in found.tags]
+        if missing:
+            raise NotFound(f"No tag with name: {missing[0]} in experiment with id {id}")
+        kept = {key: value for key, value in found.tags.items() if key not in removed}
+        clean = {key: storable(value) for key, value in changes.items()}
+        return _change(connection, msgspec.structs.replace(found, tags={**kept, **clean}))
+
+
+def archive_experiment(store: Store, id: int, *, deleted: bool) -> None:
+    """Delete or restore an experiment and archive or restore all of its runs with it.
+
+    Raises:
+        NotFound: there is no such experiment, or it is in that state already.
+    """
+    with store.database.write() as connection:
+        found = _find(connection, id)
+        if found.deleted == deleted:
+            word = "deleted" if deleted else "active"
+            raise NotFound(f"Experiment with id={id} is {word} already")
+        _change(connection, msgspec.structs.replace(found, deleted=deleted))
+        inside = sa.select(project.c.id).where(
+            project.c.entity == found.entity, project.c.name == found.project
+        )
+        connection.execute(
+            sa.update(run)
+            .where(run.c.project_id.in_(inside))
+            .values(archived=deleted, rev=next_revision(connection))
+        )
+
+
+def _read_all(connection: sa.Connection) -> list[Experiment]:
+    found: dict[tuple[str, str], Experiment] = {}
+    for row in connection.execute(sa.select(experiment)):
+        found[row.entity, row.project] = Experiment(
+            id=row.id, name=row.name, entity=row.entity, project=row.project,
+            created_us=row.created_us, updated_us=row.updated_us, deleted=row.deleted,
+            tags=_decode_tags(row.tags),
+        )  # fmt: skip
+    for row in connection.execute(sa.select(project)):
+        if (row.entity, row.name) not in found:
+            found[row.entity, row.name] = _plain(
+                row.entity, row.name, row.created_us, row.updated_us
+            )
+    if (DEFAULT_ENTITY, DEFAULT_EXPERIMENT) not in found:
+        found[DEFAULT_ENTITY, DEFAULT_EXPERIMENT] = _plain(
+            DEFAULT_ENTITY, DEFAULT_EXPERIMENT, 0, 0
+        )
+    return list(found.values())
+
+
+def _plain(entity: str, name: str, created_us: int, updated_us: int) -> Experiment:
+    """A project that no foreign client changed. Those of other entities show whose they are."""
+    shown = name if entity == DEFAULT_ENTITY else f"{entity}/{name}"
+    id = experiment_id(entity, name)
+    return Experiment(id, shown, entity, name, created_us, updated_us)
+
+
+def _find(connection: sa.Connection, id: int) -> Experiment:
+    for one in _read_all(connection):
+        if one.id == id:
+            return one
+    raise NotFound(f"No Experiment with id={id} exists")
+
+
+def _refuse_taken(every: list[Experiment], name: str) -> None:
+    for one in every:
+        if one.name == name:
+            state = "a deleted" if one.deleted else "an"
+            raise Conflict(
+                f"Experiment(name={name}) already exists: {state} experiment has that name"
+            )
+
+
+def _free_place(name: str, taken: set[str]) -> str:
+    """A project name for an experiment: its own where that can be one."""
+    try:
+        base = check_name(name, "experiment name")
+    except InvalidInput:
+        readable = "".join(c if c.isprintable() else " " for c in name).strip(" .")
+        base = readable[: MAX_NAME - 32].strip() or "experiment"
+    place, number = base, 2
+    while place in taken:
+        place, number = f"{base[: MAX_NAME - 16].strip()} ({number})", number + 1
+    return place
+
+
+def _change(connection: sa.Connection, changed: Experiment) -> Experiment:
+    now = max(time.time_ns() // 1000, changed.updated_us + 1)
+    changed = msgspec.structs.replace(changed, updated_us=now)
+    _save(connection, changed)
+    return changed
+
+
+def _save(connection: sa.Connection, one: Experiment) -> None:
+    connection.execute(
+        upsert(connection.dialect.name, experiment, ("entity", "project"), replace(*_COLUMNS)),
+        {**msgspec.structs.asdict(one), "tags": _encode(one.tags)},
+    )

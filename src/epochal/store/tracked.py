@@ -1,0 +1,297 @@
+"""Runs as foreign protocols read them: found by conditions, each with all of its last values.
+
+A page costs a fixed number of statements, however many runs are on it. Config values are shown as
+texts. Of a series that went back to smaller steps the last value is that of the greatest step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any
+
+import msgspec
+import numpy as np
+import sqlalchemy as sa
+
+from epochal.domain.run import RunState
+from epochal.domain.tracked import Clause, LastPoint, Sort, TrackedQuery, TrackedRun
+from epochal.domain.values import flatten
+from epochal.store.dialect import batches
+from epochal.store.enroll import next_revision
+from epochal.store.filters import CONFIG, Stored
+from epochal.store.labels import LABEL, read_labels
+from epochal.store.rows import decode_mapping, find_run_id
+from epochal.store.scalars import Kind, decode_value, storable
+from epochal.store.schema import detail, key, latest, param, project, run
+from epochal.store.series import series_points
+from epochal.store.store import Store
+
+Condition = sa.ColumnElement[bool]
+
+_RUNS: sa.BindParameter[Any] = sa.bindparam("runs", expanding=True)
+_BASE = (
+    sa.select(
+        run.c.id, run.c.uid, run.c.name_id, run.c.name, project.c.entity, project.c.name,
+        run.c.state, run.c.created_us, run.c.ended_us, run.c.archived, run.c.updated_us,
+        detail.c.config,
+    )
+    .join(project, project.c.id == run.c.project_id)
+    .join(detail, detail.c.run_id == run.c.id)
+    .where(run.c.id.in_(_RUNS))
+)  # fmt: skip
+_LAST = (
+    sa.select(
+        latest.c.run_id, key.c.name, latest.c.last_kind, latest.c.last, latest.c.last_txt,
+        latest.c.last_step, latest.c.step_max, latest.c.last_us,
+    )
+    .join(key, key.c.id == latest.c.key_id)
+    .where(latest.c.run_id.in_(_RUNS))
+    .order_by(key.c.name)
+)  # fmt: skip
+_ATTRIBUTES: dict[str, sa.ColumnElement[Any]] = {
+    "run_id": run.c.uid,
+    "run_name": run.c.name,
+    "status": sa.case(
+        (run.c.state == RunState.CRASHED.value, RunState.FAILED.value), else_=run.c.state
+    ),
+    "created": run.c.created_us / 1000,
+    "ended": run.c.ended_us / 1000,
+}
+
+
+def read_tracked(store: Store, uid: str) -> TrackedRun:
+    """One run.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    with store.database.read() as connection:
+        run_id = find_run_id(connection, uid)
+        found = _read(connection, [run_id])
+    return _exact(store, found)[0]
+
+
+def search_tracked(store: Store, query: TrackedQuery) -> tuple[list[TrackedRun], bool]:
+    """One page of runs, and whether more follow."""
+    with store.database.read() as connection:
+        chosen = _choose(connection, query)
+        page = chosen.limit(query.limit + 1).offset(query.offset)
+        ids = [row[0] for row in connection.execute(page)]
+        found = _read(connection, ids[: query.limit])
+    return _exact(store, found), len(ids) > query.limit
+
+
+def archive_run(store: Store, uid: str, *, archived: bool) -> None:
+    """Hide a run from lists, or show it again.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    with store.database.write() as connection:
+        run_id = find_run_id(connection, uid)
+        values = {"archived": archived, "rev": next_revision(connection)}
+        connection.execute(sa.update(run).where(run.c.id == run_id).values(values))
+
+
+def _read(connection: sa.Connection, ids: Sequence[int]) -> list[tuple[TrackedRun, list[str]]]:
+    """The runs with these ids in this order, each with the keys that went back in steps."""
+    labels = read_labels(connection, ids)
+    rows: dict[int, Any] = {}
+    points: dict[int, list[LastPoint]] = {}
+    back: dict[int, list[str]] = {}
+    for part in batches(ids):
+        rows.update((row[0], row) for row in connection.execute(_BASE, {"runs": part}))
+        for run_id, name, kind, num, txt, step, newest, t_us in connection.execute(
+            _LAST, {"runs": part}
+        ):
+            seen = t_us if t_us is not None else rows[run_id].updated_us
+            point = LastPoint(name, float(decode_value(kind, num, txt)), step, seen)
+            points.setdefault(run_id, []).append(point)
+            if newest > step:
+                back.setdefault(run_id, []).append(name)
+    return [
+        (_tracked(rows[id], labels.get(id, {}), points.get(id, [])), back.get(id, []))
+        for id in ids
+    ]
+
+
+def _tracked(row: Any, labels: dict[str, str], points: list[LastPoint]) -> TrackedRun:
+    _, uid, id, name, entity, place, state, created, ended, archived, _, config = row
+    params = {key: as_text(value) for key, value in sorted(flatten(decode_mapping(config)))}
+    return TrackedRun(
+        uid, id, name, entity, place, RunState(state), created, ended, archived, params, labels,
+        points,
+    )  # fmt: skip
+
+
+def as_text(value: object) -> str:
+    """A config value as foreign clients see it."""
+    return value if isinstance(value, str) else str(value)
+
+
+def _exact(store: Store, found: Iterable[tuple[TrackedRun, list[str]]]) -> list[TrackedRun]:
+    return [
+        msgspec.structs.replace(
+            one, metrics=[_newest(store, one.uid, p) if p.key in back else p for p in one.metrics]
+        )
+        if back
+        else one
+        for one, back in found
+    ]
+
+
+def _newest(store: Store, uid: str, known: LastPoint) -> LastPoint:
+    points = series_points(store, uid, known.key, "all")
+    if not len(points):
+        return known
+    index = max(
+        range(len(points)),
+        key=lambda i: (int(points.step[i]), int(points.wall_us[i]), float(points.value[i])),
+    )
+    return LastPoint(
+        known.key, float(points.value[index]), int(points.step[index]), int(points.wall_us[index])
+    )
+
+
+def _choose(connection: sa.Connection, query: TrackedQuery) -> sa.Select[Any]:
+    asked = [clause.key for clause in query.clauses] + [sort.key for sort in query.order]
+    names = {storable(name) for name in asked}
+    rows = connection.execute(sa.select(key.c.name, key.c.id).where(key.c.name.in_(names)))
+    ids: dict[str, int] = {row.name: row.id for row in rows}
+    is_sqlite = connection.dialect.name == "sqlite"
+    inside = sa.select(project.c.id).where(
+        sa.tuple_(project.c.entity, project.c.name).in_(query.projects)
+    )
+    chosen: sa.Select[Any] = sa.select(run.c.id).where(run.c.project_id.in_(inside))
+    if query.archived is not None:
+        chosen = chosen.where(run.c.archived.is_(query.archived))
+    for clause in query.clauses:
+        chosen = chosen.where(_condition(clause, ids.get(storable(clause.key)), is_sqlite))
+    for sort in query.order:
+        chosen = _sorted(chosen, sort, ids.get(storable(sort.key), -1))
+    return chosen.order_by(run.c.created_us.desc(), run.c.uid)
+
+
+def _condition(clause: Clause, key_id: int | None, is_sqlite: bool) -> Condition:
+    if clause.kind == "attribute":
+        return _compare(_ATTRIBUTES[clause.key], clause, is_sqlite)
+    if key_id is None:
+        return sa.true() if clause.operator == "null" else sa.false()
+    if clause.kind == "metric":
+        stored = Stored(latest.c.last_kind, latest.c.last, sa.null())
+        operator: Any = "==" if clause.operator == "=" else clause.operator
+        fits = stored.compare(operator, float(clause.value))  # type: ignore[arg-type]
+        return _exists(latest, latest.c.key_id == key_id, fits)
+    scope = LABEL if clause.kind == "tag" else CONFIG
+    own = sa.and_(param.c.key_id == key_id, param.c.scope == scope)
+    if clause.operator in ("null", "not null"):
+        found = _exists(param, own, sa.true())
+        return sa.not_(found) if clause.operator == "null" else found
+    text = param.c.txt if clause.kind == "tag" else _shown()
+    return _exists(param, own, _compare(text, clause, is_sqlite))
+
+
+def _exists(table: sa.Table, own: Condition, fits: Condition) -> Condition:
+    return sa.exists().where(table.c.run_id == run.c.id, own, fits)
+
+
+def _compare(column: sa.ColumnElement[Any], clause: Clause, is_sqlite: bool) -> Condition:
+    value = clause.value
+    match clause.operator:
+        case "=":
+            return column == value
+        case "!=":
+            return column != value
+        case "<":
+            return column < value
+        case "<=":
+            return column <= value
+        case ">":
+            return column > value
+        case ">=":
+            return column >= value
+        case "in":
+            return column.in_(list(value))  # type: ignore[arg-type]
+        case "not in":
+            return column.not_in(list(value))  # type: ignore[arg-type]
+        case "ilike":
+            return sa.func.lower(column).like(str(value).lower())
+    # SQLite's LIKE takes no notice of case, its GLOB does.
+    return column.op("GLOB")(_glob(str(value))) if is_sqlite else column.like(str(value))
+
+
+def _glob(pattern: str) -> str:
+    """The pattern of LIKE as one of GLOB."""
+    named = {"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"}
+    return "".join(named.get(character, character) for character in pattern)
+
+
+@cache
+def _shown() -> sa.ColumnElement[Any]:
+    """The text of a config value, as `as_text` writes it but for some floats."""
+    whole = sa.cast(sa.cast(param.c.num, sa.BigInteger), sa.Text)
+    return sa.case(
+        (param.c.txt.is_not(None), param.c.txt),
+        (param.c.kind == Kind.INT, whole),
+        (param.c.kind == Kind.BOOL, sa.case((param.c.num == 1, "True"), else_="False")),
+        (param.c.kind == Kind.NAN, "nan"),
+        (param.c.kind == Kind.NULL, "None"),
+        else_=sa.cast(param.c.num, sa.Text),
+    )
+
+
+def _sorted(chosen: sa.Select[Any], sort: Sort, key_id: int) -> sa.Select[Any]:
+    if sort.kind == "attribute":
+        return chosen.order_by(*_directed(_ATTRIBUTES[sort.key], sort))
+    if sort.kind == "metric":
+        table = latest.alias()
+        chosen = chosen.outerjoin(
+            table, sa.and_(table.c.run_id == run.c.id, table.c.key_id == key_id)
+        )
+        is_nan = sa.case((table.c.last_kind == Kind.NAN, 1), (table.c.n.is_(None), 2), else_=0)
+        return chosen.order_by(is_nan, *_directed(table.c.last, sort))
+    scope = LABEL if sort.kind == "tag" else CONFIG
+    other = param.alias()
+    chosen = chosen.outerjoin(
+        other,
+        sa.and_(other.c.run_id == run.c.id, other.c.key_id == key_id, other.c.scope == scope),
+    )
+    shown = sa.func.coalesce(other.c.txt, sa.cast(other.c.num, sa.Text))
+    return chosen.order_by(*_directed(shown, sort))
+
+
+def _directed(column: sa.ColumnElement[Any], sort: Sort) -> list[sa.ColumnElement[Any]]:
+    missing = sa.case((column.is_(None), 1), else_=0)
+    return [missing, column.desc() if sort.descending else column.asc()]
+
+
+class History(msgspec.Struct, frozen=True):
+    """Some points of a series: columns of one length, and how many points there are in all."""
+
+    total: int
+    t_us: list[int]
+    step: list[int]
+    value: list[float]
+
+
+def read_history(
+    store: Store, uid: str, name: str, *, offset: int = 0, limit: int | None = None
+) -> History:
+    """A stretch of a series by time, step and value, in which no point comes twice.
+
+    Raises:
+        NotFound: there is no such run.
+        CorruptFile: a file of the run is damaged.
+    """
+    points = series_points(store, uid, name, "all")
+    values = points.value.astype(np.float64)
+    order = np.lexsort((values, points.step, points.wall_us))
+    t_us, step, value = points.wall_us[order], points.step[order], values[order]
+    bits = value.view(np.int64)  # so that NaN equals itself
+    keep = np.ones(len(order), np.bool_)
+    keep[1:] = (t_us[1:] != t_us[:-1]) | (step[1:] != step[:-1]) | (bits[1:] != bits[:-1])
+    wanted = np.flatnonzero(keep)
+    total = len(wanted)
+    wanted = wanted[offset : None if limit is None else offset + limit]
+    return History(total, t_us[wanted].tolist(), step[wanted].tolist(), value[wanted].tolist())

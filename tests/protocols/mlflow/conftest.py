@@ -1,0 +1,24 @@
+"""The real client of MLflow against a real server process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from mlflow import MlflowClient
+
+from tests.server.processes import Running, serving
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A server on an empty home, for the tests of one module."""
+    with serving(tmp_path_factory.mktemp("mlflow") / "home", quiet=True) as running:
+        yield running
+
+
+@pytest.fixture
+def client(server: Running, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
+    """MLflow's client, which gives up soon where it would try for minutes."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    return MlflowClient(server.address.url)

@@ -1,0 +1,112 @@
+"""AU-01 and AU-02 for MLflow's routes: one matrix, both prefixes, everyone who may ask."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from epochal.domain.access import LOCAL_USER, Permission, Role
+from epochal.protocols.mlflow import ENDPOINTS
+from epochal.server.app import declared_routes
+from epochal.service import access
+from tests.server.door import Door
+from tests.server.foreign import is_foreign
+
+READERS = {
+    "GET /2.0/mlflow/experiments/get",
+    "GET /2.0/mlflow/experiments/get-by-name",
+    "GET /2.0/mlflow/experiments/search",
+    "POST /2.0/mlflow/experiments/search",
+    "GET /2.0/mlflow/runs/get",
+    "POST /2.0/mlflow/runs/search",
+    "GET /2.0/mlflow/metrics/get-history",
+    "GET /2.0/mlflow/metrics/get-history-bulk-interval",
+    "GET /3.0/mlflow/server-info",
+}
+WRITERS = {
+    "POST /2.0/mlflow/experiments/create",
+    "POST /2.0/mlflow/experiments/update",
+    "POST /2.0/mlflow/experiments/delete",
+    "POST /2.0/mlflow/experiments/restore",
+    "POST /2.0/mlflow/experiments/set-experiment-tag",
+    "POST /2.0/mlflow/experiments/delete-experiment-tag",
+    "POST /2.0/mlflow/runs/create",
+    "POST /2.0/mlflow/runs/update",
+    "POST /2.0/mlflow/runs/delete",
+    "POST /2.0/mlflow/runs/restore",
+    "POST /2.0/mlflow/runs/log-metric",
+    "POST /2.0/mlflow/runs/log-batch",
+    "POST /2.0/mlflow/runs/log-parameter",
+    "POST /2.0/mlflow/runs/set-tag",
+    "POST /2.0/mlflow/runs/delete-tag",
+    "POST /2.0/mlflow/runs/log-inputs",
+    "POST /2.0/mlflow/runs/outputs",
+}
+OTHERS = (
+    "/2.0/mlflow/{path:path}",
+    "/3.0/mlflow/{path:path}",
+    "/2.0/mlflow-artifacts/{path:path}",
+)
+
+
+def matrix() -> Iterator[tuple[str, str, Permission | None]]:
+    """Method, path and permission of every route."""
+    for prefix in ("/api", "/ajax-api"):
+        for rows, permission in ((READERS, Permission.READ), (WRITERS, Permission.WRITE)):
+            for row in rows:
+                method, path = row.split(" ")
+                yield method, prefix + path, permission
+        for path in OTHERS:
+            for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+                yield method, prefix + path, Permission.READ
+    yield "GET", "/version", None
+    yield "GET", "/health", None
+
+
+@pytest.fixture
+def team(home: Path) -> Iterator[Door]:
+    with Door(home, auth=True) as door:
+        yield door
+
+
+def test_the_matrix_names_every_route(team: Door) -> None:
+    """A route that is missing here, or here only, fails the build."""
+    found = {
+        (method, path): handler.opt["permission"]
+        for method, path, handler in declared_routes(team.app.routes)
+        if is_foreign(path)
+    }
+    assert found == {(method, path): permission for method, path, permission in matrix()}
+
+
+@pytest.mark.parametrize("who", ["anon", "reader", "writer"])
+def test_everyone_gets_exactly_what_the_matrix_says(team: Door, who: str) -> None:
+    """401 without a key, 403 with too small a role, both in MLflow's shape."""
+    key = ""
+    if who != "anon":
+        key = access.create_key(team.store, LOCAL_USER, who, Role[who.upper()])
+    level = {"anon": 0, "reader": 1, "writer": 2}[who]
+    for method, path, permission in matrix():
+        if permission is None:
+            continue
+        answer = team.ask(
+            method, path.replace("{path:path}", "nothing"), token=False,
+            headers={"Authorization": f"Bearer {key}"} if key else {},
+            json_body={} if method in ("POST", "PATCH") else None,
+        )  # fmt: skip
+        code = answer.json().get("error_code")
+        if level == 0:
+            assert (answer.status, code) == (401, "UNAUTHENTICATED"), (method, path)
+        elif level < int(permission):
+            assert (answer.status, code) == (403, "PERMISSION_DENIED"), (method, path)
+        else:
+            assert answer.status not in {401, 403, 405, 500}, (method, path, answer.body)
+
+
+def test_every_endpoint_has_its_row_in_the_guide() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "mlflow.md").read_text()
+    rows = re.findall(r"^\| `([A-Z]+ /\S*)` \|", text, re.MULTILINE)
+    assert sorted(rows) == sorted(f"{row.method} {row.path}" for row in ENDPOINTS)
