@@ -92,6 +92,20 @@ def test_a_lower_explicit_step_leaves_the_higher_one_in_force(begin: Begin, home
     assert logged(home, "a") == [(10, 1), (3, 2), (10, 3)]
 
 
+def test_who_asks_for_a_step_hears_that_of_the_next_call(begin: Begin, home: Path) -> None:
+    """Whatever it is, and though the keys of the call are well known."""
+    run = begin()
+    heard: list[int] = []
+    for step in (None, 7, None, None):
+        run._session.recorder.ask_step(heard.append)
+        run.log({"a": 1}, step=step)
+        run.log({"a": 2}, step=step)
+    run._session.recorder.ask_step(heard.append)
+    run.finish()
+    assert heard == [0, 7, 7, 9, 11]
+    assert [s for s, _ in logged(home, "a")] == [0, 1, 7, 7, 7, 8, 9, 10]
+
+
 def test_repeated_and_decreasing_steps_are_kept(begin: Begin, home: Path) -> None:
     """Nothing is dropped because of its step (F31)."""
     begin()

@@ -81,6 +81,19 @@ def test_gradients_are_recorded_at_the_first_pass_and_every_nth(begin: Begin, ho
     assert {tuple(step for step, _ in series) for series in found.values()} == {(0, 3, 6)}
 
 
+def test_gradients_stand_at_the_step_that_the_user_gives_afterwards(
+    begin: Begin, home: Path
+) -> None:
+    """As in W&B's tutorial: log(..., step=examples seen) after the backward pass."""
+    run, model = begin(), small()
+    epochal.watch(model, log_freq=1)
+    for batch in range(1, 4):
+        backward(model)
+        run.log({"loss": 1.0}, step=32 * batch)
+    run.finish()
+    assert steps(home, "gradients/0.weight") == [32, 64, 96]
+
+
 def test_the_figures_are_those_of_the_gradient_at_that_moment(begin: Begin, home: Path) -> None:
     """Whatever the optimizer does to it afterwards."""
     run, model = begin(), small()

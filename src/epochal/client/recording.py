@@ -69,6 +69,7 @@ class Recorder:
         self._remembered: dict[tuple[str, ...], KeySet] = {}
         self._watching: list[Callable[[str], bool]] = []
         self._watched: dict[str, Aggregate] = {}
+        self._asking: list[Callable[[int], None]] = []
         self._lock = threading.RLock()
         self.pending = pending or PendingRows()
         self._log_media = log_media
@@ -108,7 +109,25 @@ class Recorder:
                 "nothing was logged",
             )
             return
-        self._record_values(data, self._take_step(step, commit))
+        chosen = self._take_step(step, commit)
+        self.tell_step(chosen)
+        self._record_values(data, chosen)
+
+    def ask_step(self, tell: Callable[[int], None]) -> None:
+        """Have ``tell`` called with the step of the next call of `log`, before it is recorded."""
+        with self._lock:
+            self._asking.append(tell)
+            self._fast = {}  # the next call goes the slow way, which tells
+
+    def tell_step(self, step: int | None = None) -> None:
+        """Answer those who ask for a step, with that of the next call when none is given."""
+        if not self._asking:
+            return
+        with self._lock:
+            asking, self._asking = self._asking, []
+        for tell in asking:
+            with guard.Shield("watch()"):
+                tell(self.step if step is None else step)
 
     def record(self, fact: Fact) -> None:
         """Write a fact; after the end of the run it is dropped."""
@@ -144,7 +163,7 @@ class Recorder:
         keyset.left -= 1
         if keyset.left <= 0:
             keyset.observe()
-        if names not in self._fast and not self.pending.holds(names):
+        if names not in self._fast and not self._asking and not self.pending.holds(names):
             self._fast[names] = keyset
 
     def present(self) -> Journal | None:
@@ -197,6 +216,7 @@ class Recorder:
         self.journal.abandon()
         self.pending.after_fork()
         self._fast, self._declared, self._remembered = {}, {}, {}
+        self._asking = []
 
     def _record_values(self, data: Mapping[Any, Any], step: int) -> None:
         wall_us = _now_ns() // 1000

@@ -275,6 +275,7 @@ class Session:
 
     def _settle(self, deadline: float) -> None:
         """Wait for values that are on their way from a device."""
+        self.recorder.tell_step()
         while time.monotonic() < deadline:
             self.recorder.resolve_pending()
             arrived = [chore.tend() for chore in self.chores]

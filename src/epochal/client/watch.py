@@ -12,7 +12,7 @@ import itertools
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from epochal.client.session import Session
@@ -38,9 +38,8 @@ class _Sink:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    @property
-    def step(self) -> int:
-        return self._session.recorder.step
+    def ask_step(self, tell: Callable[[int], None]) -> None:
+        self._session.recorder.ask_step(tell)
 
     @property
     def finished(self) -> bool:

@@ -48,9 +48,8 @@ class Options(msgspec.Struct, frozen=True):
 class Sink(Protocol):
     """Where records go: a run, as far as it matters here."""
 
-    @property
-    def step(self) -> int:
-        """The step of the next ``log()``."""
+    def ask_step(self, tell: Callable[[int], None]) -> None:
+        """Have ``tell`` called with the step of the next ``log()``, or of the end of the run."""
 
     @property
     def finished(self) -> bool:
@@ -70,12 +69,15 @@ class _Subject(NamedTuple):
     ratio: bool
 
 
-class _Record(NamedTuple):
-    """What was measured after one pass: per device the subjects and their rows."""
+class _Record(msgspec.Struct):
+    """What was measured after one pass: per device the subjects and their rows.
 
-    step: int
+    ``step`` is None until the ``log()`` that belongs to the pass has said it.
+    """
+
     wall_us: int
     parts: list[tuple[list[_Subject], Arrival]]
+    step: int | None = None
 
 
 class Watcher:
@@ -134,11 +136,12 @@ class Watcher:
         with self._lock:
             while self._waiting:
                 record = self._waiting[0]
-                if not all(arrival.ready() for _, arrival in record.parts):
+                step = record.step
+                if step is None or not all(arrival.ready() for _, arrival in record.parts):
                     return False
                 self._waiting.popleft()
                 with guard.Shield("watch()"):
-                    self._write(record)
+                    self._write(record, step)
         return True
 
     def close(self) -> None:
@@ -210,8 +213,8 @@ class Watcher:
         if len(self._waiting) >= MAX_WAITING:
             guard.warn_once(
                 ("watch", "dropped"),
-                "watch(): records came faster than the GPU could deliver them; some were left "
-                "out. Use a greater log_freq",
+                "watch(): records came faster than the GPU could deliver them, or without any "
+                "log() between them; some were left out. Use a greater log_freq, and call log()",
             )
             return
         torch = self._torch
@@ -224,9 +227,16 @@ class Watcher:
                 subjects.append(subject)
                 rows.append(row)
             sent = [(known, send(torch, torch.stack(rows))) for known, rows in parts.values()]
-        self._waiting.append(_Record(self._sink.step, _now_us(), sent))
-        if all(device.type != "cuda" for device in parts):
-            self.tend()
+        record = _Record(_now_us(), sent)
+        self._waiting.append(record)
+        at_once = all(device.type != "cuda" for device in parts)
+
+        def settle(step: int) -> None:
+            record.step = step
+            if at_once:
+                self.tend()
+
+        self._sink.ask_step(settle)
 
     def _rows(self, model: Any) -> Iterator[tuple[_Subject, Any]]:
         """A row of figures for each gradient and parameter, with two more at its end.
@@ -266,7 +276,7 @@ class Watcher:
         return subject, torch.cat([measured.row, more])
 
     # ----------------------------------------------------------------------------------- record
-    def _write(self, record: _Record) -> None:
+    def _write(self, record: _Record, step: int) -> None:
         """One ``Media`` record per tensor, then warnings."""
         stats: dict[str, dict[str, Any]] = {"gradients": {}, "parameters": {}}
         for subjects, arrival in record.parts:
@@ -278,9 +288,9 @@ class Watcher:
                 stats[subject.kind][subject.name] = meta["stats"]
                 key = f"{subject.kind}/{subject.name}"
                 items = [MediaItem("histogram", meta)]
-                self._sink.record(Media(key, record.step, record.wall_us, items))
+                self._sink.record(Media(key, step, record.wall_us, items))
         for kind, alarm in self._alarms.items():
-            for event in alarm.hear(record.step, record.wall_us, stats[kind]):
+            for event in alarm.hear(step, record.wall_us, stats[kind]):
                 self._sink.record(event)
 
 
