@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pkgutil
+import tempfile
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -31,6 +32,7 @@ from epochal.service import (
     access,
     artifacts,
     bounds,
+    deposits,
     experiments,
     journals,
     logs,
@@ -50,6 +52,7 @@ from tests.server.journals import Script
 
 UID = "a" * 32
 DIGEST = "0" * 64
+NOTHING = deposits.Deposit(Path(tempfile.mkdtemp()) / "x", UID, "x")
 REF = read_reference("p/data", "p")
 CALLS: dict[Any, tuple[Permission, tuple[Any, ...], dict[str, Any]]] = {
     projects.list_projects: (Permission.READ, (), {}),
@@ -117,6 +120,11 @@ CALLS: dict[Any, tuple[Permission, tuple[Any, ...], dict[str, Any]]] = {
     tracking.log: (Permission.WRITE, (Recorder, UID, tracking.Batch()), {}),
     tracking.remove_label: (Permission.WRITE, (Recorder, UID, "k"), {}),
     tracking.extend_label: (Permission.WRITE, (Recorder, UID, "k", {}), {}),
+    deposits.begin_deposit: (Permission.WRITE, (Recorder, UID, "a.txt"), {}),
+    deposits.finish_deposit: (Permission.WRITE, (Recorder, NOTHING), {}),
+    deposits.list_folder: (Permission.READ, (Recorder, UID, ""), {}),
+    deposits.fetch: (Permission.READ, (Recorder, UID, "a.txt"), {}),
+    deposits.remove: (Permission.WRITE, (Recorder, UID, "a.txt"), {}),
     tracking.archive_run: (Permission.WRITE, (Recorder, UID), {"archived": True}),
 }
 """Permission and arguments of each; the class `Recorder` stands for one on the test's store."""

@@ -52,7 +52,7 @@ class Call(Request[Principal | None, Any, State]):
 
     async def read(self, use_case: UseCase[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a use case that changes nothing, as this principal."""
-        return await self.workers.read(use_case, self.principal, *args, **kwargs)
+        return await self.workers.look(use_case, self.principal, *args, **kwargs)
 
     async def write(self, use_case: UseCase[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a use case that changes the database, as this principal."""

@@ -20,8 +20,9 @@ from typing import Final, NamedTuple
 import msgspec
 
 from epochal.domain.names import new_uid, run_uid
-from epochal.domain.record import Fact, Finish, Header, Labels, Told
+from epochal.domain.record import Attributes, Fact, Finish, Header, Labels, Told
 from epochal.domain.run import RunState
+from epochal.domain.tracked import TrackedRun
 from epochal.errors import Unavailable
 from epochal.journal.buffered import BufferedJournal
 from epochal.journal.files import DIRECTORY_MODE, sync_directories
@@ -61,6 +62,8 @@ class Recording:
         entity: and
         project: and
         run_id: what its uid is made of.
+        name: what people call it.
+        created_us: when it began, microseconds since 1970 UTC.
         state: as told last.
         ended_us: when it ended, as told.
         archived: whether it takes no more records.
@@ -74,7 +77,8 @@ class Recording:
         self.lock = threading.RLock()
         self.loaded = False
         self.gone = False
-        self.entity = self.project = self.run_id = ""
+        self.entity = self.project = self.run_id = self.name = ""
+        self.created_us = 0
         self.state = RunState.RUNNING
         self.ended_us: int | None = None
         self.archived = False
@@ -92,6 +96,14 @@ class Recording:
     def foreign(self) -> bool:
         """Whether its state is what a client tells, and not whether a writer lives."""
         return CLIENT in self.labels
+
+    def shown(self) -> TrackedRun:
+        """The run as foreign clients see it, without its metrics."""
+        return TrackedRun(
+            self.uid, self.run_id, self.name, self.entity, self.project, self.state,
+            self.created_us, self.ended_us, self.archived, dict(self.params),
+            dict(self.labels), [],
+        )  # fmt: skip
 
     def repeats(self, digest: bytes) -> bool:
         """Whether a request with this digest was among the last ones; it is from now on."""
@@ -137,6 +149,7 @@ class Recorder:
         """
         recording = Recording(run_uid(entity, project, run_id))
         recording.entity, recording.project, recording.run_id = entity, project, run_id
+        recording.name, recording.created_us = run_id, started_us
         recording.loaded = True
         with recording.lock:
             self._remember(recording)
@@ -200,7 +213,8 @@ class Recorder:
         recording.state, recording.ended_us = found.state, found.ended_us
         recording.archived = found.archived
         recording.params, recording.labels = dict(found.params), dict(found.labels)
-        recording.started_us = found.created_us
+        recording.started_us = recording.created_us = found.created_us
+        recording.name = found.name
         recording.loaded = True
 
     def _forget(self, recording: Recording) -> None:
@@ -241,6 +255,11 @@ class Recorder:
         recording.labels.update(changes)
         for name in removed:
             recording.labels.pop(name, None)
+
+    def rename(self, recording: Recording, name: str) -> None:
+        """Give the run another name."""
+        self.write(recording, [Attributes(_now_us(), {"name": name})])
+        recording.name = name
 
     def tell(self, recording: Recording, state: RunState, ended_us: int | None) -> None:
         """Say in which state the run is; one that is over gets its journal closed."""
@@ -309,7 +328,8 @@ class Recorder:
             journal.append_fact(told)
         journal.maintain()
         with contextlib.suppress(OSError):
-            sync_directories(str(journal.path))
+            # The directories above were there when the store was opened.
+            sync_directories(str(journal.path), 1 if recording.started_us else 2)
         recording.journal, recording.started_us = journal, started_us
         recording.used = time.monotonic()
         return journal

@@ -13,7 +13,7 @@ import msgspec
 
 from epochal.domain.access import Permission, Principal
 from epochal.domain.names import MAX_NAME, check_uid, new_run_id
-from epochal.domain.record import Attributes, Config, Fact, Labels
+from epochal.domain.record import Config, Fact, Labels
 from epochal.domain.run import RunState
 from epochal.domain.tracked import TrackedQuery, TrackedRun
 from epochal.errors import InvalidInput, NotFound
@@ -119,24 +119,18 @@ def create_run(
         place.entity, place.project, new_run_id(),
         started_us=started, client=new.client, user=new.user,
     )  # fmt: skip
-    name = new.name.strip()[:MAX_NAME]
     with recording.lock:
-        facts: list[Fact] = [Attributes(now, {"name": name})] if name else []
+        if name := new.name.strip()[:MAX_NAME]:
+            recorder.rename(recording, name)
         if new.labels:
-            facts.append(Labels(now, new.labels))
-            recording.labels.update(new.labels)
-        recorder.write(recording, facts)
-        made = TrackedRun(
-            recording.uid, recording.run_id, name or recording.run_id, place.entity,
-            place.project, recording.state, started, None, False, {},
-            dict(recording.labels), [],
-        )  # fmt: skip
+            recorder.label(recording, new.labels)
+        made = recording.shown()
     recorder.commit(recording)
     return made
 
 
 def change_run(
-    store: Store,
+    store: Store,  # noqa: ARG001 - every use case begins with it
     principal: Principal | None,
     recorder: Recorder,
     uid: str,
@@ -147,7 +141,7 @@ def change_run(
     ended_us: int | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> TrackedRun:
-    """Tell a run's state, or give it another name.
+    """Tell a run's state, or give it another name; the answer has no metrics.
 
     Raises:
         NotFound: there is no such run.
@@ -159,11 +153,12 @@ def change_run(
         if labels:
             recorder.label(recording, labels)
         if name.strip():
-            recorder.write(recording, [Attributes(_now_us(), {"name": name.strip()[:MAX_NAME]})])
+            recorder.rename(recording, name.strip()[:MAX_NAME])
         if state is not None:
             _tell(recorder, recording, client, state, ended_us)
+        changed = recording.shown()
     recorder.commit(recording)
-    return read_run(store, principal, recorder, uid)
+    return changed
 
 
 def log(
@@ -190,7 +185,7 @@ def log(
         if batch.labels:
             facts.append(Labels(now, dict(batch.labels)))
         if batch.name:
-            facts.append(Attributes(now, {"name": batch.name[:MAX_NAME]}))
+            recorder.rename(recording, batch.name[:MAX_NAME])
         fresh = batch.points and not (batch.digest and recording.repeats(batch.digest))
         recorder.write(recording, facts, batch.points if fresh else ())
         recording.params.update(params)

@@ -24,6 +24,10 @@ READERS = {
     "POST /2.0/mlflow/runs/search",
     "GET /2.0/mlflow/metrics/get-history",
     "GET /2.0/mlflow/metrics/get-history-bulk-interval",
+    "POST /2.0/mlflow/logged-models/search",
+    "GET /2.0/mlflow/artifacts/list",
+    "GET /2.0/mlflow-artifacts/artifacts",
+    "GET /2.0/mlflow-artifacts/artifacts/{path:path}",
     "GET /3.0/mlflow/server-info",
 }
 WRITERS = {
@@ -44,6 +48,8 @@ WRITERS = {
     "POST /2.0/mlflow/runs/delete-tag",
     "POST /2.0/mlflow/runs/log-inputs",
     "POST /2.0/mlflow/runs/outputs",
+    "PUT /2.0/mlflow-artifacts/artifacts/{path:path}",
+    "DELETE /2.0/mlflow-artifacts/artifacts/{path:path}",
 }
 OTHERS = (
     "/2.0/mlflow/{path:path}",
@@ -109,4 +115,5 @@ def test_everyone_gets_exactly_what_the_matrix_says(team: Door, who: str) -> Non
 def test_every_endpoint_has_its_row_in_the_guide() -> None:
     text = (Path(__file__).parents[3] / "docs" / "mlflow.md").read_text()
     rows = re.findall(r"^\| `([A-Z]+ /\S*)` \|", text, re.MULTILINE)
-    assert sorted(rows) == sorted(f"{row.method} {row.path}" for row in ENDPOINTS)
+    assert set(rows) == {row.replace(":path", "") for row in READERS | WRITERS}
+    assert {f"{row.method} {row.path}" for row in ENDPOINTS} < set(rows)

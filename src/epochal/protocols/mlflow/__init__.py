@@ -2,7 +2,8 @@
 
 `ENDPOINTS` is the whole offer: method, path, permission and handler in one row each. Every row is
 served under the prefixes of the client and of MLflow's own page. What lies under these prefixes
-and has no row is answered with NOT_IMPLEMENTED and its name.
+and has no row is answered with NOT_IMPLEMENTED and its name. The routes of artifacts carry bytes
+and stand in `artifacts`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from litestar.params import FromPath
 
 from epochal.domain.access import Permission
 from epochal.protocols import PUBLIC, Call, needs
-from epochal.protocols.mlflow import experiments, metrics, runs, server
+from epochal.protocols.mlflow import artifacts, experiments, metrics, runs, server
 from epochal.protocols.mlflow.arguments import Arguments, read_arguments
 from epochal.protocols.mlflow.errors import HANDLERS
 from epochal.protocols.mlflow.shapes import encode
@@ -70,6 +71,8 @@ ENDPOINTS: Final = (
     Endpoint(
         "GET", "/2.0/mlflow/metrics/get-history-bulk-interval", READ, metrics.get_history_bulk
     ),
+    Endpoint("POST", "/2.0/mlflow/logged-models/search", READ, server.logged_models),
+    Endpoint("GET", "/2.0/mlflow/artifacts/list", READ, artifacts.list_of_run),
     Endpoint("GET", "/3.0/mlflow/server-info", READ, server.info),
 )
 
@@ -118,7 +121,7 @@ ROUTES: Final[list[Any]] = [
     *(
         Router(
             prefix,
-            route_handlers=[*map(_serve, ENDPOINTS), other],
+            route_handlers=[*map(_serve, ENDPOINTS), *artifacts.ROUTES, other],
             exception_handlers=HANDLERS,
             include_in_schema=False,
         )

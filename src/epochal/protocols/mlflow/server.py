@@ -16,7 +16,7 @@ INFO: Final[dict[str, Any]] = {
     "workspaces_enabled": False,
     "multipart_uploads_enabled": False,
     "multipart_downloads_enabled": False,
-    "artifact_serving_enabled": False,
+    "artifact_serving_enabled": True,
     "artifacts_presigned_only": False,
     "trace_archival_enabled": False,
 }
@@ -25,6 +25,11 @@ INFO: Final[dict[str, Any]] = {
 async def info(call: Call, given: Arguments) -> dict[str, Any]:  # noqa: ARG001 - the form of all endpoints
     """What this server can do."""
     return INFO
+
+
+async def logged_models(call: Call, given: Arguments) -> dict[str, Any]:  # noqa: ARG001 - see `info`
+    """No logged model is ever found; clients ask before they list or load artifacts of a run."""
+    return {"models": []}
 
 
 def not_offered(method: str, path: str) -> NotOffered:

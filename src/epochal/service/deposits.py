@@ -1,0 +1,199 @@
+"""Files of runs that foreign clients give, list, fetch and remove.
+
+Bytes arrive piece by piece in a temporary file; a name shows them only when all are there and
+durable, and the record of it is. Paths are checked once, here; nothing of them becomes a path on
+this machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+import time
+from pathlib import Path
+
+import msgspec
+
+from epochal.domain.access import Permission, Principal
+from epochal.domain.artifact import check_path
+from epochal.domain.names import check_uid
+from epochal.domain.objects import FileRow
+from epochal.domain.record import BlobRef, File
+from epochal.errors import InvalidInput, NotFound
+from epochal.service.permission import require
+from epochal.service.recording import Recorder
+from epochal.store import contents, files
+from epochal.store.contents import Content
+from epochal.store.owner import Store
+
+FILE_MODE = 0o600
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A file or folder directly in a folder; ``size`` is None for a folder."""
+
+    name: str
+    size: int | None
+
+
+class Deposit:
+    """A file on its way in. One thread at a time.
+
+    Args:
+        path: a new temporary file.
+        uid: the run that it is for.
+        name: its path in the run.
+    """
+
+    def __init__(self, path: Path, uid: str, name: str) -> None:
+        self.path = path
+        self.uid = uid
+        self.name = name
+        self.size = 0
+        self._hashing = hashlib.sha256()
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        self._file = os.fdopen(os.open(path, flags, FILE_MODE), "wb")
+
+    def write(self, data: bytes) -> None:
+        """Take the next piece.
+
+        Raises:
+            OSError: the disk does not take it.
+        """
+        self._hashing.update(data)
+        self._file.write(data)
+        self.size += len(data)
+
+    def complete(self) -> str:
+        """Close the file and return the digest of its bytes."""
+        self._file.close()
+        return self._hashing.hexdigest()
+
+    def discard(self) -> None:
+        """Remove what is there; harmless after it was taken over."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+        self.path.unlink(missing_ok=True)
+
+
+def begin_deposit(
+    store: Store, principal: Principal | None, recorder: Recorder, uid: str, name: str
+) -> Deposit:
+    """Begin to take a file in.
+
+    Raises:
+        NotFound: there is no such run.
+        InvalidInput: the path cannot be that of a file, or the run is archived.
+    """
+    require(principal, Permission.WRITE)
+    name = _checked(name)
+    _check_active(recorder, _known(uid))
+    return Deposit(store.blobs.temporary(f"deposit.{secrets.token_hex(8)}"), uid, name)
+
+
+def finish_deposit(
+    store: Store, principal: Principal | None, recorder: Recorder, deposit: Deposit
+) -> None:
+    """Make a file that arrived whole part of its run.
+
+    Raises:
+        StorageFull: there is no room.
+        NotFound: the run is gone.
+        InvalidInput: the run was archived meanwhile.
+    """
+    require(principal, Permission.WRITE)
+    _check_active(recorder, deposit.uid)
+    digest = deposit.complete()
+    store.blobs.adopt(deposit.path, digest, found=digest)
+    now = time.time_ns() // 1000
+    record = File(now, deposit.name, BlobRef(digest, deposit.size), "now", now)
+    with recorder.hold(deposit.uid) as recording:
+        recorder.write(recording, [record])
+    recorder.commit(recording)
+
+
+def list_folder(
+    store: Store, principal: Principal | None, recorder: Recorder, uid: str, folder: str
+) -> list[Entry]:
+    """What lies directly in a folder of a run; nothing for a file, and for what does not exist.
+
+    Raises:
+        InvalidInput: the path cannot be one.
+    """
+    require(principal, Permission.READ)
+    prefix = f"{_checked(folder)}/" if folder else ""
+    found: dict[str, int | None] = {}
+    for row in _files(store, recorder, uid):
+        if row.path.startswith(prefix):
+            name, slash, _ = row.path[len(prefix) :].partition("/")
+            found[name] = None if slash else row.size
+    return [Entry(name, size) for name, size in sorted(found.items())]
+
+
+def fetch(
+    store: Store, principal: Principal | None, recorder: Recorder, uid: str, name: str
+) -> Content:
+    """Where the bytes of a file lie.
+
+    Raises:
+        NotFound: there is no such run or file.
+        InvalidInput: the path cannot be one.
+    """
+    require(principal, Permission.READ)
+    name = _checked(name)
+    recorder.settle([_known(uid)])
+    return contents.run_file(store, uid, name)
+
+
+def remove(
+    store: Store, principal: Principal | None, recorder: Recorder, uid: str, name: str
+) -> None:
+    """Remove a file, or a folder with all that is in it; an empty name is all of the run's files.
+
+    Raises:
+        NotFound: there is no such run, file or folder.
+        InvalidInput: the path cannot be one.
+    """
+    require(principal, Permission.WRITE)
+    name = _checked(name) if name else ""
+    gone = [
+        row.path
+        for row in _files(store, recorder, uid)
+        if not name or row.path == name or row.path.startswith(f"{name}/")
+    ]
+    if not gone:
+        raise NotFound(f"No such artifact: {name!r:.200}")
+    now = time.time_ns() // 1000
+    with recorder.hold(uid) as recording:
+        recorder.write(recording, [File(now, path, None, "now", now) for path in gone])
+    recorder.commit(recording)
+
+
+def _check_active(recorder: Recorder, uid: str) -> None:
+    with recorder.hold(uid) as recording:
+        if recording.archived:
+            raise InvalidInput(f"The run {uid} must be in the 'active' state")
+
+
+def _files(store: Store, recorder: Recorder, uid: str) -> list[FileRow]:
+    try:
+        recorder.settle([_known(uid)])
+        return files.list_files(store, uid).files
+    except NotFound:
+        return []
+
+
+def _checked(path: str) -> str:
+    try:
+        return check_path(path)
+    except InvalidInput:
+        raise InvalidInput("Invalid path") from None
+
+
+def _known(uid: str) -> str:
+    try:
+        return check_uid(uid)
+    except InvalidInput:
+        raise NotFound(f"Run with id={uid[:80]} not found") from None

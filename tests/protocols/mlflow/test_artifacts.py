@@ -1,0 +1,102 @@
+"""Artifacts through the server, by MLflow's own client and by hostile paths."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.artifacts import download_artifacts
+
+from tests.server.processes import Running
+
+BASE = "/api/2.0/mlflow-artifacts/artifacts"
+
+
+@pytest.fixture
+def run(client: MlflowClient) -> str:
+    """A new run."""
+    return str(client.create_run("0").info.run_id)
+
+
+def test_files_and_folders_go_in_and_come_back(
+    client: MlflowClient, server: Running, run: str, tmp_path: Path
+) -> None:
+    """Empty, large, nested, with spaces and other alphabets; listed, fetched, and in our API."""
+    given = {
+        "empty": b"",
+        "large.bin": os.urandom(5_000_000),
+        "nested/deep/näme with space.txt": b"text",
+        "nested/100% of it.json": b"{}",
+    }
+    source = tmp_path / "source"
+    for name, data in given.items():
+        path = source / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    client.log_artifacts(run, str(source))
+    client.log_text(run, "hello", "notes/a.txt")
+    listed = {one.path: (one.is_dir, one.file_size) for one in client.list_artifacts(run)}
+    assert listed == {
+        "empty": (False, 0), "large.bin": (False, 5_000_000), "nested": (True, None),
+        "notes": (True, None),
+    }  # fmt: skip
+    inside = [one.path for one in client.list_artifacts(run, "nested")]
+    assert inside == ["nested/100% of it.json", "nested/deep"]
+    assert client.list_artifacts(run, "empty") == []
+    target = tmp_path / "target"
+    target.mkdir()
+    download_artifacts(run_id=run, dst_path=str(target), tracking_uri=server.address.url)
+    for name, data in given.items():
+        assert (target / name).read_bytes() == data, name
+    assert (target / "notes/a.txt").read_text() == "hello"
+    files = server.json("GET", f"/api/v1/runs/{run}/files")["files"]
+    assert {one["path"] for one in files} == {*given, "notes/a.txt"}
+
+
+def test_an_artifact_can_be_replaced_and_removed(
+    client: MlflowClient, server: Running, run: str
+) -> None:
+    for text in ("one", "two"):
+        client.log_text(run, text, "f.txt")
+        path = f"{BASE}/0/{run}/artifacts/f.txt"
+        assert server.ask("GET", path) == (200, text.encode())
+    client.log_text(run, "x", "d/e/g.txt")
+    assert server.ask("DELETE", f"{BASE}/0/{run}/artifacts/d") == (200, b"{}")
+    assert [one.path for one in client.list_artifacts(run)] == ["f.txt"]
+    status, answer = server.ask("DELETE", f"{BASE}/0/{run}/artifacts/d")
+    assert (status, json.loads(answer)["error_code"]) == (404, "RESOURCE_DOES_NOT_EXIST")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../../../../etc/passwd", "..%2f..%2fetc/passwd", "%2e%2e/%2e%2e/etc", "..\\..\\win.ini",
+        "/etc/passwd", "C:/x", "x%00.png", "a/./b", "a//b", "..;/x", "x%ff%fe", "CON",
+        "s" * 300, "x%0a",
+    ],
+)  # fmt: skip
+def test_a_path_that_could_lead_elsewhere_is_refused(server: Running, run: str, path: str) -> None:
+    """PT-01 to PT-15: 400, whatever the method, and nothing is stored."""
+    target = f"{BASE}/0/{run}/artifacts/{path}"
+    for method in ("PUT", "GET", "DELETE"):
+        line = f"{method} {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n"
+        head = server.raw(f"{line}Connection: close\r\n\r\nx".encode("latin-1"))
+        assert head.split(b" ")[1] == b"400", (method, head)
+    assert server.json("GET", f"/api/v1/runs/{run}/files")["files"] == []
+    status, _ = server.ask("GET", f"{BASE}?path={quote(f'0/{run}/artifacts/../x')}")
+    assert status == 400
+
+
+def test_what_looks_encoded_is_a_name(server: Running, run: str) -> None:
+    """PT-04: nothing is decoded a second time; a missing file and a folder are 404."""
+    for path in ("%252e%252e%252fetc", "nothing.txt", ""):
+        status, answer = server.ask("GET", f"{BASE}/0/{run}/artifacts/{path}")
+        assert status == 404, (path, answer)
+    status, answer = server.ask("PUT", f"{BASE}/0/models/m-1/artifacts/x", b"x")
+    assert (status, json.loads(answer)["error_code"]) == (501, "NOT_IMPLEMENTED")
+    status, answer = server.ask("PUT", f"{BASE}/0/{'f' * 32}/artifacts/x", b"x")
+    assert (status, json.loads(answer)["error_code"]) == (404, "RESOURCE_DOES_NOT_EXIST")
