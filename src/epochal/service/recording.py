@@ -120,12 +120,10 @@ class Recorder:
 
     Args:
         store: the open store.
-        idle_seconds: how long a journal may rest before it is closed.
     """
 
-    def __init__(self, store: Store, *, idle_seconds: float = IDLE_SECONDS) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._idle = idle_seconds
         self._known: dict[str, Recording] = {}
         self._guard = threading.Lock()
         self._dirty: dict[str, str] = {}
@@ -198,6 +196,7 @@ class Recorder:
                     target=self._look_after, name="epochal-recorder", daemon=True
                 )
                 self._thread.start()
+                self._store.let_go.append(self.release)
             self._known.setdefault(recording.uid, recording)
 
     def _load(self, recording: Recording) -> None:
@@ -348,6 +347,15 @@ class Recorder:
             self._forget(recording)  # what it says is not on the disk: it is read anew
         self._note(journal, recording.uid)
 
+    def release(self, uid: str) -> None:
+        """Close the journal of a run and forget the run; it is about to be deleted."""
+        with self._guard:
+            recording = self._known.get(uid)
+        if recording is not None:
+            with recording.lock:
+                self._close(recording)
+                self._forget(recording)
+
     def _make_room(self) -> None:
         """Close the journals that rested longest when many are open."""
         with self._guard:
@@ -360,20 +368,19 @@ class Recorder:
                     one.lock.release()
 
     def _look_after(self) -> None:
-        while not self._ending.wait(min(LOOK_SECONDS, self._idle)):
+        while not self._ending.wait(LOOK_SECONDS):
             self.close_resting()
 
-    def close_resting(self) -> None:
+    def close_resting(self, idle_seconds: float | None = None) -> None:
         """Close journals that rested long enough, and long ones; forget runs nobody asks for."""
+        idle = IDLE_SECONDS if idle_seconds is None else idle_seconds
         now = time.monotonic()
         with self._guard:
             known = list(self._known.values())
         for one in known:
             with one.lock:
                 journal = one.journal
-                if journal is not None and (
-                    now - one.used >= self._idle or journal.size > LONGEST
-                ):
+                if journal is not None and (now - one.used >= idle or journal.size > LONGEST):
                     self._close(one)
                 if one.journal is None and len(known) > MOST_KNOWN and one.loaded:
                     self._forget(one)

@@ -141,6 +141,8 @@ def delete_run(store: Store, uid: str) -> None:
         InvalidInput: ``uid`` is malformed.
     """
     check_uid(uid)
+    for let_go in store.let_go:
+        let_go(uid)
     with store.moving:
         for key in find_journals(store.home, uid):
             with contextlib.suppress(FileNotFoundError):

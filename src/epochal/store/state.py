@@ -53,9 +53,13 @@ def decide_state(writers: Iterable[WriterState], now_us: int) -> Verdict:
     if not deciding or any(map(_is_living, deciding)):
         return Verdict(RunState.RUNNING, None, None)
     last = max(deciding, key=lambda writer: (writer.started_us, writer.contact_us))
-    ended_us = max(writer.finished_us or writer.contact_us for writer in deciding)
     if last.finish_state == RunState.RUNNING:
         return Verdict(RunState.RUNNING, None, None)
+    ended_us = max(
+        writer.finished_us or writer.contact_us
+        for writer in deciding
+        if writer.finish_state != RunState.RUNNING  # closed while the run went on
+    )
     if last.finish_state is not None:
         return Verdict(_known(last.finish_state), last.exit_code, ended_us)
     if last.closed and now_us - last.contact_us < ABANDONED_US:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -33,6 +34,8 @@ class Store:
         segments: open segment files.
         disk: where segments are written.
         moving: held by whoever moves data from journals into the index and segments.
+        let_go: called with a run's uid before the run is deleted; who writes its journal in this
+            process closes it then.
         mended: received journals whose copies are known to end with a whole frame.
     """
 
@@ -45,6 +48,7 @@ class Store:
         self.disk = Disk()
         self.moving = threading.RLock()
         self.mended: set[JournalKey] = set()
+        self.let_go: list[Callable[[str], None]] = []
         self._news: list[RunChange] = []
         self._lock = lock
 

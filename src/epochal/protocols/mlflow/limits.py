@@ -5,8 +5,10 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, Final
 
+from epochal.errors import InvalidInput
 from epochal.protocols.mlflow.arguments import as_float, as_integer, bad, missing
 from epochal.protocols.mlflow.errors import invalid
 from epochal.service.recording import Point
@@ -25,6 +27,10 @@ MAX_RUNS: Final = 50_000
 MAX_BULK_RUNS: Final = 100
 MAX_BULK_POINTS: Final = 2_500
 
+_FIELDS: Final = ("key", "value", "step", "timestamp")
+_INT64: Final = 2**63
+_LATEST: Final = 2**53
+"""Milliseconds that JSON carries exactly."""
 _KEY: Final = re.compile(r"[/\w.\- :]*")
 _RULE: Final = (
     "Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), "
@@ -117,7 +123,7 @@ def read_points(metrics: Iterable[dict[str, Any]], where: str = "metrics") -> li
     keys: dict[str, float] = {}
     at: tuple[int, int] | None = None
     for index, entry in enumerate(metrics):
-        key, value, step, time_ms = _metric(entry, f"{where}[{index}]." if where else "")
+        key, value, step, time_ms = _metric(entry, where, index)
         if at != (step, time_ms) or key in keys:
             if at is not None:
                 points.append(Point(at[0], at[1] * 1000, tuple(keys), list(keys.values())))
@@ -128,7 +134,31 @@ def read_points(metrics: Iterable[dict[str, Any]], where: str = "metrics") -> li
     return points
 
 
-def _metric(entry: dict[str, Any], where: str) -> tuple[str, float, int, int]:
+def _metric(entry: dict[str, Any], where: str, index: int) -> tuple[str, float, int, int]:
+    key, value, step, time_ms = map(entry.get, _FIELDS)
+    if (
+        type(key) is str
+        and type(value) is float
+        and type(step) is int
+        and type(time_ms) is int
+        and -_INT64 <= step < _INT64
+        and 0 <= time_ms < _LATEST
+        and _is_plain(key)
+    ):
+        return key, value, step, time_ms
+    return _any_metric(entry, f"{where}[{index}]." if where else "")
+
+
+@lru_cache(4096)
+def _is_plain(key: str) -> bool:
+    try:
+        return bool(check_key(key))
+    except InvalidInput:
+        return False
+
+
+def _any_metric(entry: dict[str, Any], where: str) -> tuple[str, float, int, int]:
+    """A metric in any of the forms that clients send, or the error that says what is wrong."""
     key = entry.get("key")
     if key is None or key == "":
         raise missing(f"{where}key")
@@ -139,7 +169,7 @@ def _metric(entry: dict[str, Any], where: str) -> tuple[str, float, int, int]:
     if entry.get("timestamp") is None:
         raise missing(f"{where}timestamp")
     time_ms = as_integer(entry["timestamp"], f"{where}timestamp")
-    if not 0 <= time_ms < 2**53:
+    if not 0 <= time_ms < _LATEST:
         raise bad(f"{where}timestamp", time_ms, "must be a nonnegative number of milliseconds")
     step = entry.get("step")
     return (

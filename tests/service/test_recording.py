@@ -1,0 +1,166 @@
+"""The journals that the server keeps for foreign clients."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from epochal.domain.access import LOCAL_USER
+from epochal.domain.run import RunState
+from epochal.errors import NotFound, Unavailable
+from epochal.journal.journal import Journal
+from epochal.service import runs, tracking
+from epochal.service.recording import Point, Recorder
+from epochal.service.tracking import Batch, NewRun
+from epochal.store.follow import Follower
+from epochal.store.owner import Store, open_store
+
+
+@pytest.fixture
+def store(home: Path) -> Iterator[Store]:
+    with open_store(home) as opened:
+        yield opened
+
+
+@pytest.fixture
+def recorder(store: Store) -> Iterator[Recorder]:
+    made = Recorder(store)
+    yield made
+    made.close()
+
+
+def new_run(store: Store, recorder: Recorder) -> str:
+    return tracking.create_run(store, LOCAL_USER, recorder, NewRun(0, "test", "n", {})).uid
+
+
+def log(store: Store, recorder: Recorder, uid: str, step: int, digest: bytes = b"") -> None:
+    batch = Batch(points=[Point(step, step, ("m",), [float(step)])], digest=digest)
+    tracking.log(store, LOCAL_USER, recorder, uid, batch)
+
+
+def steps(store: Store, recorder: Recorder, uid: str) -> list[int]:
+    return tracking.read_history(store, LOCAL_USER, recorder, uid, "m").step
+
+
+def journals(store: Store, uid: str) -> list[str]:
+    return [name for name in os.listdir(store.home / "runs" / uid) if name.endswith(".ej")]
+
+
+def test_those_who_wait_together_share_a_sync(
+    store: Store, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one sync is under way, all others gather for the next."""
+    uid = new_run(store, recorder)
+    real, syncs = Journal._sync_descriptor, []
+    entered, go = threading.Event(), threading.Event()
+
+    def slow(self: Journal, descriptor: int) -> bool:
+        syncs.append(descriptor)
+        entered.set()
+        assert go.wait(20)
+        return real(self, descriptor)
+
+    monkeypatch.setattr(Journal, "_sync_descriptor", slow)
+    threads = [
+        threading.Thread(target=log, args=(store, recorder, uid, step)) for step in range(10)
+    ]
+    threads[0].start()
+    assert entered.wait(20)
+    for thread in threads[1:]:
+        thread.start()
+    with recorder.hold(uid) as recording:
+        written = recording.written
+    deadline = time.monotonic() + 20
+    while written < recording.synced + 10 and time.monotonic() < deadline:
+        written = recording.written
+        time.sleep(0.005)
+    go.set()
+    for thread in threads:
+        thread.join(20)
+    assert sorted(steps(store, recorder, uid)) == list(range(10))
+    assert len(syncs) == 2
+
+
+def test_nothing_is_acknowledged_that_could_not_be_synced(
+    store: Store, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uid = new_run(store, recorder)
+
+    def fail(_: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fdatasync", fail)
+    with pytest.raises(Unavailable, match="Input/output error"):
+        log(store, recorder, uid, 1)
+
+
+def test_a_request_sent_again_adds_nothing(store: Store, recorder: Recorder) -> None:
+    uid = new_run(store, recorder)
+    for digest in (b"one", b"one", b"two"):
+        log(store, recorder, uid, 7, digest)
+    recorder.settle()
+    assert runs.get_run(store, LOCAL_USER, uid).metrics[0].count == 2
+
+
+def test_a_journal_that_rests_is_closed_and_the_run_goes_on(
+    store: Store, recorder: Recorder
+) -> None:
+    """Nobody who asks sees a difference, and the state is what was told."""
+    uid = new_run(store, recorder)
+    for step in range(3):
+        log(store, recorder, uid, step)
+        recorder.close_resting(0.0)
+        with recorder.hold(uid) as recording:
+            assert recording.journal is None
+        recorder.settle()
+        assert runs.get_run(store, LOCAL_USER, uid).state is RunState.RUNNING
+    assert steps(store, recorder, uid) == [0, 1, 2]
+    assert len(journals(store, uid)) == 3
+    tracking.change_run(
+        store, LOCAL_USER, recorder, uid, client="test", state=RunState.FAILED, ended_us=10**15
+    )
+    recorder.settle()
+    run = runs.get_run(store, LOCAL_USER, uid)
+    assert (run.state, run.ended_us) == (RunState.FAILED, 10**15)
+
+
+def test_a_run_can_be_deleted_while_its_journal_is_open(store: Store, recorder: Recorder) -> None:
+    uid = new_run(store, recorder)
+    log(store, recorder, uid, 1)
+    recorder.settle()
+    runs.delete_run(store, LOCAL_USER, uid)
+    with pytest.raises(NotFound):
+        log(store, recorder, uid, 2)
+    assert not (store.home / "runs" / uid).exists()
+
+
+def test_many_open_runs_do_not_hold_many_files(
+    store: Store, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("epochal.service.recording.MOST_OPEN", 4)
+    uids = [new_run(store, recorder) for _ in range(10)]
+    assert sum(recorder._known[uid].journal is not None for uid in uids) <= 4
+    for uid in uids:
+        log(store, recorder, uid, 1)
+    assert all(steps(store, recorder, uid) == [1] for uid in uids)
+
+
+def test_the_follower_and_the_recorder_share_the_work(store: Store, recorder: Recorder) -> None:
+    """Whoever takes a record in, it counts once and is told once."""
+    uid = new_run(store, recorder)
+    follower = Follower(store)
+    told: list[Any] = []
+    for step in range(20):
+        log(store, recorder, uid, step)
+        if step % 3 == 0:
+            recorder.settle()
+        told += follower.poll()
+    assert runs.get_run(store, LOCAL_USER, uid).metrics[0].count == 20
+    assert {change.uid for change in told} == {uid}
+    assert told[-1].last_step == 19
