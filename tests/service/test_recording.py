@@ -164,3 +164,33 @@ def test_the_follower_and_the_recorder_share_the_work(store: Store, recorder: Re
     assert runs.get_run(store, LOCAL_USER, uid).metrics[0].count == 20
     assert {change.uid for change in told} == {uid}
     assert told[-1].last_step == 19
+
+
+def test_a_lost_database_comes_back_with_labels_and_states(home: Path) -> None:
+    """What a foreign client logged lies in journals, segments and archives like all else."""
+    with open_store(home) as store:
+        recorder = Recorder(store)
+        done, going = new_run(store, recorder), new_run(store, recorder)
+        for uid in (done, going):
+            batch = Batch([("p", "1")], [Point(0, 5, ("m",), [2.5])], {"tag": uid})
+            tracking.log(store, LOCAL_USER, recorder, uid, batch)
+        tracking.change_run(
+            store, LOCAL_USER, recorder, done, client="test", state=RunState.KILLED
+        )
+        before = [tracking.read_run(store, LOCAL_USER, recorder, uid) for uid in (done, going)]
+        recorder.close()
+        follower = Follower(store)
+        while follower.poll():
+            pass
+    for path in home.glob("epochal.db*"):
+        path.unlink()
+    with open_store(home) as store:
+        recorder = Recorder(store)
+        follower = Follower(store)
+        while follower.poll():
+            pass
+        after = [tracking.read_run(store, LOCAL_USER, recorder, uid) for uid in (done, going)]
+        assert after == before
+        assert [run.state for run in after] == [RunState.KILLED, RunState.RUNNING]
+        assert after[0].labels["tag"] == done
+        recorder.close()
