@@ -20,7 +20,6 @@ import hatch_build
 ROOT = Path(__file__).parents[1]
 STATIC = ROOT / "src" / "epochal" / "server" / "static"
 MAX_PUBLIC_NAMES = 48
-IMPORT_CPU_SECONDS = 0.060
 
 
 def tracked_files() -> list[Path]:
@@ -83,20 +82,6 @@ def test_importing_epochal_loads_msgspec_and_the_standard_library_only() -> None
     )
     loaded = {name.split(".")[0] for name in json.loads(run_python(code))}
     assert loaded - set(sys.stdlib_module_names) <= {"epochal", "msgspec"}
-
-
-def test_importing_epochal_takes_less_than_60_ms_of_cpu() -> None:
-    """The smallest of up to fifteen fresh processes: noise only ever adds."""
-    code = (
-        "import time; started = time.process_time(); import epochal;"
-        "print(time.process_time() - started)"
-    )
-    measured: list[float] = []
-    for _ in range(15):
-        measured.append(float(run_python(code)))
-        if min(measured) < IMPORT_CPU_SECONDS:
-            break
-    assert min(measured) < IMPORT_CPU_SECONDS, measured
 
 
 # -------------------------------------------------------------------------------------- its files
