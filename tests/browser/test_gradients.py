@@ -17,7 +17,7 @@ from epochal.domain.record import Finish, Header, Media, MediaItem
 from epochal.journal.home import run_directory
 from epochal.journal.writer import open_journal
 from tests.browser.gallery import Gallery
-from tests.browser.test_media import address
+from tests.browser.test_media import address, wait_run
 from tests.browser.visitor import Visitor, until
 from tests.conftest import Server
 
@@ -143,8 +143,8 @@ def test_many_layers_cost_what_is_seen(
             journal.append_fact(Media(f"gradients/{name}", step, header.started_us + step, [item]))
     journal.append_fact(Finish(header.started_us + STEPS, "finished", 0))
     journal.close()
-    visitor = visit(server.url)
-    page = visitor.go("/p/wide/r/wide/gradients")
+    wait_run(server.url, "wide")
+    page = visit(server.url).go("/p/wide/r/wide/gradients")
     page.locator("[data-layer]").first.wait_for()
     loaded = page.get_by_role("button", name="1 NaN from step 7")
     loaded.wait_for(timeout=20_000 * slack)

@@ -105,7 +105,7 @@ class Sender:
         self._hurry = True
         self._wake.set()
         try:
-            while self.waiting and self.refused is None and self._is_running():
+            while self._is_owing() and self.refused is None and self._is_running():
                 limit = min(timeout, UNREACHABLE_S) if self.failures else timeout
                 if time.monotonic() - start >= limit:
                     break
@@ -113,6 +113,10 @@ class Sender:
         finally:
             self._hurry = False
         return not self.waiting
+
+    def _is_owing(self) -> bool:
+        """Whether bytes are to be sent, or an ended journal to be marked as sent."""
+        return self.waiting > 0 or any(replica.source.closed for replica in self._replicas)
 
     def stop(self) -> None:
         """Let the thread end after its present exchange, without waiting for it."""
@@ -178,12 +182,12 @@ class Sender:
         return max(delay, asked or 0.0)
 
     def _refuse(self, why: str) -> None:
-        self.refused = why
         guard.warn_once(
             "refused",
             f"the server {self.url} refuses this run: {why}. Recording goes on here; "
             "send it with `epochal sync` when that is settled",
         )
+        self.refused = why  # last: `drain` lets the process end as soon as it sees it
 
     def _is_running(self) -> bool:
         return self._thread is not None and self._thread.is_alive()

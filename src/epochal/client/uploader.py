@@ -123,12 +123,12 @@ class Uploader:
         except Busy as busy:
             return self._back_off(busy.message, busy.retry_after)
         except (Refused, InvalidInput) as refusal:
-            self.refused = refusal.message
             guard.warn_once(
                 "blobs refused",
                 f"the server {self.url} refuses the files of this run: {refusal.message}. They "
                 "stay here; send them with `epochal sync` when that is settled",
             )
+            self.refused = refusal.message  # last: `drain` ends the wait when it sees it
         return CADENCE_S
 
     def _send_all(self) -> None:
