@@ -76,6 +76,7 @@ CALLS: dict[Any, tuple[Permission, tuple[Any, ...], dict[str, Any]]] = {
     media.list_files: (Permission.READ, (UID,), {}),
     media.run_file: (Permission.READ, (UID, "a.txt"), {}),
     media.run_blob: (Permission.READ, (UID, DIGEST), {}),
+    media.run_parcel: (Permission.READ, (UID, [DIGEST]), {}),
     uploads.wanted_blobs: (Permission.WRITE, (UID, 10), {}),
     uploads.receive_piece: (
         Permission.WRITE,
@@ -89,6 +90,7 @@ CALLS: dict[Any, tuple[Permission, tuple[Any, ...], dict[str, Any]]] = {
     artifacts.run_artifacts: (Permission.READ, (UID,), {}),
     artifacts.manifest: (Permission.READ, (REF,), {}),
     artifacts.version_file: (Permission.READ, (REF, "a"), {}),
+    artifacts.version_parcel: (Permission.READ, (REF, [DIGEST]), {}),
     artifacts.diff: (Permission.READ, (REF, REF), {}),
     artifacts.lineage: (Permission.READ, (REF, 3), {}),
     artifacts.update_artifact: (Permission.WRITE, (REF, ArtifactChanges("x")), {}),

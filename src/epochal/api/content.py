@@ -28,12 +28,14 @@ class Content(msgspec.Struct, frozen=True):
         size: how many.
         name: for messages.
         route: path and query of the address that gives them, see docs/internals/wire.md.
+        parcel: the address that gives many small ones of the same run or version at once.
     """
 
     digest: str
     size: int
     name: str
     route: str
+    parcel: str = ""
 
 
 class Readable(Protocol):
@@ -50,18 +52,21 @@ OpenContent: TypeAlias = Callable[[Content, int], AbstractContextManager[Readabl
 
 def run_blob(uid: str, digest: str, size: int, name: str) -> Content:
     """A blob of a run's media."""
-    return Content(digest, size, name, f"/api/v1/runs/{quote(uid, safe='')}/blobs/{digest}")
+    run = f"/api/v1/runs/{quote(uid, safe='')}"
+    return Content(digest, size, name, f"{run}/blobs/{digest}", f"{run}/parcel")
 
 
 def run_file(uid: str, path: str, digest: str, size: int) -> Content:
     """A file of a run."""
-    return Content(digest, size, path, f"/api/v1/runs/{quote(uid, safe='')}/files/{quote(path)}")
+    run = f"/api/v1/runs/{quote(uid, safe='')}"
+    return Content(digest, size, path, f"{run}/files/{quote(path)}", f"{run}/parcel")
 
 
 def version_file(name: str, path: str, digest: str, size: int) -> Content:
     """A file of an artifact version, which is named in full."""
-    query = urlencode({"name": name, "path": path})
-    return Content(digest, size, f"{name} {path}", f"/api/v1/artifacts/file?{query}")
+    file = f"/api/v1/artifacts/file?{urlencode({'name': name, 'path': path})}"
+    parcel = f"/api/v1/artifacts/parcel?{urlencode({'name': name})}"
+    return Content(digest, size, f"{name} {path}", file, parcel)
 
 
 @contextmanager

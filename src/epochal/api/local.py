@@ -10,12 +10,12 @@ from __future__ import annotations
 import contextlib
 import functools
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from epochal.api import question as q
-from epochal.api.content import OpenContent, open_blob
+from epochal.api.content import Content, OpenContent, open_blob
 from epochal.api.object_answers import ANSWERS as OBJECT_ANSWERS
 from epochal.domain.access import LOCAL_USER
 from epochal.service import logs, projects, runs, series
@@ -80,6 +80,10 @@ class LocalSource:
     def opener(self) -> Iterator[OpenContent]:
         """Open blobs of the home; blobs never change, so no lock is needed."""
         yield functools.partial(open_blob, self.home)
+
+    def several(self, contents: Sequence[Content]) -> Mapping[str, bytes]:  # noqa: ARG002
+        """Nothing: a home's files are opened one by one at no cost."""
+        return {}
 
     def page_url(self) -> None:
         """No server, no page."""

@@ -123,6 +123,17 @@ class Source(Protocol):
         """What opens bytes, for the thread that asks; holds no lock of a home."""
         ...
 
+    def several(self, contents: Sequence[Content]) -> Mapping[str, bytes]:
+        """Small contents of one run or version by digest, as many as can be had at once.
+
+        Those that are left out, all of them perhaps, are opened one by one. The bytes have their
+        digests.
+
+        Raises:
+            Unavailable: the server does not answer.
+        """
+        ...
+
     def page_url(self) -> str | None:
         """Where the page is served, without a slash at the end; None when no server runs."""
         ...

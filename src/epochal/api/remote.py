@@ -12,7 +12,7 @@ import http.client
 import os
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 from urllib.parse import unquote, urlencode, urlsplit
@@ -23,12 +23,22 @@ from epochal.api import question as q
 from epochal.api.content import Content, OpenContent, Readable
 from epochal.api.object_routes import ROUTES as OBJECT_ROUTES
 from epochal.api.route import Route, as_json, at, changes, fields, finite_or_not, nothing, run_path
+from epochal.domain.objects import WantedParcel
+from epochal.domain.parcel import open_parcel
 from epochal.domain.values import number_from_json
 from epochal.domain.view import LogPage, ProjectKeys, ProjectList, RunDetail, RunPage, RunRow
-from epochal.errors import EpochalError, InvalidInput, NotFound, QuerySyntaxError, Unavailable
+from epochal.errors import (
+    CorruptFile,
+    EpochalError,
+    InvalidInput,
+    NotFound,
+    QuerySyntaxError,
+    Unavailable,
+)
 
 TIMEOUT_SECONDS = 60.0
 PROBE_SECONDS = 2.0
+_UNKNOWN_ROUTE = frozenset({404, 405})
 _TEXT_COLUMNS = frozenset(
     {"id", "uid", "name", "state", "tags", "notes", "group", "job_type", "host"}
 )
@@ -186,6 +196,20 @@ class HttpSource:
         except BaseException:
             connection.close()
             raise
+
+    def several(self, contents: Sequence[Content]) -> Mapping[str, bytes]:
+        """Small contents as one parcel; none from a server that is too old to pack them."""
+        wanted = WantedParcel([content.digest for content in contents])
+        path = self._prefix + contents[0].parcel
+        status, answer = self._exchange("POST", path, msgspec.json.encode(wanted))
+        if status in _UNKNOWN_ROUTE:
+            return {}
+        if status >= 300:
+            raise error_of(status, answer, self.url)
+        try:
+            return dict(open_parcel(answer))
+        except InvalidInput as error:
+            raise CorruptFile(f"a parcel from {self.url}", error.message) from error
 
     def page_url(self) -> str:
         """The address itself."""

@@ -11,7 +11,7 @@ import contextlib
 import importlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -107,6 +107,13 @@ class HomeSource:
                 return kept[0](content, start) if kept else open_blob(self.home, content, start)
 
             yield open_content
+
+    def several(self, contents: Sequence[Content]) -> Mapping[str, bytes]:
+        """Nothing where the home's files can be read, else what its server gives at once."""
+        if all(holds(self.home, content) for content in contents):
+            return {}
+        server = self._live_server()
+        return server.several(contents) if server is not None else {}
 
     def page_url(self) -> str | None:
         """The running server's address, or None."""

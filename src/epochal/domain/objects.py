@@ -151,6 +151,12 @@ class HeldBlob(msgspec.Struct, frozen=True):
     complete: bool
 
 
+class WantedParcel(msgspec.Struct, frozen=True):
+    """Digests of small blobs that are asked for at once, at most 1,000."""
+
+    digests: list[str]
+
+
 class ArtifactRow(msgspec.Struct, frozen=True):
     """An artifact in a list. ``size`` sums up the versions, ``latest`` is the newest committed."""
 

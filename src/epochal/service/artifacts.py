@@ -25,7 +25,7 @@ from epochal.domain.objects import (
 from epochal.errors import InvalidInput
 from epochal.service import bounds
 from epochal.service.permission import require
-from epochal.store import artifacts, contents, curation, differences
+from epochal.store import artifacts, contents, curation, differences, parcels
 from epochal.store import collect as collection
 from epochal.store import lineage as graphs
 from epochal.store.contents import Content
@@ -123,6 +123,19 @@ def version_file(
     """
     require(principal, Permission.READ)
     return contents.version_file(store, ref, check_path(path))
+
+
+def version_parcel(
+    store: Store, principal: Principal | None, ref: ArtifactRef, digests: list[str]
+) -> bytes:
+    """Small files of a version at once; see `store.parcels`.
+
+    Raises:
+        InvalidInput: something is no digest, or there are too many.
+        NotFound: there is no such version.
+    """
+    require(principal, Permission.READ)
+    return parcels.version_parcel(store, ref, bounds.digests(digests))
 
 
 def diff(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sized
 from typing import Final
 
+from epochal.domain.artifact import check_digest
 from epochal.domain.names import DEFAULT_ENTITY, MAX_KEY, MAX_TEXT, check_name
 from epochal.errors import InvalidInput
 
@@ -23,6 +24,7 @@ MAX_CELLS: Final = 4_000_000
 MAX_POINT_KEYS: Final = 1_000
 MAX_LOG_LINES: Final = 5_000
 MAX_TAGS: Final = 1_000
+MAX_DIGESTS: Final = 1_000
 
 
 def clamp(value: int, low: int, high: int) -> int:
@@ -60,6 +62,12 @@ def keys(values: list[str], limit: int, what: str) -> list[str]:
     for value in values:
         plain_text(value, f"one of the {what}", MAX_KEY)
     return values
+
+
+def digests(values: list[str]) -> list[str]:
+    """Digests of blobs, each well-formed."""
+    at_most(values, MAX_DIGESTS, "digests")
+    return [check_digest(value) for value in values]
 
 
 def entity_name(value: str | None) -> str:

@@ -10,9 +10,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import secrets
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -23,12 +26,14 @@ from epochal.domain.objects import FileRow
 from epochal.domain.record import BlobRef, File
 from epochal.errors import InvalidInput, NotFound
 from epochal.service.permission import require
-from epochal.service.recording import Recorder
+from epochal.service.recording import Recorder, Recording
 from epochal.store import contents, files
 from epochal.store.contents import Content
 from epochal.store.owner import Store
 
 FILE_MODE = 0o600
+LOGGED: Final = re.compile(r"models/m-[0-9a-f]{32}/")
+"""Where the files of a logged model lie among those of its run; they are not listed with them."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -88,7 +93,7 @@ def begin_deposit(
         InvalidInput: the path cannot be that of a file, or the run is archived.
     """
     require(principal, Permission.WRITE)
-    name = _checked(name)
+    name = checked(name)
     _check_active(recorder, _known(uid))
     return Deposit(store.blobs.temporary(f"deposit.{secrets.token_hex(8)}"), uid, name)
 
@@ -123,12 +128,18 @@ def list_folder(
         InvalidInput: the path cannot be one.
     """
     require(principal, Permission.READ)
-    prefix = f"{_checked(folder)}/" if folder else ""
+    folder = checked(folder) if folder else ""
+    return direct({row.path: row.size for row in files_of(store, recorder, uid)}, folder)
+
+
+def direct(sizes: Mapping[str, int], folder: str) -> list[Entry]:
+    """What lies directly in a folder, of files by path; an empty folder is the root."""
+    prefix = f"{folder}/" if folder else ""
     found: dict[str, int | None] = {}
-    for row in _files(store, recorder, uid):
-        if row.path.startswith(prefix):
-            name, slash, _ = row.path[len(prefix) :].partition("/")
-            found[name] = None if slash else row.size
+    for path, size in sizes.items():
+        if path.startswith(prefix) and not (LOGGED.match(path) and not LOGGED.match(prefix)):
+            name, slash, _ = path[len(prefix) :].partition("/")
+            found[name] = None if slash else size
     return [Entry(name, size) for name, size in sorted(found.items())]
 
 
@@ -142,7 +153,7 @@ def fetch(
         InvalidInput: the path cannot be one.
     """
     require(principal, Permission.READ)
-    name = _checked(name)
+    name = checked(name)
     recorder.settle([_known(uid)])
     return contents.run_file(store, uid, name)
 
@@ -157,11 +168,13 @@ def remove(
         InvalidInput: the path cannot be one.
     """
     require(principal, Permission.WRITE)
-    name = _checked(name) if name else ""
+    name = checked(name) if name else ""
     gone = [
         row.path
-        for row in _files(store, recorder, uid)
-        if not name or row.path == name or row.path.startswith(f"{name}/")
+        for row in files_of(store, recorder, uid)
+        if (not name and not LOGGED.match(row.path))
+        or row.path == name
+        or row.path.startswith(f"{name}/")
     ]
     if not gone:
         raise NotFound(f"No such artifact: {name!r:.200}")
@@ -173,11 +186,21 @@ def remove(
 
 def _check_active(recorder: Recorder, uid: str) -> None:
     with recorder.hold(uid) as recording:
-        if recording.archived:
-            raise InvalidInput(f"The run {uid} must be in the 'active' state")
+        check_active(recording)
 
 
-def _files(store: Store, recorder: Recorder, uid: str) -> list[FileRow]:
+def check_active(recording: Recording) -> None:
+    """Refuse to write to a run that was deleted.
+
+    Raises:
+        InvalidInput: it is archived.
+    """
+    if recording.archived:
+        raise InvalidInput(f"The run {recording.uid} must be in the 'active' state")
+
+
+def files_of(store: Store, recorder: Recorder, uid: str) -> list[FileRow]:
+    """The files of a run; none of a run that does not exist. Needs no permission itself."""
     try:
         recorder.settle([_known(uid)])
         return files.list_files(store, uid).files
@@ -185,7 +208,12 @@ def _files(store: Store, recorder: Recorder, uid: str) -> list[FileRow]:
         return []
 
 
-def _checked(path: str) -> str:
+def checked(path: str) -> str:
+    """A path as it is kept.
+
+    Raises:
+        InvalidInput: it cannot be one.
+    """
     try:
         return check_path(path)
     except InvalidInput:

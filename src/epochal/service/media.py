@@ -11,7 +11,7 @@ from epochal.domain.objects import FileList, MediaKeys, MediaPage, MediaQuery
 from epochal.errors import InvalidInput
 from epochal.service import bounds
 from epochal.service.permission import require
-from epochal.store import contents, files
+from epochal.store import contents, files, parcels
 from epochal.store import media as stored
 from epochal.store.contents import Content
 from epochal.store.owner import Store
@@ -79,3 +79,14 @@ def run_blob(store: Store, principal: Principal | None, uid: str, digest: str) -
     """
     require(principal, Permission.READ)
     return contents.run_blob_content(store, check_uid(uid), check_digest(digest))
+
+
+def run_parcel(store: Store, principal: Principal | None, uid: str, digests: list[str]) -> bytes:
+    """Small blobs of a run at once; see `store.parcels`.
+
+    Raises:
+        InvalidInput: something is no digest, or there are too many.
+        NotFound: there is no such run.
+    """
+    require(principal, Permission.READ)
+    return parcels.run_parcel(store, check_uid(uid), bounds.digests(digests))

@@ -50,6 +50,15 @@ def get_model(
     return stored.get_model(store, bounds.entity_name(entity), check_artifact_name(name))
 
 
+def list_versions(
+    store: Store, principal: Principal | None, entity: str | None, name: str | None = None
+) -> list[ModelVersionRow]:
+    """Versions of one model, or of all; none of a model that does not exist."""
+    require(principal, Permission.READ)
+    wanted = None if name is None else bounds.plain_text(name, "model", MAX_NAME)
+    return stored.list_versions(store, bounds.entity_name(entity), wanted)
+
+
 def resolve(
     store: Store, principal: Principal | None, entity: str | None, name: str
 ) -> ModelVersionRow:
@@ -121,8 +130,18 @@ def create_version(
     entity: str | None,
     name: str,
     given: NewModelVersion,
+    *,
+    fresh: bool = False,
 ) -> ModelVersionRow:
     """Make a version out of an artifact version.
+
+    Args:
+        store: the home.
+        principal: who makes it.
+        entity: owner of the model.
+        name: of the model.
+        given: what to say of the version.
+        fresh: make a new version even of the newest one's content.
 
     Raises:
         NotFound: no such model or artifact version.
@@ -137,8 +156,9 @@ def create_version(
     )
     owner = bounds.entity_name(entity)
     return stored.create_version(
-        store, owner, check_artifact_name(name), checked, reference(given.artifact, owner), who
-    )
+        store, owner, check_artifact_name(name), checked, reference(given.artifact, owner), who,
+        fresh=fresh,
+    )  # fmt: skip
 
 
 def get_version(

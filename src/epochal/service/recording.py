@@ -70,6 +70,8 @@ class Recording:
         params: its config, flat, as texts.
         labels: its labels.
         seen: digests of the last requests, to know one that is sent again.
+        exit_code: of the client's program, as told.
+        memory: what the protocol of its client keeps in mind of it; gone with the recording.
     """
 
     def __init__(self, uid: str) -> None:
@@ -85,6 +87,8 @@ class Recording:
         self.params: dict[str, str] = {}
         self.labels: dict[str, str] = {}
         self.seen: dict[bytes, None] = {}
+        self.exit_code: int | None = None
+        self.memory: object = None
         self.journal: Journal | None = None
         self.started_us = 0
         self.used = 0.0
@@ -340,7 +344,7 @@ class Recorder:
         if journal is None:
             return
         state = recording.state.value if recording.foreign else None
-        journal.close(Finish(recording.ended_us or _now_us(), state))
+        journal.close(Finish(recording.ended_us or _now_us(), state, recording.exit_code))
         if not journal.leftover and not journal.sync_failed:
             recording.synced = recording.written
         else:

@@ -12,12 +12,14 @@ from pathlib import Path
 import msgspec
 import sqlalchemy as sa
 
-from epochal.domain.artifact import MANIFEST_TYPE, ArtifactRef
+from epochal.domain.artifact import MANIFEST_TYPE, ArtifactRef, Entry
 from epochal.errors import NotFound
 from epochal.journal.blobs import OCTETS
 from epochal.store.artifacts import find_version
 from epochal.store.rows import find_run_id, suggest
 from epochal.store.schema_objects import (
+    artifact,
+    artifact_version,
     blob,
     file,
     run_blob,
@@ -25,7 +27,7 @@ from epochal.store.schema_objects import (
     version_run,
 )
 from epochal.store.store import Store
-from epochal.store.versions import load_manifest
+from epochal.store.versions import COMMITTED, load_manifest
 
 MOST_SUGGESTED = 1000
 """Names that are looked through for a similar one."""
@@ -127,6 +129,45 @@ def version_file(store: Store, ref: ArtifactRef, path: str) -> Content:
     if entry.ref is not None or entry.digest is None:
         raise NotFound(f"{path!r:.200} lies elsewhere, at {entry.ref!r:.500}; fetch it from there")
     return _content(store, entry.digest, "", path)
+
+
+def find_content(store: Store, digest: str) -> tuple[str, int]:
+    """The newest committed version with a digest: ``entity/project/name``, and its number.
+
+    Raises:
+        NotFound: there is none.
+    """
+    query = (
+        sa.select(artifact.c.entity, artifact.c.project, artifact.c.name, artifact_version.c.number)
+        .join(artifact_version, artifact_version.c.artifact_id == artifact.c.id)
+        .where(artifact_version.c.digest == digest, artifact_version.c.state == COMMITTED)
+        .order_by(artifact_version.c.id.desc())
+        .limit(1)
+    )
+    with store.database.read() as connection:
+        row = connection.execute(query).first()
+    if row is None:
+        raise NotFound(f"no artifact version has the digest {digest}")
+    return f"{row.entity}/{row.project}/{row.name}", row.number
+
+
+def content_entries(store: Store, digest: str) -> dict[str, Entry]:
+    """The files of the committed versions with a digest.
+
+    Raises:
+        NotFound: there is none.
+    """
+    find_content(store, digest)
+    return load_manifest(store.blobs, digest).entries
+
+
+def blob_content(store: Store, digest: str, name: str) -> Content:
+    """A blob that a record was found to name.
+
+    Raises:
+        NotFound: it is on its way.
+    """
+    return _content(store, digest, "", name)
 
 
 def _content(store: Store, digest: str, type: str, name: str) -> Content:

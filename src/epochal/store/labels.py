@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+import msgspec
 import sqlalchemy as sa
 
 from epochal.domain.names import MAX_KEY, MAX_TEXT
 from epochal.store.dialect import batches
 from epochal.store.params import intern_keys, saving
 from epochal.store.scalars import Kind, storable
-from epochal.store.schema import key, param
+from epochal.store.schema import key, param, project, run
+from epochal.store.store import Store
 
 LABEL = 3
 """The scope of labels in ``param``."""
@@ -64,3 +66,46 @@ def read_labels(connection: sa.Connection, run_ids: Sequence[int]) -> dict[int, 
         for run_id, name, text in connection.execute(_OF_RUNS, {"runs": part}):
             found.setdefault(run_id, {})[name] = text or ""
     return found
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A label of some run, and whose run it is."""
+
+    uid: str
+    entity: str
+    project: str
+    name: str
+    text: str
+
+
+def find_labels(
+    store: Store, prefix: str, *, name: str | None = None, projects: Sequence[tuple[str, str]] = ()
+) -> list[Found]:
+    """Labels whose names begin with ``prefix``, of all runs, archived ones too.
+
+    Args:
+        store: the home.
+        prefix: some text that is not empty.
+        name: the rest of the name; all when it is left out.
+        projects: only runs of these, given by entity and name; of all when empty.
+    """
+    after = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+    named = (
+        sa.and_(key.c.name >= prefix, key.c.name < after)
+        if name is None
+        else key.c.name == storable(prefix + name)
+    )
+    query = (
+        sa.select(run.c.uid, project.c.entity, project.c.name, key.c.name, param.c.txt)
+        .join(param, param.c.key_id == key.c.id)
+        .join(run, run.c.id == param.c.run_id)
+        .join(project, project.c.id == run.c.project_id)
+        .where(named, param.c.scope == LABEL)
+    )
+    if projects:
+        query = query.where(sa.tuple_(project.c.entity, project.c.name).in_(projects))
+    with store.database.read() as connection:
+        return [
+            Found(uid, entity, place, label, text or "")
+            for uid, entity, place, label, text in connection.execute(query)
+        ]

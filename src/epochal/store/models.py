@@ -85,6 +85,19 @@ def get_model(store: Store, entity: str, name: str) -> ModelDetail:
         )
 
 
+def list_versions(store: Store, entity: str, name: str | None = None) -> list[ModelVersionRow]:
+    """Versions of one model, or of all models of an entity, by model and number."""
+    named = sa.true() if name is None else model.c.name == name
+    query = sa.select(model).where(model.c.entity == entity, named).order_by(model.c.name)
+    every = sa.select(model_version).order_by(model_version.c.number)
+    found: list[ModelVersionRow] = []
+    with store.database.read() as connection:
+        for row in connection.execute(query).all():
+            mine = connection.execute(every.where(model_version.c.model_id == row.id)).all()
+            found += _version_rows(connection, row, mine)
+    return found
+
+
 def create_model(store: Store, given: NewModel, who: str) -> ModelRow:
     """Register a name.
 
@@ -147,7 +160,14 @@ def delete_model(store: Store, entity: str, name: str) -> None:
 
 
 def create_version(
-    store: Store, entity: str, name: str, given: NewModelVersion, ref: ArtifactRef, who: str
+    store: Store,
+    entity: str,
+    name: str,
+    given: NewModelVersion,
+    ref: ArtifactRef,
+    who: str,
+    *,
+    fresh: bool = False,
 ) -> ModelVersionRow:
     """Make a version out of an artifact version; the newest one is given when it is the same.
 
@@ -158,6 +178,7 @@ def create_version(
         given: what to say of the version.
         ref: the artifact version, as `given.artifact` says.
         who: makes it.
+        fresh: make a new version even of the same content.
 
     Raises:
         NotFound: no such model or artifact version.
@@ -176,7 +197,7 @@ def create_version(
         maker = _decode_ref(version.maker)
         number = registry.add_version(
             connection, row.id, path, version.digest, change, aliases=given.aliases,
-            tags=given.tags, description=given.description, maker=maker,
+            tags=given.tags, description=given.description, maker=maker, fresh=fresh,
         )  # fmt: skip
         return _one_version(connection, row, number)
 

@@ -127,8 +127,21 @@ def add_version(
     tags: Mapping[str, str] = {},
     description: str = "",
     maker: RunRef | None = None,
+    fresh: bool = False,
 ) -> int:
     """A version of a model; the newest one is given again when it stands on the same content.
+
+    Args:
+        connection: a write transaction.
+        model_id: of the model.
+        path: the artifact that it stands on.
+        digest: and its version.
+        change: who makes it.
+        aliases: to give it as soon as its content is complete.
+        tags: to set.
+        description: of a new version.
+        maker: the run that made the artifact version.
+        fresh: make a new version even of the same content.
 
     Returns:
         Its number.
@@ -141,7 +154,8 @@ def add_version(
     ).first()
     wanted = [alias for alias in dict.fromkeys(aliases) if alias != LATEST]
     if (
-        newest is not None
+        not fresh
+        and newest is not None
         and (newest.entity, newest.project, newest.name) == path
         and (newest.digest == digest)
     ):

@@ -11,7 +11,6 @@ import contextlib
 import errno
 import hashlib
 import os
-import struct
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ import sqlalchemy as sa
 from epochal.domain.artifact import check_digest
 from epochal.domain.names import MAX_TEXT
 from epochal.domain.objects import HeldBlob, WantedBlob, WantedBlobs
+from epochal.domain.parcel import open_parcel
 from epochal.domain.view import RunChange
 from epochal.errors import (
     CorruptFile,
@@ -36,6 +36,7 @@ from epochal.store.blobs import find_blobs, portions
 from epochal.store.contents import run_reference
 from epochal.store.enroll import next_revision
 from epochal.store.ingest import QUARANTINED, apply_journal
+from epochal.store.parcels import run_references
 from epochal.store.receive import RESERVE
 from epochal.store.rows import find_run_id
 from epochal.store.scalars import storable
@@ -52,10 +53,8 @@ from epochal.store.tail import find_journals
 from epochal.store.versions import Arrival, arrive
 
 PART = ".part"
-MAX_SMALL = 1024 * 1024
 FILE_MODE = 0o600
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_FRAME = struct.Struct("<32sI")
 _MOST_HASHES = 256
 
 _locks: dict[str, threading.Lock] = {}
@@ -121,7 +120,7 @@ def receive_small(store: Store, uid: str, body: bytes) -> int:
     Args:
         store: the home.
         uid: a run that refers to all of them.
-        body: for each: 32 bytes sha256, u32 size (little-endian), the bytes.
+        body: a parcel, see `epochal.domain.parcel`.
 
     Returns:
         How many there were.
@@ -132,11 +131,11 @@ def receive_small(store: Store, uid: str, body: bytes) -> int:
         StorageFull: no room.
         Unavailable: the file system failed; try again.
     """
-    items = read_small(body)
+    items = open_parcel(body)
     digests = [digest for digest, _ in items]
     with store.database.read() as connection:
         run_id = find_run_id(connection, uid)
-        known = _referred(connection, run_id, digests)
+        known = run_references(connection, run_id, digests)
     for digest in digests:
         if digest not in known:
             raise NotFound(f"nothing of the run refers to blob {digest}; send its journal first")
@@ -145,32 +144,6 @@ def receive_small(store: Store, uid: str, body: bytes) -> int:
         store.blobs.put_many([data for _, data in items])
     note_arrivals(store, uid, digests)
     return len(items)
-
-
-def read_small(body: bytes) -> list[tuple[str, bytes]]:
-    """Take a body of small blobs apart and check each digest.
-
-    Raises:
-        InvalidInput: it is torn, a blob is too large, or its bytes are not what they should be.
-    """
-    items = []
-    position = 0
-    while position < len(body):
-        if len(body) - position < _FRAME.size:
-            raise InvalidInput(f"the body is cut short at byte {position}; send it whole")
-        raw, size = _FRAME.unpack_from(body, position)
-        position += _FRAME.size
-        if size > MAX_SMALL or position + size > len(body):
-            raise InvalidInput(
-                f"the blob at byte {position} says that it has {size} bytes; at most {MAX_SMALL} "
-                f"and no more than the body holds are taken"
-            )
-        data = body[position : position + size]
-        if hashlib.sha256(data).digest() != raw:
-            raise InvalidInput(f"the blob at byte {position} does not have its digest; send again")
-        items.append((raw.hex(), data))
-        position += size
-    return items
 
 
 def wanted_blobs(store: Store, uid: str, limit: int) -> WantedBlobs:
@@ -226,24 +199,6 @@ def _absent(store: Store, uid: str, limit: int) -> tuple[list[Any], int]:
         query = sa.select(absent.c.digest, absent.c.size, absent.c.manifest)
         ordered = query.order_by(absent.c.manifest.desc(), absent.c.id).limit(limit)
         return list(connection.execute(ordered).all()), total
-
-
-def _referred(connection: sa.Connection, run_id: int, digests: Sequence[str]) -> set[str]:
-    """Which of these blobs something of the run refers to."""
-    known: set[str] = set()
-    for part in portions(digests):
-        mine = sa.select(blob.c.digest).where(blob.c.digest.in_(part))
-        by_run = mine.join(run_blob, run_blob.c.blob_id == blob.c.id).where(
-            run_blob.c.run_id == run_id
-        )
-        by_version = (
-            mine.join(version_blob, version_blob.c.blob_id == blob.c.id)
-            .join(version_run, version_run.c.version_id == version_blob.c.version_id)
-            .where(version_run.c.run_id == run_id)
-        )
-        for query in (by_run, by_version):
-            known |= set(connection.execute(query).scalars())
-    return known
 
 
 def note_arrivals(store: Store, uid: str, digests: Sequence[str]) -> None:

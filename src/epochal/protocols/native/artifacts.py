@@ -21,9 +21,10 @@ from epochal.domain.objects import (
     VersionDiff,
     VersionList,
     VersionRow,
+    WantedParcel,
 )
 from epochal.protocols import Call, needs
-from epochal.protocols.native.content import answer, utf8
+from epochal.protocols.native.content import PARCEL, answer, utf8
 from epochal.service import artifacts
 from epochal.service.artifacts import reference
 
@@ -100,6 +101,15 @@ async def version_file(
     return answer(request, content, view)
 
 
+@post("/api/v1/artifacts/parcel", opt=READ, status_code=200, media_type=PARCEL)
+async def version_parcel(
+    request: Call, name: FromQuery[str], data: JSONBody[WantedParcel]
+) -> Response[bytes]:
+    """Many small files of a version at once."""
+    body = await request.read(artifacts.version_parcel, reference(name), data.digests)
+    return Response(body, media_type=PARCEL)
+
+
 @get("/api/v1/artifacts/diff", opt=READ)
 async def diff(request: Call, before: FromQuery[str], after: FromQuery[str]) -> VersionDiff:
     """Two versions compared by path."""
@@ -148,6 +158,7 @@ ROUTES: Final[list[Any]] = [
     resolve,
     manifest,
     version_file,
+    version_parcel,
     diff,
     lineage,
     update_version,

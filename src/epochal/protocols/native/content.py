@@ -29,6 +29,7 @@ PIECE: Final = 1024 * 1024
 OCTETS: Final = "application/octet-stream"
 PLAIN: Final = "text/plain"
 HTML: Final = "text/html"
+PARCEL: Final = "application/vnd.epochal.parcel"
 FRAME: Final = "frame"
 _TEXTS: Final = (
     "txt", "log", "csv", "tsv", "json", "jsonl", "yaml", "yml", "toml", "ini", "md", "py", "sh",

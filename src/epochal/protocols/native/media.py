@@ -16,10 +16,11 @@ from epochal.domain.objects import (
     MediaPage,
     MediaQuery,
     WantedBlobs,
+    WantedParcel,
 )
 from epochal.protocols import Call, needs
 from epochal.protocols.native.body import Budget, collect, expected_size, unpack
-from epochal.protocols.native.content import FOREVER, answer, utf8
+from epochal.protocols.native.content import FOREVER, PARCEL, answer, utf8
 from epochal.service import media, uploads
 from epochal.service.workers import StoreHandle
 
@@ -83,6 +84,15 @@ async def run_blob(
     """The bytes of a blob that a run refers to."""
     content = await request.read(media.run_blob, uid, digest)
     return answer(request, content, view, cache=FOREVER)
+
+
+@post("/api/v1/runs/{uid:str}/parcel", opt=READ, status_code=200, media_type=PARCEL)
+async def run_parcel(
+    request: Call, uid: FromPath[str], data: JSONBody[WantedParcel]
+) -> Response[bytes]:
+    """Many small blobs of a run at once."""
+    body = await request.read(media.run_parcel, uid, data.digests)
+    return Response(body, media_type=PARCEL)
 
 
 @get("/api/v1/runs/{uid:str}/wanted", opt=WRITE)
@@ -162,6 +172,7 @@ ROUTES: Final[list[Any]] = [
     list_files,
     run_file,
     run_blob,
+    run_parcel,
     wanted_blobs,
     receive_piece,
     receive_small,
