@@ -77,7 +77,7 @@ class Server:
     home: Path
     process: subprocess.Popen[bytes]
 
-    def get(self, path: str, timeout: float = 10.0) -> bytes:
+    def get(self, path: str, timeout: float = 30.0) -> bytes:
         """The body of ``GET path``."""
         with urllib.request.urlopen(self.url + path, timeout=timeout) as reply:
             body: bytes = reply.read()
@@ -117,7 +117,7 @@ def answers(url: str) -> bool:
         return False
 
 
-def end_process(process: subprocess.Popen[bytes], seconds: float = 10.0) -> int:
+def end_process(process: subprocess.Popen[bytes], seconds: float = 30.0) -> int:
     """End a process by its pid, politely first. Returns its exit code."""
     if process.poll() is None:
         os.kill(process.pid, signal.SIGTERM)
@@ -138,9 +138,9 @@ def server(home: Path, tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def wait_for() -> Callable[..., Any]:
-    """``wait_for(question, seconds=10)``: ask until the answer is true, and give it back."""
+    """``wait_for(question, seconds=30)``: ask until the answer is true, and give it back."""
 
-    def ask(question: Callable[[], Any], seconds: float = 10.0, interval: float = 0.02) -> Any:
+    def ask(question: Callable[[], Any], seconds: float = 30.0, interval: float = 0.02) -> Any:
         deadline = time.monotonic() + seconds
         while True:
             answer = question()

@@ -90,6 +90,6 @@ def test_a_page_opened_before_its_run_exists_shows_it_when_it_comes(
     training = client(project="early", id="bird")
     training.log(0, loss=1.0)
     wait_known(server.url, "early", "bird")
-    until(lambda: workspace.locator("#runs-grid").count() == 1, seconds=15, what="the workspace")
+    until(lambda: workspace.locator("#runs-grid").count() == 1, seconds=30, what="the workspace")
     wait_drawn(workspace, "loss")
     wait_drawn(run_page, "loss")

@@ -69,10 +69,10 @@ def test_an_idle_page_asks_for_nothing(gallery: Gallery, visit: Callable[..., Vi
     wait_drawn(page, "train/loss", series=6)
     page.get_by_text("live", exact=True).wait_for()
     page.wait_for_load_state("load")
-    until(lambda: visitor.page.evaluate("performance.now()") > 2500, seconds=15)
+    until(lambda: visitor.page.evaluate("performance.now()") > 2500, seconds=30)
     asked = len(visitor.requests)
     begun = page.evaluate("performance.now()")
-    until(lambda: page.evaluate("performance.now()") > begun + 3000, seconds=15)
+    until(lambda: page.evaluate("performance.now()") > begun + 3000, seconds=30)
     assert visitor.requests[asked:] == []
 
 

@@ -95,4 +95,4 @@ def test_new_lines_appear_at_the_end_while_the_run_prints(
     if page.get_by_role("button", name="Follow").get_attribute("aria-pressed") == "false":
         page.keyboard.press(".")
     run_script(server.home, script, "second")
-    until(lambda: "second 299" in lines(page), seconds=15, what="the new end of the log")
+    until(lambda: "second 299" in lines(page), seconds=30, what="the new end of the log")

@@ -90,7 +90,7 @@ class Visitor:
         return self.complaints + [f"a request to {url}" for url in self.outside]
 
 
-def until(question: Callable[[], Any], seconds: float = 10.0, what: str = "") -> Any:
+def until(question: Callable[[], Any], seconds: float = 30.0, what: str = "") -> Any:
     """Ask until the answer is true, and give it back."""
     end = time.monotonic() + seconds
     while True:

@@ -85,7 +85,7 @@ def test_a_signal_ends_it_with_code_0_and_without_a_trace(
     url = serving(home, process, wait_for)
     begun = time.monotonic()
     process.send_signal(number)
-    out, err = process.communicate(timeout=10)
+    out, err = process.communicate(timeout=60)
     assert time.monotonic() - begun < 2.0
     assert process.returncode == 0, err
     assert url in out
@@ -102,7 +102,7 @@ def test_a_signal_while_it_waits_for_the_home_ends_it(
     assert "waiting for process" in process.stderr.readline()
     begun = time.monotonic()
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=10)
+    _, err = process.communicate(timeout=60)
     assert time.monotonic() - begun < 2.0
     assert process.returncode == 130
     assert "Traceback" not in err
@@ -146,7 +146,7 @@ def test_a_port_in_use_is_told_and_ui_takes_another(
         url = serving(home, looking, wait_for)
         assert not url.endswith(f":{port}")
         looking.terminate()
-        _, err = looking.communicate(timeout=10)
+        _, err = looking.communicate(timeout=60)
     assert f"something else uses port {port}" in err
 
 
@@ -162,7 +162,7 @@ def test_a_home_that_a_command_holds_is_waited_for(
     holder.communicate()
     serving(home, process, wait_for)
     process.terminate()
-    _, rest = process.communicate(timeout=10)
+    _, rest = process.communicate(timeout=60)
     assert "waiting" not in rest
     assert process.returncode == 0
 
@@ -191,7 +191,7 @@ def test_who_stops_reading_does_not_end_the_server(
     url = serving(home, process, wait_for)
     assert answers(url)
     process.terminate()
-    _, err = process.communicate(timeout=10)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 0
     assert "Traceback" not in err
     assert "BrokenPipe" not in err

@@ -32,7 +32,7 @@ class Running:
         self.log = log
         self.port = int(address.url.rsplit(":", 1)[1])
 
-    def raw(self, text: bytes, seconds: float = 10.0, half_close: bool = False) -> bytes:
+    def raw(self, text: bytes, seconds: float = 30.0, half_close: bool = False) -> bytes:
         """Send bytes on a new connection and read until the server closes it or is silent."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=seconds) as connection:
             connection.sendall(text)

@@ -171,7 +171,7 @@ def test_ui_takes_another_port_when_its_own_is_taken(tmp_path: Path, wait_for: A
             assert not address.url.endswith(f":{arguments['port']}")
         finally:
             process.terminate()
-            text, _ = process.communicate(timeout=10)
+            text, _ = process.communicate(timeout=60)
     assert address.url in text
     assert process.returncode == 0
 

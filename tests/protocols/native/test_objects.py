@@ -51,7 +51,7 @@ class Sender:
     def send_journal(self, door: Door) -> None:
         target = f"/api/v1/runs/{self.uid}/journals/{self.writing.writer}?offset=0"
         assert door.ask("PUT", target, body=self.journal()).status == 200
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not self.wanted(door):
             assert time.monotonic() < deadline
 
