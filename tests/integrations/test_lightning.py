@@ -1,0 +1,469 @@
+"""The logger under Lightning's real Trainer and Fabric: what any logger must survive, and more."""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import importlib
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import epochal
+from epochal.client.exit import exits
+from epochal.domain.record import ArtifactCommit, Config, Media
+from epochal.errors import InvalidInput
+from epochal.integrations.binding import Quiet
+from epochal.integrations.lightning import EpochalLogger
+from tests.client.scripts import QUIET, Told, read_home
+from tests.integrations import boring
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
+Make = Callable[..., EpochalLogger]
+
+
+@pytest.fixture(params=boring.FAMILIES)
+def family(request: pytest.FixtureRequest) -> str:
+    """Each test that asks for it runs under both of Lightning's packages."""
+    importlib.import_module(request.param)
+    return str(request.param)
+
+
+@pytest.fixture
+def make(tmp_path: Path, home: Path) -> Make:
+    """``make(**arguments)``: a quiet logger that saves below the test's directory."""
+
+    def start(**arguments: Any) -> EpochalLogger:
+        return EpochalLogger(**{"save_dir": tmp_path, "settings": QUIET, **arguments})
+
+    return start
+
+
+def checkpointing(family: str, **given: Any) -> Any:
+    callbacks = importlib.import_module(f"{family}.callbacks")
+    return callbacks.ModelCheckpoint(**{"monitor": "val/loss", **given})
+
+
+def points(home: Path, key: str) -> list[tuple[int, Any]]:
+    return [point for told in read_home(home) for point in told.points(key)]
+
+
+def of_kind(home: Path, kind: type) -> list[Any]:
+    return [fact for told in read_home(home) for fact in told.all(kind)]
+
+
+def config(home: Path) -> dict[str, Any]:
+    joined: dict[str, Any] = {}
+    for fact in of_kind(home, Config):
+        joined.update(fact.changes)
+    return joined
+
+
+# ------------------------------------------------------------------------------ the Trainer
+def test_training_validating_and_testing_reach_one_run(
+    family: str, make: Make, home: Path
+) -> None:
+    """A logger outlives `finalize`: every stage of a Trainer and what follows is in its run."""
+    logger = make(project="mnist")
+    module, trainer = boring.model(family), boring.trainer(logger, family, max_epochs=2)
+    trainer.fit(module, boring.data(), boring.data())
+    trainer.test(module, boring.data(), verbose=False)
+    logger.log_metrics({"after": 1.0}, 8)
+    assert [step for step, _ in points(home, "train/loss")] == list(range(8))
+    assert [step for step, _ in points(home, "val/loss")] == [3, 7]
+    assert [step for step, _ in points(home, "test/loss")] == [8]
+    assert points(home, "after") == [(8, 1.0)]
+    assert len(points(home, "epoch")) == 8 + 2 + 1
+    assert [told.header.project for told in read_home(home)] == ["mnist"]
+
+
+def test_both_packages_and_fabric_take_it_for_their_own(family: str, make: Make) -> None:
+    """`isinstance` holds for the loggers' base classes that are loaded, in copies too."""
+    logger = pickle.loads(pickle.dumps(make()))
+    assert isinstance(logger, importlib.import_module(f"{family}.loggers").Logger)
+    assert isinstance(logger, importlib.import_module("lightning.fabric.loggers").Logger)
+    assert boring.trainer(logger, family).logger is logger
+
+
+def test_a_constructor_creates_nothing(make: Make, home: Path) -> None:
+    logger = make(project="later", config={"lr": 1})
+    assert (logger.name, len(logger.version)) == ("later", 8)
+    assert list(home.iterdir()) == []
+
+
+def test_checkpoints_lie_below_name_and_version(family: str, make: Make, tmp_path: Path) -> None:
+    """The paths are stable, safe, and those of the run."""
+    logger = make(project="a/b", version="first")
+    trainer = boring.trainer(logger, family)
+    trainer.fit(boring.model(family), boring.data(), boring.data())
+    folder = tmp_path / "a-b" / "first"
+    assert logger.log_dir == str(folder)
+    assert [path.suffix for path in (folder / "checkpoints").iterdir()] == [".ckpt"]
+    assert (logger.experiment.project, logger.experiment.id) == ("a/b", "first")
+
+
+def test_a_trial_run_logs_nothing(family: str, make: Make, home: Path) -> None:
+    """`fast_dev_run` puts a dummy in the logger's place."""
+    boring.trainer(make(), family, fast_dev_run=True).fit(
+        boring.model(family), boring.data(), boring.data()
+    )
+    assert points(home, "train/loss") == []
+
+
+def test_it_works_beside_other_loggers_and_monitors(family: str, make: Make, home: Path) -> None:
+    loggers = importlib.import_module(f"{family}.loggers")
+    callbacks = importlib.import_module(f"{family}.callbacks")
+    both = [make(), loggers.CSVLogger("csv")]
+    monitors = [callbacks.LearningRateMonitor(), callbacks.DeviceStatsMonitor(cpu_stats=False)]
+    trainer = boring.trainer(both, family, callbacks=monitors)
+    trainer.fit(boring.model(family), boring.data())
+    assert {value for _, value in points(home, "lr-SGD")} == {0.01}
+
+
+def test_the_modules_of_the_model_are_recorded_once(family: str, make: Make, home: Path) -> None:
+    logger = make()
+    for _ in range(2):
+        boring.trainer(logger, family).fit(boring.model(family), boring.data())
+    (graph,) = of_kind(home, Media)
+    assert graph.key == "model/graph"
+    assert graph.items[0].meta["spec"]["parameters"] == 5
+
+
+def test_steps_that_repeat_and_go_back_are_kept(make: Make, home: Path) -> None:
+    """Seed of many complaints: no point is dropped for its step."""
+    logger = make()
+    for step in (0, 5, 5, 2, None):
+        logger.log_metrics({"a": 1.0}, step)
+    assert [step for step, _ in points(home, "a")] == [0, 5, 5, 2, 5]
+
+
+def test_fabric_logs_through_it(make: Make, home: Path) -> None:
+    from lightning.fabric import Fabric
+
+    logger: Any = make()
+    fabric = Fabric(accelerator="cpu", devices=1, loggers=logger)
+    fabric.log("loss", 0.5, step=3)
+    fabric.log_dict({"acc": torch.tensor(0.25)}, step=4)
+    assert (points(home, "loss"), points(home, "acc")) == ([(3, 0.5)], [(4, 0.25)])
+
+
+# ---------------------------------------------------------------------------- what is logged
+def test_odd_hyperparameters_are_told_as_well_as_they_can_be(make: Make, home: Path) -> None:
+    """0-d tensors, functions, None, nested mappings, objects, NaN: nothing raises."""
+    logger = make()
+    odd = {"tensor": torch.tensor(3.0), "none": None, "call": print, "kind": dict, "array": [1]}
+    logger.log_hyperparams({**odd, "nested": {"a": {"b": np.float32(0.5)}}, "set": {1}})
+    logger.log_hyperparams(argparse.Namespace(lr=0.1, path=Path("data")), {"best": 0.9})
+    logger.log_hyperparams(None)
+    with pytest.warns(epochal.errors.EpochalWarning, match="hyperparameters"):
+        logger.log_hyperparams("no mapping")
+    found = config(home)
+    assert (found["tensor"], found["none"], found["call"], found["kind"]) == (
+        3.0, None, "print", "dict",
+    )  # fmt: skip
+    assert (found["nested"], found["lr"], found["path"]) == ({"a": {"b": 0.5}}, 0.1, "data")
+    assert logger.experiment.summary["best"] == 0.9
+
+
+def test_hyperparameters_of_the_module_are_the_config(family: str, make: Make, home: Path) -> None:
+    module = boring.model(family, lr=0.1, layers=[1, 2])
+    boring.trainer(make(), family).fit(module, boring.data())
+    assert config(home) == {"lr": 0.1, "layers": [1, 2]}
+
+
+def test_a_prefix_stands_before_every_key(make: Make, home: Path) -> None:
+    logger = make(prefix="try")
+    logger.log_metrics({"loss": 1.0}, 0)
+    assert points(home, "try-loss") == [(0, 1.0)]
+
+
+def test_images_and_tables_are_media_of_a_step(make: Make, home: Path) -> None:
+    logger = make()
+    images = [np.zeros((2, 3, 3), np.uint8), np.zeros((2, 3, 3), np.uint8)]
+    logger.log_image("seen", images, step=7, caption=["a", "b"])
+    logger.log_table("guesses", ["x", "y"], [[1, 2]], step=8)
+    logger.experiment.flush()
+    seen, guesses = of_kind(home, Media)
+    assert [item.meta["caption"] for item in seen.items] == ["a", "b"]
+    assert (seen.step, guesses.step, guesses.items[0].kind) == (7, 8, "table")
+    with pytest.raises(InvalidInput, match=r"write \[value\]"):
+        logger.log_image("seen", images[0])  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match="caption has 1"):
+        logger.log_image("seen", images, caption=["a"])
+
+
+def test_watching_waits_for_the_run(family: str, make: Make, home: Path) -> None:
+    """`watch` before training creates nothing, and watches from the first step on."""
+    logger, module = make(), boring.model(family)
+    logger.watch(module, log_freq=1)
+    assert list(home.iterdir()) == []
+    boring.trainer(logger, family).fit(module, boring.data())
+    logger.experiment.finish()
+    keys = {fact.key for fact in of_kind(home, Media)}
+    assert {"gradients/layer.weight", "gradients/layer.bias"} <= keys
+
+
+# ---------------------------------------------------------------------------- checkpoints
+def commits(home: Path) -> list[ArtifactCommit]:
+    """The versions that the runs of this process have recorded."""
+    for run in exits._runs:
+        assert run.flush()  # type: ignore[attr-defined]
+    return of_kind(home, ArtifactCommit)
+
+
+def test_checkpoints_stay_where_they_are_by_default(family: str, make: Make, home: Path) -> None:
+    boring.trainer(make(), family, callbacks=[checkpointing(family)]).fit(
+        boring.model(family), boring.data(), boring.data()
+    )
+    assert commits(home) == []
+
+
+def test_the_best_checkpoint_becomes_an_artifact_at_the_end(
+    family: str, make: Make, home: Path
+) -> None:
+    """`log_model=True`: once per training, with its score and settings."""
+    logger = make(log_model=True, version="r1")
+    saving = checkpointing(family)
+    trainer = boring.trainer(logger, family, max_epochs=2, callbacks=[saving])
+    trainer.fit(boring.model(family), boring.data(), boring.data())
+    trainer.validate(dataloaders=boring.data(), verbose=False)
+    (commit,) = commits(home)
+    assert (commit.name, commit.kind, commit.aliases) == ("model-r1", "model", ["best"])
+    assert commit.metadata["score"] == pytest.approx(float(saving.best_model_score))
+    assert commit.metadata["original_filename"] == Path(saving.best_model_path).name
+    assert commit.metadata["ModelCheckpoint"]["monitor"] == "val/loss"
+    found = logger.use_artifact("model-r1:best")
+    loaded = torch.load(Path(found.download()) / "model.ckpt", weights_only=False)
+    assert loaded["global_step"] == 8
+    assert [file.path for file in found.files()] == ["model.ckpt"]
+    assert found.aliases == ["best", "latest"]
+
+
+@pytest.mark.parametrize(
+    ("log_model", "top"), [("all", 1), (True, -1)], ids=["all", "true and top -1"]
+)
+def test_every_checkpoint_becomes_a_version_at_once(
+    log_model: Any, top: int, make: Make, home: Path
+) -> None:
+    family = boring.FAMILIES[0]
+    logger = make(log_model=log_model, checkpoint_name="net")
+    seen = []
+
+    class Looks(importlib.import_module(family).Callback):  # type: ignore[misc]
+        def on_train_epoch_start(self, trainer: Any, module: Any) -> None:
+            seen.append(len(commits(home)))
+
+    callbacks = [checkpointing(family, save_top_k=top), Looks()]
+    trainer = boring.trainer(logger, family, max_epochs=3, callbacks=callbacks)
+    trainer.fit(boring.model(family), boring.data(), boring.data())
+    assert seen == [0, 1, 2]
+    assert [commit.name for commit in commits(home)] == ["net"] * 3
+
+
+def test_a_checkpoint_that_is_gone_costs_a_warning(make: Make, home: Path, tmp_path: Path) -> None:
+    class Callback:
+        best_model_path = str(tmp_path / "gone.ckpt")
+        state_key = "x"
+
+    logger = make(log_model=True)
+    logger.log_metrics({"a": 1.0}, 0)
+    callback = Callback()
+    logger.after_save_checkpoint(callback)
+    logger.finalize("success")
+    (tmp_path / "gone.ckpt").mkdir()
+    (tmp_path / "gone.ckpt" / "part").write_bytes(b"sharded")
+    logger.finalize("success")
+    assert [commit.files for commit in commits(home)] == [1]
+
+
+def test_another_word_for_log_model_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="'all'"):
+        EpochalLogger(log_model="best")
+
+
+# ---------------------------------------------------------------------------- how it ends
+class Stop:
+    """Raises in the third training step."""
+
+    def __init__(self, error: type[BaseException]) -> None:
+        self.error = error
+
+    def __call__(self, family: str) -> Any:
+        error = self.error
+
+        class Raises(importlib.import_module(family).Callback):  # type: ignore[misc]
+            def on_train_batch_end(self, trainer: Any, *rest: Any) -> None:
+                if trainer.current_epoch == 1:
+                    raise error
+
+        return Raises()
+
+
+@pytest.mark.parametrize(
+    ("error", "raised", "state"),
+    [(KeyboardInterrupt, SystemExit, "killed"), (RuntimeError, RuntimeError, "running")],
+)
+def test_checkpoints_are_kept_however_training_ends(
+    error: type[BaseException], raised: type[BaseException], state: str, make: Make, home: Path
+) -> None:
+    """Ctrl-C kills the run; an exception that somebody may catch leaves the run to go on."""
+    family = boring.FAMILIES[0]
+    logger = make(log_model=True)
+    callbacks = [checkpointing(family), Stop(error)(family)]
+    trainer = boring.trainer(logger, family, max_epochs=3, callbacks=callbacks)
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        with pytest.raises(raised):
+            trainer.fit(boring.model(family), boring.data(), boring.data())
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert len(commits(home)) == 1
+    (told,) = read_home(home)
+    assert (told.finish.state if told.finish else "running") == state
+    logger.log_metrics({"after": 1.0}, 99)
+    assert points(home, "after") == [(99, 1.0)]
+    assert len({told.header.run_id for told in read_home(home)}) == 1
+
+
+def test_a_logger_used_after_the_end_of_its_run_goes_on_with_it(make: Make, home: Path) -> None:
+    logger = make(config={"lr": 1})
+    logger.log_metrics({"a": 1.0}, 0)
+    version = logger.version
+    epochal.finish()
+    logger.log_metrics({"a": 2.0}, 1)
+    assert logger.version == version
+    first, second = read_home(home)
+    assert {first.header.run_id, second.header.run_id} == {version}
+    assert points(home, "a") == [(0, 1.0), (1, 2.0)]
+
+
+# ---------------------------------------------------------------------------- which run
+def test_a_run_that_was_started_before_is_gone_on_with(make: Make, home: Path) -> None:
+    """`epochal.init`, then a Trainer: one run."""
+    with epochal.init(project="mine", settings=QUIET) as run:
+        logger = make()
+        assert logger.experiment is run
+        assert (logger.name, logger.version) == ("mine", run.id)
+        other = make(project="another")
+        assert other.experiment is not run
+    assert make().experiment is not run
+
+
+def test_a_run_that_was_started_after_the_logger_is_gone_on_with(make: Make) -> None:
+    logger = make()
+    run = epochal.init(project="mine", settings=QUIET)
+    assert logger.experiment is run
+
+
+def test_each_logger_has_its_own_run_and_the_one_before_ends(make: Make, home: Path) -> None:
+    """Five folds are five runs; a finished fold does not stay open until the process ends."""
+    folds = [make(project="folds") for _ in range(3)]
+    for fold, logger in enumerate(folds):
+        logger.log_metrics({"fold": fold}, 0)
+        logger.finalize("success")
+    told = read_home(home)
+    assert len({one.header.run_id for one in told}) == 3
+    assert [one.finish is not None for one in told] == [True, True, False]
+    folds[0].log_metrics({"fold": 9}, 1)
+    assert points(home, "fold") == [(0, 0), (0, 1), (0, 2), (1, 9)]
+
+
+def test_an_id_that_exists_is_gone_on_with(make: Make, home: Path) -> None:
+    for step in range(2):
+        logger = make(version="again")
+        logger.log_metrics({"a": float(step)}, step)
+        logger.experiment.finish()
+    assert {told.header.run_id for told in read_home(home)} == {"again"}
+    assert [told.header.resumed for told in read_home(home)] == [False, True]
+
+
+def test_copies_write_to_the_same_run(make: Make, home: Path) -> None:
+    """Pickled before or after the run began, or copied: the version is the same."""
+    early = make()
+    copies = [pickle.loads(pickle.dumps(early)), copy.deepcopy(early)]
+    early.log_metrics({"a": 1.0}, 0)
+    copies += [pickle.loads(pickle.dumps(early))]
+    for number, logger in enumerate(copies):
+        logger.log_metrics({"a": 1.0}, number + 1)
+    assert {logger.version for logger in copies} == {early.version}
+    assert len(read_home(home)) == 1
+    assert [step for step, _ in points(home, "a")] == [0, 1, 2, 3]
+
+
+def test_other_ranks_write_nothing(
+    make: Make, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lightning_utilities.core.rank_zero import rank_zero_only
+
+    monkeypatch.setattr(rank_zero_only, "rank", 1)
+    logger = make(log_model="all")
+    assert isinstance(logger.experiment, Quiet)
+    assert logger.experiment.something(foo="bar") is None
+    logger.experiment[0][1] = 1
+    logger.log_metrics({"a": 1.0}, 0)
+    logger.log_hyperparams({"a": 1})
+    logger.log_graph(boring.model())
+    logger.log_image("i", [np.zeros((2, 2))])
+    logger.log_table("t", ["x"], [[1]])
+    logger.after_save_checkpoint(object())
+    logger.finalize("success")
+    assert list(home.iterdir()) == []
+
+
+LAUNCH = """
+import sys
+import torch
+from epochal.integrations.lightning import EpochalLogger
+from tests.client.scripts import QUIET
+from tests.integrations import launched
+
+if __name__ == "__main__":
+    launched.main(sys.argv[1], EpochalLogger(project="p", settings=QUIET, log_model=True))
+"""
+
+
+@pytest.mark.parametrize("start", ["ddp_spawn", "ddp_fork"])
+def test_ranks_of_one_trainer_share_one_run(start: str, home: Path, tmp_path: Path) -> None:
+    """Rank 0 records in its process; the parent and later stages go on with the same run."""
+    script = tmp_path / "train.py"
+    script.write_text(LAUNCH)
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, str(script), start],
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+        env={**os.environ, "PYTHONPATH": root},
+    )
+    assert done.returncode == 0, done.stderr
+    told = read_home(home)
+    assert len({one.header.run_id for one in told}) == 1
+    assert [step for step, _ in points(home, "train/loss")] == [0, 1]
+    assert points(home, "after") == [(9, 1.0)]
+    assert len(commits(home)) == 1
+    assert [_state(one) for one in told] == ["finished"] * len(told)
+
+
+def _state(told: Told) -> str | None:
+    return told.finish.state if told.finish else "unfinished"
+
+
+def test_importing_the_logger_loads_no_lightning() -> None:
+    code = (
+        "import sys, epochal.integrations.lightning;"
+        "print([n for n in ('lightning', 'pytorch_lightning', 'torch') if n in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "[]"
