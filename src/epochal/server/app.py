@@ -23,7 +23,7 @@ from litestar.routes import HTTPRoute
 
 from epochal._version import __version__
 from epochal.domain.access import Permission
-from epochal.protocols import PERMISSION, Call, mlflow, native, needs
+from epochal.protocols import PERMISSION, Call, mlflow, native, needs, wandb
 from epochal.protocols.native.body import Budget
 from epochal.server import asgi, keys, page, routes, sessions
 from epochal.server.auth import Authentication, Gatekeeper
@@ -46,6 +46,7 @@ HANDLER_LIST: Final[list[Any]] = [
     *page.ROUTES,
     *native.ROUTES,
     *mlflow.ROUTES,
+    *wandb.ROUTES,
 ]
 
 

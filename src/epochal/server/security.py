@@ -49,7 +49,12 @@ _LOOPBACK_HOST: Final = re.compile(rb"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9
 _IP_HOST: Final = re.compile(rb"(?:([0-9.]{7,15})|\[([0-9a-f:.]{2,45})\])(?::[0-9]{1,5})?")
 _OWN_SITES: Final = frozenset({b"same-origin", b"none"})
 _DOCUMENTS: Final = frozenset({b"document", b""})
-_DATA_PATHS: Final = ("/api/", "/ajax-api/", "/static/", "/login", "/version", "/health")
+_DATA_PATHS: Final = (
+    "/api/", "/ajax-api/", "/static/", "/login", "/version", "/health", "/graphql", "/files/",
+    "/artifacts", "/get-artifact", "/model-versions/",
+)  # fmt: skip
+_DEAF_PATHS: Final = ("/sdk/",)
+"""Where nothing is read, whatever comes: clients ask there whether they may send telemetry."""
 
 
 class Security:
@@ -110,7 +115,7 @@ class Security:
             raise InvalidInput(
                 "there are no web sockets here; live events come from GET /api/v1/events"
             )
-        if scope["method"] in _JSON_METHODS:
+        if scope["method"] in _JSON_METHODS and not scope["path"].startswith(_DEAF_PATHS):
             _check_json(headers)
 
     def _check_host(self, host: bytes) -> None:

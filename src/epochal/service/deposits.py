@@ -100,8 +100,8 @@ def begin_deposit(
 
 def finish_deposit(
     store: Store, principal: Principal | None, recorder: Recorder, deposit: Deposit
-) -> None:
-    """Make a file that arrived whole part of its run.
+) -> BlobRef:
+    """Make a file that arrived whole part of its run; return its bytes' reference.
 
     Raises:
         StorageFull: there is no room.
@@ -113,10 +113,11 @@ def finish_deposit(
     digest = deposit.complete()
     store.blobs.adopt(deposit.path, digest, found=digest)
     now = time.time_ns() // 1000
-    record = File(now, deposit.name, BlobRef(digest, deposit.size), "now", now)
+    ref = BlobRef(digest, deposit.size)
     with recorder.hold(deposit.uid) as recording:
-        recorder.write(recording, [record])
+        recorder.write(recording, [File(now, deposit.name, ref, "now", now)])
     recorder.commit(recording)
+    return ref
 
 
 def list_folder(

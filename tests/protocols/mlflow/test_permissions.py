@@ -13,7 +13,7 @@ from epochal.protocols.mlflow import ENDPOINTS
 from epochal.server.app import declared_routes
 from epochal.service import access
 from tests.server.door import Door
-from tests.server.foreign import is_foreign
+from tests.server.foreign import is_mlflow
 
 READERS = {
     "GET /2.0/mlflow/experiments/get",
@@ -24,7 +24,18 @@ READERS = {
     "POST /2.0/mlflow/runs/search",
     "GET /2.0/mlflow/metrics/get-history",
     "GET /2.0/mlflow/metrics/get-history-bulk-interval",
+    "GET /2.0/mlflow/registered-models/get",
+    "GET /2.0/mlflow/registered-models/search",
+    "POST /2.0/mlflow/registered-models/get-latest-versions",
+    "GET /2.0/mlflow/registered-models/get-latest-versions",
+    "GET /2.0/mlflow/registered-models/alias",
+    "GET /2.0/mlflow/model-versions/get",
+    "GET /2.0/mlflow/model-versions/search",
+    "GET /2.0/mlflow/model-versions/get-download-uri",
     "POST /2.0/mlflow/logged-models/search",
+    "GET /2.0/mlflow/logged-models/{model_id:str}",
+    "GET /2.0/mlflow/logged-models/{model_id:str}/artifacts/directories",
+    "GET /2.0/mlflow/logged-models/{model_id:str}/artifacts/files",
     "GET /2.0/mlflow/artifacts/list",
     "GET /2.0/mlflow-artifacts/artifacts",
     "GET /2.0/mlflow-artifacts/artifacts/{path:path}",
@@ -48,9 +59,31 @@ WRITERS = {
     "POST /2.0/mlflow/runs/delete-tag",
     "POST /2.0/mlflow/runs/log-inputs",
     "POST /2.0/mlflow/runs/outputs",
+    "POST /2.0/mlflow/runs/log-model",
+    "POST /2.0/mlflow/registered-models/create",
+    "PATCH /2.0/mlflow/registered-models/update",
+    "POST /2.0/mlflow/registered-models/rename",
+    "DELETE /2.0/mlflow/registered-models/delete",
+    "POST /2.0/mlflow/registered-models/set-tag",
+    "DELETE /2.0/mlflow/registered-models/delete-tag",
+    "POST /2.0/mlflow/registered-models/alias",
+    "DELETE /2.0/mlflow/registered-models/alias",
+    "POST /2.0/mlflow/model-versions/create",
+    "PATCH /2.0/mlflow/model-versions/update",
+    "DELETE /2.0/mlflow/model-versions/delete",
+    "POST /2.0/mlflow/model-versions/transition-stage",
+    "POST /2.0/mlflow/model-versions/set-tag",
+    "DELETE /2.0/mlflow/model-versions/delete-tag",
+    "POST /2.0/mlflow/logged-models",
+    "PATCH /2.0/mlflow/logged-models/{model_id:str}",
+    "DELETE /2.0/mlflow/logged-models/{model_id:str}",
+    "POST /2.0/mlflow/logged-models/{model_id:str}/params",
+    "PATCH /2.0/mlflow/logged-models/{model_id:str}/tags",
+    "DELETE /2.0/mlflow/logged-models/{model_id:str}/tags/{tag_key:path}",
     "PUT /2.0/mlflow-artifacts/artifacts/{path:path}",
     "DELETE /2.0/mlflow-artifacts/artifacts/{path:path}",
 }
+DOWNLOADS = ("/get-artifact", "/model-versions/get-artifact")
 OTHERS = (
     "/2.0/mlflow/{path:path}",
     "/3.0/mlflow/{path:path}",
@@ -68,6 +101,8 @@ def matrix() -> Iterator[tuple[str, str, Permission | None]]:
         for path in OTHERS:
             for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
                 yield method, prefix + path, Permission.READ
+    for path in DOWNLOADS:
+        yield "GET", path, Permission.READ
     yield "GET", "/version", None
     yield "GET", "/health", None
 
@@ -83,7 +118,7 @@ def test_the_matrix_names_every_route(team: Door) -> None:
     found = {
         (method, path): handler.opt["permission"]
         for method, path, handler in declared_routes(team.app.routes)
-        if is_foreign(path)
+        if is_mlflow(path)
     }
     assert found == {(method, path): permission for method, path, permission in matrix()}
 
@@ -99,7 +134,7 @@ def test_everyone_gets_exactly_what_the_matrix_says(team: Door, who: str) -> Non
         if permission is None:
             continue
         answer = team.ask(
-            method, path.replace("{path:path}", "nothing"), token=False,
+            method, re.sub(r"\{\w+:\w+\}", "nothing", path), token=False,
             headers={"Authorization": f"Bearer {key}"} if key else {},
             json_body={} if method in ("POST", "PATCH") else None,
         )  # fmt: skip
@@ -115,5 +150,6 @@ def test_everyone_gets_exactly_what_the_matrix_says(team: Door, who: str) -> Non
 def test_every_endpoint_has_its_row_in_the_guide() -> None:
     text = (Path(__file__).parents[3] / "docs" / "mlflow.md").read_text()
     rows = re.findall(r"^\| `([A-Z]+ /\S*)` \|", text, re.MULTILINE)
-    assert set(rows) == {row.replace(":path", "") for row in READERS | WRITERS}
-    assert {f"{row.method} {row.path}" for row in ENDPOINTS} < set(rows)
+    assert set(rows) == {re.sub(r":\w+\}", "}", row) for row in READERS | WRITERS}
+    offered = {re.sub(r":\w+\}", "}", f"{row.method} {row.path}") for row in ENDPOINTS}
+    assert offered < set(rows)

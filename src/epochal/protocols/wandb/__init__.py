@@ -1,0 +1,132 @@
+"""The protocol of wandb's client, so that it works unmodified: a thin translation onto service.
+
+``POST /graphql`` answers operations with the resolvers of `TABLE`; file_stream takes what a run
+logs. Errors have the shape and the status that make the client do the right thing.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from urllib.parse import quote
+
+import msgspec
+from litestar import Response, Router, get, post
+from litestar.params import FromPath
+
+from epochal.domain.access import Permission
+from epochal.domain.names import DEFAULT_ENTITY
+from epochal.errors import InvalidInput
+from epochal.protocols import PUBLIC, Call, needs
+from epochal.protocols.wandb import files, introspection, projects, runs, stream, viewer
+from epochal.protocols.wandb.arguments import read_json
+from epochal.protocols.wandb.errors import HANDLERS
+from epochal.protocols.wandb.execution import Executor, Fields, merged
+from epochal.protocols.wandb.ids import Place
+from epochal.service import foreign
+
+__all__ = ["ROUTES", "TABLE", "UNANSWERED_PATH"]
+
+READ, WRITE = needs(Permission.READ), needs(Permission.WRITE)
+UNANSWERED_PATH: Final = "/sdk/otel/v1/{path:path}"
+MAX_STREAM: Final = 64 * 1024 * 1024
+MAX_QUERY: Final = 32 * 1024 * 1024
+
+AREAS: Final[tuple[Fields, ...]] = (viewer.FIELDS, projects.FIELDS, runs.FIELDS, files.FIELDS)
+INTERFACES: Final = {
+    "ArtifactCollection": frozenset({"ArtifactSequence", "ArtifactPortfolio"}),
+    "ArtifactCreator": frozenset({"Run", "User"}),
+}
+_TABLE: Final = merged(*AREAS)
+TABLE: Final = merged(_TABLE, introspection.fields_for(_TABLE))
+"""Every resolver by type and field."""
+_EXECUTOR: Final = Executor(TABLE, INTERFACES)
+
+
+@post("/graphql", opt=READ, status_code=200, request_max_body_size=MAX_QUERY)
+async def graphql(request: Call) -> Response[bytes]:
+    """Answer an operation. Those that change something ask for more than reading."""
+    with request.app.state.upload_budget.hold(_size(request)):
+        body = read_json((await request.body()).decode("utf-8", "replace"), "the body")
+    if not isinstance(body, dict) or not isinstance(body.get("query"), str):
+        raise InvalidInput('send {"query": "...", "variables": {...}} as JSON')
+    variables, name = body.get("variables") or {}, body.get("operationName")
+    if not isinstance(variables, dict) or not (name is None or isinstance(name, str)):
+        raise InvalidInput("variables must be an object and operationName a string")
+    data = await _EXECUTOR.run(request, body["query"], variables, name)
+    return Response(msgspec.json.encode({"data": data}), media_type="application/json")
+
+
+@post(
+    "/files/{entity:str}/{project:str}/{run_id:str}/file_stream",
+    opt=WRITE,
+    status_code=200,
+    request_max_body_size=MAX_STREAM,
+)
+async def file_stream(
+    request: Call, entity: FromPath[str], project: FromPath[str], run_id: FromPath[str]
+) -> Response[bytes]:
+    """Take what a run logged."""
+    place = Place(entity, project, run_id)
+    with request.app.state.upload_budget.hold(_size(request)):
+        body = await request.body()
+        packed = request.headers.get("content-encoding") == "gzip"
+        stopped = await request.record(
+            foreign.record,
+            request.workers.recorder,
+            place.uid,
+            lambda recorder, recording: stream.take(
+                recorder, recording, stream.read_message(stream.unpacked(body, packed=packed))
+            ),
+        )
+    answer: dict[str, Any] = {"exitcode": None, "limits": {}, "stopped": stopped}
+    return Response(msgspec.json.encode(answer), media_type="application/json")
+
+
+@post(UNANSWERED_PATH, opt=PUBLIC, status_code=404)
+async def telemetry(request: Call, path: FromPath[str]) -> Response[bytes]:
+    """The client asks whether it may send telemetry; it may not."""
+    return Response(b"", status_code=404, media_type="text/plain")
+
+
+@get("/{entity:str}/{project:str}/runs/{run_id:str}", opt=PUBLIC)
+async def run_page(
+    request: Call,
+    entity: FromPath[str],
+    project: FromPath[str],
+    run_id: FromPath[str],
+) -> Response[bytes]:
+    """The address that the client prints, led to our page."""
+    return _led(f"{_project_page(entity, project)}/r/{quote(run_id, safe='')}")
+
+
+@get("/local/{path:path}", opt=PUBLIC)
+async def local_page(request: Call, path: FromPath[str]) -> Response[bytes]:
+    """The address of a project or run of ours that the client prints, led to our page."""
+    parts = path.strip("/").split("/")
+    page = _project_page(DEFAULT_ENTITY, parts[0])
+    is_run = len(parts) == 3 and parts[1] == "runs"
+    return _led(f"{page}/r/{quote(parts[2], safe='')}" if is_run else page)
+
+
+def _project_page(entity: str, project: str) -> str:
+    owner = "" if entity == DEFAULT_ENTITY else f"@{quote(entity, safe='')}/"
+    return f"/p/{owner}{quote(project, safe='')}"
+
+
+def _led(address: str) -> Response[bytes]:
+    return Response(b"", status_code=302, headers={"location": address}, media_type="text/plain")
+
+
+def _size(request: Call) -> int:
+    length = request.headers.get("content-length", "")
+    return min(int(length), MAX_STREAM) if length.isascii() and length.isdigit() else 65_536
+
+
+ROUTES: Final[list[Any]] = [
+    Router(
+        "/",
+        route_handlers=[graphql, file_stream, *files.ROUTES, telemetry, run_page, local_page],
+        exception_handlers=HANDLERS,
+        include_in_schema=False,
+    )
+]

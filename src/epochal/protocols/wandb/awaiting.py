@@ -1,0 +1,70 @@
+"""Media in the history, recorded as soon as their files are there.
+
+A row often comes before the files that it names; it waits in the run's memory until they are.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from epochal.domain.record import BlobRef, Event, Media
+from epochal.errors import EpochalError
+from epochal.protocols.wandb import media
+from epochal.protocols.wandb.memory import WAITING, Memory, Waiting, save
+from epochal.protocols.wandb.rows import Row
+from epochal.service.foreign import Recorder, Recording
+
+MAX_WAITING: Final = 2_000
+
+
+def take(recorder: Recorder, recording: Recording, memory: Memory, rows: list[Row]) -> None:
+    """Record the media of history rows, those at once that need no file."""
+    fresh = [
+        Waiting(key, row.step, row.wall_us, value)
+        for row in rows
+        for key, value in row.media.items()
+        if media.is_known(value)
+    ]
+    if not fresh:
+        return
+    store = _store(recorder, recording, memory)
+    waiting = [one for one in fresh if not _record(recorder, recording, store, one)]
+    if waiting:
+        memory.waiting = [*memory.waiting, *waiting][-MAX_WAITING:]
+        save(recorder, recording, WAITING, memory.waiting)
+
+
+def resolve(recorder: Recorder, recording: Recording, memory: Memory) -> None:
+    """Record what waited for files that are there now."""
+    if not memory.waiting:
+        return
+    store = _store(recorder, recording, memory)
+    left = [one for one in memory.waiting if not _record(recorder, recording, store, one)]
+    if len(left) != len(memory.waiting):
+        memory.waiting = left
+        save(recorder, recording, WAITING, left)
+
+
+def _store(recorder: Recorder, recording: Recording, memory: Memory) -> media.Store:
+    blobs = recorder.blobs
+    if memory.files is None:
+        memory.files = recorder.files(recording.uid)
+
+    def put(data: bytes, type: str) -> BlobRef:
+        return blobs.put(data, type)
+
+    return media.Store(memory.files, blobs.read, put)
+
+
+def _record(recorder: Recorder, recording: Recording, store: media.Store, one: Waiting) -> bool:
+    """Whether nothing is left to wait for."""
+    if any(path not in store.files for path in media.paths_of(one.value)):
+        return False
+    try:
+        items, many = media.items_of(one.value, store)
+    except (EpochalError, ArithmeticError, KeyError, TypeError, ValueError) as error:
+        title = f"{one.key!r:.100} at step {one.step} is shown as a file only"
+        recorder.write(recording, [Event(one.wall_us, "warning", title, f"{error!s:.300}")])
+        return True
+    recorder.write(recording, [Media(one.key, one.step, one.wall_us, items, many)])
+    return True

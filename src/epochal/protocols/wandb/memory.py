@@ -1,0 +1,165 @@
+"""What the server keeps in mind of a run that wandb's client writes.
+
+Lines taken, config beside ours, media that wait for their files. It lies in labels of the run, so
+it survives the server; `memory_of` reads it back once. Lines are counted as spans of line numbers:
+a chunk that comes again adds nothing, one that comes late fills its gap.
+"""
+
+from __future__ import annotations
+
+import bisect
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from epochal.domain.record import BlobRef
+from epochal.errors import InvalidInput
+from epochal.service.foreign import Recorder, Recording
+
+CLIENT: Final = "wandb"
+LINES: Final = "$wandb.lines"
+RUN: Final = "$wandb.run"
+WAITING: Final = "$wandb.waiting"
+SUMMARY: Final = "$wandb.summary"
+MAX_SPANS: Final = 256
+MAX_LINE_NUMBER: Final = 2**53
+
+T = TypeVar("T")
+
+
+class Lines(msgspec.Struct):
+    """Which lines of each stream were taken, as sorted spans ``(first, one after the last)``."""
+
+    history: list[tuple[int, int]] = []
+    events: list[tuple[int, int]] = []
+    output: int = 0
+
+
+class Kept(msgspec.Struct):
+    """What clients say of a run that has no place of its own in ours.
+
+    Attributes:
+        config: the entry ``_wandb`` of its config.
+        program: and
+        repo: and
+        commit: and
+        host: of the script.
+        sweep: id of the sweep that the run belongs to.
+        description: an old kind of notes.
+        uploaded: whether a client said that it preempts.
+    """
+
+    config: dict[str, Any] = {}
+    program: str = ""
+    repo: str = ""
+    commit: str = ""
+    host: str = ""
+    sweep: str = ""
+    description: str = ""
+    preempting: bool = False
+
+
+class Waiting(msgspec.Struct):
+    """Media that were logged before their files arrived."""
+
+    key: str
+    step: int
+    wall_us: int
+    value: dict[str, Any]
+
+
+class Memory:
+    """All of it, for one recording; whoever holds the recording may use it."""
+
+    def __init__(self) -> None:
+        self.lines = Lines()
+        self.kept = Kept()
+        self.waiting: list[Waiting] = []
+        self.objects: dict[str, Any] = {}
+        """Entries of the summary that are media."""
+        self.last: dict[str, Any] = {}
+        """The last history value of each key, since the recording is known."""
+        self.summary: dict[str, Any] | None = None
+        """What was last recorded as summary; None when that is not known any more."""
+        self.config_text = ""
+        self.console: tuple[str, int] = ("", 0)
+        """The writer of the journal, and how many lines were written before it."""
+        self.files: dict[str, BlobRef] | None = None
+        self.row: dict[str, Any] = {}
+        """The last history row."""
+        self.is_stopping = False
+
+
+def memory_of(recording: Recording) -> Memory:
+    """The memory of a held recording."""
+    if not isinstance(recording.memory, Memory):
+        memory = Memory()
+        memory.lines = _read(recording, LINES, Lines) or Lines()
+        memory.kept = _read(recording, RUN, Kept) or Kept()
+        memory.waiting = _read(recording, WAITING, list[Waiting]) or []
+        memory.objects = _read(recording, SUMMARY, dict[str, Any]) or {}
+        recording.memory = memory
+    return recording.memory
+
+
+def _read(recording: Recording, label: str, type: type[T]) -> T | None:
+    text = recording.labels.get(label)
+    if not text:
+        return None
+    try:
+        return msgspec.json.decode(text, type=type)
+    except msgspec.MsgspecError:
+        return None  # cut by a limit of the store: as good as forgotten
+
+
+def save(recorder: Recorder, recording: Recording, label: str, value: object) -> None:
+    """Write a part of the memory to its label."""
+    recorder.label(recording, {label: msgspec.json.encode(value).decode()})
+
+
+def new_parts(spans: list[tuple[int, int]], first: int, count: int) -> list[tuple[int, int]]:
+    """Which of ``count`` lines from ``first`` on were not taken before, as spans.
+
+    Raises:
+        InvalidInput: the numbers cannot be those of lines.
+    """
+    if not 0 <= first <= MAX_LINE_NUMBER or count < 0:
+        raise InvalidInput(f"offset must be the number of a line, got {first}")
+    end, start = first + count, first
+    found: list[tuple[int, int]] = []
+    index = max(0, bisect.bisect_left(spans, (first, first)) - 1)
+    for low, high in spans[index:]:
+        if low >= end:
+            break
+        if low > start:
+            found.append((start, low))
+        start = max(start, high)
+    if start < end:
+        found.append((start, end))
+    return found
+
+
+def added(spans: list[tuple[int, int]], first: int, end: int) -> list[tuple[int, int]]:
+    """The spans with one more.
+
+    Raises:
+        InvalidInput: there are too many gaps.
+    """
+    if first >= end:
+        return spans
+    joined: list[tuple[int, int]] = []
+    for low, high in sorted([*spans, (first, end)]):
+        if joined and low <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], high))
+        else:
+            joined.append((low, high))
+    if len(joined) > MAX_SPANS:
+        raise InvalidInput(
+            f"the offsets leave more than {MAX_SPANS} gaps; send the lines in between first"
+        )
+    return joined
+
+
+def count_of(spans: list[tuple[int, int]]) -> int:
+    """The number that the next line would have."""
+    return spans[-1][1] if spans else 0

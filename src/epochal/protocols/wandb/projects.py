@@ -1,0 +1,287 @@
+"""Projects and runs as things of GraphQL: what init, resume and stop ask of them.
+
+A `Project` is its entity and name, a `Run` its `Place`; what is stored of them is looked up when a
+field needs it, once per operation. Fields of the public API's queries stand in `reading`.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from epochal.domain.names import DEFAULT_ENTITY, DEFAULT_PROJECT
+from epochal.domain.tracked import experiment_id
+from epochal.domain.values import to_json
+from epochal.domain.view import RunDetail
+from epochal.errors import InvalidInput, NotFound
+from epochal.protocols.wandb import config as configs
+from epochal.protocols.wandb.arguments import Given
+from epochal.protocols.wandb.execution import Asked, Fields, Object
+from epochal.protocols.wandb.ids import Place, run_key, write_id
+from epochal.protocols.wandb.memory import Memory, count_of, memory_of
+from epochal.protocols.wandb.viewer import entity_of, user_of
+from epochal.service import experiments, foreign, runs
+from epochal.service.foreign import Recorder, Recording
+
+
+class ProjectPlace(NamedTuple):
+    """Where a project is."""
+
+    entity: str
+    project: str
+
+
+def project_object(entity: str, project: str) -> Object:
+    """A project."""
+    return Object("Project", ProjectPlace(entity, project))
+
+
+def run_object(place: Place) -> Object:
+    """A run."""
+    return Object("Run", place)
+
+
+async def detail_of(asked: Asked, place: Place) -> RunDetail:
+    """All that is stored of a run; looked up once per operation.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    key = ("run", place.uid)
+    if key not in asked.memory:
+        asked.memory[key] = await asked.call.read(runs.get_run, place.uid)
+    found: RunDetail = asked.memory[key]
+    return found
+
+
+async def memory_at(asked: Asked, place: Place) -> Memory:
+    """What is kept of a run for wandb's client; looked up once per operation.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    key = ("memory", place.uid)
+    if key not in asked.memory:
+        asked.memory[key] = await asked.call.read(
+            foreign.look, asked.call.workers.recorder, place.uid, _copied
+        )
+    found: Memory = asked.memory[key]
+    return found
+
+
+def _copied(recorder: Recorder, recording: Recording) -> Memory:
+    return memory_of(recording)
+
+
+# ---------------------------------------------------------------------------------------- finding
+async def project(asked: Asked, parent: Any, given: Given) -> Object | None:
+    """A project, or null."""
+    entity = given.text("entityName") or DEFAULT_ENTITY
+    name = given.text("name") or DEFAULT_PROJECT
+    found = await project_row(asked, entity, name)
+    return None if found is None else project_object(entity, name)
+
+
+async def project_row(asked: Asked, entity: str, name: str) -> Any:
+    """What is stored of a project, or None; looked up once per operation."""
+    key = ("project", entity, name)
+    if key not in asked.memory:
+        try:
+            asked.memory[key] = await asked.call.read(
+                experiments.get_experiment,
+                asked.call.workers.recorder,
+                experiment_id(entity, name),
+            )
+        except NotFound:
+            asked.memory[key] = None
+    return asked.memory[key]
+
+
+async def run(asked: Asked, parent: ProjectPlace, given: Given) -> Object | None:
+    """A run of a project, or null."""
+    place = Place(parent.entity, parent.project, given.text("name"))
+    try:
+        await detail_of(asked, place)
+    except (NotFound, InvalidInput):
+        return None
+    return run_object(place)
+
+
+# ---------------------------------------------------------------------------------------- project
+async def _id(asked: Asked, parent: ProjectPlace, given: Given) -> str:
+    return write_id("Project", "v1", parent.project, parent.entity)
+
+
+async def _internal_id(asked: Asked, parent: ProjectPlace, given: Given) -> str:
+    return str(experiment_id(*parent))
+
+
+async def _name(asked: Asked, parent: ProjectPlace, given: Given) -> str:
+    return parent.project
+
+
+async def _entity_name(asked: Asked, parent: ProjectPlace, given: Given) -> str:
+    return parent.entity
+
+
+async def _entity(asked: Asked, parent: ProjectPlace, given: Given) -> Object:
+    return Object("Entity", entity_of(parent.entity))
+
+
+async def _created_at(asked: Asked, parent: ProjectPlace, given: Given) -> str | None:
+    found = await project_row(asked, *parent)
+    return None if found is None else moment(found.created_us)
+
+
+async def _false(asked: Asked, parent: Any, given: Given) -> bool:
+    return False
+
+
+async def _owner(asked: Asked, parent: Any, given: Given) -> Object:
+    principal = asked.call.principal
+    return Object("User", user_of(principal.name if principal else "", is_admin=False))
+
+
+# -------------------------------------------------------------------------------------------- run
+async def _run_field(asked: Asked, parent: Place, name: str) -> Any:
+    return getattr(await detail_of(asked, parent), name)
+
+
+async def _run_id(asked: Asked, parent: Place, given: Given) -> str:
+    return run_key(parent)
+
+
+async def _run_name(asked: Asked, parent: Place, given: Given) -> str:
+    return parent.run_id
+
+
+async def _display_name(asked: Asked, parent: Place, given: Given) -> Any:
+    return await _run_field(asked, parent, "name")
+
+
+async def _notes(asked: Asked, parent: Place, given: Given) -> Any:
+    return await _run_field(asked, parent, "notes")
+
+
+async def _tags(asked: Asked, parent: Place, given: Given) -> Any:
+    return await _run_field(asked, parent, "tags")
+
+
+async def _state(asked: Asked, parent: Place, given: Given) -> str:
+    state = str((await detail_of(asked, parent)).state)
+    if (await memory_at(asked, parent)).kept.preempting and state in ("failed", "killed"):
+        return "preempted"
+    return state
+
+
+async def _config(asked: Asked, parent: Place, given: Given) -> str:
+    detail = await detail_of(asked, parent)
+    own = (await memory_at(asked, parent)).kept.config
+    return json_text(configs.join(detail.config, own))
+
+
+async def _wandb_config(asked: Asked, parent: Place, given: Given) -> str:
+    own = (await memory_at(asked, parent)).kept.config
+    wanted = given.texts("keys")
+    return json_text({key: own[key] for key in wanted or own if key in own})
+
+
+async def _summary(asked: Asked, parent: Place, given: Given) -> str:
+    return json_text(await summary_of(asked, parent))
+
+
+async def summary_of(asked: Asked, place: Place) -> dict[str, Any]:
+    """A run's summary in wandb's form: nested, with media, with the last step and times."""
+    detail = await detail_of(asked, place)
+    memory = await memory_at(asked, place)
+    found: dict[str, Any] = {}
+    for metric in detail.metrics:
+        if not metric.key.startswith("system/") and metric.last is not None:
+            found[metric.key] = metric.last
+    found.update(detail.summary)
+    found.update(memory.objects)
+    if detail.last_step is not None:
+        end = detail.ended_us or detail.updated_us
+        found["_step"] = detail.last_step
+        found["_runtime"] = max(0, end - detail.created_us) / 1e6
+        found["_timestamp"] = end / 1e6
+    return found
+
+
+async def _history_count(asked: Asked, parent: Place, given: Given) -> int:
+    return count_of((await memory_at(asked, parent)).lines.history)
+
+
+async def _events_count(asked: Asked, parent: Place, given: Given) -> int:
+    return count_of((await memory_at(asked, parent)).lines.events)
+
+
+async def _log_count(asked: Asked, parent: Place, given: Given) -> int:
+    return (await memory_at(asked, parent)).lines.output
+
+
+async def _history_tail(asked: Asked, parent: Place, given: Given) -> str:
+    detail = await detail_of(asked, parent)
+    if detail.last_step is None:
+        return "[]"
+    summary = await summary_of(asked, parent)
+    return json_text([json_text({key: summary[key] for key in TAIL})])
+
+
+async def _events_tail(asked: Asked, parent: Place, given: Given) -> str:
+    summary = await summary_of(asked, parent)
+    if "_runtime" not in summary:
+        return "[]"
+    return json_text([json_text({key: summary[key] for key in TAIL if key != "_step"})])
+
+
+async def _sweep_name(asked: Asked, parent: Place, given: Given) -> str | None:
+    return (await memory_at(asked, parent)).kept.sweep or None
+
+
+async def _stopped(asked: Asked, parent: Place, given: Given) -> bool:
+    return (await memory_at(asked, parent)).is_stopping
+
+
+async def _description(asked: Asked, parent: Place, given: Given) -> str:
+    return (await memory_at(asked, parent)).kept.description
+
+
+async def _project_of(asked: Asked, parent: Place, given: Given) -> Object:
+    return project_object(parent.entity, parent.project)
+
+
+TAIL: Final = ("_step", "_runtime", "_timestamp")
+
+
+def moment(time_us: int | None) -> str | None:
+    """A time as clients read it: UTC without a zone."""
+    if time_us is None:
+        return None
+    then = datetime.datetime.fromtimestamp(time_us / 1e6, datetime.UTC)
+    return then.strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def json_text(value: object) -> str:
+    """A JSONString; numbers that are not finite become strings."""
+    return msgspec.json.encode(to_json(value)).decode()
+
+
+FIELDS: Final[Fields] = {
+    "Query": {"project": project, "model": project},
+    "Project": {
+        "id": _id, "internalId": _internal_id, "name": _name, "entityName": _entity_name,
+        "entity": _entity, "createdAt": _created_at, "isBenchmark": _false, "readOnly": _false,
+        "user": _owner, "run": run, "bucket": run,
+    },
+    "Run": {
+        "id": _run_id, "name": _run_name, "displayName": _display_name, "notes": _notes,
+        "tags": _tags, "state": _state, "config": _config, "wandbConfig": _wandb_config,
+        "summaryMetrics": _summary, "historyLineCount": _history_count,
+        "eventsLineCount": _events_count, "logLineCount": _log_count,
+        "historyTail": _history_tail, "eventsTail": _events_tail, "sweepName": _sweep_name,
+        "stopped": _stopped, "description": _description, "project": _project_of,
+    },
+}  # fmt: skip

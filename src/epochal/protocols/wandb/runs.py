@@ -1,0 +1,196 @@
+"""Runs as the client writes them: begin, go on, change, stop, delete, alert."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import Any, Final
+
+import msgspec
+
+from epochal.domain.names import DEFAULT_ENTITY, DEFAULT_PROJECT, MAX_NAME, new_run_id
+from epochal.domain.record import Attributes, Config, Event
+from epochal.domain.run import RunState
+from epochal.domain.values import flatten
+from epochal.errors import NotFound
+from epochal.protocols.wandb import config as configs
+from epochal.protocols.wandb.arguments import Given
+from epochal.protocols.wandb.execution import Asked, Fields
+from epochal.protocols.wandb.ids import Place, read_run_key
+from epochal.protocols.wandb.memory import CLIENT, LINES, RUN, Memory, memory_of, save
+from epochal.protocols.wandb.projects import run_object
+from epochal.protocols.wandb.stream import write_summary
+from epochal.service import foreign
+from epochal.service import runs as stored
+from epochal.service.foreign import Recorder, Recording
+
+_LEVELS: Final = {"INFO": "info", "WARN": "warning", "ERROR": "error"}
+_STATES: Final = {
+    "running": RunState.RUNNING, "pending": RunState.RUNNING, "finished": RunState.FINISHED,
+    "failed": RunState.FAILED, "crashed": RunState.CRASHED, "killed": RunState.KILLED,
+    "preempted": RunState.KILLED, "preempting": RunState.RUNNING,
+}  # fmt: skip
+_ADJECTIVES: Final = ("bold", "calm", "clever", "gentle", "keen", "lucid", "quiet", "swift")
+_NOUNS: Final = ("comet", "delta", "falcon", "harbor", "lynx", "maple", "otter", "quartz")
+
+
+async def upsert(asked: Asked, parent: Any, given: Given) -> dict[str, Any]:
+    """Begin a run, or change it; whatever is null stays as it is."""
+    place = place_of(given)
+    recorder = asked.call.workers.recorder
+
+    def work(recorder: Recorder, recording: Recording) -> None:
+        _write(recorder, recording, given)
+
+    _, is_new = await asked.call.record(foreign.begin_or_go_on, recorder, place, CLIENT, work)
+    return {"bucket": run_object(place), "inserted": is_new}
+
+
+def place_of(given: Given) -> Place:
+    """The run that ``upsertBucket`` is about: by id, or by names."""
+    if id := given.text("id"):
+        return read_run_key(id)
+    return Place(
+        given.text("entityName") or given.text("entity") or DEFAULT_ENTITY,
+        given.text("modelName") or given.text("projectName") or DEFAULT_PROJECT,
+        given.text("name") or new_run_id(),
+    )
+
+
+def _write(recorder: Recorder, recording: Recording, given: Given) -> None:
+    memory = memory_of(recording)
+    now_us = time.time_ns() // 1000
+    is_new = LINES not in recording.labels
+    if is_new:
+        memory.summary = {}
+        save(recorder, recording, LINES, memory.lines)
+    changes: dict[str, Any] = {
+        ours: given.text(theirs)
+        for theirs, ours in (("notes", "notes"), ("groupName", "group"), ("jobType", "job_type"))
+        if given.values.get(theirs) is not None
+    }
+    if given.values.get("tags") is not None:
+        changes["tags"] = given.texts("tags")
+    if changes:
+        recorder.write(recording, [Attributes(now_us, changes)])
+    name = given.text("displayName").strip()[:MAX_NAME]
+    if name or is_new:
+        name = name or _new_name()
+        if name != recording.name:
+            recorder.rename(recording, name)
+    config = given.json("config")
+    if config is not None:
+        write_config(recorder, recording, memory, config)
+    _keep(recorder, recording, memory, given)
+    summary = given.json("summaryMetrics")
+    if summary is not None:
+        memory.summary = None
+        write_summary(recorder, recording, memory, summary)
+    state = _STATES.get(given.text("state").lower())
+    if state is not None and recording.foreign:
+        recorder.tell(recording, state, None)
+    elif is_new is False and recording.foreign and _goes_on(recording, given):
+        recorder.tell(recording, RunState.RUNNING, None)
+
+
+def _goes_on(recording: Recording, given: Given) -> bool:
+    """Whether a script begins to write to a run that was over: it names its host and program."""
+    return recording.state is not RunState.RUNNING and given.values.get("host") is not None
+
+
+def write_config(
+    recorder: Recorder, recording: Recording, memory: Memory, config: dict[str, Any]
+) -> None:
+    """Record a config that differs from what was sent last."""
+    text = msgspec.json.encode(config).decode()
+    if text == memory.config_text:
+        return
+    memory.config_text = text
+    now_us = time.time_ns() // 1000
+    values, own = configs.split(config)
+    if values:
+        recorder.write(recording, [Config(now_us, values)])
+        recording.params.update({key: str(value) for key, value in flatten(values)})
+    if own and own != memory.kept.config:
+        if own.get("m") != memory.kept.config.get("m"):
+            recorder.write(recording, list(configs.definitions(own, now_us)))
+        memory.kept.config = {**memory.kept.config, **own}
+        save(recorder, recording, RUN, memory.kept)
+
+
+def _keep(recorder: Recorder, recording: Recording, memory: Memory, given: Given) -> None:
+    kept = memory.kept
+    before = msgspec.structs.astuple(kept)
+    for field, names in (
+        ("program", ("jobProgram", "program")), ("repo", ("jobRepo", "repo")),
+        ("commit", ("commit",)), ("host", ("host",)), ("sweep", ("sweep",)),
+        ("description", ("description",)),
+    ):  # fmt: skip
+        for name in names:
+            if given.values.get(name) is not None:
+                setattr(kept, field, given.text(name))
+    if msgspec.structs.astuple(kept) != before:
+        save(recorder, recording, RUN, kept)
+
+
+def _new_name() -> str:
+    adjective, noun = secrets.choice(_ADJECTIVES), secrets.choice(_NOUNS)
+    return f"{adjective}-{noun}-{secrets.randbelow(1000)}"
+
+
+async def stop(asked: Asked, parent: Any, given: Given) -> dict[str, Any]:
+    """Ask the run's script to end; it hears of it with its next lines."""
+    place = read_run_key(given.needed("id"))
+
+    def work(recorder: Recorder, recording: Recording) -> None:
+        memory_of(recording).is_stopping = True
+
+    await asked.call.record(foreign.record, asked.call.workers.recorder, place.uid, work)
+    return {"success": True}
+
+
+async def delete(asked: Asked, parent: Any, given: Given) -> dict[str, Any]:
+    """Delete a run for good."""
+    place = read_run_key(given.needed("id"))
+    await asked.call.write(stored.delete_run, place.uid)
+    asked.call.app.state.tailer.nudge()
+    return {"success": True, "clientMutationId": None}
+
+
+async def alert(asked: Asked, parent: Any, given: Given) -> dict[str, Any]:
+    """Something worth telling a person."""
+    place = Place(
+        given.text("entityName") or DEFAULT_ENTITY, given.text("projectName"),
+        given.text("runName"),
+    )  # fmt: skip
+    level = _LEVELS.get(given.text("severity").upper(), "info")
+    event = Event(time.time_ns() // 1000, level, given.text("title"), given.text("text"))
+
+    def work(recorder: Recorder, recording: Recording) -> None:
+        recorder.write(recording, [event])
+
+    await asked.call.record(foreign.record, asked.call.workers.recorder, place.uid, work)
+    return {"success": True}
+
+
+async def update_state(asked: Asked, parent: Any, given: Given) -> dict[str, Any]:
+    """Tell in which state a run is."""
+    place = read_run_key(given.needed("id"))
+    state = _STATES.get(given.text("state").lower())
+    if state is None:
+        raise NotFound(f"there is no state {given.text('state')!r:.80}")
+
+    def work(recorder: Recorder, recording: Recording) -> None:
+        if recording.foreign:
+            recorder.tell(recording, state, None)
+
+    await asked.call.record(foreign.record, asked.call.workers.recorder, place.uid, work)
+    return {"success": True}
+
+
+FIELDS: Final[Fields] = {
+    "Mutation": {
+        "upsertBucket": upsert, "stopRun": stop, "deleteRun": delete,
+        "notifyScriptableRunAlert": alert, "updateRunState": update_state,
+    },
+}  # fmt: skip

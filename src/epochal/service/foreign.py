@@ -1,0 +1,110 @@
+"""Runs that a foreign protocol writes with functions of its own: begin one, write to one.
+
+The protocol's function gets the recorder and the held recording, and decides what the records are;
+permission, existence, locking and durability are decided here. What it wrote is on the device when
+the call returns.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from epochal.domain.access import Permission, Principal
+from epochal.domain.names import check_name, check_run_id, run_uid
+from epochal.errors import InvalidInput, NotFound
+from epochal.service.permission import require
+from epochal.service.recording import Recorder, Recording
+from epochal.store.owner import Store
+
+__all__ = ["Recorder", "Recording", "begin_or_go_on", "look", "record"]
+
+T = TypeVar("T")
+_beginning: Final = threading.Lock()
+
+
+def record(
+    store: Store,  # noqa: ARG001 - every use case begins with it
+    principal: Principal | None,
+    recorder: Recorder,
+    uid: str,
+    work: Callable[[Recorder, Recording], T],
+) -> T:
+    """Let ``work`` write to a run, nobody else at the same time; return what it returns.
+
+    Raises:
+        NotFound: there is no such run.
+        InvalidInput: it is archived.
+    """
+    require(principal, Permission.WRITE)
+    with recorder.hold(uid) as recording:
+        if recording.archived:
+            raise InvalidInput(f"the run {recording.run_id!r} is archived; restore it first")
+        answer = work(recorder, recording)
+    recorder.commit(recording)
+    return answer
+
+
+def look(
+    store: Store,  # noqa: ARG001 - every use case begins with it
+    principal: Principal | None,
+    recorder: Recorder,
+    uid: str,
+    work: Callable[[Recorder, Recording], T],
+) -> T:
+    """What ``work`` finds in a held run; it writes nothing.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    require(principal, Permission.READ)
+    with recorder.hold(uid) as recording:
+        return work(recorder, recording)
+
+
+def begin_or_go_on(
+    store: Store,
+    principal: Principal | None,
+    recorder: Recorder,
+    place: tuple[str, str, str],
+    client: str,
+    work: Callable[[Recorder, Recording], T],
+    *,
+    started_us: int | None = None,
+) -> tuple[T, bool]:
+    """As `record`, but a run that is not there yet begins; the second value tells whether it did.
+
+    Args:
+        store: the open store.
+        principal: who acts.
+        recorder: of the server.
+        place: entity, project and id of the run.
+        client: the protocol.
+        work: writes.
+        started_us: when it began, microseconds since 1970 UTC; now by default.
+
+    Raises:
+        InvalidInput: a name cannot be one, or the run is archived.
+    """
+    user = require(principal, Permission.WRITE).name
+    entity = check_name(place[0], "entity name")
+    project = check_name(place[1], "project name")
+    run_id = check_run_id(place[2])
+    uid = run_uid(entity, project, run_id)
+    with _beginning:
+        is_new = not _exists(recorder, uid)
+        if is_new:
+            now = time.time_ns() // 1000
+            started = now if started_us is None else max(0, min(started_us, now))
+            recorder.create(entity, project, run_id, started_us=started, client=client, user=user)
+    return record(store, principal, recorder, uid, work), is_new
+
+
+def _exists(recorder: Recorder, uid: str) -> bool:
+    try:
+        with recorder.hold(uid):
+            return True
+    except NotFound:
+        return False
