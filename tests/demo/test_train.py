@@ -49,7 +49,7 @@ def test_the_learning_rate_warms_up_and_then_falls_to_nothing() -> None:
 
 
 def test_the_baseline_learns_and_records_what_it_did(home: Path) -> None:
-    """Every step's loss, every epoch's validation, the config, the tags and the console."""
+    """Each step's loss, each epoch's validation, config, tags, console, mistakes and the model."""
     run = train(RECIPES[0], home, epochs=6)
     assert (run.state, run.name) == ("finished", "baseline")
     assert run.config.model.width == RECIPES[0].width
@@ -59,6 +59,10 @@ def test_the_baseline_learns_and_records_what_it_did(home: Path) -> None:
     assert run.summary["val/acc"] > 0.8
     assert run.summary["val/acc"] == run.metrics["val/acc"].max
     assert any("accuracy" in line for line in run.logs())
+    kept = {media.key for media in run.media_keys()}
+    assert {"val/mistakes", "val/confusion", "gradients/head.weight"} <= kept
+    model = epochal.load_model("models:/digits-classifier/1")
+    assert model.predict(torch.zeros(3, 1, 8, 8)).shape == (3, 10)
 
 
 def test_the_recipe_that_is_too_hot_becomes_nan_and_says_so(home: Path) -> None:

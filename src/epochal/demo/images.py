@@ -18,6 +18,10 @@ from torch import Tensor
 from epochal.demo.folder import TRAIN_IMAGES, TRAIN_LABELS, VAL_IMAGES, VAL_LABELS
 from epochal.errors import InvalidInput, NotFound
 
+CLOTHES = (
+    "T-shirt", "trousers", "pullover", "dress", "coat",
+    "sandal", "shirt", "sneaker", "bag", "boot",
+)  # fmt: skip
 _IMAGES_MAGIC = 2051
 _LABELS_MAGIC = 2049
 
@@ -31,6 +35,11 @@ class Images:
     train_y: Tensor
     val_x: Tensor
     val_y: Tensor
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What each label means."""
+        return CLOTHES if self.name == "fashion-mnist" else tuple("0123456789")
 
     @property
     def side(self) -> int:

@@ -1,7 +1,8 @@
 """One recorded training: the script that ``epochal demo`` starts once per run.
 
 It is an ordinary user's script: everything that Epochal sees of it passes through ``init``,
-``log`` and ``summary``, so what the page shows of the demo it shows of any training.
+``log``, ``watch``, ``summary`` and ``log_model``, so what the page shows of the demo it shows of
+any training.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from torch.nn import functional
 import epochal
 from epochal.demo.folder import find_folder
 from epochal.demo.images import Images, load_images
+from epochal.demo.outcome import keep_model, log_mistakes
 
 PROJECT = "demo"
 BAR = 24
+WATCH_EVERY = 40
 
 
 class Network(nn.Module):
@@ -70,13 +73,12 @@ def loss_of(logits: Tensor, y: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, x: Tensor, y: Tensor) -> tuple[float, float]:
-    """Mean loss and accuracy over a whole set."""
+def evaluate(model: nn.Module, x: Tensor) -> Tensor:
+    """Logits, shaped (n, classes), of a whole set."""
     model.eval()
     logits = torch.cat([model(part) for part in x.split(500)])
     model.train()
-    correct = (logits.argmax(1) == y).float()
-    return float(loss_of(logits, y)), float(correct.mean())
+    return logits
 
 
 def show_progress(epoch: int, epochs: int, batch: int, batches: int, loss: float) -> None:
@@ -111,10 +113,14 @@ def train_epoch(
 def train(run: epochal.Run, images: Images, options: argparse.Namespace) -> None:
     """Train one network and log as people do: loss per step, validation per epoch."""
     learner = Learner(images, options)
+    run.watch(learner.model, log="all", log_freq=WATCH_EVERY)
     run.summary["parameters"] = sum(p.numel() for p in learner.model.parameters())
     for epoch in range(options.epochs):
         train_epoch(run, learner, images, epoch, options)
-        val_loss, val_acc = evaluate(learner.model, images.val_x, images.val_y)
+        logits = evaluate(learner.model, images.val_x)
+        val_loss = float(loss_of(logits, images.val_y))
+        val_acc = float((logits.argmax(1) == images.val_y).float().mean())
+        log_mistakes(run, images, logits)
         run.log({"val/loss": val_loss, "val/acc": val_acc})
         print(f"epoch {epoch + 1}: validation loss {val_loss:.4f}, accuracy {val_acc:.2%}")
         if not math.isfinite(val_loss):
@@ -122,7 +128,8 @@ def train(run: epochal.Run, images: Images, options: argparse.Namespace) -> None
             print(
                 f"Stopping: the loss is {val_loss}, a learning rate of {options.lr} is too high."
             )
-            break
+            return
+    keep_model(run, images, learner.model)
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
