@@ -6,6 +6,7 @@ more than one run is refused with the list of them.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 
@@ -35,7 +36,8 @@ def find_run(source: Source, text: str, project: str | None = None) -> RunDetail
     wanted = text.strip()
     with source.session():
         if _UID.fullmatch(wanted):
-            return source.ask(GetRun(wanted))
+            with contextlib.suppress(NotFound):  # an id of another tracker may look like a uid
+                return source.ask(GetRun(wanted))
         rows = source.ask(ListProjects())
         candidates = _by_id(source, wanted, rows, project)
         if not candidates:

@@ -1,15 +1,17 @@
-"""``epochal import``: what other programs left on disk becomes runs of a home."""
+"""``epochal import``: what other programs recorded becomes runs of a home."""
 
 from __future__ import annotations
 
 import typer
 
+from epochal.cli.import_mlflow import mlflow
 from epochal.cli.import_tensorboard import tensorboard
 
 app = typer.Typer()
 app.command()(tensorboard)
+app.command()(mlflow)
 
 
 @app.callback()
 def choose() -> None:
-    """Bring in what other programs left on disk."""
+    """Bring in what other programs recorded."""
