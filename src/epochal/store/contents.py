@@ -138,7 +138,9 @@ def find_content(store: Store, digest: str) -> tuple[str, int]:
         NotFound: there is none.
     """
     query = (
-        sa.select(artifact.c.entity, artifact.c.project, artifact.c.name, artifact_version.c.number)
+        sa.select(
+            artifact.c.entity, artifact.c.project, artifact.c.name, artifact_version.c.number
+        )
         .join(artifact_version, artifact_version.c.artifact_id == artifact.c.id)
         .where(artifact_version.c.digest == digest, artifact_version.c.state == COMMITTED)
         .order_by(artifact_version.c.id.desc())

@@ -432,7 +432,7 @@ def test_unknown_things_are_told_in_mlflows_shape(server: Running) -> None:
     ):
         status, answer = ask(server, "GET", f"{base}/{path}")
         assert (status, answer["error_code"]) == (404, "RESOURCE_DOES_NOT_EXIST"), path
-    for path in ("/api/2.0/mlflow/registered-models/create", "/api/3.0/mlflow/traces/search",
+    for path in ("/api/2.0/mlflow/prompts/create", "/api/3.0/mlflow/traces/search",
                  "/ajax-api/2.0/mlflow/gateway/x"):  # fmt: skip
         status, answer = ask(server, "POST", path, {})
         assert (status, answer["error_code"]) == (501, "NOT_IMPLEMENTED")

@@ -17,7 +17,16 @@ from litestar.params import FromPath
 
 from epochal.domain.access import Permission
 from epochal.protocols import PUBLIC, Call, needs
-from epochal.protocols.mlflow import artifacts, experiments, metrics, runs, server
+from epochal.protocols.mlflow import (
+    artifacts,
+    experiments,
+    logged,
+    metrics,
+    models,
+    runs,
+    server,
+    versions,
+)
 from epochal.protocols.mlflow.arguments import Arguments, read_arguments
 from epochal.protocols.mlflow.errors import HANDLERS
 from epochal.protocols.mlflow.shapes import encode
@@ -67,11 +76,56 @@ ENDPOINTS: Final = (
     Endpoint("POST", "/2.0/mlflow/runs/delete-tag", WRITE, runs.delete_tag),
     Endpoint("POST", "/2.0/mlflow/runs/log-inputs", WRITE, runs.log_inputs),
     Endpoint("POST", "/2.0/mlflow/runs/outputs", WRITE, runs.outputs),
+    Endpoint("POST", "/2.0/mlflow/runs/log-model", WRITE, runs.log_model),
     Endpoint("GET", "/2.0/mlflow/metrics/get-history", READ, metrics.get_history),
     Endpoint(
         "GET", "/2.0/mlflow/metrics/get-history-bulk-interval", READ, metrics.get_history_bulk
     ),
-    Endpoint("POST", "/2.0/mlflow/logged-models/search", READ, server.logged_models),
+    Endpoint("POST", "/2.0/mlflow/registered-models/create", WRITE, models.create),
+    Endpoint("GET", "/2.0/mlflow/registered-models/get", READ, models.get),
+    Endpoint("PATCH", "/2.0/mlflow/registered-models/update", WRITE, models.update),
+    Endpoint("POST", "/2.0/mlflow/registered-models/rename", WRITE, models.rename),
+    Endpoint("DELETE", "/2.0/mlflow/registered-models/delete", WRITE, models.delete),
+    Endpoint("GET", "/2.0/mlflow/registered-models/search", READ, models.search),
+    Endpoint(
+        "POST", "/2.0/mlflow/registered-models/get-latest-versions", READ, models.latest_versions
+    ),
+    Endpoint(
+        "GET", "/2.0/mlflow/registered-models/get-latest-versions", READ, models.latest_versions
+    ),
+    Endpoint("POST", "/2.0/mlflow/registered-models/set-tag", WRITE, models.set_tag),
+    Endpoint("DELETE", "/2.0/mlflow/registered-models/delete-tag", WRITE, models.delete_tag),
+    Endpoint("POST", "/2.0/mlflow/registered-models/alias", WRITE, models.set_alias),
+    Endpoint("GET", "/2.0/mlflow/registered-models/alias", READ, models.get_by_alias),
+    Endpoint("DELETE", "/2.0/mlflow/registered-models/alias", WRITE, models.delete_alias),
+    Endpoint("POST", "/2.0/mlflow/model-versions/create", WRITE, versions.create),
+    Endpoint("GET", "/2.0/mlflow/model-versions/get", READ, versions.get),
+    Endpoint("PATCH", "/2.0/mlflow/model-versions/update", WRITE, versions.update),
+    Endpoint("DELETE", "/2.0/mlflow/model-versions/delete", WRITE, versions.delete),
+    Endpoint("GET", "/2.0/mlflow/model-versions/search", READ, versions.search),
+    Endpoint("GET", "/2.0/mlflow/model-versions/get-download-uri", READ, versions.download_uri),
+    Endpoint("POST", "/2.0/mlflow/model-versions/transition-stage", WRITE, versions.transition),
+    Endpoint("POST", "/2.0/mlflow/model-versions/set-tag", WRITE, versions.set_tag),
+    Endpoint("DELETE", "/2.0/mlflow/model-versions/delete-tag", WRITE, versions.delete_tag),
+    Endpoint("POST", "/2.0/mlflow/logged-models", WRITE, logged.create),
+    Endpoint("POST", "/2.0/mlflow/logged-models/search", READ, logged.search),
+    Endpoint("GET", "/2.0/mlflow/logged-models/{model_id:str}", READ, logged.get),
+    Endpoint("PATCH", "/2.0/mlflow/logged-models/{model_id:str}", WRITE, logged.finalize),
+    Endpoint("DELETE", "/2.0/mlflow/logged-models/{model_id:str}", WRITE, logged.delete),
+    Endpoint("POST", "/2.0/mlflow/logged-models/{model_id:str}/params", WRITE, logged.log_params),
+    Endpoint("PATCH", "/2.0/mlflow/logged-models/{model_id:str}/tags", WRITE, logged.set_tags),
+    Endpoint(
+        "DELETE",
+        "/2.0/mlflow/logged-models/{model_id:str}/tags/{tag_key:path}",
+        WRITE,
+        logged.delete_tag,
+    ),
+    Endpoint(
+        "GET",
+        "/2.0/mlflow/logged-models/{model_id:str}/artifacts/directories",
+        READ,
+        artifacts.list_of_model,
+    ),
     Endpoint("GET", "/2.0/mlflow/artifacts/list", READ, artifacts.list_of_run),
     Endpoint("GET", "/3.0/mlflow/server-info", READ, server.info),
 )
@@ -80,6 +134,9 @@ ENDPOINTS: Final = (
 def _serve(endpoint: Endpoint) -> HTTPRouteHandler:
     async def answer(request: Call) -> Response[bytes]:
         given = await read_arguments(request)
+        given.fields.update(
+            (name, str(value).removeprefix("/")) for name, value in request.path_params.items()
+        )
         return Response(
             encode(await endpoint.handler(request, given)), media_type="application/json"
         )
@@ -126,6 +183,12 @@ ROUTES: Final[list[Any]] = [
             include_in_schema=False,
         )
         for prefix in PREFIXES
+    ),
+    Router(
+        "",
+        route_handlers=artifacts.DOWNLOADS,
+        exception_handlers=HANDLERS,
+        include_in_schema=False,
     ),
     version,
     health,

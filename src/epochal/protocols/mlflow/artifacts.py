@@ -1,7 +1,6 @@
-"""Artifacts through the server: the files of a run, under ``EXPERIMENT/RUN/artifacts/PATH``.
+"""Artifacts through the server: files of runs and logged models, and versions of artifacts.
 
-What a browser gets is an attachment that it will not run. A path is decoded once and never again:
-what looks encoded after that is a name.
+What a browser gets is an attachment that it will not run. The files of a version are only read.
 """
 
 from __future__ import annotations
@@ -21,10 +20,12 @@ from epochal.domain.access import Permission
 from epochal.domain.tracked import experiment_id
 from epochal.errors import NotFound
 from epochal.protocols import Call, needs
+from epochal.protocols.mlflow import versions
 from epochal.protocols.mlflow.arguments import Arguments, read_arguments
 from epochal.protocols.mlflow.errors import NotOffered, invalid
+from epochal.protocols.mlflow.places import CONTENT, MODEL, RUN, Place, place_of
 from epochal.protocols.mlflow.shapes import encode, root
-from epochal.service import deposits, tracking
+from epochal.service import deposits, logged, packing, tracking
 
 BASE: Final = "/2.0/mlflow-artifacts/artifacts"
 PIECE: Final = 1024 * 1024
@@ -39,33 +40,12 @@ TEXTS: Final = frozenset(
 _SANDBOX: Final = "sandbox; default-src 'none'; frame-ancestors 'none'"
 
 
-class Place(NamedTuple):
-    """A run and a path in it; ``uid`` is empty outside of any run."""
-
-    uid: str
-    path: str
-
-
-def place_of(text: str) -> Place:
-    """What a path under ``BASE`` means.
-
-    Raises:
-        InvalidInput: it could leave its root.
-    """
-    parts = text.split("/")
-    if ".." in parts or "\\" in text or "\0" in text or text.startswith("/"):
-        raise invalid("Invalid path")
-    if len(parts) >= 3 and parts[0].isdigit() and parts[2] == "artifacts":
-        return Place(parts[1], "/".join(parts[3:]).rstrip("/"))
-    return Place("", text)
-
-
 def asked(call: Call) -> Place:
     """The place that a request names.
 
     Raises:
         InvalidInput: it is no UTF-8, or could leave its root.
-        NotOffered: it is outside of every run.
+        NotOffered: it is outside of all that has artifacts.
     """
     raw = bytes(call.scope.get("raw_path") or b"").partition(b"?")[0]
     _, _, rest = raw.partition(BASE.encode() + b"/")
@@ -73,9 +53,34 @@ def asked(call: Call) -> Place:
         place = place_of(unquote_to_bytes(rest).decode())
     except UnicodeDecodeError:
         raise invalid("Invalid path") from None
-    if not place.uid:
-        raise NotOffered("Epochal keeps artifacts of runs only, under EXPERIMENT/RUN/artifacts")
+    if not place.kind:
+        raise NotOffered(
+            "Epochal keeps artifacts of runs and of logged models only, under "
+            "EXPERIMENT/RUN/artifacts and EXPERIMENT/models/ID/artifacts"
+        )
     return place
+
+
+class Target(NamedTuple):
+    """A run, and a path among its files."""
+
+    uid: str
+    path: str
+
+
+async def writable(call: Call, place: Place) -> Target:
+    """Which file of which run a place is.
+
+    Raises:
+        InvalidInput: the files of a version, which nobody changes.
+        NotFound: there is no such logged model.
+    """
+    if place.kind == CONTENT:
+        raise invalid("The files of a registered version cannot be changed; log a new model")
+    if place.kind == RUN:
+        return Target(place.id, place.path)
+    found = await call.read(logged.get_logged, call.workers.recorder, place.id)
+    return Target(found.uid, f"{found.folder}/{place.path}" if place.path else found.folder)
 
 
 @put(
@@ -87,9 +92,9 @@ def asked(call: Call) -> Place:
 )
 async def upload(request: Call, path: FromPath[str]) -> Response[bytes]:  # noqa: ARG001 - see `asked`
     """Take a file in."""
-    place = asked(request)
+    target = await writable(request, asked(request))
     recorder = request.workers.recorder
-    deposit = await request.upload(deposits.begin_deposit, recorder, place.uid, place.path)
+    deposit = await request.upload(deposits.begin_deposit, recorder, target.uid, target.path)
     try:
         waiting = bytearray()
         async for chunk in request.stream():
@@ -107,10 +112,23 @@ async def upload(request: Call, path: FromPath[str]) -> Response[bytes]:  # noqa
 @get(f"{BASE}/{{path:path}}", opt=needs(Permission.READ), include_in_schema=False)
 async def download(request: Call, path: FromPath[str]) -> Response[Any]:  # noqa: ARG001 - see `asked`
     """Send a file."""
-    place = asked(request)
+    return await send(request, asked(request))
+
+
+async def send(call: Call, place: Place) -> Response[Any]:
+    """The bytes of the file at a place.
+
+    Raises:
+        NotFound: there is none.
+    """
     if not place.path:
         raise NotFound("No such artifact: a folder was named")
-    content = await request.read(deposits.fetch, request.workers.recorder, place.uid, place.path)
+    if place.kind == CONTENT:
+        content = await call.read(packing.fetch_packed, place.id, place.path)
+    else:
+        target = await writable(call, place)
+        recorder = call.workers.recorder
+        content = await call.read(deposits.fetch, recorder, target.uid, target.path)
     name = place.path.rpartition("/")[2]
     is_text = name.rpartition(".")[2].lower() in TEXTS
     headers = {
@@ -134,8 +152,8 @@ async def download(request: Call, path: FromPath[str]) -> Response[Any]:  # noqa
 )
 async def remove(request: Call, path: FromPath[str]) -> Response[bytes]:  # noqa: ARG001 - see `asked`
     """Remove a file or a folder."""
-    place = asked(request)
-    await request.record(deposits.remove, request.workers.recorder, place.uid, place.path)
+    target = await writable(request, asked(request))
+    await request.record(deposits.remove, request.workers.recorder, target.uid, target.path)
     return Response(b"{}", media_type="application/json")
 
 
@@ -144,25 +162,46 @@ async def listing(request: Call) -> Response[bytes]:
     """What lies directly in a folder, by last names."""
     given = await read_arguments(request)
     place = place_of(given.text("path", ""))
-    entries = await _entries(request, place) if place.uid else []
+    entries = await _entries(request, place) if place.kind else []
     return Response(encode({"files": entries}), media_type="application/json")
 
 
 async def list_of_run(call: Call, given: Arguments) -> dict[str, Any]:
     """What lies directly in a folder of a run, by whole paths."""
     run = await call.read(tracking.read_run, call.workers.recorder, given.run_id)
-    folder = given.text("path", "").strip("/")
-    entries = await _entries(call, Place(run.uid, folder))
-    prefix = f"{folder}/" if folder else ""
     base = root(experiment_id(run.entity, run.project))
+    return await _listed(
+        call, Place(RUN, run.uid, given.text("path", "").strip("/")),
+        f"{base}/{run.uid}/artifacts",
+    )  # fmt: skip
+
+
+async def list_of_model(call: Call, given: Arguments) -> dict[str, Any]:
+    """What lies directly in a folder of a logged model, by whole paths."""
+    found = await call.read(logged.get_logged, call.workers.recorder, given.text("model_id"))
+    base = root(experiment_id(found.entity, found.project))
+    folder = given.text("artifact_directory_path", "").strip("/")
+    return await _listed(
+        call, Place(MODEL, found.id, folder), f"{base}/models/{found.id}/artifacts"
+    )
+
+
+async def _listed(call: Call, place: Place, uri: str) -> dict[str, Any]:
+    prefix = f"{place.path}/" if place.path else ""
+    entries = await _entries(call, place)
     return {
-        "root_uri": f"{base}/{run.uid}/artifacts",
+        "root_uri": uri,
         "files": [{**entry, "path": prefix + entry["path"]} for entry in entries],
     }
 
 
 async def _entries(call: Call, place: Place) -> list[dict[str, Any]]:
-    found = await call.read(deposits.list_folder, call.workers.recorder, place.uid, place.path)
+    if place.kind == CONTENT:
+        found = await call.read(packing.list_packed, place.id, place.path)
+    else:
+        target = await writable(call, place)
+        recorder = call.workers.recorder
+        found = await call.read(deposits.list_folder, recorder, target.uid, target.path)
     return [
         {"path": entry.name, "is_dir": True}
         if entry.size is None
@@ -186,4 +225,35 @@ async def _pieces(path: Path, size: int) -> AsyncIterator[bytes]:
         os.close(descriptor)
 
 
-ROUTES: Final[list[Any]] = [upload, download, remove, listing]
+@get(
+    "/get-artifact",
+    opt=needs(Permission.READ),
+    include_in_schema=False,
+)
+async def of_run(request: Call) -> Response[Any]:
+    """Send a file of a run."""
+    given = await read_arguments(request)
+    return await send(request, Place(RUN, given.run_id, given.text("path")))
+
+
+@get("/model-versions/get-artifact", opt=needs(Permission.READ), include_in_schema=False)
+async def of_version(request: Call) -> Response[Any]:
+    """Send a file of a version of a registered model."""
+    given = await read_arguments(request)
+    found = await versions.find(request, given)
+    return await send(request, Place(CONTENT, found.digest, given.text("path")))
+
+
+@get(
+    "/2.0/mlflow/logged-models/{model_id:str}/artifacts/files",
+    opt=needs(Permission.READ),
+    include_in_schema=False,
+)
+async def of_model(request: Call, model_id: FromPath[str]) -> Response[Any]:
+    """Send a file of a logged model."""
+    given = await read_arguments(request)
+    return await send(request, Place(MODEL, model_id, given.text("artifact_file_path")))
+
+
+ROUTES: Final[list[Any]] = [upload, download, remove, listing, of_model]
+DOWNLOADS: Final[list[Any]] = [of_run, of_version]

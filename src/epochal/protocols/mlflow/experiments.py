@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
-from epochal.domain.tracked import Clause, Experiment, Sort
+from epochal.domain.tracked import Experiment, Sort
 from epochal.errors import Conflict, NotFound
 from epochal.protocols import Call
 from epochal.protocols.mlflow import filters
@@ -18,43 +16,13 @@ from epochal.protocols.mlflow.limits import (
     check_key,
 )
 from epochal.protocols.mlflow.pages import check_limit, read_token, write_token
+from epochal.protocols.mlflow.searching import Thing, choose
 from epochal.protocols.mlflow.shapes import experiment_json, milliseconds
 from epochal.service import experiments
 
 VIEWS = {
     "ACTIVE_ONLY": False, "DELETED_ONLY": True, "ALL": None, "1": False, "2": True, "3": None,
 }  # fmt: skip
-
-
-def matches(value: str, pattern: str) -> bool:
-    """SQL's LIKE with case: ``%`` is any text, ``_`` any character. Never slow, unlike regexes."""
-    at = here = 0
-    star, mark = -1, 0
-    while at < len(value):
-        if here < len(pattern) and pattern[here] == "%":
-            star, mark, here = here, at, here + 1
-        elif here < len(pattern) and pattern[here] in ("_", value[at]):
-            at, here = at + 1, here + 1
-        elif star >= 0:  # let the last % take one character more
-            mark += 1
-            at, here = mark, star + 1
-        else:
-            return False
-    return all(character == "%" for character in pattern[here:])
-
-
-_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    "=": lambda a, b: bool(a == b),
-    "!=": lambda a, b: bool(a != b),
-    "<": lambda a, b: bool(a < b),
-    "<=": lambda a, b: bool(a <= b),
-    ">": lambda a, b: bool(a > b),
-    ">=": lambda a, b: bool(a >= b),
-    "in": lambda a, b: a in b,
-    "not in": lambda a, b: a not in b,
-    "like": matches,
-    "ilike": lambda a, b: matches(a.lower(), b.lower()),
-}
 
 
 async def create(call: Call, given: Arguments) -> dict[str, Any]:
@@ -99,12 +67,10 @@ async def search(call: Call, given: Arguments) -> dict[str, Any]:
     clauses = filters.parse_filter(given.text("filter", ""), filters.EXPERIMENTS)
     order = filters.parse_order(given.texts("order_by"), filters.EXPERIMENTS)
     found = await call.read(experiments.list_experiments, call.workers.recorder)
-    chosen = [
-        one
-        for one in found
-        if (gone is None or one.deleted == gone) and all(_holds(clause, one) for clause in clauses)
-    ]
-    _sort(chosen, order)
+    found = [one for one in found if gone is None or one.deleted == gone]
+    found.sort(key=lambda one: one.id, reverse=bool(order))
+    default = [Sort("attribute", "creation_time", descending=True)]
+    chosen = choose(found, _thing, clauses, order or default)
     answer: dict[str, Any] = {
         "experiments": [experiment_json(one) for one in chosen[offset : offset + limit]]
     }
@@ -182,30 +148,10 @@ async def _by_name(call: Call, name: str) -> Experiment:
     raise NotFound(f"Could not find experiment with name '{name}'")
 
 
-def _attribute(one: Experiment, key: str) -> Any:
-    match key:
-        case "name":
-            return one.name
-        case "experiment_id":
-            return str(one.id)
-        case "creation_time":
-            return milliseconds(one.created_us)
-    return milliseconds(one.updated_us)
-
-
-def _holds(clause: Clause, one: Experiment) -> bool:
-    value = one.tags.get(clause.key) if clause.kind == "tag" else _attribute(one, clause.key)
-    if clause.operator in ("null", "not null"):
-        return (value is None) == (clause.operator == "null")
-    return value is not None and _COMPARE[clause.operator](value, clause.value)
-
-
-def _sort(chosen: list[Experiment], order: list[Sort]) -> None:
-    # Python's sort is stable: the last criterion goes first.
-    chosen.sort(key=lambda one: one.id, reverse=bool(order))
-    for sort in reversed(order or [Sort("attribute", "creation_time", descending=True)]):
-        chosen.sort(key=partial(_sort_key, sort), reverse=sort.descending)
-
-
-def _sort_key(sort: Sort, one: Experiment) -> Any:
-    return one.tags.get(sort.key, "") if sort.kind == "tag" else _attribute(one, sort.key)
+def _thing(one: Experiment) -> Thing:
+    attributes = {
+        "name": one.name, "experiment_id": str(one.id),
+        "creation_time": milliseconds(one.created_us),
+        "last_update_time": milliseconds(one.updated_us),
+    }  # fmt: skip
+    return Thing(attributes, one.tags)

@@ -32,6 +32,17 @@ EXPERIMENT_TEXTS: Final = {"name": "name", "experiment_id": "experiment_id"}
 EXPERIMENT_NUMBERS: Final = {
     "creation_time": "creation_time", "last_update_time": "last_update_time",
 }  # fmt: skip
+MODEL_TIMES: Final = {
+    "timestamp": "created", "creation_timestamp": "created", "last_updated_timestamp": "updated",
+}  # fmt: skip
+LOGGED_TEXTS: Final = {
+    name: name for name in ("name", "model_id", "model_type", "status", "source_run_id")
+}
+LOGGED_NUMBERS: Final = {
+    "creation_timestamp": "created", "creation_time": "created",
+    "creation_timestamp_ms": "created", "last_updated_timestamp_ms": "updated",
+    "last_updated_timestamp": "updated", "last_updated_time": "updated",
+}  # fmt: skip
 NUMERIC: Final = frozenset({"=", "!=", "<", "<=", ">", ">="})
 TEXTUAL: Final = frozenset({"=", "!=", "like", "ilike"})
 LISTED: Final = frozenset({"in", "not in"})
@@ -65,6 +76,19 @@ RUNS: Final = Grammar(
 EXPERIMENTS: Final = Grammar(
     "experiments", frozenset({"tag", "attribute"}), EXPERIMENT_TEXTS, EXPERIMENT_NUMBERS,
     frozenset({"experiment_id"}),
+)  # fmt: skip
+MODELS: Final = Grammar(
+    "registered models", frozenset({"tag", "attribute"}), {"name": "name"}, MODEL_TIMES,
+    frozenset({"name"}),
+)  # fmt: skip
+VERSIONS: Final = Grammar(
+    "model versions", frozenset({"tag", "attribute"}),
+    {"name": "name", "run_id": "run_id", "source_path": "source_path"},
+    {"version_number": "version_number", **MODEL_TIMES}, frozenset({"name", "run_id"}),
+)  # fmt: skip
+LOGGED: Final = Grammar(
+    "logged models", frozenset({"metric", "param", "tag", "attribute"}), LOGGED_TEXTS,
+    LOGGED_NUMBERS, frozenset(LOGGED_TEXTS.values()),
 )  # fmt: skip
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from typing import Any, Final
 
+import msgspec
+
 from epochal.domain.tracked import Clause, TrackedQuery, TrackedRun, experiment_id
+from epochal.errors import InvalidInput, NotFound
 from epochal.protocols import Call
-from epochal.protocols.mlflow import filters
+from epochal.protocols.mlflow import filters, logged
 from epochal.protocols.mlflow.arguments import Arguments, as_experiment, as_text, bad, missing
 from epochal.protocols.mlflow.errors import invalid
 from epochal.protocols.mlflow.experiments import view
@@ -31,12 +35,15 @@ from epochal.protocols.mlflow.shapes import (
     info_json,
     run_json,
 )
-from epochal.service import experiments, tracking
+from epochal.service import experiments, packing, tracking
+from epochal.service.logged import HOLDER
 from epochal.service.tracking import Batch, NewRun
 
 CLIENT: Final = "mlflow"
 MAX_EXPERIMENTS: Final = 5_000
 MAX_DATASETS: Final = 1_000
+HISTORY: Final = "mlflow.log-model.history"
+_MODEL_INFO: Final = ("artifact_path", "flavors", "utc_time_created", "run_id")
 _ADJECTIVES: Final = ("bold", "calm", "clever", "gentle", "keen", "lucid", "quiet", "swift")
 _NOUNS: Final = ("comet", "delta", "falcon", "harbor", "lynx", "maple", "otter", "quartz")
 _DATASET: Final = {"name": 500, "digest": 36, "source_type": 65_535, "source": 65_535}
@@ -106,8 +113,12 @@ async def restore(call: Call, given: Arguments) -> dict[str, Any]:
 async def log_metric(call: Call, given: Arguments) -> dict[str, Any]:
     """Log one value of a metric."""
     uid = given.run_id
-    batch = Batch(points=read_points([given.fields], ""), digest=given.digest)
+    points = read_points([given.fields], "")
+    if "model_id" in given.fields:
+        points = read_points(await _fresh(call, uid, [given.fields]), "")
+    batch = Batch(points=points, digest=given.digest)
     await call.record(tracking.log, call.workers.recorder, uid, batch)
+    await logged.log_metrics(call, [given.fields], uid)
     return {}
 
 
@@ -117,14 +128,19 @@ async def log_batch(call: Call, given: Arguments) -> dict[str, Any]:
     metrics, params, tags = given.objects("metrics"), given.pairs("params"), given.pairs("tags")
     check_batch(len(metrics), len(params), len(tags))
     labels = check_tags(tags)
+    points = read_points(metrics)
+    of_models = [one for one in metrics if "model_id" in one]
+    if of_models:
+        points = read_points(await _fresh(call, uid, metrics))
     batch = Batch(
         params=check_params(params),
-        points=read_points(metrics),
+        points=points,
         labels=labels,
         name=labels.get(RUN_NAME),
         digest=given.digest,
     )
     await call.record(tracking.log, call.workers.recorder, uid, batch)
+    await logged.log_metrics(call, of_models, uid)
     return {}
 
 
@@ -186,6 +202,33 @@ async def outputs(call: Call, given: Arguments) -> dict[str, Any]:
     return {}
 
 
+async def log_model(call: Call, given: Arguments) -> dict[str, Any]:
+    """Note that a folder of the run is a model, as clients before MLflow 3 do."""
+    uid = given.run_id
+    try:
+        model = msgspec.json.decode(given.text("model_json"), type=dict[str, Any])
+    except msgspec.MsgspecError as error:
+        raise invalid(f"Malformed model info. \n Model info must be valid JSON: {error}") from None
+    absent = [name for name in _MODEL_INFO if name not in model]
+    if absent:
+        raise invalid(
+            f"Model json is missing mandatory fields: {absent}. The model info must have "
+            f"{list(_MODEL_INFO)}"
+        )
+    recorder = call.workers.recorder
+    found = await call.read(tracking.read_run, recorder, uid)
+    try:
+        before = msgspec.json.decode(found.labels.get(HISTORY, "[]"), type=list[Any])
+    except msgspec.MsgspecError:
+        before = []
+    labels = {HISTORY: msgspec.json.encode([*before, model]).decode()}
+    await call.record(tracking.log, recorder, uid, Batch(labels=labels))
+    folder = as_text(model["artifact_path"], "model_json.artifact_path").strip("/")
+    with contextlib.suppress(NotFound, InvalidInput):  # then it stays a folder of the run
+        await call.record(packing.pack_model, recorder, uid, folder)
+    return {}
+
+
 async def search(call: Call, given: Arguments) -> dict[str, Any]:
     """A page of runs, whole."""
     wanted = {as_experiment(value) for value in given.items("experiment_ids")}
@@ -197,6 +240,7 @@ async def search(call: Call, given: Arguments) -> dict[str, Any]:
         _in_our_words(clause)
         for clause in filters.parse_filter(given.text("filter", ""), filters.RUNS)
     ]
+    clauses.append(Clause("tag", HOLDER, "null"))
     order = filters.parse_order(given.texts("order_by"), filters.RUNS)
     archived = view(given, "run_view_type")
     every = await call.read(experiments.list_experiments, call.workers.recorder)
@@ -207,6 +251,19 @@ async def search(call: Call, given: Arguments) -> dict[str, Any]:
     if more:
         answer["next_page_token"] = write_token(offset + limit)
     return answer
+
+
+async def _fresh(call: Call, uid: str, metrics: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The metrics without those that only tell a model what the run knows already."""
+    run = await call.read(tracking.read_run, call.workers.recorder, uid)
+    known = {last.key: (last.step, last.t_us // 1000, last.value) for last in run.metrics}
+    return [
+        one
+        for one in metrics
+        if not one.get("model_id")
+        or known.get(one["key"])
+        != (int(one.get("step") or 0), int(one["timestamp"]), float(one["value"]))
+    ]
 
 
 def _in_our_words(clause: Clause) -> Clause:

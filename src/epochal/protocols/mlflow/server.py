@@ -27,11 +27,6 @@ async def info(call: Call, given: Arguments) -> dict[str, Any]:  # noqa: ARG001 
     return INFO
 
 
-async def logged_models(call: Call, given: Arguments) -> dict[str, Any]:  # noqa: ARG001 - see `info`
-    """No logged model is ever found; clients ask before they list or load artifacts of a run."""
-    return {"models": []}
-
-
 def not_offered(method: str, path: str) -> NotOffered:
     """The error for an endpoint that MLflow has and Epochal has not."""
     return NotOffered(

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
 
+from epochal.domain.objects import ModelRow, ModelVersionRow, Stage
 from epochal.domain.run import RunState
-from epochal.domain.tracked import Experiment, TrackedRun
+from epochal.domain.tracked import Experiment, TrackedRun, experiment_id
+from epochal.protocols.mlflow.errors import invalid
+from epochal.protocols.mlflow.places import content_uri
+from epochal.service.logged import LoggedModel, ModelMetric
 
 LARGEST: Final = sys.float_info.max
 INPUTS: Final = "$inputs"
@@ -17,6 +22,21 @@ OUTPUTS: Final = "$outputs"
 STATUS: Final = "$status"
 USER: Final = "$user"
 RUN_NAME: Final = "mlflow.runName"
+SOURCE: Final = "$source"
+LINK: Final = "$run_link"
+LOGGED: Final = "$model"
+RUN: Final = "$run"
+
+SHOWN_STAGES: Final[dict[Stage, str]] = {
+    "none": "None",
+    "development": "None",
+    "staging": "Staging",
+    "production": "Production",
+    "archived": "Archived",
+}
+STAGES: Final[dict[str, Stage]] = {
+    "none": "none", "staging": "staging", "production": "production", "archived": "archived",
+}  # fmt: skip
 
 STATUSES: Final[dict[RunState, str]] = {
     RunState.RUNNING: "RUNNING",
@@ -133,3 +153,97 @@ def _held(found: TrackedRun, label: str, prefix: str) -> list[Any]:
         return []
     entries = msgspec.json.decode(text, type=dict[str, Any])
     return [entry for name, entry in entries.items() if name.startswith(prefix)]
+
+
+def stage_of(text: str) -> Stage:
+    """The stage of a model version that a client names.
+
+    Raises:
+        InvalidInput: there is none of that name.
+    """
+    found = STAGES.get(text.lower())
+    if found is None:
+        known = "None, Staging, Production, Archived"
+        raise invalid(f"Invalid Model Version stage: {text[:80]}. Value must be one of {known}.")
+    return found
+
+
+def run_of(row: ModelVersionRow) -> str:
+    """The run of a model version; empty when no run made it."""
+    return row.tags.get(RUN, row.run.uid if row.run else "")
+
+
+def source_of(row: ModelVersionRow) -> str:
+    """Where a model version came from, as its client said."""
+    return row.tags.get(SOURCE) or content_uri(row.digest)
+
+
+def version_json(row: ModelVersionRow) -> dict[str, Any]:
+    """MLflow's ModelVersion."""
+    shown = {
+        "name": row.model,
+        "version": str(row.version),
+        "creation_timestamp": milliseconds(row.created_us),
+        "last_updated_timestamp": milliseconds(row.updated_us),
+        "current_stage": SHOWN_STAGES[row.stage],
+        "description": row.description,
+        "source": source_of(row),
+        "run_id": run_of(row),
+        "status": "READY" if row.state == "ready" else "PENDING_REGISTRATION",
+        "run_link": row.tags.get(LINK, ""),
+        "tags": pairs(row.tags),
+        "aliases": row.aliases,
+    }
+    model = row.tags.get(LOGGED)
+    return {**shown, "model_id": model} if model else shown
+
+
+def model_json(row: ModelRow, versions: Iterable[ModelVersionRow]) -> dict[str, Any]:
+    """MLflow's RegisteredModel, with the newest version of each stage."""
+    newest: dict[str, ModelVersionRow] = {}
+    for one in versions:
+        stage = SHOWN_STAGES[one.stage]
+        if stage not in newest or newest[stage].version < one.version:
+            newest[stage] = one
+    return {
+        "name": row.name,
+        "creation_timestamp": milliseconds(row.created_us),
+        "last_updated_timestamp": milliseconds(row.updated_us),
+        "description": row.description,
+        "latest_versions": [version_json(one) for _, one in sorted(newest.items())],
+        "tags": pairs(row.tags),
+        "aliases": [
+            {"alias": alias, "version": str(number)} for alias, number in row.aliases.items()
+        ],
+    }
+
+
+def logged_json(found: LoggedModel) -> dict[str, Any]:
+    """MLflow's LoggedModel."""
+    experiment = experiment_id(found.entity, found.project)
+    facts = found.facts
+    info = {
+        "model_id": found.id,
+        "experiment_id": str(experiment),
+        "name": facts.name,
+        "creation_timestamp_ms": milliseconds(facts.created_us),
+        "last_updated_timestamp_ms": milliseconds(facts.updated_us),
+        "artifact_uri": f"{root(experiment)}/models/{found.id}/artifacts",
+        "status": facts.status,
+        "model_type": facts.kind,
+        "source_run_id": facts.run,
+        "tags": pairs(facts.tags),
+    }
+    params = [{"key": key, "value": value} for key, value in facts.params.items()]
+    metrics = [_model_metric(found.id, one) for one in found.metrics]
+    return {"info": info, "data": {"params": params, "metrics": metrics}}
+
+
+def _model_metric(id: str, one: ModelMetric) -> dict[str, Any]:
+    shown = {
+        "key": one.key, "value": number(float(one.value)), "step": one.step,
+        "timestamp": milliseconds(one.t_us), "model_id": id, "run_id": one.run,
+    }  # fmt: skip
+    if one.dataset:
+        shown |= {"dataset_name": one.dataset, "dataset_digest": one.digest}
+    return shown

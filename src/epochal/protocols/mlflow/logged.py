@@ -1,0 +1,196 @@
+"""Logged models of MLflow 3: begin, describe, finish, find and delete."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any, Final
+
+from epochal.domain.tracked import Sort
+from epochal.protocols import Call
+from epochal.protocols.mlflow import filters
+from epochal.protocols.mlflow.arguments import (
+    Arguments,
+    as_experiment,
+    as_text,
+    bad,
+    missing,
+)
+from epochal.protocols.mlflow.errors import invalid
+from epochal.protocols.mlflow.limits import MAX_PARAM, MAX_TAG, check_key
+from epochal.protocols.mlflow.pages import check_limit, read_token, write_token
+from epochal.protocols.mlflow.searching import Thing, choose
+from epochal.protocols.mlflow.shapes import logged_json, milliseconds, pairs
+from epochal.service import experiments, logged
+from epochal.service.logged import READY, LoggedModel, ModelMetric, NewLogged
+
+CLIENT: Final = "mlflow"
+MAX_NAME: Final = 500
+MAX_MODELS: Final = 1_000
+MAX_EXPERIMENTS: Final = 5_000
+STATUSES: Final = {
+    "LOGGED_MODEL_PENDING": "LOGGED_MODEL_PENDING", "1": "LOGGED_MODEL_PENDING",
+    "LOGGED_MODEL_READY": READY, "2": READY,
+    "LOGGED_MODEL_UPLOAD_FAILED": "LOGGED_MODEL_UPLOAD_FAILED", "3": "LOGGED_MODEL_UPLOAD_FAILED",
+}  # fmt: skip
+_REFUSED: Final = frozenset("/:.%\"'")
+
+
+async def create(call: Call, given: Arguments) -> dict[str, Any]:
+    """Begin a model."""
+    name = given.text("name", "") or f"model-{secrets.token_hex(4)}"
+    bad_ones = sorted(set(name) & _REFUSED)
+    if bad_ones or not name.strip() or len(name) > MAX_NAME:
+        raise invalid(
+            f"Invalid model name ({name[:80]!r}) provided. Model name must be a non-empty string "
+            f"and cannot contain the following characters: ('/', ':', '.', '%', '\"', \"'\")"
+        )
+    new = NewLogged(
+        as_experiment(given.fields.get("experiment_id")), CLIENT, name,
+        kind=given.text("model_type", ""), run=given.text("source_run_id", ""),
+        params=_params(given), tags=_tags(given),
+    )  # fmt: skip
+    await call.read(experiments.get_experiment, call.workers.recorder, new.experiment)
+    made = await call.record(logged.create_logged, call.workers.recorder, new)
+    return {"model": logged_json(made)}
+
+
+async def get(call: Call, given: Arguments) -> dict[str, Any]:
+    """One model."""
+    found = await call.read(logged.get_logged, call.workers.recorder, given.text("model_id"))
+    return {"model": logged_json(found)}
+
+
+async def finalize(call: Call, given: Arguments) -> dict[str, Any]:
+    """Say that a model is ready, or that it could not be uploaded."""
+    status = STATUSES.get(str(given.fields.get("status")))
+    if status is None:
+        raise bad("status", given.fields.get("status"))
+    found = await call.record(
+        logged.change_logged, call.workers.recorder, given.text("model_id"), status=status
+    )
+    return {"model": logged_json(found)}
+
+
+async def delete(call: Call, given: Arguments) -> dict[str, Any]:
+    """Delete a model; its files stay with its run."""
+    await call.record(
+        logged.change_logged, call.workers.recorder, given.text("model_id"), deleted=True
+    )
+    return {}
+
+
+async def log_params(call: Call, given: Arguments) -> dict[str, Any]:
+    """Add params."""
+    await call.record(
+        logged.change_logged, call.workers.recorder, given.text("model_id"), params=_params(given)
+    )
+    return {}
+
+
+async def set_tags(call: Call, given: Arguments) -> dict[str, Any]:
+    """Set tags."""
+    found = await call.record(
+        logged.change_logged, call.workers.recorder, given.text("model_id"), tags=_tags(given)
+    )
+    return {"model": logged_json(found)}
+
+
+async def delete_tag(call: Call, given: Arguments) -> dict[str, Any]:
+    """Remove a tag."""
+    removed = (given.text("tag_key"),)
+    await call.record(
+        logged.change_logged, call.workers.recorder, given.text("model_id"), removed=removed
+    )
+    return {}
+
+
+async def search(call: Call, given: Arguments) -> dict[str, Any]:
+    """A page of models of some experiments."""
+    wanted = {as_experiment(value) for value in given.items("experiment_ids")}
+    if len(wanted) > MAX_EXPERIMENTS:
+        raise invalid(f"A search covers at most {MAX_EXPERIMENTS} experiments")
+    limit = check_limit(given.number("max_results", 50), MAX_MODELS)
+    offset = read_token(given.text("page_token", ""))
+    clauses = filters.parse_filter(given.text("filter", ""), filters.LOGGED)
+    order = _order(given)
+    datasets = {
+        (as_text(one.get("dataset_name"), "datasets.dataset_name"), one.get("dataset_digest"))
+        for one in given.objects("datasets")
+    }
+    every = await call.read(experiments.list_experiments, call.workers.recorder)
+    places = [(one.entity, one.project) for one in every if one.id in wanted]
+    found = await call.read(logged.list_logged, call.workers.recorder, places)
+    found.sort(key=lambda one: (-one.facts.created_us, one.id))
+    page = choose(found, lambda one: _thing(one, datasets), clauses, order)
+    answer: dict[str, Any] = {
+        "models": [logged_json(one) for one in page[offset : offset + limit]]
+    }
+    if len(page) > offset + limit:
+        answer["next_page_token"] = write_token(offset + limit)
+    return answer
+
+
+async def log_metrics(call: Call, metrics: list[dict[str, Any]], uid: str) -> None:
+    """Note with their models the metrics of a run that name one.
+
+    Args:
+        call: the request.
+        metrics: checked entries of a request.
+        uid: the run that logged them.
+
+    Raises:
+        NotFound: there is no such model.
+    """
+    by_model: dict[str, list[ModelMetric]] = {}
+    for one in metrics:
+        if model := one.get("model_id"):
+            metric = ModelMetric(
+                one["key"], repr(float(one["value"])), int(one.get("step") or 0),
+                int(one["timestamp"]) * 1000, uid, str(one.get("dataset_name") or "")[:500],
+                str(one.get("dataset_digest") or "")[:36],
+            )  # fmt: skip
+            by_model.setdefault(as_text(model, "model_id"), []).append(metric)
+    for id, noted in by_model.items():
+        await call.record(logged.log_model_metrics, call.workers.recorder, id, noted)
+
+
+def _params(given: Arguments) -> dict[str, str]:
+    return {
+        check_key(key, "params.key"): value[:MAX_PARAM] for key, value in given.pairs("params")
+    }
+
+
+def _tags(given: Arguments) -> dict[str, str]:
+    return {check_key(key, "tags.key"): value[:MAX_TAG] for key, value in given.pairs("tags")}
+
+
+def _order(given: Arguments) -> list[Sort]:
+    """Sort criteria, which are objects here and not texts.
+
+    Raises:
+        InvalidInput: one does not name a field.
+    """
+    order: list[Sort] = []
+    for index, one in enumerate(given.objects("order_by")):
+        name = one.get("field_name")
+        if not name:
+            raise missing(f"order_by[{index}].field_name")
+        (sort,) = filters.parse_order([as_text(name, "field_name")], filters.LOGGED)
+        order.append(Sort(sort.kind, sort.key, descending=one.get("ascending") is False))
+    return order
+
+
+def _thing(one: LoggedModel, datasets: set[tuple[str, Any]]) -> Thing:
+    facts = one.facts
+    attributes = {
+        "name": facts.name, "model_id": one.id, "model_type": facts.kind or None,
+        "status": facts.status.removeprefix("LOGGED_MODEL_"), "source_run_id": facts.run or None,
+        "created": milliseconds(facts.created_us), "updated": milliseconds(facts.updated_us),
+    }  # fmt: skip
+    metrics: dict[str, float] = {}
+    for metric in sorted(one.metrics, key=lambda m: (m.step, m.t_us)):
+        given = (metric.dataset, metric.digest), (metric.dataset, None)
+        if not datasets or any(pair in datasets for pair in given):
+            metrics[metric.key] = float(metric.value)
+    tags = {pair["key"]: pair["value"] for pair in pairs(facts.tags)}
+    return Thing(attributes, tags, facts.params, metrics)
