@@ -130,6 +130,7 @@ _LATER: Final = {
 reach.fill(
     reading=lambda: importlib.import_module("epochal.api.reading"),
     saving=lambda: importlib.import_module("epochal.models.log"),
+    syncing=lambda: importlib.import_module("epochal.integrations.tensorboard"),
 )
 
 

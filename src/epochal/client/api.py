@@ -61,6 +61,7 @@ def init(
     config_exclude_keys: Iterable[str] | None = None,
     config_include_keys: Iterable[str] | None = None,
     resume_from: str | None = None,
+    sync_tensorboard: bool | None = None,
     **unknown: Any,
 ) -> Run:
     """Start a run and make it the current one.
@@ -90,6 +91,7 @@ def init(
         config_include_keys: the only keys of ``config`` to take.
         resume_from: ``"id?_step=N"``: go on with a run from step N; its points from N on are
             hidden, not deleted.
+        sync_tensorboard: record what ``SummaryWriter`` writes in this process, live.
         unknown: named in one warning.
 
     Returns:

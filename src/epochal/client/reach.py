@@ -108,13 +108,23 @@ class Saving(Protocol):
         """Save a model object, check it, and log it with ``run`` as an artifact."""
 
 
+class Syncing(Protocol):
+    """The module ``epochal.integrations.tensorboard`` as seen from here."""
+
+    def follow(self, session: Any) -> None:
+        """Record what event files of this process say, until the session ends."""
+
+
 _openers: dict[str, Callable[[], Any]] = {}
 
 
-def fill(*, reading: Callable[[], Any], saving: Callable[[], Any]) -> None:
-    """Tell how to open what reads and what saves models."""
+def fill(
+    *, reading: Callable[[], Any], saving: Callable[[], Any], syncing: Callable[[], Any]
+) -> None:
+    """Tell how to open what reads, what saves models, and what follows event files."""
     _openers["reading"] = reading
     _openers["saving"] = saving
+    _openers["syncing"] = syncing
 
 
 def reading() -> Reading:
@@ -134,6 +144,16 @@ def saving() -> Saving:
         RunStateError: nothing saves models here.
     """
     opened: Saving = _open("saving", "saving models")
+    return opened
+
+
+def syncing() -> Syncing:
+    """What follows event files.
+
+    Raises:
+        RunStateError: nothing follows them here.
+    """
+    opened: Syncing = _open("syncing", "following event files")
     return opened
 
 

@@ -29,13 +29,13 @@ from epochal.errors import InvalidInput
 RESUMES = ("allow", "must", "never", "auto")
 REINITS = ("default", "return_previous", "finish_previous", "create_new")
 IGNORED = frozenset(
-    {"force", "anonymous", "sync_tensorboard", "monitor_gym", "save_code", "allow_val_change",
-     "magic", "tensorboard", "config_defaults", "fork_from"}
+    {"force", "anonymous", "monitor_gym", "save_code", "allow_val_change", "magic", "tensorboard",
+     "config_defaults", "fork_from"}
 )  # fmt: skip
 KNOWN = (
     "project", "entity", "name", "config", "id", "resume", "group", "job_type", "tags", "notes",
     "mode", "dir", "settings", "reinit",
-    "config_exclude_keys", "config_include_keys", "resume_from",
+    "config_exclude_keys", "config_include_keys", "resume_from", "sync_tensorboard",
 )  # fmt: skip
 
 
@@ -58,6 +58,7 @@ class RunRequest(msgspec.Struct, frozen=True):
     settings: Settings
     rank: Rank
     mode: str
+    sync_tensorboard: bool = False
 
     @property
     def records(self) -> bool:
@@ -112,6 +113,7 @@ def read_request(given: Mapping[str, Any], environment: Mapping[str, str]) -> Ru
         settings=settings,
         rank=rank,
         mode=settings.mode or "online",
+        sync_tensorboard=bool(given.get("sync_tensorboard") or given.get("tensorboard")),
     )
 
 

@@ -68,6 +68,9 @@ def begin(request: RunRequest) -> Run:
         lines = display.start_lines(name, plan.ref, run.url, place, resumed=plan.earlier.exists)
         guard.write_line("\n".join(lines))
     session.start()
+    if request.sync_tensorboard and request.records:
+        with guard.Shield("sync_tensorboard"):
+            lazy.load("reach").syncing().follow(session)
     exits.watch(run)
     if request.resume == "auto" and session.home is not None:
         with guard.Shield("remembering the run"):
