@@ -6,10 +6,12 @@ import typer
 
 from epochal.cli.import_mlflow import mlflow
 from epochal.cli.import_tensorboard import tensorboard
+from epochal.cli.import_wandb import wandb
 
 app = typer.Typer()
 app.command()(tensorboard)
 app.command()(mlflow)
+app.command()(wandb)
 
 
 @app.callback()
