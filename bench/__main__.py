@@ -18,7 +18,10 @@ from pathlib import Path
 from bench import clients, environments
 
 RESULTS = Path(__file__).parent / "results"
-PARTS = ("clients", "store", "runs", "lists", "http", "page", "watch", "models", "tensorboard")
+PARTS = (
+    "clients", "store", "runs", "lists", "http", "page", "watch", "models", "tensorboard",
+    "lightning",
+)  # fmt: skip
 
 
 def run_clients(peers: list[str], rounds: int, quick: bool) -> dict[str, object]:
@@ -49,7 +52,7 @@ def run_clients(peers: list[str], rounds: int, quick: bool) -> dict[str, object]
 
 def measure(given: argparse.Namespace) -> dict[str, object]:
     """Measure the parts that were asked for."""
-    from bench import lists, models, page, stores, tensorboard, watch
+    from bench import lightning, lists, models, page, stores, tensorboard, watch
 
     parts = set(given.only.split(","))
     peers = [peer for peer in given.peers.split(",") if peer]
@@ -66,6 +69,7 @@ def measure(given: argparse.Namespace) -> dict[str, object]:
         measured["clients"] = run_clients(peers, 1 if given.quick else given.rounds, given.quick)
     work = {"store": stores.store, "runs": stores.runs, "http": stores.http, "page": page.page}
     work["watch"] = watch.watch
+    work["lightning"] = lightning.lightning
     work["lists"] = lists.lists
     work["models"] = models.models
     work["tensorboard"] = tensorboard.tensorboard

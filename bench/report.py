@@ -224,6 +224,26 @@ def tensorboard_section(found: Results) -> str:
     )
 
 
+def lightning_section(found: Results) -> str:
+    names = {
+        "csv": "CSVLogger",
+        "tensorboard": "TensorBoardLogger",
+        "wandb": "WandbLogger, offline",
+        "epochal": "**EpochalLogger**",
+    }
+    fields = ("p50_us", "p99_us", "mean_us", "cpu_us")
+    rows = [
+        [names[peer], *(number(cost[field]) for field in fields)]
+        for peer, cost in found.items()
+    ]
+    head = ["logger", "p50 us", "p99 us", "mean us", "CPU us/call"]
+    return (
+        "## Lightning\n\nFive values at every step. How long a Trainer waits in its logger, and"
+        " CPU time of all threads and children per call of the logger in a bare loop.\n\n"
+        + table(head, rows)
+    )
+
+
 def write(results: Results, *, keep: bool = True) -> None:
     """Print the tables and, when they are to be kept, write them to docs/benchmarks.md."""
     machine = results["machine"]
@@ -245,6 +265,7 @@ def write(results: Results, *, keep: bool = True) -> None:
         "watch": watch_section,
         "models": models_section,
         "tensorboard": tensorboard_section,
+        "lightning": lightning_section,
     }
     parts += [section(results[name]) for name, section in sections.items() if name in results]
     text = "\n".join(parts)
