@@ -29,15 +29,20 @@ TRACEBACK = "--traceback"
 
 @dataclass(frozen=True)
 class Entry:
-    """A command: ``place`` is ``module:name`` of a function, or of a `typer.Typer`."""
+    """A command: ``place`` is ``module:name`` of a function, or of a `typer.Typer`.
+
+    ``takes_command``: what follows its own options is another program's command line.
+    """
 
     name: str
     place: str
     help: str
+    takes_command: bool = False
 
 
 COMMANDS = (
     Entry("demo", "epochal.cli.demo:demo", "Train a small CNN on real images and watch it live."),
+    Entry("run", "epochal.cli.run:run", "Run a command and record it.", takes_command=True),
     Entry("ui", "epochal.cli.web:ui", "Open the page in a browser."),
     Entry("server", "epochal.cli.web:server", "Serve a home to browsers and other machines."),
     Entry("ls", "epochal.cli.ls:ls", "List projects, or the runs of one."),
@@ -71,8 +76,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     if given == ["--version"]:
         print(f"epochal {__version__}")
         sys.exit(0)
-    show_trace = TRACEBACK in given
-    given = [argument for argument in given if argument != TRACEBACK]
+    ours = given[: given.index("--")] if "--" in given else given
+    show_trace = TRACEBACK in ours
+    given = [argument for argument in ours if argument != TRACEBACK] + given[len(ours) :]
     code = 0
     try:
         build(_chosen(given), show_trace=show_trace)(args=given, prog_name="epochal")
@@ -135,7 +141,8 @@ def _mount(app: typer.Typer, entry: Entry, show_trace: bool) -> None:
                 command.callback = guarded(command.callback, show_trace)
         app.add_typer(found, name=entry.name, help=entry.help, no_args_is_help=True)
     else:
-        app.command(entry.name)(guarded(found, show_trace))
+        settings = {"allow_interspersed_args": not entry.takes_command}
+        app.command(entry.name, context_settings=settings)(guarded(found, show_trace))
 
 
 def guarded(command: Callable[..., Any], show_trace: bool) -> Callable[..., Any]:

@@ -40,6 +40,9 @@ _read: Final[dict[str, FileState]] = {}
 """How far this process has read each event file, whichever run that was for."""
 
 
+_syncs: Final[weakref.WeakValueDictionary[str, Sync]] = weakref.WeakValueDictionary()
+
+
 class Folder(msgspec.Struct):
     """A directory with event files.
 
@@ -73,6 +76,11 @@ class Sync:
         """Begin to follow."""
         eventwriters.listen(self._found)
         self._thread.start()
+
+    def add(self, path: str) -> None:
+        """Follow an event file of another process."""
+        with self._lock:
+            self._folders.setdefault(os.path.dirname(path), Folder()).files.setdefault(path, True)
 
     def tend(self) -> bool:
         """See `epochal.client.worker.Chore`: the thread does the work."""
@@ -118,12 +126,9 @@ class Sync:
 
     def _found(self, writer: Any, path: str) -> None:
         """A writer was made."""
-        directory = os.path.dirname(path)
-        with self._lock:
-            folder = self._folders.setdefault(directory, Folder())
-            folder.files.setdefault(path, True)
-            with contextlib.suppress(TypeError):
-                self._writers.append(weakref.ref(writer))
+        self.add(path)
+        with contextlib.suppress(TypeError):
+            self._writers.append(weakref.ref(writer))
 
     def _flush(self) -> bool:
         """Ask the writers to put everything on disk; whether one is still at it."""
@@ -199,7 +204,13 @@ def follow(session: Session) -> None:
     _ = session.objects  # sends blobs to the server
     sync = Sync(session)
     session.chores.append(sync)
+    _syncs[session.ref.uid] = sync
     sync.start()
+
+
+def sync_of(uid: str) -> Sync | None:
+    """What follows event files for a live run of this process, if anything does."""
+    return _syncs.get(uid)
 
 
 def _prefix(first: str, directory: str) -> str:
