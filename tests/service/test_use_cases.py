@@ -33,6 +33,7 @@ from epochal.service import (
     artifacts,
     bounds,
     capabilities,
+    checksums,
     deposits,
     experiments,
     foreign,
@@ -41,6 +42,7 @@ from epochal.service import (
     logs,
     media,
     models,
+    notes,
     packing,
     projects,
     runs,
@@ -56,6 +58,7 @@ from tests.server.journals import Script
 
 UID = "a" * 32
 DIGEST = "0" * 64
+NAMELESS = checksums.NamedDeposit(Path(tempfile.mkdtemp()) / "y")
 NOTHING = deposits.Deposit(Path(tempfile.mkdtemp()) / "x", UID, "x")
 REF = read_reference("p/data", "p")
 CALLS: dict[Any, tuple[Permission, tuple[Any, ...], dict[str, Any]]] = {
@@ -134,6 +137,17 @@ CALLS: dict[Any, tuple[Permission, tuple[Any, ...], dict[str, Any]]] = {
         (Recorder, ("local", "p", "r9"), "c", lambda *_: None),
         {},
     ),
+    notes.read_notes: (Permission.READ, ("area", ["n"]), {}),
+    notes.list_notes: (Permission.READ, ("area",), {}),
+    notes.write_notes: (Permission.WRITE, ("area", {"n": b"v"}), {}),
+    notes.change_note: (Permission.WRITE, ("area", "n", bytes), {}),
+    checksums.begin_content: (Permission.WRITE, (), {}),
+    checksums.finish_content: (Permission.WRITE, ("local", "0" * 32, NAMELESS), {}),
+    checksums.known_contents: (Permission.READ, ("local", ["0" * 32]), {}),
+    checksums.remember: (Permission.WRITE, ("local", {}), {}),
+    checksums.read_blob: (Permission.WRITE, (DIGEST,), {}),
+    checksums.md5_of_blobs: (Permission.READ, ([DIGEST],), {}),
+    artifacts.entries: (Permission.READ, (REF,), {}),
     capabilities.grant: (Permission.READ, ("put", ["x"]), {}),
     deposits.begin_deposit: (Permission.WRITE, (Recorder, UID, "a.txt"), {}),
     deposits.finish_deposit: (Permission.WRITE, (Recorder, NOTHING), {}),

@@ -7,7 +7,15 @@ from typing import Any
 import msgspec
 
 from epochal.domain.access import Permission, Principal
-from epochal.domain.artifact import LATEST, ArtifactRef, check_alias, check_path, read_reference
+from epochal.domain.artifact import (
+    LATEST,
+    ArtifactRef,
+    Manifest,
+    check_alias,
+    check_path,
+    read_manifest,
+    read_reference,
+)
 from epochal.domain.names import DEFAULT_PROJECT, MAX_NAME, MAX_TAG, check_name, check_uid
 from epochal.domain.objects import (
     ArtifactChanges,
@@ -110,6 +118,16 @@ def manifest(store: Store, principal: Principal | None, ref: ArtifactRef) -> Con
     """
     require(principal, Permission.READ)
     return contents.version_manifest(store, ref)
+
+
+def entries(store: Store, principal: Principal | None, ref: ArtifactRef) -> Manifest:
+    """What a version consists of.
+
+    Raises:
+        NotFound: there is no such version, or its manifest is on its way.
+    """
+    require(principal, Permission.READ)
+    return read_manifest(store.blobs.read(contents.version_manifest(store, ref).digest))
 
 
 def version_file(

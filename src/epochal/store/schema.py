@@ -13,7 +13,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-REVISION = 3
+REVISION = 4
 """Number of the newest migration under ``store/migrations/versions``."""
 
 metadata = sa.MetaData(
@@ -69,6 +69,16 @@ experiment = sa.Table(
     sa.UniqueConstraint("entity", "project"),
 )
 """What foreign clients said of projects; the others have no row. See `store.experiments`."""
+
+note = sa.Table(
+    "note",
+    metadata,
+    sa.Column("area", Text, primary_key=True),
+    sa.Column("name", Text, primary_key=True),
+    sa.Column("value", Blob, nullable=False),
+    sa.Column("wall_us", Micros, nullable=False),
+)
+"""What foreign protocols keep in mind between requests. See `store.notes`."""
 
 run = sa.Table(
     "run",

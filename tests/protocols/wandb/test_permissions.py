@@ -21,6 +21,11 @@ MATRIX: dict[tuple[str, str], Permission | None] = {
     ("POST", "/files/{entity:str}/{project:str}/{run_id:str}/file_stream"): WRITE,
     ("PUT", FILE): None,  # the address is the permission
     ("GET", FILE): None,  # an address or a key
+    ("PUT", "/artifacts/blob/{name:str}"): None,
+    ("PUT", "/artifacts/manifest/{name:str}"): None,
+    ("GET", "/artifacts/manifest/{name:str}"): None,
+    ("GET", "/artifacts/file/{name:str}"): None,
+    ("GET", "/artifactsV2/{path:path}"): None,  # a key
     ("POST", "/sdk/otel/v1/{path:path}"): None,
     ("GET", "/{entity:str}/{project:str}/runs/{run_id:str}"): None,
     ("GET", "/local/{path:path}"): None,

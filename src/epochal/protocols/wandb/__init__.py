@@ -17,7 +17,18 @@ from epochal.domain.access import Permission
 from epochal.domain.names import DEFAULT_ENTITY
 from epochal.errors import InvalidInput
 from epochal.protocols import PUBLIC, Call, needs
-from epochal.protocols.wandb import files, introspection, projects, runs, stream, viewer
+from epochal.protocols.wandb import (
+    artifacts,
+    curating,
+    files,
+    introspection,
+    making,
+    projects,
+    runs,
+    stream,
+    uploads,
+    viewer,
+)
 from epochal.protocols.wandb.arguments import read_json
 from epochal.protocols.wandb.errors import HANDLERS
 from epochal.protocols.wandb.execution import Executor, Fields, merged
@@ -31,7 +42,15 @@ UNANSWERED_PATH: Final = "/sdk/otel/v1/{path:path}"
 MAX_STREAM: Final = 64 * 1024 * 1024
 MAX_QUERY: Final = 32 * 1024 * 1024
 
-AREAS: Final[tuple[Fields, ...]] = (viewer.FIELDS, projects.FIELDS, runs.FIELDS, files.FIELDS)
+AREAS: Final[tuple[Fields, ...]] = (
+    viewer.FIELDS,
+    projects.FIELDS,
+    runs.FIELDS,
+    files.FIELDS,
+    artifacts.FIELDS,
+    making.FIELDS,
+    curating.FIELDS,
+)
 INTERFACES: Final = {
     "ArtifactCollection": frozenset({"ArtifactSequence", "ArtifactPortfolio"}),
     "ArtifactCreator": frozenset({"Run", "User"}),
@@ -39,7 +58,8 @@ INTERFACES: Final = {
 _TABLE: Final = merged(*AREAS)
 TABLE: Final = merged(_TABLE, introspection.fields_for(_TABLE))
 """Every resolver by type and field."""
-_EXECUTOR: Final = Executor(TABLE, INTERFACES)
+NAMES: Final = {"ArtifactFile": "File", "PendingArtifact": "Artifact"}
+_EXECUTOR: Final = Executor(TABLE, INTERFACES, NAMES)
 
 
 @post("/graphql", opt=READ, status_code=200, request_max_body_size=MAX_QUERY)
@@ -125,7 +145,15 @@ def _size(request: Call) -> int:
 ROUTES: Final[list[Any]] = [
     Router(
         "/",
-        route_handlers=[graphql, file_stream, *files.ROUTES, telemetry, run_page, local_page],
+        route_handlers=[
+            graphql,
+            file_stream,
+            *files.ROUTES,
+            *uploads.ROUTES,
+            telemetry,
+            run_page,
+            local_page,
+        ],
         exception_handlers=HANDLERS,
         include_in_schema=False,
     )

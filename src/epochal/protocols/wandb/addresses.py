@@ -12,6 +12,10 @@ from epochal.service import capabilities
 
 PUT: Final = "put"
 GET: Final = "get"
+PUT_BLOB: Final = "put-blob"
+PUT_MANIFEST: Final = "put-manifest"
+MANIFEST: Final = "manifest"
+FILE: Final = "file"
 
 
 def base(call: Call) -> str:
@@ -31,3 +35,10 @@ async def run_file(asked: Asked, place: Place, path: str, action: str) -> str:
     parts = [place.entity, place.project, place.run_id, *path.split("/")]
     address = "/".join(quote(part, safe="") for part in parts)
     return f"{base(asked.call)}/files/{address}?capability={key}"
+
+
+async def artifact(asked: Asked, kind: str, name: str, action: str, subject: list[str]) -> str:
+    """Where bytes of an artifact may be put or fetched for a day, without a key."""
+    key = await asked.call.workers.read(capabilities.grant, asked.call.principal, action, subject)
+    shown = quote(name.rpartition("/")[2] or kind, safe="")
+    return f"{base(asked.call)}/artifacts/{kind}/{shown}?capability={key}"

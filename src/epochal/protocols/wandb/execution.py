@@ -84,11 +84,18 @@ class Executor:
     Args:
         table: the resolvers.
         interfaces: the types that stand behind the name of an interface or union.
+        names: what types of ours are called outside, where that differs.
     """
 
-    def __init__(self, table: Fields, interfaces: Mapping[str, frozenset[str]]) -> None:
-        self._table = table
-        self._interfaces = interfaces
+    def __init__(
+        self,
+        table: Fields,
+        interfaces: Mapping[str, frozenset[str]],
+        names: Mapping[str, str] | None = None,
+    ) -> None:
+        self.table = table
+        self.interfaces = interfaces
+        self.names = names or {}
 
     async def run(
         self, call: Call, text: str, variables: Mapping[str, Any], name: str | None
@@ -104,7 +111,7 @@ class Executor:
             raise InvalidInput("there are no subscriptions here; ask again instead")
         root = "Mutation" if operation.operation is OperationType.MUTATION else "Query"
         values = read_variables(operation, variables)
-        return await _Execution(self._table, self._interfaces, document, values, call).select(
+        return await _Execution(self, document, values, call).select(
             Object(root, {}), [operation.selection_set]
         )
 
@@ -113,15 +120,11 @@ class _Execution:
     """One operation: what it may see, and how much it answered."""
 
     def __init__(
-        self,
-        table: Fields,
-        interfaces: Mapping[str, frozenset[str]],
-        document: Document,
-        variables: Mapping[str, Any],
-        call: Call,
+        self, executor: Executor, document: Document, variables: Mapping[str, Any], call: Call
     ) -> None:
-        self._table = table
-        self._interfaces = interfaces
+        self._table = executor.table
+        self._interfaces = executor.interfaces
+        self._names = executor.names
         self._document = document
         self._variables = variables
         self._asked = Asked(call)
@@ -145,7 +148,7 @@ class _Execution:
             )
         name = nodes[0].name.value
         if name == "__typename":
-            return thing.type
+            return self._names.get(thing.type, thing.type) or None
         resolver = self._table.get(thing.type, {}).get(name)
         if resolver is not None:
             given = Given(arguments_of(nodes[0], self._variables))
@@ -168,11 +171,12 @@ class _Execution:
         if isinstance(found, list):
             return [await self._complete(item, selected) for item in found]
         if isinstance(found, Mapping):
-            return await self.select(Object("", found), selected)
+            return await self.select(Object(str(found.get("__typename", "")), found), selected)
         return found
 
     def _is_meant(self, type: str, wanted: str | None) -> bool:
         """Whether a fragment on ``wanted`` is about a thing of this type."""
+        type = self._names.get(type, type)
         if wanted is None or not type or wanted == type:
             return True
         # A name that we know as another type is about others; one that we do not is an interface.

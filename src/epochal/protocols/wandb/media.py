@@ -6,8 +6,10 @@ in our form. Types without a kind of ours stay files of the run.
 
 from __future__ import annotations
 
+import array
 import itertools
 import math
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
@@ -38,6 +40,8 @@ HISTOGRAM: Final = "histogram"
 MAX_READ: Final = 64 * 1024 * 1024
 MAX_PLOT: Final = 32 * 1024
 MAX_ITEMS: Final = 10_000
+POINTS: Final = ".pts.json"
+OCTETS: Final = "application/octet-stream"
 _PLAIN: Final = ("width", "height", "caption", "sample_rate")
 
 Files = Mapping[str, BlobRef]
@@ -142,11 +146,30 @@ def _file_item(value: Mapping[str, Any], store: Store) -> MediaItem:
     path = str(value["path"])
     meta = {name: value[name] for name in _PLAIN if value.get(name) is not None}
     kind = FILE_KINDS[str(value["_type"])]
+    if path.endswith(POINTS):
+        return _points(store.json(path), meta, store)
     if kind == "object3d":
         meta["format"] = path.rpartition(".")[2]
     blobs: dict[str, BlobRef | str] = {"data": store.ref(path)}
     _overlays(meta, blobs, value.get("masks"), value.get("boxes"), store)
     return MediaItem(kind, meta, blobs)
+
+
+def _points(given: Any, meta: dict[str, Any], store: Store) -> MediaItem:
+    """A cloud of points: rows of numbers, as an array of 32-bit floats.
+
+    Raises:
+        InvalidInput: they are no such rows.
+    """
+    rows = given.get("points") if isinstance(given, dict) else given
+    if not isinstance(rows, list) or not rows or not isinstance(rows[0], list):
+        raise InvalidInput("a cloud of points is a list of rows of numbers")
+    columns = len(rows[0])
+    numbers = array.array("f", (number for row in rows for number in row))
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    meta = {**meta, "format": "f32", "points": len(rows), "columns": columns}
+    return MediaItem("object3d", meta, {"data": store.put(numbers.tobytes(), OCTETS)})
 
 
 def _separated(value: Mapping[str, Any], store: Store) -> Iterator[MediaItem]:

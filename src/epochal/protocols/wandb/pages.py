@@ -36,6 +36,7 @@ def connection(
         for index, item in enumerate(part)
     ]
     info = {
+        "__typename": "PageInfo",
         "endCursor": edges[-1]["cursor"] if edges else None,
         "startCursor": edges[0]["cursor"] if edges else None,
         "hasNextPage": more,

@@ -1,0 +1,144 @@
+"""Bytes that foreign clients name by their MD5, where blobs are named by their SHA-256.
+
+A blob that a client uploads under an MD5 is checked against it and remembered under both names,
+within its entity: knowing a checksum is no way to another entity's bytes. The MD5 of other blobs
+is found by reading them once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from epochal.domain.access import Permission, Principal
+from epochal.domain.record import BlobRef
+from epochal.errors import Conflict, InvalidInput
+from epochal.service.deposits import Deposit
+from epochal.service.permission import require
+from epochal.store import notes
+from epochal.store.owner import Store
+
+BY_MD5: Final = "md5:"
+BY_DIGEST: Final = "sha256"
+_MD5: Final = re.compile(r"[0-9a-f]{32}")
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(BlobRef).decode
+
+
+class NamedDeposit(Deposit):
+    """A blob on its way in, hashed both ways. One thread at a time.
+
+    Args:
+        path: a new temporary file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "", "")
+        self._md5 = hashlib.md5(usedforsecurity=False)
+
+    def write(self, data: bytes) -> None:
+        """Take the next piece.
+
+        Raises:
+            OSError: the disk does not take it.
+        """
+        self._md5.update(data)
+        super().write(data)
+
+    @property
+    def md5(self) -> str:
+        """The MD5 of what was taken, 32 hex digits."""
+        return self._md5.hexdigest()
+
+
+def check_md5(value: str) -> str:
+    """Validate 32 lower-case hex digits.
+
+    Raises:
+        InvalidInput: they are not.
+    """
+    if not _MD5.fullmatch(value):
+        raise InvalidInput(f"an MD5 has 32 lower-case hex digits, got {value[:80]!r}")
+    return value
+
+
+def begin_content(store: Store, principal: Principal | None) -> NamedDeposit:
+    """Begin to take a blob in."""
+    require(principal, Permission.WRITE)
+    return NamedDeposit(store.blobs.temporary(f"content.{secrets.token_hex(8)}"))
+
+
+def finish_content(
+    store: Store, principal: Principal | None, entity: str, md5: str, deposit: NamedDeposit
+) -> BlobRef:
+    """Keep a blob that arrived whole. An empty ``md5`` is not checked.
+
+    Raises:
+        Conflict: its bytes have another MD5.
+        StorageFull: there is no room.
+    """
+    require(principal, Permission.WRITE)
+    if md5 and deposit.md5 != md5:
+        raise InvalidInput(
+            f"the bytes have the MD5 {deposit.md5}, but {md5} was announced; send them again"
+        )
+    digest = deposit.complete()
+    store.blobs.adopt(deposit.path, digest, found=digest)
+    ref = BlobRef(digest, deposit.size)
+    notes.write_notes(store, BY_MD5 + entity, {deposit.md5: _encode(ref)})
+    notes.write_notes(store, BY_DIGEST, {digest: deposit.md5.encode()})
+    return ref
+
+
+def known_contents(
+    store: Store, principal: Principal | None, entity: str, md5s: Iterable[str]
+) -> dict[str, BlobRef]:
+    """The blobs of an entity that are here, by MD5; garbage collection spares them for a day."""
+    require(principal, Permission.READ)
+    found = notes.read_notes(store, BY_MD5 + entity, set(md5s))
+    refs = {md5: _decode(value) for md5, value in found.items()}
+    return {md5: ref for md5, ref in refs.items() if store.blobs.keep(ref.digest)}
+
+
+def remember(
+    store: Store, principal: Principal | None, entity: str, refs: Mapping[str, BlobRef]
+) -> None:
+    """Note blobs of an entity under their MD5s."""
+    require(principal, Permission.WRITE)
+    notes.write_notes(store, BY_MD5 + entity, {md5: _encode(ref) for md5, ref in refs.items()})
+
+
+def read_blob(store: Store, principal: Principal | None, digest: str) -> bytes:
+    """All bytes of a small blob that the protocol itself keeps, such as a manifest.
+
+    Raises:
+        NotFound: it is not here.
+    """
+    require(principal, Permission.WRITE)
+    return store.blobs.read(digest)
+
+
+def md5_of_blobs(
+    store: Store, principal: Principal | None, digests: Iterable[str]
+) -> dict[str, str]:
+    """The MD5 of blobs by digest; those that are not here are left out."""
+    require(principal, Permission.READ)
+    wanted = set(digests)
+    found = {
+        digest: value.decode()
+        for digest, value in notes.read_notes(store, BY_DIGEST, wanted).items()
+    }
+    fresh: dict[str, str] = {}
+    for digest in wanted - found.keys():
+        if store.blobs.has(digest):
+            with store.blobs.path(digest).open("rb") as file:
+                hashed = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
+            fresh[digest] = hashed.hexdigest()
+    notes.write_notes(store, BY_DIGEST, {d: md5.encode() for d, md5 in fresh.items()})
+    return found | fresh
