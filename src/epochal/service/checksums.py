@@ -85,7 +85,7 @@ def finish_content(
     """
     require(principal, Permission.WRITE)
     if md5 and deposit.md5 != md5:
-        raise InvalidInput(
+        raise Conflict(
             f"the bytes have the MD5 {deposit.md5}, but {md5} was announced; send them again"
         )
     digest = deposit.complete()
