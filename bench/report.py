@@ -155,6 +155,21 @@ def http_section(http: Results) -> str:
     )
 
 
+def transfer_section(found: Results) -> str:
+    head = ["files", "copy s", "log s", "%", "upload s", "% ", "download s", "%  "]
+    fields = (
+        "copy_s", "log_s", "log_percent", "send_s", "send_percent", "download_s",
+        "download_percent",
+    )  # fmt: skip
+    rows = [[shape, *(number(cost[field]) for field in fields)] for shape, cost in found.items()]
+    return (
+        "## Artifacts over HTTP\n\nOne artifact, script and server on this machine. *Copy* reads,"
+        " hashes (sha256) and writes each file once; % is the speed relative to it. *Log* takes"
+        " the files into the home of the run; *upload* ends when all of it is durable on the"
+        " server, and is measured against a synced copy.\n\n" + table(head, rows)
+    )
+
+
 def page_section(page: Results) -> str:
     lines = [f"- {name}: {number(value)}" for name, value in page.items()]
     return "## Page (headless Chromium, software drawing)\n\n" + "\n".join(lines) + "\n"
@@ -261,6 +276,7 @@ def write(results: Results, *, keep: bool = True) -> None:
         "runs": runs_section,
         "lists": lists_section,
         "http": http_section,
+        "transfer": transfer_section,
         "page": page_section,
         "watch": watch_section,
         "models": models_section,

@@ -24,6 +24,7 @@ from epochal.domain.artifact import Entry, Manifest
 from epochal.domain.objects import VersionRow
 from epochal.errors import Conflict, CorruptFile, InvalidInput, NotFound, Unavailable
 from epochal.journal.blobs import Blobs
+from tests.api.recorded import record
 from tests.conftest import end_process, start_server
 
 BIG = "inner/b.bin"
@@ -131,6 +132,65 @@ with epochal.init(project="shop", id="names", settings=quiet) as run:
     wait_for(lambda: len(own.run("shop/names").files()) == len(names))
     files = {file.path: file.read().decode() for file in own.run("shop/names").files()}
     assert files == {name: name for name in names}
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[Reader, Path]]:
+    """A server with a version of 300 small files, and its home."""
+    home = tmp_path / "many"
+    files = tmp_path / "files"
+    files.mkdir()
+    for number in range(300):
+        (files / f"{number}.txt").write_text(f"file {number}")
+    record(home, f"""
+import epochal
+quiet = epochal.Settings(system_interval=0, silent=True, git=False, environment=False,
+                         console=False)
+with epochal.init(project="shop", settings=quiet) as run:
+    run.log_artifact({str(files)!r}, name="small", type="dataset")
+""")  # fmt: skip
+    running = start_server(home, log=tmp_path / "log")
+    yield connect(running.url), home
+    end_process(running.process)
+
+
+def test_small_files_come_together(
+    served: tuple[Reader, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No file is asked for by itself."""
+    version = served[0].artifact("small", "shop")
+    monkeypatch.setattr("epochal.api.remote.HttpSource._open", refuse)
+    version.download(tmp_path / "root")
+    version.verify(tmp_path / "root")
+
+
+def refuse(*_: object) -> None:
+    raise AssertionError("a file was asked for by itself")
+
+
+def test_a_server_that_packs_nothing_gives_files_one_by_one(
+    served: tuple[Reader, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = served[0].artifact("small", "shop")
+    files = [
+        msgspec.structs.replace(file.content, parcel="/api/v1/not/there")
+        for file in version.files()[:20]
+    ]
+    items = [Item(f"{number}.txt", content) for number, content in enumerate(files)]
+    download(served[0].source, items, tmp_path / "root")
+    assert len(contents_of(tmp_path / "root")) == 20
+
+
+def test_of_many_small_files_the_damaged_one_is_named(
+    served: tuple[Reader, Path], tmp_path: Path
+) -> None:
+    version = served[0].artifact("small", "shop")
+    blob = Blobs(served[1]).path(version.get_path("7.txt").digest or "")
+    blob.chmod(0o644)
+    blob.write_bytes(b"FILE 7")
+    with pytest.raises(CorruptFile, match=r"7\.txt"):
+        version.download(tmp_path / "root")
+    assert not (tmp_path / "root/7.txt").exists()
 
 
 # -- interruptions

@@ -67,6 +67,8 @@ MATRIX: dict[tuple[str, str], Permission | None] = {
     ("GET", "/api/v1/artifacts/resolve"): READ,
     ("GET", "/api/v1/artifacts/manifest"): READ,
     ("GET", "/api/v1/artifacts/file"): READ,
+    ("POST", "/api/v1/artifacts/parcel"): READ,
+    ("POST", "/api/v1/runs/{uid:str}/parcel"): READ,
     ("GET", "/api/v1/artifacts/diff"): READ,
     ("GET", "/api/v1/artifacts/lineage"): READ,
     ("PATCH", "/api/v1/artifacts/version"): WRITE,

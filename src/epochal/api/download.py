@@ -12,13 +12,14 @@ import contextlib
 import errno
 import hashlib
 import os
+import stat
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO, TypeAlias, TypeVar
 
 import msgspec
 
@@ -33,9 +34,12 @@ if sys.platform != "win32":
 THREADS = min(8, (os.cpu_count() or 1) + 2)
 BUFFER = 1024 * 1024
 SMALL = 1024 * 1024
+GROUP_BYTES = 4 * 1024 * 1024
+GROUP_FILES = 256
 TRIES = 4
 FIRST_WAIT_S = 0.5
 PART = ".part"
+T = TypeVar("T")
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -132,8 +136,7 @@ class _Download:
         self._source = source
         self._root = root
         self._progress = progress
-        # The largest first, so that no thread is left alone with one at the end.
-        self._waiting = deque(sorted(items, key=lambda item: -item.content.size))
+        self._waiting = deque(_groups(items))
         self._total_files = len(items)
         self._total_bytes = sum(item.content.size for item in items)
         self._files = 0
@@ -163,20 +166,36 @@ class _Download:
             with self._source.opener() as open_content:
                 while not self._stop.is_set():
                     try:
-                        item = self._waiting.popleft()
+                        group = self._waiting.popleft()
                     except IndexError:
                         return
-                    self._fetch(open_content, item, buffer)
+                    self._fetch_group(open_content, group, buffer)
         except BaseException as error:  # noqa: BLE001 - `run` raises it
             with self._lock:
                 self._trouble = self._trouble or error
             self._stop.set()
 
+    def _fetch_group(
+        self, open_content: OpenContent, group: list[Item], buffer: memoryview
+    ) -> None:
+        """Fetch one file, or small ones that may come at once."""
+        missing = [item for item in group if not self._is_there(item, buffer)]
+        found: Mapping[str, bytes] = {}
+        if len(missing) > 1:
+            wanted = [item.content for item in missing]
+            found = self._retry(lambda: self._source.several(wanted))
+        for item in missing:
+            if self._stop.is_set():
+                return
+            data = found.get(item.content.digest)
+            if data is None:
+                self._fetch(open_content, item, buffer)
+            else:
+                self._write_small(item.content, os.path.join(self._root, item.path), data)
+                self._advance(0, 1)
+
     def _fetch(self, open_content: OpenContent, item: Item, buffer: memoryview) -> None:
         target = self._root / item.path
-        if self._is_there(target, item.content, buffer):
-            self._advance(item.content.size, 1)
-            return
         if item.content.size <= SMALL:
             self._retry(lambda: self._fetch_small(open_content, item.content, target, buffer))
         else:
@@ -185,29 +204,34 @@ class _Download:
                 os.replace(path, target)
         self._advance(0, 1)
 
-    def _is_there(self, target: Path, content: Content, buffer: memoryview) -> bool:
-        """Whether a regular file with these very bytes is there."""
-        if target.is_symlink() or not target.exists():
+    def _is_there(self, item: Item, buffer: memoryview) -> bool:
+        """Whether a regular file with these very bytes is there; then it is counted."""
+        target = os.path.join(self._root, item.path)
+        try:
+            found = os.lstat(target)
+        except FileNotFoundError:
             return False
-        if target.is_dir():
+        if stat.S_ISDIR(found.st_mode):
             raise InvalidInput(
                 f"{target} is a directory, and a file of this name is to be written"
             )
-        if target.stat().st_size != content.size:
+        if not stat.S_ISREG(found.st_mode) or found.st_size != item.content.size:
             return False
-        return digest_of_file(target, buffer) == content.digest
+        if digest_of_file(Path(target), buffer) != item.content.digest:
+            return False
+        self._advance(item.content.size, 1)
+        return True
 
-    def _retry(self, attempt: Callable[[], None]) -> None:
+    def _retry(self, attempt: Callable[[], T]) -> T:
         """Try again when a server did not answer; what is there already is kept."""
-        pause = FIRST_WAIT_S
-        for left in range(TRIES - 1, -1, -1):
+        pause, tries = FIRST_WAIT_S, 1
+        while True:
             try:
-                attempt()
-                return
+                return attempt()
             except Unavailable:
-                if left == 0 or self._stop.wait(pause):
+                if tries == TRIES or self._stop.wait(pause):
                     raise
-            pause *= 2
+            pause, tries = pause * 2, tries + 1
 
     def _fetch_small(
         self, open_content: OpenContent, content: Content, target: Path, buffer: memoryview
@@ -216,15 +240,22 @@ class _Download:
         with open_content(content, 0) as stream:
             while size < len(buffer) and (got := stream.readinto(buffer[size:])):
                 size += got
-        data = buffer[:size]
+        self._write_small(content, str(target), buffer[:size])
+
+    def _write_small(self, content: Content, target: str, data: bytes | memoryview) -> None:
+        """Let a file appear whole, once its bytes were checked."""
+        size = len(data)
         if size != content.size or hashlib.sha256(data).hexdigest() != content.digest:
             raise _damaged(content, size)
-        part = target.with_name(_part_name(target.name, content, own=True))
+        folder, name = os.path.split(target)
+        part = os.path.join(folder, _part_name(name, content, own=True))
         try:
-            part.write_bytes(data)
+            with open(part, "xb", buffering=0) as file:
+                _write(file, memoryview(data))
             os.replace(part, target)
         except OSError:
-            part.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(part)
             raise
         self._advance(size, 0)
 
@@ -267,6 +298,29 @@ class _Download:
                 self._progress(
                     Downloaded(self._files, self._total_files, self._bytes, self._total_bytes)
                 )
+
+
+def _groups(items: Sequence[Item]) -> Iterator[list[Item]]:
+    """The largest first, so that no thread is left alone with one at the end; small ones together.
+
+    What is in one group comes from one address.
+    """
+    small: dict[str, list[Item]] = {}
+    for item in sorted(items, key=lambda item: -item.content.size):
+        if item.content.size > SMALL or not item.content.parcel:
+            yield [item]
+        else:
+            small.setdefault(item.content.parcel, []).append(item)
+    for together in small.values():
+        group: list[Item] = []
+        room = GROUP_BYTES
+        for item in together:
+            room -= item.content.size
+            if group and (room < 0 or len(group) == GROUP_FILES):
+                yield group
+                group, room = [], GROUP_BYTES - item.content.size
+            group.append(item)
+        yield group
 
 
 def _damaged(content: Content, size: int) -> CorruptFile:

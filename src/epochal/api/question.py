@@ -7,12 +7,13 @@ each of them to that.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
-from epochal.api.content import OpenContent
+from epochal.api.content import Content, OpenContent
 from epochal.domain.view import (
     BucketQuery,
     LogPage,
@@ -126,8 +127,8 @@ class Source(Protocol):
     def several(self, contents: Sequence[Content]) -> Mapping[str, bytes]:
         """Small contents of one run or version by digest, as many as can be had at once.
 
-        Those that are left out, all of them perhaps, are opened one by one. The bytes have their
-        digests.
+        Those that are left out, all of them perhaps, are opened one by one. Whoever
+        uses the bytes checks their digests.
 
         Raises:
             Unavailable: the server does not answer.

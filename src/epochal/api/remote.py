@@ -27,14 +27,7 @@ from epochal.domain.objects import WantedParcel
 from epochal.domain.parcel import open_parcel
 from epochal.domain.values import number_from_json
 from epochal.domain.view import LogPage, ProjectKeys, ProjectList, RunDetail, RunPage, RunRow
-from epochal.errors import (
-    CorruptFile,
-    EpochalError,
-    InvalidInput,
-    NotFound,
-    QuerySyntaxError,
-    Unavailable,
-)
+from epochal.errors import EpochalError, InvalidInput, NotFound, QuerySyntaxError, Unavailable
 
 TIMEOUT_SECONDS = 60.0
 PROBE_SECONDS = 2.0
@@ -207,9 +200,9 @@ class HttpSource:
         if status >= 300:
             raise error_of(status, answer, self.url)
         try:
-            return dict(open_parcel(answer))
+            return dict(open_parcel(answer, check=False))
         except InvalidInput as error:
-            raise CorruptFile(f"a parcel from {self.url}", error.message) from error
+            raise no_answer(self.url, error) from error
 
     def page_url(self) -> str:
         """The address itself."""

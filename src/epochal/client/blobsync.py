@@ -8,7 +8,9 @@ that home.
 from __future__ import annotations
 
 import os
-import struct
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +19,14 @@ import msgspec
 from epochal.client.replica import Busy, Refused
 from epochal.client.transport import Answer, NoAnswer, Transport
 from epochal.domain.objects import HeldBlob, WantedBlob, WantedBlobs
+from epochal.domain.parcel import MAX_PARCEL, MAX_SMALL, pack_parcel
 from epochal.journal.blobs import Blobs
 
 PIECE = 8 * 1024 * 1024
-SMALL = 1024 * 1024
 ASK = 1000
 MAX_STALLS = 4
+LANES = 3
+"""Connections at once: one is read from the disk here while others are synced there."""
 
 
 class BlobReplica:
@@ -31,7 +35,7 @@ class BlobReplica:
     Args:
         uid: the run.
         home: where the blobs lie.
-        transport: the connection; nobody else uses it meanwhile.
+        transport: the connection; nobody else uses it meanwhile. `send_all` opens more like it.
 
     Attributes:
         sent: bytes that the server took over.
@@ -43,8 +47,8 @@ class BlobReplica:
         self._route = f"/api/v1/runs/{uid}"
         self._blobs = Blobs(home)
         self._transport = transport
-        self._queue: list[WantedBlob] = []
-        self._stalls = 0
+        self._jobs: deque[list[WantedBlob]] = deque()
+        self._lock = threading.Lock()
         self.sent = 0
         self.total = 0
         self.seen: set[str] = set()
@@ -61,79 +65,136 @@ class BlobReplica:
         wanted = _read(answer, WantedBlobs)
         here = [blob for blob in wanted.blobs if self._blobs.size(blob.digest) == blob.size]
         self.seen.update(blob.digest for blob in here)
-        self._queue = here
+        self._jobs = deque(_jobs(here))
         self.total = self.sent + sum(blob.size - blob.offset for blob in here)
         return bool(here)
 
-    @property
-    def waiting(self) -> bool:
-        """Whether there is something to send, as of the last `ask`."""
-        return bool(self._queue)
+    def send_all(self, proceed: Callable[[], bool]) -> None:
+        """Send what the last `ask` found, over several connections.
 
-    def send_next(self) -> None:
-        """Send one piece, or several small blobs.
+        Args:
+            proceed: called after every exchange that went well, by one thread at a time; False
+                ends the sending.
 
         Raises:
-            NoAnswer, Busy, Refused: see `ask`.
+            NoAnswer, Busy, Refused: see `ask`; other exchanges under way were ended first.
         """
-        small = self._take_small()
-        if len(small) > 1:
-            self._send_small(small)
-        elif self._queue:
-            self._send_piece(self._queue[0])
-
-    def _take_small(self) -> list[WantedBlob]:
-        """The small blobs at the head of the queue that fit one request."""
-        taken: list[WantedBlob] = []
-        room = PIECE
-        for blob in self._queue:
-            room -= blob.size + 36
-            if blob.size > SMALL or blob.offset or room < 0:
+        lanes = _Lanes(proceed)
+        threads: list[threading.Thread] = []
+        for _ in range(min(LANES, len(self._jobs)) - 1):
+            other = self._transport.another()
+            thread = threading.Thread(
+                target=lanes.work, args=(self, other), name="epochal-blobs", daemon=True
+            )
+            try:
+                thread.start()
+            except RuntimeError:  # the interpreter ends; this thread can do it alone
+                other.close()
                 break
-            taken.append(blob)
-        return taken
+            threads.append(thread)
+        lanes.run(self, self._transport)
+        for thread in threads:
+            thread.join()
+        if lanes.trouble is not None:
+            raise lanes.trouble
 
-    def _send_small(self, blobs: list[WantedBlob]) -> None:
-        parts: list[bytes] = []
-        for blob in blobs:
-            data = self._read(blob, 0, blob.size)
-            parts += [bytes.fromhex(blob.digest), struct.pack("<I", len(data)), data]
-        answer = self._transport.send("PUT", f"{self._route}/blobs", b"".join(parts))
-        _check(answer)
-        self._queue = self._queue[len(blobs) :]
-        self.sent += sum(blob.size for blob in blobs)
-        self._stalls = 0
+    def send_job(self, transport: Transport, tell: Callable[[], bool]) -> bool:
+        """Send the next blob, or several small ones; False when there is none or it should end."""
+        try:
+            job = self._jobs.popleft()
+        except IndexError:
+            return False
+        if len(job) == 1:
+            return self._send_blob(transport, job[0], tell)
+        parts = [(blob.digest, self._read(blob, 0, blob.size)) for blob in job]
+        _check(transport.send("PUT", f"{self._route}/blobs", pack_parcel(parts)))
+        self._count(sum(blob.size for blob in job))
+        return tell()
 
-    def _send_piece(self, blob: WantedBlob) -> None:
-        data = self._read(blob, blob.offset, PIECE)
-        path = f"{self._route}/blobs/{blob.digest}?offset={blob.offset}&size={blob.size}"
-        answer = self._transport.send("PUT", path, data)
-        offset, complete = _expected(answer), False
-        if offset is None:
-            held = _read(answer, HeldBlob)
-            offset, complete = held.offset, held.complete
-        if not 0 <= offset <= blob.size:
-            raise NoAnswer(f"an offset of {offset} in a blob of {blob.size} bytes makes no sense")
-        gained = offset - blob.offset
-        self.sent += gained
-        if complete:
-            self._queue.pop(0)
-        else:
-            self._queue[0] = msgspec.structs.replace(blob, offset=offset)
-        self._stalls = 0 if gained > 0 or complete else self._stalls + 1
-        if self._stalls > MAX_STALLS:
-            self._stalls = 0
-            self._queue.pop(0)  # `ask` brings it back
-            raise NoAnswer(f"blob {blob.digest[:12]} stays at offset {offset}")
+    def _send_blob(self, transport: Transport, blob: WantedBlob, tell: Callable[[], bool]) -> bool:
+        """Piece by piece, from where the server is."""
+        offset, complete, stalls = blob.offset, False, 0
+        while not complete:
+            data = self._read(blob, offset, PIECE)
+            path = f"{self._route}/blobs/{blob.digest}?offset={offset}&size={blob.size}"
+            answer = transport.send("PUT", path, data)
+            before, expected = offset, _expected(answer)
+            if expected is None:
+                held = _read(answer, HeldBlob)
+                expected, complete = held.offset, held.complete
+            if not 0 <= expected <= blob.size:
+                raise NoAnswer(
+                    f"an offset of {expected} in a blob of {blob.size} bytes makes no sense"
+                )
+            offset = expected
+            self._count(offset - before)
+            stalls = 0 if offset > before else stalls + 1
+            if stalls > MAX_STALLS:
+                raise NoAnswer(f"blob {blob.digest[:12]} stays at offset {offset}")
+            if not tell():
+                return False
+        return True
+
+    def _count(self, gained: int) -> None:
+        with self._lock:
+            self.sent += gained
 
     def _read(self, blob: WantedBlob, offset: int, limit: int) -> bytes:
         try:
-            with open(self._blobs.path(blob.digest), "rb") as file:
+            with open(self._blobs.path(blob.digest), "rb", buffering=0) as file:
                 file.seek(offset)
                 return file.read(limit)
         except OSError as error:
-            self._queue = [other for other in self._queue if other.digest != blob.digest]
             raise NoAnswer(f"blob {blob.digest[:12]} cannot be read here: {error}") from error
+
+
+class _Lanes:
+    """What the threads of one `BlobReplica.send_all` share: the first trouble ends all."""
+
+    def __init__(self, proceed: Callable[[], bool]) -> None:
+        self._proceed = proceed
+        self._lock = threading.Lock()
+        self._ended = False
+        self.trouble: Exception | None = None
+
+    def work(self, replica: BlobReplica, transport: Transport) -> None:
+        """`run`, and the end of the connection."""
+        try:
+            self.run(replica, transport)
+        finally:
+            transport.close()
+
+    def run(self, replica: BlobReplica, transport: Transport) -> None:
+        """Send jobs until there are none left."""
+        try:
+            while not self._ended and replica.send_job(transport, self._tell):
+                pass
+        except Exception as error:  # noqa: BLE001 - `send_all` raises it
+            self._ended = True
+            with self._lock:
+                self.trouble = self.trouble or error
+
+    def _tell(self) -> bool:
+        with self._lock:
+            self._ended = self._ended or not self._proceed()
+        return not self._ended
+
+
+def _jobs(blobs: list[WantedBlob]) -> Iterator[list[WantedBlob]]:
+    """What is sent at once: manifests first, then the largest; small ones together."""
+    small: list[WantedBlob] = []
+    room = MAX_PARCEL
+    for blob in sorted(blobs, key=lambda blob: (not blob.manifest, -blob.size)):
+        if blob.size > MAX_SMALL or blob.offset:
+            yield [blob]
+            continue
+        if blob.size > room:
+            yield small
+            small, room = [], MAX_PARCEL
+        small.append(blob)
+        room -= blob.size
+    if small:
+        yield small
 
 
 def _expected(answer: Answer) -> int | None:

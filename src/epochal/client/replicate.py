@@ -99,20 +99,24 @@ def _send_blobs(
 ) -> int:
     """Send the blobs of a run that the server wants; returns the bytes that it took over."""
     failures = 0
+
+    def went_well() -> bool:
+        nonlocal failures
+        failures = 0
+        if progress is not None:
+            progress(Progressed("files", replica.sent, replica.total))
+        return True
+
     while True:
         try:
-            if not replica.waiting and not replica.ask():
+            if not replica.ask():
                 return replica.sent
-            replica.send_next()
-            failures = 0
+            replica.send_all(went_well)
         except (NoAnswer, Busy) as error:
             failures += 1
             if failures >= ATTEMPTS:
                 raise
             sleep(getattr(error, "retry_after", None) or 2.0 ** (failures - 1))
-            continue
-        if progress is not None:
-            progress(Progressed("files", replica.sent, replica.total))
 
 
 def _send_all(

@@ -17,8 +17,7 @@ from epochal.errors import InvalidInput
 from epochal.journal.blobs import Blobs
 
 THREADS = min(8, (os.cpu_count() or 1) + 2)
-GROUP_BYTES = 4 * 1024 * 1024
-GROUP_FILES = 256
+LARGE_FROM = 512 * 1024
 KNOWN = 200_000
 RACY_NS = 2_000_000_000
 
@@ -43,25 +42,27 @@ def store_files(blobs: Blobs, files: Mapping[str, str]) -> dict[str, Entry]:
         Conflict: a file changes while it is read.
         StorageFull: there is no room.
     """
-    groups = _groups(files)
+    large, small = _parted(files)
     entries: dict[str, Entry] = {}
-    if len(groups) <= 1:
-        for group in groups:
-            entries.update(_store_group(blobs, group))
-        return entries
+    # Reading and hashing large files run side by side; with small ones threads would only take
+    # the interpreter from each other.
+    if len(large) <= 1:
+        entries.update(_store_group(blobs, large + small))
+        return {path: entries[path] for path in files}
     with ThreadPoolExecutor(THREADS, thread_name_prefix="epochal-store") as pool:
-        waiting = [pool.submit(_store_group, blobs, group) for group in groups]
+        waiting = [pool.submit(_store_group, blobs, [one]) for one in large]
+        waiting.append(pool.submit(_store_group, blobs, small))
         try:
-            for one in waiting:
-                entries.update(one.result())
+            for group in waiting:
+                entries.update(group.result())
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
     return {path: entries[path] for path in files}
 
 
-def _groups(files: Mapping[str, str]) -> list[list[tuple[str, str]]]:
-    """Small files together, so that a thread has something to do; the largest first."""
+def _parted(files: Mapping[str, str]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Large files, the largest first, and small ones."""
     sized: list[tuple[int, str, str]] = []
     for path, local in files.items():
         try:
@@ -71,16 +72,8 @@ def _groups(files: Mapping[str, str]) -> list[list[tuple[str, str]]]:
                 f"{local!r} was added as {path!r} and cannot be read any more: {error.strerror}"
             ) from None
     sized.sort(key=lambda one: (-one[0], one[1]))
-    groups: list[list[tuple[str, str]]] = []
-    room = count = 0
-    for size, path, local in sized:
-        if room < size or count >= GROUP_FILES or not groups:
-            groups.append([])
-            room, count = GROUP_BYTES, 0
-        groups[-1].append((path, local))
-        room -= size
-        count += 1
-    return groups
+    large = [(path, local) for size, path, local in sized if size > LARGE_FROM]
+    return large, [(path, local) for size, path, local in sized if size <= LARGE_FROM]
 
 
 def _store_group(blobs: Blobs, group: Iterable[tuple[str, str]]) -> dict[str, Entry]:

@@ -7,6 +7,7 @@ sent to any address but the configured one.
 
 from __future__ import annotations
 
+import copy
 import gzip
 import http.client
 import ssl
@@ -85,6 +86,12 @@ class Transport:
         if response.will_close or len(data) > MAX_ANSWER:
             self.close()
         return _read_answer(response, data)
+
+    def another(self) -> Transport:
+        """A connection of its own to the same server."""
+        made = copy.copy(self)
+        made._connection = None
+        return made
 
     def close(self) -> None:
         """Close the connection; the next `send` opens a new one."""

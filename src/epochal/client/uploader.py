@@ -113,7 +113,7 @@ class Uploader:
             return CADENCE_S
         try:
             while self._replica.ask() and not self._stopped:
-                self._send_all()
+                self._replica.send_all(self._went_well)
             self._went_well()
             late = time.monotonic() - self._asked_for > GRACE_S
             self.complete = late or self._known <= self._replica.seen
@@ -131,14 +131,10 @@ class Uploader:
             self.refused = refusal.message  # last: `drain` ends the wait when it sees it
         return CADENCE_S
 
-    def _send_all(self) -> None:
-        while self._replica.waiting and not self._stopped:
-            self._replica.send_next()
-            self._went_well()
-
-    def _went_well(self) -> None:
+    def _went_well(self) -> bool:
         self.failures = 0
         self._good_at = time.monotonic()
+        return not self._stopped
 
     def _back_off(self, why: str, asked: float | None) -> float:
         self.failures += 1

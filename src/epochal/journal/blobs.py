@@ -17,6 +17,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -53,7 +54,11 @@ class Blobs:
         Raises:
             InvalidInput: this is no digest.
         """
-        return self.root / check_digest(digest)[:2] / digest
+        return Path(self._place(digest))
+
+    def _place(self, digest: str) -> str:
+        # Text, not a path: with many small files the making of path objects costs most.
+        return f"{self.root}{os.sep}{check_digest(digest)[:2]}{os.sep}{digest}"
 
     def has(self, digest: str) -> bool:
         """Whether the blob is present."""
@@ -62,7 +67,7 @@ class Blobs:
     def keep(self, digest: str) -> bool:
         """Whether the blob is present; if so, garbage collection spares it for a day from now."""
         try:
-            os.utime(self.path(digest))
+            os.utime(self._place(digest))
         except FileNotFoundError:
             return False
         except PermissionError:  # another user's; it is as safe as its owner keeps it
@@ -112,11 +117,15 @@ class Blobs:
             StorageFull: there is no room.
         """
         digest = hashlib.sha256(data).hexdigest()
-        if not self.keep(digest):
-            with self._new() as (file, path):
-                file.write(data)
-                self._adopt(file, path, digest, sync=sync)
+        self._put(data, digest, sync=sync)
         return BlobRef(digest, len(data), type)
+
+    def _put(self, data: bytes, digest: str, *, sync: bool) -> None:
+        if not self.keep(digest):
+            with self._written(data, sync=sync) as path:
+                target = self._give_name(path, digest)
+                if sync:
+                    sync_directory(target.parent)
 
     def put_many(self, items: Sequence[bytes], type: str = OCTETS) -> list[BlobRef]:
         """Store many small blobs durably at the cost of two syncs.
@@ -128,7 +137,7 @@ class Blobs:
         """
         refs = [BlobRef(hashlib.sha256(data).hexdigest(), len(data), type) for data in items]
         with contextlib.ExitStack() as stack:
-            written: dict[str, Path] = {}
+            written: dict[str, str] = {}
             for ref, data in zip(refs, items, strict=True):
                 if ref.digest not in written and not self.keep(ref.digest):
                     path = stack.enter_context(self._written(data))
@@ -158,11 +167,30 @@ class Blobs:
 
     def _copy(self, source: Path, type: str, *, sync: bool) -> BlobRef | None:
         """One attempt; None when the file changed meanwhile."""
-        with open_regular(source) as file, self._new() as (copy, path):
+        with open_regular(source) as file:
             before = os.fstat(file.fileno())
+            if before.st_size <= PIECE:
+                return self._copy_small(file, before, type, sync=sync)
+            return self._copy_large(file, before, type, sync=sync)
+
+    def _copy_small(
+        self, file: BinaryIO, before: os.stat_result, type: str, *, sync: bool
+    ) -> BlobRef | None:
+        data = file.read(PIECE + 1)
+        after = os.fstat(file.fileno())
+        if (before.st_mtime_ns, before.st_size) != (after.st_mtime_ns, len(data)):
+            return None
+        digest = hashlib.sha256(data).hexdigest()
+        self._put(data, digest, sync=sync)
+        return BlobRef(digest, len(data), type)
+
+    def _copy_large(
+        self, file: BinaryIO, before: os.stat_result, type: str, *, sync: bool
+    ) -> BlobRef | None:
+        with self._new() as (copy, path):
             hashing = hashlib.sha256()
             size = 0
-            room = memoryview(bytearray(max(1, min(PIECE, before.st_size))))
+            room = memoryview(bytearray(PIECE))
             while count := file.readinto(room):  # type: ignore[attr-defined]
                 hashing.update(room[:count])
                 copy.write(room[:count])
@@ -281,12 +309,29 @@ class Blobs:
             path.unlink(missing_ok=True)
 
     @contextlib.contextmanager
-    def _written(self, data: bytes) -> Iterator[Path]:
+    def _written(self, data: bytes, *, sync: bool = False) -> Iterator[str]:
         """A closed temporary file with these bytes, removed at the end."""
-        with self._new() as (file, path):
-            file.write(data)
-            file.close()
+        path = f"{self._temporary}{os.sep}{os.getpid()}.{os.urandom(8).hex()}"
+        try:
+            with self._created(path) as file:
+                rest = memoryview(data)
+                while rest:
+                    rest = rest[file.write(rest) :]
+                if sync:
+                    os.fsync(file.fileno())
             yield path
+        except OSError as error:
+            raise full_disk(error, self.root) from error
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+
+    def _created(self, path: str) -> FileIO:
+        try:
+            return FileIO(path, "x")
+        except FileNotFoundError:
+            self._make(self._temporary)
+            return FileIO(path, "x")
 
     def _adopt(self, file: BinaryIO, path: Path, digest: str, *, sync: bool) -> None:
         """Give complete bytes their name; a racing process may have been faster."""
@@ -298,15 +343,18 @@ class Blobs:
         if sync:
             sync_directory(target.parent)
 
-    def _give_name(self, path: Path, digest: str) -> Path:
+    def _give_name(self, path: str | Path, digest: str) -> Path:
         target = self.path(digest)
-        self._make(target.parent)
         os.chmod(path, _BLOB_MODE)
-        _link(path, target)
+        try:
+            _link(path, target)
+        except FileNotFoundError:
+            self._make(target.parent)
+            _link(path, target)
         return target
 
 
-def _link(path: Path, target: Path) -> None:
+def _link(path: str | Path, target: Path) -> None:
     """Give a complete file a second name; where links do not work, its only one.
 
     A name that is there already has the same bytes.

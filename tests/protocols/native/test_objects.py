@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import struct
 import time
@@ -12,6 +13,7 @@ from urllib.parse import quote
 
 import pytest
 
+from epochal.domain.parcel import open_parcel
 from epochal.domain.record import ArtifactUse, File, Media, MediaItem, ModelLink
 from epochal.journal.blobs import Blobs
 from epochal.journal.frame import FILE_HEADER_SIZE, scan_frames
@@ -157,6 +159,23 @@ def test_small_blobs_travel_together(door: Door, sender: Sender) -> None:
     assert door.ask("PUT", target, body=bytes(9 << 20)).status == 413
     piece = f"{target}/{sender.image.digest}?offset=0&size={9 << 20}"
     assert door.ask("PUT", piece, body=bytes(9 << 20)).status == 413
+
+
+def test_a_parcel_holds_the_small_blobs_that_are_referred_to(door: Door, full: Sender) -> None:
+    """Not large ones, not those of nobody; of a version only its own."""
+    other = door.store.blobs.put(b"nobody's").digest
+    large = hashlib.sha256(LARGE).hexdigest()
+    empty = hashlib.sha256(b"").hexdigest()
+    asked = {"digests": [full.image.digest, other, large, empty, empty]}
+    answer = door.ask("POST", f"/api/v1/runs/{full.uid}/parcel", json_body=asked)
+    assert open_parcel(answer.body) == [(full.image.digest, PNG), (empty, b"")]
+    answer = door.ask("POST", "/api/v1/artifacts/parcel?name=p/net:v0", json_body=asked)
+    assert open_parcel(answer.body) == [(empty, b"")]
+    for wrong in (["x"], [empty] * 1001):
+        target = "/api/v1/artifacts/parcel?name=p/net:v0"
+        assert door.ask("POST", target, json_body={"digests": wrong}).status == 400
+    nowhere = door.ask("POST", f"/api/v1/runs/{'0' * 32}/parcel", json_body=asked)
+    assert nowhere.status == 404
 
 
 @pytest.mark.parametrize(
