@@ -19,8 +19,8 @@ from bench import clients, environments
 
 RESULTS = Path(__file__).parent / "results"
 PARTS = (
-    "clients", "store", "runs", "lists", "http", "transfer", "page", "watch", "models", "tensorboard",
-    "lightning",
+    "clients", "store", "runs", "lists", "http", "transfer", "page", "watch", "models",
+    "tensorboard", "lightning",
 )  # fmt: skip
 
 

@@ -7,7 +7,6 @@ sent to any address but the configured one.
 
 from __future__ import annotations
 
-import copy
 import gzip
 import http.client
 import ssl
@@ -50,6 +49,7 @@ class Transport:
 
     def __init__(self, url: str, api_key: str | None, timeout: float | None = None) -> None:
         self.url = url.rstrip("/")
+        self._api_key = api_key
         self._parts = _split(self.url)
         self._timeout = TIMEOUT_S if timeout is None else timeout
         self._connection: http.client.HTTPConnection | None = None
@@ -89,8 +89,8 @@ class Transport:
 
     def another(self) -> Transport:
         """A connection of its own to the same server."""
-        made = copy.copy(self)
-        made._connection = None
+        made = Transport(self.url, self._api_key, self._timeout)
+        made.compresses = self.compresses
         return made
 
     def close(self) -> None:
