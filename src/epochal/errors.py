@@ -267,5 +267,18 @@ class RunStateError(EpochalError):
     code = "run_state"
 
 
+class StepFailed(EpochalError):
+    """A step of a pipeline raised, took too long, or gave something that it may not give.
+
+    Attributes:
+        run: the report of the pipeline run, where there is one.
+    """
+
+    run: object = None
+    status = 409
+    exit_code = 1
+    code = "step_failed"
+
+
 class EpochalWarning(UserWarning):
     """Something that tracking could not do. Training goes on."""

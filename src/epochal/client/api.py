@@ -1,14 +1,16 @@
 """The module-level face of the training side: `init`, `log`, `finish` and the current run.
 
-One run is current in a process. `log` and `finish` act on it; without one, `log` warns once and
-does nothing.
+One run is current in a process, or in a part of it (`scope`). `log` and `finish` act on it;
+without one, `log` warns once and does nothing.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from epochal.client import guard
@@ -35,11 +37,25 @@ class _NoRun:
 
 
 _current: Run | _NoRun = _NoRun()
+_scoped: ContextVar[Run | None] = ContextVar("epochal_run", default=None)
+
+
+@contextlib.contextmanager
+def scope(run: Run) -> Iterator[Run]:
+    """Make a run the current one within a block, in this thread or task only.
+
+    Steps of a pipeline run side by side in one process, each with a run of its own.
+    """
+    token = _scoped.set(run)
+    try:
+        yield run
+    finally:
+        _scoped.reset(token)
 
 
 def current_run() -> Run | None:
     """The run that `log` writes to, or None."""
-    run = _current
+    run = _scoped.get() or _current
     return run if isinstance(run, Run) and not run.finished else None
 
 
@@ -112,7 +128,10 @@ def init(
         if kept is not None:
             return kept
     run = begin(request)
-    _current = run
+    if _scoped.get() is None:
+        _current = run
+    else:
+        _scoped.set(run)
     return run
 
 
@@ -123,7 +142,7 @@ def log(
     sync: bool | None = None,
 ) -> None:
     """Record values in the current run; see `Run.log`. Never raises."""
-    _current.log(data, step, commit, sync)
+    (_scoped.get() or _current).log(data, step, commit, sync)
 
 
 def finish(exit_code: int | None = None, quiet: bool | None = None) -> None:

@@ -1,0 +1,155 @@
+"""Values among the blobs of a home, and back.
+
+A value is a manifest of parts like any artifact version: its digest names it, equal content is
+stored once, and every load gives a fresh object. What `keep` returned is durable.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from epochal.domain.artifact import MANIFEST_TYPE, Entry, Manifest, check_digest, read_manifest
+from epochal.domain.record import BlobRef
+from epochal.errors import EpochalError, InvalidInput, PermissionDenied
+from epochal.journal.blobs import Blobs
+from epochal.pipelines import serializers
+
+PICKLE: Final = "pickle"
+TREE: Final = "tree"
+
+
+class Stored(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A kept value.
+
+    Attributes:
+        digest: of its manifest; 64 hex digits.
+        size: bytes of all parts.
+        files: how many parts.
+        manifest: bytes of the manifest.
+        serializer: what wrote it.
+        type: of the value, for people.
+        kind: the type of its artifact.
+        classes: of the user, whose code counts where the value is used.
+        artifact: ``entity/project/name`` of the version that holds it; empty where there is none.
+    """
+
+    digest: str
+    size: int
+    files: int
+    manifest: int
+    serializer: str
+    type: str
+    kind: str = "value"
+    classes: list[str] = []
+    artifact: str = ""
+
+    @property
+    def blob(self) -> BlobRef:
+        """The manifest."""
+        return BlobRef(self.digest, self.manifest, MANIFEST_TYPE)
+
+
+def keep(blobs: Blobs, value: Any, *, pickle: bool = False) -> Stored:
+    """Store a value durably.
+
+    Args:
+        blobs: where to.
+        value: anything that a serializer keeps.
+        pickle: whether a value that none keeps may become a pickle.
+
+    Raises:
+        InvalidInput: nothing keeps this value; the message says what can be done.
+        StorageFull: there is no room.
+    """
+    serializer = serializers.choose(value)
+    name = TREE if serializer is None else serializer.name
+    try:
+        return _keep(blobs, value, name)
+    except EpochalError:
+        if not pickle:
+            raise
+        return _keep(blobs, value, PICKLE)
+
+
+def _keep(blobs: Blobs, value: Any, name: str) -> Stored:
+    serializer = serializers.find(name)
+    out = serializers.Outbox(pickle=name == PICKLE)
+    try:
+        serializer.save(value, out)
+        entries = _store(blobs, out)
+    finally:
+        out.close()
+    manifest = Manifest(entries)
+    data = manifest.encode()
+    ref = blobs.put(data, MANIFEST_TYPE)
+    return Stored(
+        digest=ref.digest,
+        size=manifest.size,
+        files=len(entries),
+        manifest=ref.size,
+        serializer=name,
+        type=type(value).__qualname__,
+        kind=serializer.kind,
+        classes=sorted(out.classes),
+    )
+
+
+def _store(blobs: Blobs, out: serializers.Outbox) -> dict[str, Entry]:
+    small = {path: data for path, data in out.parts.items() if isinstance(data, bytes)}
+    refs = [blobs.put(data) for data in small.values()]
+    entries = {
+        path: Entry(digest=ref.digest, size=ref.size)
+        for path, ref in zip(small, refs, strict=True)
+    }
+    for path, data in out.parts.items():
+        if isinstance(data, Path):
+            ref = blobs.put_file(data)
+            entries[path] = Entry(digest=ref.digest, size=ref.size)
+    return entries
+
+
+def load(blobs: Blobs, stored: Stored, *, pickle: bool = False) -> Any:
+    """A fresh copy of a value.
+
+    Raises:
+        PermissionDenied: it is a pickle, and ``pickle`` is False.
+        NotFound: bytes of it are gone, or its class or serializer cannot be found.
+        CorruptFile: bytes of it are damaged.
+    """
+    if stored.serializer == PICKLE and not pickle:
+        raise PermissionDenied(
+            f"the value {stored.digest[:12]} ({stored.type}) is a pickle, and reading one runs "
+            f"the code in it; annotate the step's argument with Annotated[..., pickled], or call "
+            f"load(pickle=True)"
+        )
+    manifest = read_manifest(blobs.read(check_digest(stored.digest)))
+    return serializers.find(stored.serializer).load(serializers.Parts(blobs, manifest.entries))
+
+
+_present: dict[str, list[str]] = {}
+"""The blobs that known values consist of. Manifests never change."""
+_lock = threading.Lock()
+
+
+def still_there(blobs: Blobs, values: Iterable[Stored]) -> bool:
+    """Whether all bytes of values are present; if so, garbage collection spares them for a day."""
+    for stored in values:
+        digests = _present.get(stored.digest)
+        if digests is None:
+            if not blobs.has(stored.digest):
+                return False
+            try:
+                manifest = read_manifest(blobs.read(stored.digest))
+            except (EpochalError, InvalidInput):
+                return False
+            digests = [stored.digest, *manifest.digests()]
+            with _lock:
+                _present[stored.digest] = digests
+        if not all(blobs.keep(digest) for digest in digests):
+            return False
+    return True

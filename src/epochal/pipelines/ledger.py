@@ -1,0 +1,210 @@
+"""What happened in a pipeline run: one file of JSON lines, only ever appended to by its driver.
+
+``pipelines/runs/<start>-<id>.jsonl`` in the home. The driver holds a lock on the file as long as
+it lives, so that a run whose driver was killed is known to have crashed, by anyone and at once. A
+line that a crash tore is not read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from epochal.domain.names import new_run_id
+from epochal.domain.run import RunState
+from epochal.errors import NotFound
+from epochal.journal import liveness
+from epochal.journal.blobs import full_disk
+from epochal.pipelines.keeping import Stored
+from epochal.pipelines.key import Facts
+
+DIRECTORY: Final = "pipelines"
+RUNS: Final = "runs"
+
+
+class Began(msgspec.Struct, frozen=True, omit_defaults=True, tag="began"):
+    """The first line. ``target`` and ``script`` say where the pipeline is defined."""
+
+    id: str
+    pipeline: str
+    target: str
+    script: str
+    started_us: int
+    pid: int
+    host: str
+    entity: str
+    project: str
+    run_id: str
+    uid: str
+    parameters: Any = None
+    options: dict[str, Any] = {}
+    resumed_from: str = ""
+    listed: bool = True
+
+
+class Added(msgspec.Struct, frozen=True, omit_defaults=True, tag="added"):
+    """A step was called. ``needs`` are the steps whose outputs it takes, ``function`` its name."""
+
+    step: str
+    function: str
+    t_us: int
+    needs: list[str] = []
+
+
+class Started(msgspec.Struct, frozen=True, omit_defaults=True, tag="started"):
+    """An attempt of a step began; ``run_id`` is its tracked run."""
+
+    step: str
+    t_us: int
+    attempt: int
+    run_id: str
+    key: str = ""
+
+
+class Ended(msgspec.Struct, frozen=True, omit_defaults=True, tag="ended"):
+    """A step is done: ``finished``, ``cached``, ``failed``, ``skipped`` or ``killed``.
+
+    ``run_id`` is the tracked run that did the work, in whichever pipeline run. ``again`` says that
+    an attempt failed and another one follows.
+    """
+
+    step: str
+    state: str
+    t_us: int
+    key: str = ""
+    run_id: str = ""
+    project: str = ""
+    outputs: dict[str, Stored] = {}
+    facts: Facts | None = None
+    error: str = ""
+    attempt: int = 0
+    again: bool = False
+
+
+class Over(msgspec.Struct, frozen=True, tag="over"):
+    """The last line."""
+
+    state: str
+    t_us: int
+    error: str = ""
+
+
+Line: TypeAlias = Began | Added | Started | Ended | Over
+
+_decoder = msgspec.json.Decoder(Line)
+_encoder = msgspec.json.Encoder()
+
+
+class Ledger:
+    """The writing end. Thread-safe.
+
+    Args:
+        home: the home.
+        run_id: a new id.
+    """
+
+    def __init__(self, home: Path, run_id: str) -> None:
+        folder = runs_folder(home)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.path = folder / f"{time.time_ns() // 1000:016d}-{run_id}.jsonl"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+        self._descriptor = os.open(self.path, flags, 0o600)
+        liveness.hold(self._descriptor)
+        self._lock = threading.Lock()
+
+    def write(self, *lines: Line) -> None:
+        """Append lines.
+
+        Raises:
+            StorageFull: there is no room.
+        """
+        data = b"".join(_encoder.encode(line) + b"\n" for line in lines)
+        with self._lock:
+            try:
+                while data and self._descriptor >= 0:
+                    data = data[os.write(self._descriptor, data) :]
+            except OSError as error:
+                raise full_disk(error, self.path) from error
+
+    def close(self) -> None:
+        """Make the lines durable and let go of the file. Idempotent."""
+        with self._lock:
+            if self._descriptor >= 0:
+                with contextlib.suppress(OSError):
+                    os.fsync(self._descriptor)
+                os.close(self._descriptor)
+                self._descriptor = -1
+
+
+def runs_folder(home: Path) -> Path:
+    """Where the ledgers of a home lie."""
+    return home / DIRECTORY / RUNS
+
+
+def fresh_id() -> str:
+    """An id for a pipeline run."""
+    return new_run_id()
+
+
+def read(path: Path) -> list[Line]:
+    """The lines of a ledger; what a crash tore, and what a newer Epochal wrote, is left out."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    lines: list[Line] = []
+    for raw in data.split(b"\n")[:-1]:
+        with contextlib.suppress(msgspec.MsgspecError):
+            lines.append(_decoder.decode(raw))
+    return lines
+
+
+def first(path: Path) -> Began | None:
+    """The first line of a ledger, without reading the rest."""
+    try:
+        with path.open("rb") as file:
+            line = _decoder.decode(file.readline())
+    except (OSError, msgspec.MsgspecError):
+        return None
+    return line if isinstance(line, Began) else None
+
+
+def all_paths(home: Path) -> list[Path]:
+    """The ledgers of a home, newest first."""
+    return sorted(runs_folder(home).glob("*-*.jsonl"), reverse=True)
+
+
+def find(home: Path, run_id: str) -> Path:
+    """The ledger of a run.
+
+    Raises:
+        NotFound: there is none.
+    """
+    found = [path for path in all_paths(home) if path.stem.partition("-")[2] == run_id]
+    if not found:
+        raise NotFound(
+            f"there is no pipeline run {run_id!r} in {home}; `epochal pipeline ls` shows them"
+        )
+    return found[0]
+
+
+def state_of(path: Path, lines: list[Line]) -> str:
+    """Where a run stands: what its last line says, else whether its driver lives."""
+    last = lines[-1] if lines else None
+    if isinstance(last, Over):
+        return last.state
+    return str(RunState.RUNNING if is_alive(path) else RunState.CRASHED)
+
+
+def is_alive(path: Path) -> bool:
+    """Whether a process holds the ledger: its driver, or one that resumes it."""
+    try:
+        return liveness.is_held(str(path)) is True
+    except FileNotFoundError:
+        return False
