@@ -142,12 +142,17 @@ class DefinitionRow(msgspec.Struct, frozen=True):
     goal: str | None
 
 
-class RunDetail(RunRow, frozen=True):
-    """Everything about a run but its points and console."""
+class RunContents(RunRow, frozen=True):
+    """A run in a list, with its values."""
 
     config: dict[str, Any]
     summary: dict[str, Any]
     metrics: list[Metric]
+
+
+class RunDetail(RunContents, frozen=True):
+    """Everything about a run but its points and console."""
+
     definitions: list[DefinitionRow]
     environment: dict[str, Any]
     events: list[RunEvent]

@@ -156,8 +156,10 @@ def _extent(
     return lo, max(lo, hi)
 
 
-def iterate_points(store: Store, uid: str, keys: Sequence[str]) -> Iterator[tuple[str, Points]]:
+def iterate_points(
+    store: Store, uid: str, keys: Sequence[str], *, lo: int | None = None, hi: int | None = None
+) -> Iterator[tuple[str, Points]]:
     """Points of several series of one run, one after the other, from one look at the run."""
     series = gather(store, uid)
     for key in keys:
-        yield key, assemble(series.points_of(store, key), "last")
+        yield key, assemble(series.points_of(store, key), "last", lo=lo, hi=hi)

@@ -13,6 +13,7 @@ from epochal.domain.view import (
     DefinitionRow,
     Metric,
     ResumeState,
+    RunContents,
     RunDetail,
     RunEvent,
     WriterRow,
@@ -44,6 +45,9 @@ _TEXTS = (
     .join(key, key.c.id == param.c.key_id)
     .where(param.c.run_id.in_(_RUNS), param.c.scope == TEXT)
 )
+_VALUES = sa.select(detail.c.run_id, detail.c.config, detail.c.summary).where(
+    detail.c.run_id.in_(_RUNS)
+)
 _RESUMED = (
     sa.select(
         run.c.id, run.c.state, run.c.last_step, run.c.name, detail.c.config, detail.c.summary
@@ -73,6 +77,31 @@ def read_detail(connection: sa.Connection, run_id: int) -> RunDetail:
         events=_read_events(connection, run_id),
         writers=_read_writers(connection, run_id),
     )
+
+
+def read_contents(connection: sa.Connection, run_ids: Sequence[int]) -> list[RunContents]:
+    """Several runs with their values, in this order; a fixed number of statements."""
+    metrics = _metrics_of(connection, run_ids)
+    definitions = definitions_of(connection, run_ids)
+    texts = _texts_of(connection, run_ids)
+    blobs = {
+        row.run_id: row
+        for part in batches(run_ids)
+        for row in connection.execute(_VALUES, {"runs": part})
+    }
+    return [
+        RunContents(
+            **msgspec.structs.asdict(row),
+            config=decode_mapping(blobs[id].config),
+            summary={
+                **texts.get(id, {}),
+                **shown_values(metrics.get(id, []), definitions.get(id, [])),
+                **decode_mapping(blobs[id].summary),
+            },
+            metrics=metrics.get(id, []),
+        )
+        for id, row in zip(run_ids, run_rows(connection, list(run_ids)), strict=True)
+    ]
 
 
 def read_metrics(connection: sa.Connection, run_id: int) -> list[Metric]:

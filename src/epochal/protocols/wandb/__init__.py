@@ -18,7 +18,10 @@ from epochal.domain.names import DEFAULT_ENTITY
 from epochal.errors import InvalidInput
 from epochal.protocols import PUBLIC, Call, needs
 from epochal.protocols.wandb import (
+    api_history,
+    api_runs,
     artifacts,
+    branching,
     curating,
     files,
     introspection,
@@ -46,10 +49,13 @@ AREAS: Final[tuple[Fields, ...]] = (
     viewer.FIELDS,
     projects.FIELDS,
     runs.FIELDS,
+    branching.FIELDS,
     files.FIELDS,
     artifacts.FIELDS,
     making.FIELDS,
     curating.FIELDS,
+    api_runs.FIELDS,
+    api_history.FIELDS,
 )
 INTERFACES: Final = {
     "ArtifactCollection": frozenset({"ArtifactSequence", "ArtifactPortfolio"}),

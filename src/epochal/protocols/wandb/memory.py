@@ -8,6 +8,7 @@ a chunk that comes again adds nothing, one that comes late fills its gap.
 from __future__ import annotations
 
 import bisect
+from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -28,11 +29,15 @@ T = TypeVar("T")
 
 
 class Lines(msgspec.Struct):
-    """Which lines of each stream were taken, as sorted spans ``(first, one after the last)``."""
+    """Which lines of each stream were taken, as sorted spans ``(first, one after the last)``.
+
+    ``step`` is the greatest of the history, also of rows without a number; -1 before the first.
+    """
 
     history: list[tuple[int, int]] = []
     events: list[tuple[int, int]] = []
     output: int = 0
+    step: int = -1
 
 
 class Kept(msgspec.Struct):
@@ -93,17 +98,22 @@ class Memory:
 def memory_of(recording: Recording) -> Memory:
     """The memory of a held recording."""
     if not isinstance(recording.memory, Memory):
-        memory = Memory()
-        memory.lines = _read(recording, LINES, Lines) or Lines()
-        memory.kept = _read(recording, RUN, Kept) or Kept()
-        memory.waiting = _read(recording, WAITING, list[Waiting]) or []
-        memory.objects = _read(recording, SUMMARY, dict[str, Any]) or {}
-        recording.memory = memory
+        recording.memory = remembered(recording.labels)
     return recording.memory
 
 
-def _read(recording: Recording, label: str, type: type[T]) -> T | None:
-    text = recording.labels.get(label)
+def remembered(labels: Mapping[str, str]) -> Memory:
+    """What labels of a run say, for those that only look."""
+    memory = Memory()
+    memory.lines = _read(labels, LINES, Lines) or Lines()
+    memory.kept = _read(labels, RUN, Kept) or Kept()
+    memory.waiting = _read(labels, WAITING, list[Waiting]) or []
+    memory.objects = _read(labels, SUMMARY, dict[str, Any]) or {}
+    return memory
+
+
+def _read(labels: Mapping[str, str], label: str, type: type[T]) -> T | None:
+    text = labels.get(label)
     if not text:
         return None
     try:

@@ -7,14 +7,15 @@ field needs it, once per operation. Fields of the public API's queries stand in 
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from epochal.domain.names import DEFAULT_ENTITY, DEFAULT_PROJECT
+from epochal.domain.names import DEFAULT_ENTITY, DEFAULT_PROJECT, SYSTEM_PREFIX
 from epochal.domain.tracked import experiment_id
 from epochal.domain.values import to_json
-from epochal.domain.view import RunDetail
+from epochal.domain.view import RunContents, RunRow
 from epochal.errors import InvalidInput, NotFound
 from epochal.protocols.wandb import config as configs
 from epochal.protocols.wandb.arguments import Given
@@ -22,7 +23,7 @@ from epochal.protocols.wandb.execution import Asked, Fields, Object
 from epochal.protocols.wandb.ids import Place, run_key, write_id
 from epochal.protocols.wandb.memory import Memory, count_of, memory_of
 from epochal.protocols.wandb.viewer import entity_of, user_of
-from epochal.service import experiments, foreign, runs
+from epochal.service import experiments, foreign, overviews, runs
 from epochal.service.foreign import Recorder, Recording
 
 
@@ -43,17 +44,34 @@ def run_object(place: Place) -> Object:
     return Object("Run", place)
 
 
-async def detail_of(asked: Asked, place: Place) -> RunDetail:
-    """All that is stored of a run; looked up once per operation.
+async def detail_of(asked: Asked, place: Place) -> RunContents:
+    """What is stored of a run; looked up once per operation, for all runs of a page at once.
 
     Raises:
         NotFound: there is no such run.
     """
     key = ("run", place.uid)
     if key not in asked.memory:
-        asked.memory[key] = await asked.call.read(runs.get_run, place.uid)
-    found: RunDetail = asked.memory[key]
+        page: list[str] | None = asked.memory.get(("page", place.uid))
+        if page is None:
+            asked.memory[key] = await asked.call.read(runs.get_run, place.uid)
+        else:
+            for each in await asked.call.read(overviews.describe_runs, page):
+                asked.memory["run", each.uid] = each
+        if key not in asked.memory:
+            raise NotFound(f"the run {place.run_id!r} was deleted just now")
+    found: RunContents = asked.memory[key]
     return found
+
+
+async def row_of(asked: Asked, place: Place) -> RunRow:
+    """A run as lists show it; that of a page is there already.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    row: RunRow | None = asked.memory.get(("row", place.uid))
+    return row if row is not None else await detail_of(asked, place)
 
 
 async def memory_at(asked: Asked, place: Place) -> Memory:
@@ -146,7 +164,7 @@ async def _owner(asked: Asked, parent: Any, given: Given) -> Object:
 
 # -------------------------------------------------------------------------------------------- run
 async def _run_field(asked: Asked, parent: Place, name: str) -> Any:
-    return getattr(await detail_of(asked, parent), name)
+    return getattr(await row_of(asked, parent), name)
 
 
 async def _run_id(asked: Asked, parent: Place, given: Given) -> str:
@@ -170,7 +188,7 @@ async def _tags(asked: Asked, parent: Place, given: Given) -> Any:
 
 
 async def _state(asked: Asked, parent: Place, given: Given) -> str:
-    state = str((await detail_of(asked, parent)).state)
+    state = str((await row_of(asked, parent)).state)
     if (await memory_at(asked, parent)).kept.preempting and state in ("failed", "killed"):
         return "preempted"
     return state
@@ -198,15 +216,36 @@ async def summary_of(asked: Asked, place: Place) -> dict[str, Any]:
     memory = await memory_at(asked, place)
     found: dict[str, Any] = {}
     for metric in detail.metrics:
-        if not metric.key.startswith("system/") and metric.last is not None:
+        if not metric.key.startswith(SYSTEM_PREFIX) and metric.last is not None:
             found[metric.key] = metric.last
-    found.update(detail.summary)
+    found.update(
+        (key, value) for key, value in detail.summary.items() if not key.startswith(SYSTEM_PREFIX)
+    )
     found.update(memory.objects)
-    if detail.last_step is not None:
+    if memory.lines.history:  # its client had joined the keys of nested values
+        found = nested(found)
+    step = memory.lines.step if detail.last_step is None else detail.last_step
+    if step >= 0 or detail.last_step is not None:
         end = detail.ended_us or detail.updated_us
-        found["_step"] = detail.last_step
+        found["_step"] = max(step, memory.lines.step)
         found["_runtime"] = max(0, end - detail.created_us) / 1e6
         found["_timestamp"] = end / 1e6
+    return found
+
+
+def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Values as a tree, where keys are joined with a dot; one that has no room there stays."""
+    found: dict[str, Any] = {}
+    for key, value in sorted(flat.items()):
+        *parts, last = key.split(".")
+        place: Any = found
+        for part in parts:
+            is_open = isinstance(place, dict) and "_type" not in place and part
+            place = place.setdefault(part, {}) if is_open else None
+        if isinstance(place, dict) and "_type" not in place and last and last not in place:
+            place[last] = value
+        else:
+            found[key] = value
     return found
 
 
@@ -223,10 +262,9 @@ async def _log_count(asked: Asked, parent: Place, given: Given) -> int:
 
 
 async def _history_tail(asked: Asked, parent: Place, given: Given) -> str:
-    detail = await detail_of(asked, parent)
-    if detail.last_step is None:
-        return "[]"
     summary = await summary_of(asked, parent)
+    if "_step" not in summary:
+        return "[]"
     return json_text([json_text({key: summary[key] for key in TAIL})])
 
 

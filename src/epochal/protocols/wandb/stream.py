@@ -190,6 +190,7 @@ def _advance(recorder: Recorder, recording: Recording, memory: Memory, taken: Ta
     lines.history, lines.events, lines.output = taken.history, taken.events, output
     if taken.rows:
         last = taken.rows[-1]
+        lines.step = max(lines.step, *(row.step for row in taken.rows))
         memory.row = {**last.numbers, "_step": last.step, "_timestamp": last.wall_us / 1e6}
     save(recorder, recording, LINES, lines)
 

@@ -1,0 +1,82 @@
+"""Media in wandb's form again, as a history row holds them. Pure.
+
+A medium's bytes are named by the path of the run's file that holds them; media of other clients
+lie in no file of the run, and have their digest and size alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from epochal.domain.objects import MediaEntry, MediaView
+
+TYPES: Final = {
+    "image": "image-file", "audio": "audio-file", "video": "video-file", "html": "html-file",
+    "object3d": "object3D-file", "table": "table-file", "plot": "plotly-file",
+}  # fmt: skip
+LISTS: Final = {
+    "audio": ("audio", "audio"), "video": ("videos", "videos"), "html": ("html", "html"),
+    "object3d": ("object3D", "object3D"), "plot": ("plotly", "plotly"),
+}  # fmt: skip
+"""Type of a list of each kind, and where it holds its items."""
+_KEPT: Final = ("width", "height", "caption", "sample_rate")
+
+
+def value_of(entry: MediaEntry, paths: Mapping[str, str]) -> Any:
+    """What was logged under one key by one call.
+
+    Args:
+        entry: as stored.
+        paths: those of the run's files, by the digest of what is in them.
+    """
+    items = [_item(item, entry, paths) for item in entry.items]
+    if not entry.many or not items:
+        return items[0] if items else None
+    kind = entry.items[0].kind
+    if kind == "image":
+        return _separated(items)
+    if kind in LISTS:
+        type, name = LISTS[kind]
+        captions = [item.get("caption") for item in items]
+        return {"_type": type, "count": len(items), name: items, "captions": captions}
+    return items
+
+
+def _item(item: MediaView, entry: MediaEntry, paths: Mapping[str, str]) -> Any:
+    meta = item.meta
+    if item.kind == "histogram":
+        return {"_type": "histogram", "values": meta.get("counts"), "bins": meta.get("edges")}
+    if item.kind == "text":
+        return meta.get("text", meta.get("preview"))
+    found: dict[str, Any] = {"_type": TYPES.get(item.kind, f"{item.kind}-file")}
+    data = item.blobs.get("data")
+    if data is not None:
+        path = paths.get(data.digest) or _named(entry, paths)
+        found |= {"sha256": data.digest, "size": data.size}
+        if path:
+            found |= {"path": path, "format": path.rpartition(".")[2]}
+    if item.kind == "table":
+        found |= {"ncols": len(meta.get("columns", ())), "nrows": meta.get("rows")}
+    return found | {name: meta[name] for name in _KEPT if name in meta}
+
+
+def _named(entry: MediaEntry, paths: Mapping[str, str]) -> str | None:
+    """The file of a medium whose bytes were converted: the client names it by key and step."""
+    if entry.many:
+        return None
+    part = f"/{entry.key.rpartition('/')[2]}_{entry.step}_"
+    return next(
+        (path for path in paths.values() if path.startswith("media/") and part in path), None
+    )
+
+
+def _separated(items: list[dict[str, Any]]) -> dict[str, Any]:
+    first = items[0]
+    found: dict[str, Any] = {
+        "_type": "images/separated", "count": len(items),
+        "filenames": [item.get("path") for item in items],
+    }  # fmt: skip
+    found |= {name: first[name] for name in ("width", "height", "format") if name in first}
+    captions = [item.get("caption") for item in items]
+    return found | ({"captions": captions} if any(captions) else {})
