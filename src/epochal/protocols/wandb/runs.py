@@ -13,6 +13,7 @@ from epochal.domain.record import Attributes, Config, Event
 from epochal.domain.run import RunState
 from epochal.domain.values import flatten
 from epochal.errors import NotFound
+from epochal.protocols.wandb import branching
 from epochal.protocols.wandb import config as configs
 from epochal.protocols.wandb.arguments import Given
 from epochal.protocols.wandb.execution import Asked, Fields
@@ -43,6 +44,9 @@ async def upsert(asked: Asked, parent: Any, given: Given) -> dict[str, Any]:
         _write(recorder, recording, given)
 
     _, is_new = await asked.call.record(foreign.begin_or_go_on, recorder, place, CLIENT, work)
+    branch = branching.branch_of(given.json("config")) if is_new else None
+    if branch is not None and branch.run_id != place.run_id:
+        await branching.fork(asked, place, branch)
     return {"bucket": run_object(place), "inserted": is_new}
 
 
