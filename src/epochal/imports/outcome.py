@@ -24,6 +24,14 @@ class Outcome(msgspec.Struct):
     left: Counter[str] = msgspec.field(default_factory=Counter)
     problems: list[str] = []
 
+    def add(self, other: Outcome) -> None:
+        """Take another report in."""
+        self.runs += other.runs
+        self.same += other.same
+        self.counts += other.counts
+        self.left += other.left
+        self.problems += other.problems
+
     def left_sentences(self) -> list[str]:
         """What was not carried, most first, with its number where it came more than once."""
         return [

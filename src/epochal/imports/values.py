@@ -1,0 +1,93 @@
+"""Values of tables and JSON, as numbers, times and texts. Pure."""
+
+from __future__ import annotations
+
+import datetime
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from epochal.domain.names import clean_key
+from epochal.domain.record import Text
+from epochal.domain.values import INT64_MAX, INT64_MIN, flatten, number_from_json
+from epochal.imports.found import Item, Row
+
+_WORDS: Final = {"true": True, "false": False}
+_EARLIEST: Final = 10_000_000
+"""Smaller numbers are seconds since the start of something, not since 1970."""
+
+
+def read_cell(text: str) -> float | int | bool | str | None:
+    """A cell of a text table: a number when it reads like one; None when it is empty."""
+    bare = text.strip()
+    if not bare:
+        return None
+    try:
+        number = int(bare)
+    except ValueError:
+        pass
+    else:
+        return number if INT64_MIN <= number <= INT64_MAX else float(bare)
+    try:
+        return float(bare)
+    except ValueError:
+        return _WORDS.get(bare.lower(), text)
+
+
+def read_time(value: object) -> int | None:
+    """A time in microseconds since 1970 UTC; None when it is none.
+
+    Numbers are seconds, milliseconds, microseconds or nanoseconds, by their size; texts are ISO
+    8601, in UTC where they do not say.
+    """
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, (int, float)):
+        if not math.isfinite(value) or value < _EARLIEST:
+            return None
+        for unit, limit in ((1_000_000, 1e11), (1_000, 1e14), (1, 1e17)):
+            if value < limit:
+                return int(value * unit)
+        return int(value // 1000)
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.datetime.fromisoformat(value.strip())
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=datetime.UTC)
+    return max(0, int(moment.timestamp() * 1_000_000))
+
+
+def read_step(value: object) -> int | None:
+    """A step; None when it is no whole number."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        whole = float(value).is_integer() and INT64_MIN <= value <= INT64_MAX
+        return int(value) if whole else None
+    return None
+
+
+def items_of(
+    step: int, wall_us: int, values: Mapping[str, Any], prefix: str = ""
+) -> Iterator[Item]:
+    """What was logged at a step: one row of the numbers, by key, then everything else.
+
+    Nested mappings are joined with a dot; NaN and infinities may be texts.
+    """
+    numbers: dict[str, float | int | bool] = {}
+    texts: list[tuple[str, Any]] = []
+    for name, value in flatten(values):
+        key = clean_key(prefix + name)[0]
+        number = value if isinstance(value, bool) else number_from_json(value)
+        if number is None:
+            texts.append((key, value))
+        elif isinstance(number, int) and not INT64_MIN <= number <= INT64_MAX:
+            numbers[key] = float(number)
+        else:
+            numbers[key] = number
+    if numbers:
+        yield Row(step, wall_us, dict(sorted(numbers.items())))
+    for key, value in sorted(texts, key=lambda pair: pair[0]):
+        if value is not None:
+            yield Text(key, step, wall_us, value)
