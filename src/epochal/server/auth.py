@@ -255,9 +255,8 @@ class Authentication:
         try:
             scope["user"] = await self._gatekeeper.principal(scope)
         except Exception as error:  # noqa: BLE001 - this layer stands outside the web library's own handlers
-            await send_error(
-                send, foreseen(error) or unforeseen(error, "authentication"), close=True
-            )
+            known = foreseen(error) or unforeseen(error, "authentication")
+            await send_error(send, known, scope["path"], close=True)
             return
         await self._app(scope, receive, send)
 

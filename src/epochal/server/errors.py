@@ -29,6 +29,7 @@ from epochal.errors import (
     Unauthenticated,
     Unavailable,
 )
+from epochal.protocols.mlflow.errors import is_mlflow, mlflow_body
 from epochal.server.asgi import Send
 
 log: Final = logging.getLogger("epochal.server")
@@ -114,19 +115,26 @@ def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes
     elif known.status >= 500:
         log.warning("%s: %s", known.code, error)
     status, headers, body = envelope(known)
+    if is_mlflow(request.scope["path"]):
+        body = mlflow_body(error if isinstance(error, HTTPException) else known)
     headers["cache-control"] = "no-store"
     return Response(body, status_code=status, headers=headers, media_type="application/json")
 
 
-async def send_error(send: Send, error: EpochalError, *, close: bool = False) -> None:
+async def send_error(
+    send: Send, error: EpochalError, path: str, *, close: bool = False
+) -> None:
     """Answer a request with an error from a layer outside the routes.
 
     Args:
         send: ASGI.
         error: what to say.
+        path: of the request.
         close: end the connection after it, because the request's body was not read.
     """
     status, headers, body = envelope(error)
+    if is_mlflow(path):
+        body = mlflow_body(error)
     if close:
         headers["connection"] = "close"
     raw = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]

@@ -43,7 +43,7 @@ class Limits:
             busy = Unavailable(
                 f"the server has {self._under_way} requests under way; try again in a moment"
             )
-            await send_error(send, busy, close=True)
+            await send_error(send, busy, scope["path"], close=True)
             return
         self._under_way += 1
         try:

@@ -83,7 +83,7 @@ class Security:
         try:
             self._check(scope)
         except EpochalError as error:
-            await send_error(guarded, error, close=True)
+            await send_error(guarded, error, scope["path"], close=True)
             return
         if scope["method"] == "HEAD":
             await self._app(dict(scope, method="GET"), *_bodiless(receive, guarded))

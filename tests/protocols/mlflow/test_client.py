@@ -457,3 +457,36 @@ def test_samples_of_several_runs_hold_their_last_points(
         server, "GET", f"{path}?{query}&metric_key=m&max_results=10&start_step=7&end_step=9"
     )
     assert [point["step"] for point in answer["metrics"]] == [7, 8, 9] * 2
+
+
+@pytest.mark.parametrize("prefix", ["/api/2.0/mlflow", "/ajax-api/2.0/mlflow"])
+def test_what_is_refused_before_any_route_has_mlflows_shape(server: Running, prefix: str) -> None:
+    """WEB-01, WEB-10, WEB-16: wrong host, other site, wrong kind of body, unknown method; native
+    routes keep their own shape.
+    """
+    line = f"POST {prefix}/runs/create HTTP/1.1\r\nContent-Length: 2\r\nConnection: close\r\n"
+    plain = "Content-Type: text/plain\r\n"
+    as_json = "Content-Type: application/json\r\n"
+    for head, status, code in (
+        (f"{line}Host: evil.com\r\n{as_json}", 403, "PERMISSION_DENIED"),
+        (
+            f"{line}Host: localhost\r\nOrigin: http://evil.com\r\n{as_json}",
+            403,
+            "PERMISSION_DENIED",
+        ),
+        (f"{line}Host: localhost\r\n{plain}", 415, "BAD_REQUEST"),
+        (line.replace("POST", "TRACE") + "Host: localhost\r\n", 405, "ENDPOINT_NOT_FOUND"),
+        (
+            line.replace("/runs/create", "") + f"Host: localhost\r\n{as_json}",
+            404,
+            "ENDPOINT_NOT_FOUND",
+        ),
+    ):
+        answer = server.raw(f"{head}\r\n{{}}".encode())
+        assert int(answer.split(b" ")[1]) == status, answer
+        told = json.loads(answer.partition(b"\r\n\r\n")[2])
+        assert told["error_code"] == code, answer
+        assert told["message"]
+    native = line.replace(f"{prefix}/runs/create", "/api/v1/runs/query")
+    answer = server.raw(f"{native}Host: evil.com\r\n{as_json}\r\n{{}}".encode())
+    assert b'"error":{"code"' in answer

@@ -55,6 +55,7 @@ CODES: Final[tuple[tuple[type[EpochalError], str], ...]] = (
 )
 """Error codes by our own classes; the first that fits."""
 
+PREFIXES: Final = ("/api/2.0/", "/api/3.0/", "/ajax-api/")
 _BY_STATUS: Final = {400: "BAD_REQUEST", 404: "ENDPOINT_NOT_FOUND", 405: "ENDPOINT_NOT_FOUND"}
 
 
@@ -77,11 +78,24 @@ def code_of(error: Exception) -> tuple[str, str]:
     for kind, code in CODES:
         if isinstance(error, kind):
             return code, error.message
+    if isinstance(error, EpochalError) and error.status < 500:
+        return _BY_STATUS.get(error.status, "BAD_REQUEST"), error.message
     if isinstance(error, HTTPException) and error.status_code < 500:
         return _BY_STATUS.get(error.status_code, "BAD_REQUEST"), error.detail
     if isinstance(error, OSError):
         return "TEMPORARILY_UNAVAILABLE", "the machine refused an operation; try again"
     return "INTERNAL_ERROR", ""
+
+
+def is_mlflow(path: str) -> bool:
+    """Whether an address is one of MLflow's."""
+    return path.startswith(PREFIXES)
+
+
+def mlflow_body(error: EpochalError | HTTPException) -> bytes:
+    """What a client of MLflow is told of an error that no handler of its routes answers."""
+    code, message = code_of(error)
+    return msgspec.json.encode({"error_code": code, "message": message or str(error)})
 
 
 def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
