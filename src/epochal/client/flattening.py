@@ -10,12 +10,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from epochal.client import guard
+from epochal.client.metrics import computed
 from epochal.domain.names import clean_key
 from epochal.domain.values import MAX_DEPTH, MAX_LEAVES
 
 MAX_REMEMBERED = 100_000
 
 _cleaned: dict[str, str] = {}
+_PLAIN = frozenset({bool, float, int, str, type(None), dict, list})
 
 
 def key_of(raw: object) -> str:
@@ -45,8 +47,9 @@ def leaves(data: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
     ]
     while stack:
         prefix, _, items = stack[-1]
-        for raw, value in items:
+        for raw, given in items:
             name = key_of(f"{prefix}.{raw}" if prefix else raw)
+            value = given if type(given) in _PLAIN else computed(given)
             if isinstance(value, Mapping):
                 if _may_enter(name, value, stack):
                     stack.append((name, id(value), iter([*value.items()])))

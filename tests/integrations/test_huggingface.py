@@ -1,0 +1,125 @@
+"""Hugging Face's real Trainer and Accelerator, on a model that is made here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from accelerate import Accelerator
+from transformers import BertConfig, BertForSequenceClassification, Trainer, TrainingArguments
+
+import epochal
+from epochal.domain.record import ArtifactCommit
+from epochal.errors import InvalidInput
+from epochal.integrations.accelerate import EpochalTracker
+from epochal.integrations.transformers import EpochalCallback
+from tests.client.scripts import QUIET, read_home
+
+
+class Sentences(torch.utils.data.Dataset[dict[str, Any]]):
+    """Eight sentences of four tokens, in two classes."""
+
+    def __len__(self) -> int:
+        return 8
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        tokens = torch.tensor([1, 2, 3, index % 8])
+        return {"input_ids": tokens, "labels": torch.tensor(index % 2)}
+
+
+def tiny_model() -> Any:
+    config = BertConfig(
+        vocab_size=8, hidden_size=8, num_hidden_layers=1, num_attention_heads=1,
+        intermediate_size=8, max_position_embeddings=4,
+    )  # fmt: skip
+    return BertForSequenceClassification(config)
+
+
+def trainer(tmp_path: Path, callbacks: list[Any] | None = None, **more: Any) -> Any:
+    arguments = TrainingArguments(
+        output_dir=str(tmp_path / "out"), num_train_epochs=2, per_device_train_batch_size=4,
+        logging_steps=1, use_cpu=True, disable_tqdm=True, save_total_limit=2,
+        **{"report_to": "none", "eval_strategy": "epoch", "save_strategy": "epoch", **more},
+    )  # fmt: skip
+    data = Sentences()
+    model = tiny_model()
+    return Trainer(model, arguments, train_dataset=data, eval_dataset=data, callbacks=callbacks)
+
+
+def commits(home: Path) -> list[ArtifactCommit]:
+    return [commit for told in read_home(home) for commit in told.all(ArtifactCommit)]
+
+
+def test_report_to_epochal_records_a_training(home: Path, tmp_path: Path) -> None:
+    """Metrics at global steps, what is told once in the summary, arguments in the config."""
+    run = epochal.init(project="glue", settings=QUIET)
+    training = trainer(tmp_path, report_to="epochal", run_name="bert")
+    training.train()
+    training.evaluate()
+    run.finish()
+    assert commits(home) == []
+    (found,) = epochal.runs("glue")
+    assert found.series("train/loss").step.tolist() == [1, 2, 3, 4]
+    assert found.series("eval/loss").step.tolist() == [2, 4, 4]
+    assert found.config["num_train_epochs"] == 2
+    assert found.config["model"]["hidden_size"] == 8
+    assert found.config["model_parameters"] == training.model.num_parameters()
+    assert found.summary["train_runtime"] > 0
+
+
+def test_checkpoints_become_versions_of_a_model(home: Path, tmp_path: Path) -> None:
+    """Each as it is saved, with the newest as `latest` and the best as `best`."""
+    callback = EpochalCallback(project="glue", log_model="checkpoint", settings=QUIET)
+    training = trainer(tmp_path, [callback], load_best_model_at_end=True, run_name="bert")
+    training.train()
+    run = callback.run
+    assert run is not None
+    run.finish()
+    first, second = commits(home)
+    assert [commit.metadata["step"] for commit in (first, second)] == [2, 4]
+    assert {"best"} in ({*first.aliases}, {*second.aliases})
+    (found,) = epochal.runs("glue")
+    assert found.name == "bert"
+    version = epochal.artifact(f"glue/model-{run.id}:latest")
+    assert {"config.json", "model.safetensors"} <= {file.path for file in version.files()}
+
+
+def test_the_model_of_the_end_becomes_an_artifact(home: Path, tmp_path: Path) -> None:
+    callback = EpochalCallback(log_model="end", settings=QUIET)
+    trainer(tmp_path, [callback], save_strategy="no").train()
+    assert callback.run is not None
+    callback.run.finish()
+    (commit,) = commits(home)
+    assert commit.metadata == {"step": 4}
+    with pytest.raises(InvalidInput, match="'checkpoint'"):
+        EpochalCallback(log_model="best")
+
+
+def test_other_processes_than_the_main_one_record_nothing(home: Path, tmp_path: Path) -> None:
+    callback = EpochalCallback(settings=QUIET)
+    training = trainer(tmp_path)
+    training.state.is_world_process_zero = False
+    callback.on_log(training.args, training.state, training.control, {"loss": 1.0})
+    callback.on_save(training.args, training.state, training.control)
+    assert callback.run is None
+    assert list(home.iterdir()) == []
+
+
+@pytest.mark.parametrize("by_name", [False, True], ids=["as an object", "by name"])
+def test_accelerate_logs_through_the_tracker(by_name: bool, home: Path) -> None:
+    given: Any = "epochal" if by_name else EpochalTracker("mnist", settings=QUIET)
+    accelerator = Accelerator(cpu=True, log_with=given)
+    accelerator.init_trackers("mnist", {"lr": 0.1}, {"epochal": {"settings": QUIET}})
+    accelerator.log({"loss": 0.5}, step=3)
+    tracker = accelerator.get_tracker("epochal")
+    tracker.log_images({"seen": [np.zeros((2, 3, 3), np.uint8)]}, step=4, caption="one")
+    tracker.log_table("guesses", ["a"], [[1]], step=4)
+    accelerator.end_training()
+    (found,) = epochal.runs("mnist")
+    assert (found.state, found.config["lr"]) == ("finished", 0.1)
+    assert found.series("loss").step.tolist() == [3]
+    assert found.media("seen")[0].meta["caption"] == "one"
+    assert {media.key for media in found.media_keys()} == {"seen", "guesses"}
