@@ -45,10 +45,13 @@ class Worker:
 
     def run(self, task: Task, timeout: float | None) -> Outcome:
         """Carry out a task; the outcome says so when the worker was killed or died."""
-        self.link.settimeout(timeout)
+        self.link.settimeout(None)
         try:
             send(self.link, task)
             data = receive(self.link)
+            if data is not None:  # it has begun
+                self.link.settimeout(timeout)
+                data = receive(self.link)
         except TimeoutError:
             self.kill()
             text = f"TimeoutError: it took longer than {timeout:g} s and was killed"

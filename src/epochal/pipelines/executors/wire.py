@@ -17,6 +17,10 @@ class Hello(msgspec.Struct):
     path: list[str]
 
 
+class Begun(msgspec.Struct, tag=True):
+    """The worker has found the step and begins: from now on its time counts."""
+
+
 def send(link: socket.socket, message: Any) -> None:
     """Send a message.
 

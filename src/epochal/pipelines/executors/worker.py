@@ -18,7 +18,7 @@ import msgspec
 from epochal.errors import EpochalError
 from epochal.pipelines.console import routed
 from epochal.pipelines.execution import Outcome, Task, carry_out, failure
-from epochal.pipelines.executors.wire import Hello, receive, send
+from epochal.pipelines.executors.wire import Begun, Hello, receive, send
 from epochal.pipelines.named import find, open_definitions
 from epochal.pipelines.signature import Signature
 
@@ -39,17 +39,19 @@ def main(descriptor: int) -> None:
     while (data := tasks.get()) is not None:
         task = msgspec.msgpack.decode(data, type=Task)
         with routed():
-            outcome = _work(task)
+            outcome = _work(task, link)
         sys.stdout.flush()
         sys.stderr.flush()
         send(link, outcome)
 
 
-def _work(task: Task) -> Outcome:
+def _work(task: Task, link: socket.socket) -> Outcome:
     try:
         signature = _signature(task)
     except (EpochalError, ImportError, SyntaxError) as error:
+        send(link, Begun())
         return failure(error)
+    send(link, Begun())
     return carry_out(task, signature)
 
 

@@ -1,0 +1,68 @@
+"""Steps that other processes can find by name."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import epochal
+from epochal.errors import InvalidInput
+from epochal.pipelines import Output, current_step, pipeline, step
+
+SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
+
+
+@step(executor="process")
+def add(a: int, b: int = 1) -> Output(total=int, pid=int):  # type: ignore[valid-type]
+    """Add, and say where."""
+    print(f"adding {a} and {b}")
+    epochal.log({"total": a + b})
+    return a + b, os.getpid()
+
+
+@step
+def here() -> int:
+    """Say where steps in threads run."""
+    return os.getpid()
+
+
+@step(timeout=3, retries=1, retry_delay=0)
+def too_long(folder: str) -> int:
+    """Start a child, say so, and never end."""
+    child = subprocess.Popen(SLEEP)
+    Path(folder, f"{current_step().attempt}").write_text(f"{os.getpid()} {child.pid}")
+    time.sleep(600)
+    return 1
+
+
+@step(timeout=60)
+def in_time(n: int) -> int:
+    """Stay within the limit."""
+    return n
+
+
+@step(executor="process", retries=1, retry_delay=0)
+def dies_once() -> Annotated[int, "attempt"]:
+    """Die by a signal at the first attempt."""
+    if current_step().attempt == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return current_step().attempt
+
+
+@step(executor="process")
+def fails() -> int:
+    """Raise in the other process."""
+    raise InvalidInput("not like this")
+
+
+@pipeline(cache=False)
+def everywhere() -> None:
+    """Steps in a thread and in a process, with data from one to the other."""
+    here()
+    first = add(1)
+    add(first.total, 10)
