@@ -14,12 +14,25 @@ from typing import Final, TypeVar
 
 from epochal.domain.access import Permission, Principal
 from epochal.domain.names import check_name, check_run_id, run_uid
+from epochal.domain.record import BlobRef
 from epochal.errors import InvalidInput, NotFound
 from epochal.service.permission import require
 from epochal.service.recording import Recorder, Recording
+from epochal.store import tracked
+from epochal.store.files import list_files
 from epochal.store.owner import Store
 
-__all__ = ["Recorder", "Recording", "begin_or_go_on", "look", "record"]
+__all__ = [
+    "Recorder",
+    "Recording",
+    "begin_or_go_on",
+    "files_of",
+    "look",
+    "moments_of",
+    "put_blob",
+    "read_blob",
+    "record",
+]
 
 T = TypeVar("T")
 _beginning: Final = threading.Lock()
@@ -100,6 +113,39 @@ def begin_or_go_on(
             started = now if started_us is None else max(0, min(started_us, now))
             recorder.create(entity, project, run_id, started_us=started, client=client, user=user)
     return record(store, principal, recorder, uid, work), is_new
+
+
+# ------------------------------------------------------------- what a function of a protocol asks
+def files_of(recorder: Recorder, uid: str) -> dict[str, BlobRef]:
+    """The files of a run by path, with all that was committed."""
+    recorder.settle([uid])
+    found = list_files(recorder.store, uid).files
+    return {row.path: BlobRef(row.digest, row.size, row.type) for row in found if row.digest}
+
+
+def moments_of(recorder: Recorder, uid: str, key: str) -> set[tuple[int, int]]:
+    """Step and time, in microseconds, of every committed point of a series."""
+    recorder.settle([uid])
+    found = tracked.read_history(recorder.store, uid, key, offset=0, limit=None)
+    return set(zip(found.step, found.t_us, strict=True))
+
+
+def read_blob(recorder: Recorder, digest: str) -> bytes:
+    """All bytes of a blob.
+
+    Raises:
+        NotFound: it is not here.
+    """
+    return recorder.store.blobs.read(digest)
+
+
+def put_blob(recorder: Recorder, data: bytes, type: str) -> BlobRef:
+    """Store bytes durably.
+
+    Raises:
+        StorageFull: there is no room.
+    """
+    return recorder.store.blobs.put(data, type)
 
 
 def _exists(recorder: Recorder, uid: str) -> bool:

@@ -20,18 +20,16 @@ from typing import Final, NamedTuple
 import msgspec
 
 from epochal.domain.names import new_uid, run_uid
-from epochal.domain.record import Attributes, BlobRef, Fact, Finish, Header, Labels, Told
+from epochal.domain.record import Attributes, Fact, Finish, Header, Labels, Told
 from epochal.domain.run import RunState
 from epochal.domain.tracked import TrackedRun
 from epochal.errors import Unavailable
-from epochal.journal.blobs import Blobs
 from epochal.journal.buffered import BufferedJournal
 from epochal.journal.files import DIRECTORY_MODE, sync_directories
 from epochal.journal.frame import FileHeader
 from epochal.journal.home import run_directory
 from epochal.journal.journal import Journal
 from epochal.store.catchup import catch_up
-from epochal.store.files import list_files
 from epochal.store.owner import Store
 from epochal.store.tracked import read_tracked
 
@@ -138,15 +136,9 @@ class Recorder:
         self._thread: threading.Thread | None = None
 
     @property
-    def blobs(self) -> Blobs:
-        """The blobs of the home."""
-        return self._store.blobs
-
-    def files(self, uid: str) -> dict[str, BlobRef]:
-        """The files of a run by path, with all that was committed."""
-        self.settle([uid])
-        found = list_files(self._store, uid).files
-        return {row.path: BlobRef(row.digest, row.size, row.type) for row in found if row.digest}
+    def store(self) -> Store:
+        """The open store."""
+        return self._store
 
     # ------------------------------------------------------------------------------- recordings
     def create(

@@ -10,6 +10,7 @@ from epochal.errors import InvalidInput
 from epochal.protocols.wandb import awaiting
 from epochal.protocols.wandb.arguments import read_json
 from epochal.protocols.wandb.memory import memory_of
+from epochal.service import foreign
 from epochal.service.foreign import Recorder, Recording
 
 METADATA: Final = "wandb-metadata.json"
@@ -37,7 +38,7 @@ class Arrival:
             memory.files[self._name] = self._ref
         now_us = time.time_ns() // 1000
         if self._name in (METADATA, REQUIREMENTS) and self._ref.size <= MAX_READ:
-            text = recorder.blobs.read(self._ref.digest).decode("utf-8", "replace")
+            text = foreign.read_blob(recorder, self._ref.digest).decode("utf-8", "replace")
             facts = metadata(text) if self._name == METADATA else packages(text)
             if facts:
                 recorder.write(recording, [Environment(now_us, facts)])

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from epochal.domain.record import BlobRef, Event, Media
+from epochal.domain.record import Event, Media
 from epochal.errors import EpochalError
 from epochal.protocols.wandb import media
 from epochal.protocols.wandb.memory import WAITING, Memory, Waiting, save
 from epochal.protocols.wandb.rows import Row
+from epochal.service import foreign
 from epochal.service.foreign import Recorder, Recording
 
 MAX_WAITING: Final = 2_000
@@ -46,14 +47,13 @@ def resolve(recorder: Recorder, recording: Recording, memory: Memory) -> None:
 
 
 def _store(recorder: Recorder, recording: Recording, memory: Memory) -> media.Store:
-    blobs = recorder.blobs
     if memory.files is None:
-        memory.files = recorder.files(recording.uid)
-
-    def put(data: bytes, type: str) -> BlobRef:
-        return blobs.put(data, type)
-
-    return media.Store(memory.files, blobs.read, put)
+        memory.files = foreign.files_of(recorder, recording.uid)
+    return media.Store(
+        memory.files,
+        lambda digest: foreign.read_blob(recorder, digest),
+        lambda data, type: foreign.put_blob(recorder, data, type),
+    )
 
 
 def _record(recorder: Recorder, recording: Recording, store: media.Store, one: Waiting) -> bool:

@@ -20,7 +20,7 @@ from epochal.protocols.wandb import config as configs
 from epochal.protocols.wandb.arguments import Given
 from epochal.protocols.wandb.execution import Asked, Fields
 from epochal.protocols.wandb.ids import Place
-from epochal.protocols.wandb.memory import memory_of
+from epochal.protocols.wandb.memory import LINES, memory_of, save
 from epochal.protocols.wandb.projects import detail_of, run_object
 from epochal.service import foreign, media, tracking
 from epochal.service.foreign import Recorder, Recording
@@ -69,6 +69,8 @@ async def rewind(asked: Asked, parent: Any, given: Given) -> dict[str, Any]:
         now_us = time.time_ns() // 1000
         recorder.write(recording, [Cut(step + 1, now_us), Summary(now_us, {}, said)])
         memory.summary, memory.last, memory.row = None, {}, {}
+        memory.lines.step = min(memory.lines.step, step)
+        save(recorder, recording, LINES, memory.lines)
         memory.waiting = [one for one in memory.waiting if one.step <= step]
         if recording.foreign:
             recorder.tell(recording, RunState.RUNNING, None)

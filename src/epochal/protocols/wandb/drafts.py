@@ -278,7 +278,7 @@ async def commit(asked: Asked, key: str) -> Draft:
     place = Place(draft.entity, draft.run_project, draft.run)
 
     def work(recorder: Recorder, recording: Recording) -> None:
-        ref = recorder.blobs.put(manifest.encode(), MANIFEST_TYPE)
+        ref = foreign.put_blob(recorder, manifest.encode(), MANIFEST_TYPE)
         recorder.write(
             recording,
             [

@@ -31,13 +31,15 @@ T = TypeVar("T")
 class Lines(msgspec.Struct):
     """Which lines of each stream were taken, as sorted spans ``(first, one after the last)``.
 
-    ``step`` is the greatest of the history, also of rows without a number; -1 before the first.
+    ``step`` and ``wall_us`` are the greatest of the history, also of rows without a number; -1
+    before the first.
     """
 
     history: list[tuple[int, int]] = []
     events: list[tuple[int, int]] = []
     output: int = 0
     step: int = -1
+    wall_us: int = -1
 
 
 class Kept(msgspec.Struct):
@@ -51,7 +53,7 @@ class Kept(msgspec.Struct):
         host: of the script.
         sweep: id of the sweep that the run belongs to.
         description: an old kind of notes.
-        uploaded: whether a client said that it preempts.
+        preempting: whether a client said that it preempts.
     """
 
     config: dict[str, Any] = {}
@@ -92,6 +94,8 @@ class Memory:
         self.files: dict[str, BlobRef] | None = None
         self.row: dict[str, Any] = {}
         """The last history row."""
+        self.moments: dict[str, set[tuple[int, int]]] = {}
+        """Step and time of the points of some series, read when rows seem to come again."""
         self.is_stopping = False
 
 

@@ -38,6 +38,7 @@ from epochal.protocols.wandb.rows import (
     read_object,
     read_row,
 )
+from epochal.service import foreign
 from epochal.service.foreign import Recorder, Recording
 from epochal.service.recording import Point
 
@@ -101,15 +102,44 @@ def unpacked(body: bytes, *, packed: bool) -> bytes:
     return data
 
 
+class Again:
+    """Finds rows that were taken before under another line number: an offline run synced twice.
+
+    Args:
+        recorder: of the server.
+        uid: the run.
+        memory: of the run.
+    """
+
+    def __init__(self, recorder: Recorder, uid: str, memory: Memory) -> None:
+        self._recorder = recorder
+        self._uid = uid
+        self._memory = memory
+
+    def holds(self, row: Row) -> bool:
+        """Whether the run has this row; only one behind the newest is looked for."""
+        lines = self._memory.lines
+        if row.step > lines.step or row.wall_us > lines.wall_us or not row.numbers:
+            return False
+        key = next(iter(row.numbers))
+        moments = self._memory.moments
+        if key not in moments:
+            moments[key] = foreign.moments_of(self._recorder, self._uid, key)
+        return (row.step, row.wall_us) in moments[key]
+
+
 class Taken:
     """The records that a message stands for: all made before the first is written.
 
     Args:
-        memory: of the run.
+        recorder: of the server.
+        recording: held.
         message: as sent.
     """
 
-    def __init__(self, memory: Memory, message: Message) -> None:
+    def __init__(self, recorder: Recorder, recording: Recording, message: Message) -> None:
+        memory = memory_of(recording)
+        self._again = Again(recorder, recording.uid, memory)
         self.now_us = time.time_ns() // 1000
         self.facts: list[Fact] = []
         self.points: list[Point] = []
@@ -135,6 +165,8 @@ class Taken:
         for first, end in new_parts(self.history, chunk.offset, len(chunk.content)):
             for number in range(first, end):
                 row = read_row(chunk.content[number - chunk.offset], number, self.now_us)
+                if self._again.holds(row):
+                    continue
                 self.rows.append(row)
                 if row.numbers:
                     keys, values = tuple(row.numbers), list(row.numbers.values())
@@ -161,7 +193,7 @@ def take(recorder: Recorder, recording: Recording, message: Message) -> bool:
         InvalidInput: a line cannot be read, or an offset cannot be one; nothing was written.
     """
     memory = memory_of(recording)
-    taken = Taken(memory, message)
+    taken = Taken(recorder, recording, message)
     if recording.foreign and recording.state is not RunState.RUNNING and not message.complete:
         recorder.tell(recording, RunState.RUNNING, None)
     recorder.write(recording, taken.facts, taken.points)
@@ -189,8 +221,10 @@ def _advance(recorder: Recorder, recording: Recording, memory: Memory, taken: Ta
         return
     lines.history, lines.events, lines.output = taken.history, taken.events, output
     if taken.rows:
-        last = taken.rows[-1]
         lines.step = max(lines.step, *(row.step for row in taken.rows))
+        lines.wall_us = max(lines.wall_us, *(row.wall_us for row in taken.rows))
+        memory.moments.clear()
+        last = taken.rows[-1]
         memory.row = {**last.numbers, "_step": last.step, "_timestamp": last.wall_us / 1e6}
     save(recorder, recording, LINES, lines)
 
