@@ -20,7 +20,7 @@ from bench import clients, environments
 RESULTS = Path(__file__).parent / "results"
 PARTS = (
     "clients", "store", "runs", "lists", "http", "transfer", "page", "watch", "models",
-    "tensorboard", "lightning",
+    "tensorboard", "lightning", "wandb",
 )  # fmt: skip
 
 
@@ -52,7 +52,7 @@ def run_clients(peers: list[str], rounds: int, quick: bool) -> dict[str, object]
 
 def measure(given: argparse.Namespace) -> dict[str, object]:
     """Measure the parts that were asked for."""
-    from bench import lightning, lists, models, page, stores, tensorboard, transfer, watch
+    from bench import lightning, lists, models, page, stores, tensorboard, transfer, wandb, watch
 
     parts = set(given.only.split(","))
     peers = [peer for peer in given.peers.split(",") if peer]
@@ -72,6 +72,7 @@ def measure(given: argparse.Namespace) -> dict[str, object]:
     work["lightning"] = lightning.lightning
     work["lists"] = lists.lists
     work["transfer"] = transfer.transfer
+    work["wandb"] = wandb.wandb
     work["models"] = models.models
     work["tensorboard"] = tensorboard.tensorboard
     for part, function in work.items():

@@ -170,6 +170,23 @@ def transfer_section(found: Results) -> str:
     )
 
 
+def wandb_section(found: Results) -> str:
+    logged, pages = found["ingest"], found["pages"]
+    text = (
+        f"## wandb's client\n\n{logged['clients']} real clients log rows of 20 numbers, 200 a"
+        f" second each: {number(logged['rows'])} rows, {logged['lost']} lost; the server answers"
+        f" a request of file_stream in {number(logged['p50_ms'])} ms (p50),"
+        f" {number(logged['p99_ms'])} ms (p99), and spends"
+        f" {number(logged['server_cpu_us_per_row'])} us of CPU on a row. A page of 50 runs out of"
+        f" {number(pages['runs'])} costs the server {number(pages['server_cpu_ms_per_page'])} ms"
+        " of CPU.\n\n"
+    )
+    head = ["rows", "keys", "scan_history s", "of one key s", "history s", "server CPU s"]
+    fields = ("rows", "keys", "scan_s", "scan_one_key_s", "history_s", "server_cpu_s")
+    scans = [found["scan"], found["scan_20_keys"]]
+    return text + table(head, [[number(scan[field]) for field in fields] for scan in scans])
+
+
 def page_section(page: Results) -> str:
     lines = [f"- {name}: {number(value)}" for name, value in page.items()]
     return "## Page (headless Chromium, software drawing)\n\n" + "\n".join(lines) + "\n"
@@ -282,6 +299,7 @@ def write(results: Results, *, keep: bool = True) -> None:
         "models": models_section,
         "tensorboard": tensorboard_section,
         "lightning": lightning_section,
+        "wandb": wandb_section,
     }
     parts += [section(results[name]) for name, section in sections.items() if name in results]
     text = "\n".join(parts)

@@ -8,6 +8,7 @@ infinities may stand bare.
 from __future__ import annotations
 
 import datetime
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
@@ -74,17 +75,25 @@ def _take(row: Row, prefix: str, fields: Mapping[str, Any], depth: int) -> None:
         if not prefix and name in _OWN:
             continue
         key = prefix + name
-        if isinstance(value, (int, float)):
-            row.numbers[clean_key(key)[0]] = plain_number(value)
+        if value.__class__ is float:
+            row.numbers[_key(key)] = value
+        elif isinstance(value, (int, float)):
+            row.numbers[_key(key)] = plain_number(value)
         elif isinstance(value, dict) and value:
             if isinstance(value.get("_type"), str):
-                row.media[clean_key(key)[0]] = value
+                row.media[_key(key)] = value
             elif depth < MAX_DEPTH:
                 _take(row, f"{key}.", value, depth + 1)
             else:
-                row.texts[clean_key(key)[0]] = value
+                row.texts[_key(key)] = value
         elif value is not None:
-            row.texts[clean_key(key)[0]] = value
+            row.texts[_key(key)] = value
+
+
+@functools.lru_cache(maxsize=8192)
+def _key(key: str) -> str:
+    """A key as it is stored; the same ones come with every row."""
+    return clean_key(key)[0]
 
 
 def plain_number(value: float) -> float:
@@ -105,7 +114,7 @@ def read_event(line: object, now_us: int) -> tuple[int, dict[str, float]]:
     """
     fields = read_object(line, "the system metrics")
     values = {
-        clean_key(SYSTEM_PREFIX + name.removeprefix(_SYSTEM))[0]: plain_number(value)
+        _key(SYSTEM_PREFIX + name.removeprefix(_SYSTEM)): plain_number(value)
         for name, value in fields.items()
         if name not in _OWN and isinstance(value, (int, float))
     }
@@ -159,13 +168,17 @@ def _stamp(value: object, now_us: int) -> int:
     return max(0, int(moment.timestamp() * 1_000_000))
 
 
-def groups(lines: list[Shown]) -> Iterator[tuple[int, list[Shown]]]:
-    """Neighbors of one stream and second, each group with the index of its first line."""
+def groups(lines: list[tuple[int, Shown]]) -> Iterator[tuple[int, list[Shown]]]:
+    """Neighbors of one stream and second, each group with the place of its first line."""
     start = 0
     for index in range(1, len(lines) + 1):
-        if index == len(lines) or (
-            lines[index].stream != lines[start].stream
-            or abs(lines[index].wall_us - lines[start].wall_us) >= 1_000_000
-        ):
-            yield start, lines[start:index]
-            start = index
+        if index < len(lines):
+            (place, line), (first, before) = lines[index], lines[start]
+            if (
+                place == first + index - start
+                and line.stream == before.stream
+                and abs(line.wall_us - before.wall_us) < 1_000_000
+            ):
+                continue
+        yield lines[start][0], [line for _, line in lines[start:index]]
+        start = index
