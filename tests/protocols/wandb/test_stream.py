@@ -40,8 +40,11 @@ def rows(first: int, count: int) -> list[str]:
     ]
 
 
-def send(door: Door, status: int = 200, path: str = PATH, **files: Any) -> Answer:
+def send(
+    door: Door, status: int = 200, path: str = PATH, writer: str = "", **files: Any
+) -> Answer:
     """One request; files as ``history=(offset, lines)``."""
+    headers = {"X-Wandb-Async-Client-Id": writer} if writer else None
     names = {
         "history": "wandb-history.jsonl", "events": "wandb-events.jsonl",
         "summary": "wandb-summary.json", "output": "output.log",
@@ -52,7 +55,7 @@ def send(door: Door, status: int = 200, path: str = PATH, **files: Any) -> Answe
         if name in names
     }
     more = {name: value for name, value in files.items() if name not in names}
-    answer = door.ask("POST", path, json_body={"files": content, **more})
+    answer = door.ask("POST", path, json_body={"files": content, **more}, headers=headers)
     assert answer.status == status, answer.body
     return answer
 
@@ -109,6 +112,23 @@ def test_spans_are_cut_and_joined() -> None:
     assert new_parts(spans, 0, 15) == [(2, 5), (8, 10), (12, 15)]
     assert new_parts(spans, 6, 1) == []
     assert added(spans, 2, 5) == [(0, 8), (10, 12)]
+
+
+def test_processes_that_share_a_run_count_their_own_lines(door: Door) -> None:
+    """``mode="shared"``: each sends a header, its lines and console stand beside the others'."""
+    for part in range(2):
+        for writer, base in (("one", 0), ("two", 1_000)):
+            lines = rows(base + 5 * part, 5)
+            send(door, writer=writer, history=(5 * part, lines), output=(part, [writer]))
+    send(door, writer="two", history=(0, rows(1_000, 10)), output=(0, ["two", "TWO"]))
+    assert [step for step, _ in points(door)] == [*range(10), *range(1_000, 1_010)]
+    assert [text for _, text in console(door)] == ["one", "two", "one", "TWO"]
+
+
+def test_console_lines_that_come_late_stand_in_their_place(door: Door) -> None:
+    send(door, output=(2, ["c", "d"]))
+    send(door, output=(0, ["a", "b"]))
+    assert {text for _, text in console(door)} == {"a", "b", "c", "d"}
 
 
 # ----------------------------------------------------------------------------------------- values

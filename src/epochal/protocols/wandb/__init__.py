@@ -42,6 +42,9 @@ __all__ = ["ROUTES", "TABLE", "UNANSWERED_PATH"]
 
 READ, WRITE = needs(Permission.READ), needs(Permission.WRITE)
 UNANSWERED_PATH: Final = "/sdk/otel/v1/{path:path}"
+WRITER: Final = "x-wandb-async-client-id"
+"""The header by which a process that shares a run with others names itself."""
+MAX_WRITER: Final = 64
 MAX_STREAM: Final = 64 * 1024 * 1024
 MAX_QUERY: Final = 32 * 1024 * 1024
 
@@ -101,7 +104,10 @@ async def file_stream(
             request.workers.recorder,
             place.uid,
             lambda recorder, recording: stream.take(
-                recorder, recording, stream.read_message(stream.unpacked(body, packed=packed))
+                recorder,
+                recording,
+                stream.read_message(stream.unpacked(body, packed=packed)),
+                request.headers.get(WRITER, "")[:MAX_WRITER],
             ),
         )
     answer: dict[str, Any] = {"exitcode": None, "limits": {}, "stopped": stopped}

@@ -23,6 +23,8 @@ RUN: Final = "$wandb.run"
 WAITING: Final = "$wandb.waiting"
 SUMMARY: Final = "$wandb.summary"
 MAX_SPANS: Final = 256
+MAX_PLACES: Final = 20_000
+MAX_WRITERS: Final = 1_000
 MAX_LINE_NUMBER: Final = 2**53
 
 T = TypeVar("T")
@@ -75,6 +77,33 @@ class Waiting(msgspec.Struct):
     value: dict[str, Any]
 
 
+class Places:
+    """Where console lines lie in the journal that is open, so that later ones can replace them."""
+
+    def __init__(self) -> None:
+        self.journal = ""
+        self._next = 0
+        self._places: dict[tuple[str, int], int] = {}
+
+    def begin(self, journal: str) -> None:
+        """Forget all places when another journal is open than before."""
+        if journal != self.journal:
+            self.journal, self._next = journal, 0
+            self._places.clear()
+
+    def find(self, writer: str, number: int) -> int | None:
+        """The place of a client's line, if it is in this journal."""
+        return self._places.get((writer, number))
+
+    def take(self, writer: str, number: int) -> int:
+        """A new place for a client's line."""
+        if len(self._places) >= MAX_PLACES:
+            self._places = dict(list(self._places.items())[MAX_PLACES // 2 :])
+        place = self._places[writer, number] = self._next
+        self._next += 1
+        return place
+
+
 class Memory:
     """All of it, for one recording; whoever holds the recording may use it."""
 
@@ -89,8 +118,9 @@ class Memory:
         self.summary: dict[str, Any] | None = None
         """What was last recorded as summary; None when that is not known any more."""
         self.config_text = ""
-        self.console: tuple[str, int] = ("", 0)
-        """The writer of the journal, and how many lines were written before it."""
+        self.console = Places()
+        self.writers: dict[str, Lines] = {}
+        """Lines of each of several processes that share the run, by the ids of their clients."""
         self.files: dict[str, BlobRef] | None = None
         self.row: dict[str, Any] = {}
         """The last history row."""
@@ -114,6 +144,28 @@ def remembered(labels: Mapping[str, str]) -> Memory:
     memory.waiting = _read(labels, WAITING, list[Waiting]) or []
     memory.objects = _read(labels, SUMMARY, dict[str, Any]) or {}
     return memory
+
+
+def lines_of(recording: Recording, memory: Memory, writer: str) -> Lines:
+    """The lines of one of the processes that share a run; "" is the only one of other runs.
+
+    Raises:
+        InvalidInput: there are too many of them.
+    """
+    if not writer:
+        return memory.lines
+    known = memory.writers.get(writer)
+    if known is None:
+        if len(memory.writers) >= MAX_WRITERS:
+            raise InvalidInput(f"more than {MAX_WRITERS:,} processes share the run")
+        label = lines_label(writer)
+        known = memory.writers[writer] = _read(recording.labels, label, Lines) or Lines()
+    return known
+
+
+def lines_label(writer: str) -> str:
+    """The label that holds the lines of a writer."""
+    return f"{LINES}.{writer}" if writer else LINES
 
 
 def _read(labels: Mapping[str, str], label: str, type: type[T]) -> T | None:

@@ -19,11 +19,13 @@ from epochal.domain.run import RunState
 from epochal.errors import InvalidInput
 from epochal.protocols.wandb import awaiting
 from epochal.protocols.wandb.memory import (
-    LINES,
     RUN,
     SUMMARY,
+    Lines,
     Memory,
     added,
+    lines_label,
+    lines_of,
     memory_of,
     new_parts,
     save,
@@ -47,6 +49,7 @@ EVENTS: Final = "wandb-events.jsonl"
 SUMMARY_FILE: Final = "wandb-summary.json"
 OUTPUT: Final = "output.log"
 INTERRUPTED: Final = 255
+MAX_GAP: Final = 10_000
 MAX_UNPACKED: Final = 64 * 1024 * 1024
 _GZIP: Final = 31
 
@@ -135,17 +138,19 @@ class Taken:
         recorder: of the server.
         recording: held.
         message: as sent.
+        lines: that were taken before.
     """
 
-    def __init__(self, recorder: Recorder, recording: Recording, message: Message) -> None:
-        memory = memory_of(recording)
-        self._again = Again(recorder, recording.uid, memory)
+    def __init__(
+        self, recorder: Recorder, recording: Recording, message: Message, lines: Lines
+    ) -> None:
+        self._again = Again(recorder, recording.uid, memory_of(recording))
         self.now_us = time.time_ns() // 1000
         self.facts: list[Fact] = []
         self.points: list[Point] = []
         self.rows: list[Row] = []
-        self.history = memory.lines.history
-        self.events = memory.lines.events
+        self.history = lines.history
+        self.events = lines.events
         self.shown: list[Shown] = []
         self.shown_from = 0
         self.summary: dict[str, Any] | None = None
@@ -186,23 +191,26 @@ class Taken:
             self.events = added(self.events, first, end)
 
 
-def take(recorder: Recorder, recording: Recording, message: Message) -> bool:
+def take(recorder: Recorder, recording: Recording, message: Message, writer: str = "") -> bool:
     """Write what a message holds to the held run; whether somebody wants the run to stop.
+
+    ``writer`` names one of several processes that share a run; each counts lines of its own.
 
     Raises:
         InvalidInput: a line cannot be read, or an offset cannot be one; nothing was written.
     """
     memory = memory_of(recording)
-    taken = Taken(recorder, recording, message)
+    lines = lines_of(recording, memory, writer)
+    taken = Taken(recorder, recording, message, lines)
     if recording.foreign and recording.state is not RunState.RUNNING and not message.complete:
         recorder.tell(recording, RunState.RUNNING, None)
     recorder.write(recording, taken.facts, taken.points)
-    _console(recorder, recording, memory, taken)
+    _console(recorder, recording, taken, (writer, lines.output))
     awaiting.take(recorder, recording, memory, taken.rows)
     for row in taken.rows:
         memory.last.update(row.numbers)
         memory.last.update(row.texts)
-    _advance(recorder, recording, memory, taken)
+    _advance(recorder, recording, taken, writer)
     if taken.summary is not None:
         write_summary(recorder, recording, memory, taken.summary)
     if message.preempting and not memory.kept.preempting:
@@ -213,40 +221,51 @@ def take(recorder: Recorder, recording: Recording, message: Message) -> bool:
     return memory.is_stopping and not message.complete
 
 
-def _advance(recorder: Recorder, recording: Recording, memory: Memory, taken: Taken) -> None:
+def _advance(recorder: Recorder, recording: Recording, taken: Taken, writer: str) -> None:
     """Note which lines were taken, after them: a torn write repeats lines, it loses none."""
-    lines = memory.lines
+    memory = memory_of(recording)
+    lines = lines_of(recording, memory, writer)
     output = max(lines.output, taken.shown_from + len(taken.shown) if taken.shown else 0)
     if (taken.history, taken.events, output) == (lines.history, lines.events, lines.output):
         return
     lines.history, lines.events, lines.output = taken.history, taken.events, output
     if taken.rows:
-        lines.step = max(lines.step, *(row.step for row in taken.rows))
-        lines.wall_us = max(lines.wall_us, *(row.wall_us for row in taken.rows))
+        memory.lines.step = max(memory.lines.step, *(row.step for row in taken.rows))
+        memory.lines.wall_us = max(memory.lines.wall_us, *(row.wall_us for row in taken.rows))
         memory.moments.clear()
         last = taken.rows[-1]
         memory.row = {**last.numbers, "_step": last.step, "_timestamp": last.wall_us / 1e6}
-    save(recorder, recording, LINES, lines)
+    for name in dict.fromkeys(["", writer]):
+        save(recorder, recording, lines_label(name), lines_of(recording, memory, name))
 
 
-def _console(recorder: Recorder, recording: Recording, memory: Memory, taken: Taken) -> None:
-    """Console lines, numbered within the journal; what an older journal holds stays as it is."""
+def _console(
+    recorder: Recorder, recording: Recording, taken: Taken, known: tuple[str, int]
+) -> None:
+    """Console lines at their places in the journal; what an older journal holds stays as it is.
+
+    ``known`` is the writer, and how many lines it had shown before.
+    """
     if not taken.shown:
         return
     if recording.journal is None:
         recorder.write(recording, [Heartbeat(taken.now_us)])  # opens one
-    writer = recording.journal.writer if recording.journal is not None else ""
-    if memory.console[0] != writer:
-        memory.console = (writer, memory.lines.output)
-    base = memory.console[1]
-    late = max(0, base - taken.shown_from)
-    fresh = taken.shown[late:]
-    start = taken.shown_from + late - base
+    places = memory_of(recording).console
+    places.begin(recording.journal.writer if recording.journal is not None else "")
+    writer, output = known
+    for number in range(output, min(taken.shown_from, output + MAX_GAP)):
+        places.take(writer, number)  # for lines that come late
+    shown: list[tuple[int, Shown]] = []
+    for number, line in enumerate(taken.shown, taken.shown_from):
+        place = places.find(writer, number)
+        if place is None and number < output:
+            continue
+        shown.append((places.take(writer, number) if place is None else place, line))
     recorder.write(
         recording,
         [
-            Console(part[-1].wall_us, part[0].stream, start + index, [line.text for line in part])
-            for index, part in groups(fresh)
+            Console(part[-1].wall_us, part[0].stream, first, [line.text for line in part])
+            for first, part in groups(shown)
         ],
     )
 
