@@ -1,18 +1,13 @@
-"""``epochal export``: points of a run or of a whole project as one file.
+"""``epochal export``: points of a run or a project as one file; runs as event files or as a page.
 
-The file appears whole or not at all: rows go to a temporary file beside it, which takes the name
-at the end. A file that is there already is kept unless ``--force`` is given.
+What is written appears whole or not at all; what is there already is kept unless ``--force`` is
+given.
 """
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import os
 import re
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import IO, Annotated, Literal
 
 import typer
@@ -23,10 +18,11 @@ from epochal.cli.options import Home, Json, Url, complete_run, reader_of
 from epochal.cli.sheet import Layout, plan, sheets
 from epochal.cli.sinks import SINKS
 from epochal.cli.terminal import note, print_json, print_line, stderr
-from epochal.errors import Conflict, InvalidInput, NotFound, StorageFull
+from epochal.cli.whole import STDOUT, open_whole
+from epochal.cli.written import write_logdir, write_page
+from epochal.errors import InvalidInput, NotFound
 
-Format = Literal["parquet", "csv", "jsonl"]
-STDOUT = "-"
+Format = Literal["parquet", "csv", "jsonl", "tensorboard", "html"]
 
 
 def export(
@@ -44,7 +40,8 @@ def export(
         typer.Option("--format", "-f", help="Default: by the output's suffix, else parquet."),
     ] = None,
     output: Annotated[
-        str | None, typer.Option("--output", "-o", help="File to write; - for standard output.")
+        str | None,
+        typer.Option("--output", "-o", help="File or directory to write; - for standard output."),
     ] = None,
     keys: Annotated[
         list[str] | None, typer.Option("--keys", "-k", help="Only these series, as in: 'val/*'.")
@@ -59,24 +56,32 @@ def export(
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Write points to a Parquet, CSV or JSON lines file, exactly."""
+    """Write points exactly, to Parquet, CSV or JSON lines; or runs, as event files or a page."""
     chosen = format or _format_of(output)
     place = output or f"{_file_name(target)}.{chosen}"
-    _check_place(place, chosen, json=json)
+    _check_place(place, chosen, json=json, long=long)
     reader = reader_of(home, url)
     with reader.source.session():
         runs = _runs_of(reader, target, where)
+        if chosen in ("tensorboard", "html"):
+            write = write_page if chosen == "html" else write_logdir
+            write(place, runs, keys, system=system, force=force, json=json)
+            return
         layout = plan(runs, keys, system=system, long=long)
         if not layout.keys:
             raise NotFound(f"nothing to export: {target!r} has no such series")
-        with _open(place, force=force) as file:
+        with open_whole(place, force=force) as file:
             rows = _write(file, chosen, runs, layout)
     _tell({"path": place, "format": chosen, "runs": len(runs), "rows": rows}, layout, json=json)
 
 
-def _check_place(place: str, format: Format, *, json: bool) -> None:
+def _check_place(place: str, format: Format, *, json: bool, long: bool) -> None:
     if place == STDOUT and format == "parquet":
         raise InvalidInput("Parquet is no text; name a file with --output, or use --format csv")
+    if place == STDOUT and format == "tensorboard":
+        raise InvalidInput("event files need a directory; name one with --output")
+    if long and format in ("tensorboard", "html"):
+        raise InvalidInput(f"--long is for tables; --format {format} has no rows")
     if place == STDOUT and json:
         raise InvalidInput("--json and --output - would mix on standard output; leave one out")
 
@@ -94,6 +99,8 @@ def _format_of(output: str | None) -> Format:
     suffix = os.path.splitext(output or "")[1].lower()
     if suffix == ".csv" or output == STDOUT:
         return "csv"
+    if suffix in (".html", ".htm"):
+        return "html"
     return "jsonl" if suffix in (".jsonl", ".ndjson") else "parquet"
 
 
@@ -127,39 +134,3 @@ def _progress() -> Progress:
     parts = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     console = stderr()
     return Progress(*parts, console=console, transient=True, disable=not console.is_terminal)
-
-
-@contextlib.contextmanager
-def _open(place: str, *, force: bool) -> Iterator[IO[bytes]]:
-    """The file to write to; it takes its place only when the block ends well."""
-    if place == STDOUT:
-        yield sys.stdout.buffer
-        return
-    path = Path(place)
-    _refuse_existing(path, force=force)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(part, "xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        _refuse_existing(path, force=force)
-        os.replace(part, path)
-    except OSError as error:
-        raise _explain(path, error) from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink()
-
-
-def _refuse_existing(path: Path, *, force: bool) -> None:
-    if path.is_dir():
-        raise InvalidInput(f"{path} is a directory; name a file in it")
-    if path.exists() and not force:
-        raise Conflict(f"{path} is there already; add --force to replace it, or name another file")
-
-
-def _explain(path: Path, error: OSError) -> StorageFull | InvalidInput:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StorageFull(f"{path} cannot be written: the disk is full; nothing was left behind")
-    return InvalidInput(f"{path} cannot be written: {error.strerror or error}; name another file")

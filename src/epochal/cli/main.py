@@ -51,7 +51,7 @@ COMMANDS = (
     Entry(
         "tail", "epochal.cli.tail:tail", "Print a run's console or metrics; -f follows it live."
     ),
-    Entry("export", "epochal.cli.export:export", "Write points to Parquet, CSV or JSON lines."),
+    Entry("export", "epochal.cli.export:export", "Write points or whole runs to files."),
     Entry("files", "epochal.cli.files:files", "List or download the files of a run."),
     Entry("artifact", "epochal.cli.artifact:app", "Put, get, list, compare and delete artifacts."),
     Entry("model", "epochal.cli.model:app", "The model registry, and predictions."),
