@@ -120,6 +120,7 @@ CALLS: dict[Any, tuple[Permission, tuple[Any, ...], dict[str, Any]]] = {
     models.delete_version: (Permission.WRITE, (None, "m", 1), {}),
     experiments.list_experiments: (Permission.READ, (Recorder,), {}),
     experiments.get_experiment: (Permission.READ, (Recorder, 5), {}),
+    experiments.named_experiment: (Permission.READ, (Recorder, "nobody"), {}),
     experiments.create_experiment: (Permission.WRITE, (Recorder, "e", {}), {}),
     experiments.rename_experiment: (Permission.WRITE, (Recorder, 5, "f"), {}),
     experiments.tag_experiment: (Permission.WRITE, (Recorder, 5, {"a": "b"}), {}),

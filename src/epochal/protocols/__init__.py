@@ -54,6 +54,10 @@ class Call(Request[Principal | None, Any, State]):
         """Run a use case that changes nothing, as this principal."""
         return await self.workers.look(use_case, self.principal, *args, **kwargs)
 
+    async def ask(self, use_case: UseCase[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a use case that changes nothing and settles by itself what it needs."""
+        return await self.workers.read(use_case, self.principal, *args, **kwargs)
+
     async def write(self, use_case: UseCase[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a use case that changes the database, as this principal."""
         return await self.workers.write(use_case, self.principal, *args, **kwargs)

@@ -35,6 +35,19 @@ def get_experiment(
     return stored.get_experiment(store, id)
 
 
+def named_experiment(
+    store: Store, principal: Principal | None, recorder: Recorder, name: str
+) -> Experiment:
+    """The experiment with a name, deleted or not.
+
+    Raises:
+        NotFound: there is none.
+    """
+    require(principal, Permission.READ)
+    recorder.settle()
+    return stored.named_experiment(store, name)
+
+
 def create_experiment(
     store: Store,
     principal: Principal | None,

@@ -23,12 +23,14 @@ from epochal.domain.names import new_uid, run_uid
 from epochal.domain.record import Attributes, Fact, Finish, Header, Labels, Told
 from epochal.domain.run import RunState
 from epochal.domain.tracked import TrackedRun
+from epochal.domain.view import RunRow
 from epochal.errors import Unavailable
 from epochal.journal.buffered import BufferedJournal
 from epochal.journal.files import DIRECTORY_MODE, sync_directories
 from epochal.journal.frame import FileHeader
 from epochal.journal.home import run_directory
 from epochal.journal.journal import Journal
+from epochal.service.replica import Replica
 from epochal.store.catchup import catch_up
 from epochal.store.owner import Store
 from epochal.store.tracked import read_tracked
@@ -70,6 +72,7 @@ class Recording:
         params: its config, flat, as texts.
         labels: its labels.
         seen: digests of the last requests, to know one that is sent again.
+        replica: all of the run, as long as it was written here.
         exit_code: of the client's program, as told.
         memory: what the protocol of its client keeps in mind of it; gone with the recording.
     """
@@ -89,6 +92,7 @@ class Recording:
         self.seen: dict[bytes, None] = {}
         self.exit_code: int | None = None
         self.memory: object = None
+        self.replica: Replica | None = None
         self.journal: Journal | None = None
         self.started_us = 0
         self.used = 0.0
@@ -161,6 +165,7 @@ class Recorder:
         with recording.lock:
             self._remember(recording)
             recording.labels[CLIENT] = client
+            recording.replica = Replica(recording.params)
             self._open(recording, started_us, user)
             self.write(recording, [Labels(_now_us(), {CLIENT: client})])
         return recording
@@ -206,6 +211,7 @@ class Recorder:
                 )
                 self._thread.start()
                 self._store.let_go.append(self.release)
+                self._store.changed.append(self._learn)
             self._known.setdefault(recording.uid, recording)
 
     def _load(self, recording: Recording) -> None:
@@ -253,6 +259,10 @@ class Recorder:
                 schema = journal.declare(point.keys, list(point.keys))
             journal.append(_encode((schema, point.step, point.wall_us, point.values)))
         recording.written += 1
+        if recording.replica is not None:
+            recording.replica.add(facts, points)
+            if not recording.replica.whole:
+                recording.replica = None
         recording.used = time.monotonic()
 
     def label(
@@ -338,6 +348,8 @@ class Recorder:
         with contextlib.suppress(OSError):
             # The directories above were there when the store was opened.
             sync_directories(str(journal.path), 1 if recording.started_us else 2)
+        if recording.replica is not None:
+            recording.replica.writers.add(os.path.basename(str(journal.path)).partition(".")[0])
         recording.journal, recording.started_us = journal, started_us
         recording.used = time.monotonic()
         return journal
@@ -404,6 +416,31 @@ class Recorder:
                 self._close(one)
 
     # ------------------------------------------------------------------------------------ reading
+    def peek(self, uid: str) -> TrackedRun | None:
+        """A run that was wholly written here and is durable; None: the index must be asked."""
+        with self._guard:
+            recording = self._known.get(uid)
+        if recording is None:
+            return None
+        with recording.lock:
+            replica = recording.replica
+            if (
+                replica is None
+                or recording.gone
+                or recording.synced < recording.written
+                or not replica.is_alone(run_directory(self._store.home, uid))
+            ):
+                return None
+            return msgspec.structs.replace(recording.shown(), metrics=replica.metrics())
+
+    def _learn(self, row: RunRow) -> None:
+        """Somebody renamed, archived or restored a run by another door."""
+        with self._guard:
+            recording = self._known.get(row.uid)
+        if recording is not None:
+            with recording.lock:
+                recording.name, recording.archived = row.name, row.archived
+
     def settle(self, uids: Sequence[str] | None = None) -> None:
         """Take what was committed into the index, of some runs or of all.
 

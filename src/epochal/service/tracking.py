@@ -70,7 +70,10 @@ def read_run(
         NotFound: there is no such run.
     """
     require(principal, Permission.READ)
-    recorder.settle([_known(uid)])
+    found = recorder.peek(_known(uid))
+    if found is not None:
+        return found
+    recorder.settle([uid])
     return tracked.read_tracked(store, uid)
 
 

@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
 from epochal.domain.names import DEFAULT_ENTITY, MAX_NAME, check_name
-from epochal.domain.tracked import DEFAULT_EXPERIMENT, Experiment, experiment_id
+from epochal.domain.tracked import (
+    DEFAULT_EXPERIMENT,
+    DEFAULT_EXPERIMENT_ID,
+    Experiment,
+    experiment_id,
+)
 from epochal.errors import Conflict, InvalidInput, NotFound
 from epochal.store.dialect import replace, upsert
 from epochal.store.enroll import next_revision
@@ -23,6 +29,9 @@ from epochal.store.store import Store
 
 _encode = msgspec.msgpack.encode
 _decode_tags = msgspec.msgpack.Decoder(dict[str, str]).decode
+MOST_PLACES = 10_000
+_PLACES: dict[int, tuple[str, str]] = {}
+"""Projects by the ids that were asked for; which project an id means never changes."""
 _COLUMNS = ("name", "updated_us", "deleted", "tags")
 
 
@@ -40,6 +49,35 @@ def get_experiment(store: Store, id: int) -> Experiment:
     """
     with store.database.read() as connection:
         return _find(connection, id)
+
+
+def named_experiment(store: Store, name: str) -> Experiment:
+    """The experiment with a name, deleted or not.
+
+    Raises:
+        NotFound: there is none.
+    """
+    name = storable(name)
+    entity, slash, place = name.partition("/")
+    places = [(DEFAULT_ENTITY, name), (entity, place)] if slash else [(DEFAULT_ENTITY, name)]
+    with store.database.read() as connection:
+        said = connection.execute(sa.select(experiment).where(experiment.c.name == name)).first()
+        if said is not None:
+            return _changed(said)
+        for entity, place in places:
+            here = sa.select(experiment.c.id).where(
+                experiment.c.entity == entity, experiment.c.project == place
+            )
+            row = connection.execute(
+                sa.select(project).where(
+                    project.c.entity == entity, project.c.name == place, ~here.exists()
+                )
+            ).first()
+            if row is not None and _plain(entity, place, 0, 0).name == name:
+                return _plain(entity, place, row.created_us, row.updated_us)
+        if name == DEFAULT_EXPERIMENT:
+            return _find(connection, DEFAULT_EXPERIMENT_ID)
+    raise NotFound(f"Could not find experiment with name '{name[:500]}'")
 
 
 def create_experiment(store: Store, name: str, tags: Mapping[str, str]) -> Experiment:
@@ -120,11 +158,7 @@ def archive_experiment(store: Store, id: int, *, deleted: bool) -> None:
 def _read_all(connection: sa.Connection) -> list[Experiment]:
     found: dict[tuple[str, str], Experiment] = {}
     for row in connection.execute(sa.select(experiment)):
-        found[row.entity, row.project] = Experiment(
-            id=row.id, name=row.name, entity=row.entity, project=row.project,
-            created_us=row.created_us, updated_us=row.updated_us, deleted=row.deleted,
-            tags=_decode_tags(row.tags),
-        )  # fmt: skip
+        found[row.entity, row.project] = _changed(row)
     for row in connection.execute(sa.select(project)):
         if (row.entity, row.name) not in found:
             found[row.entity, row.name] = _plain(
@@ -145,10 +179,31 @@ def _plain(entity: str, name: str, created_us: int, updated_us: int) -> Experime
 
 
 def _find(connection: sa.Connection, id: int) -> Experiment:
+    row = connection.execute(sa.select(experiment).where(experiment.c.id == id)).first()
+    if row is not None:
+        return _changed(row)
+    if id in _PLACES:  # an id is made of a project's name and cannot be turned back
+        entity, name = _PLACES[id]
+        row = connection.execute(
+            sa.select(project).where(project.c.entity == entity, project.c.name == name)
+        ).first()
+        if row is not None:
+            return _plain(entity, name, row.created_us, row.updated_us)
     for one in _read_all(connection):
         if one.id == id:
+            if len(_PLACES) < MOST_PLACES:
+                _PLACES[id] = (one.entity, one.project)
             return one
     raise NotFound(f"No Experiment with id={id} exists")
+
+
+def _changed(row: sa.Row[Any]) -> Experiment:
+    """A project of which a foreign client said something."""
+    return Experiment(
+        id=row.id, name=row.name, entity=row.entity, project=row.project,
+        created_us=row.created_us, updated_us=row.updated_us, deleted=row.deleted,
+        tags=_decode_tags(row.tags),
+    )  # fmt: skip
 
 
 def _refuse_taken(every: list[Experiment], name: str) -> None:

@@ -100,6 +100,8 @@ def update_run(store: Store, uid: str, changes: RunChanges) -> RunRow:
         row = run_rows(connection, [run_id])[0]
     if values:
         store.announce(change)
+        for tell in store.changed:
+            tell(row)
     return row
 
 

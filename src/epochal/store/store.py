@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from epochal.domain.view import RunChange
+from epochal.domain.view import RunChange, RunRow
 from epochal.journal.blobs import Blobs
 from epochal.store.database import Database
 from epochal.store.durable import Disk
@@ -36,6 +36,7 @@ class Store:
         moving: held by whoever moves data from journals into the index and segments.
         let_go: called with a run's uid before the run is deleted; who writes its journal in this
             process closes it then.
+        changed: called with a run's row after people changed its name or archived it.
         mended: received journals whose copies are known to end with a whole frame.
     """
 
@@ -49,6 +50,7 @@ class Store:
         self.moving = threading.RLock()
         self.mended: set[JournalKey] = set()
         self.let_go: list[Callable[[str], None]] = []
+        self.changed: list[Callable[[RunRow], None]] = []
         self._news: list[RunChange] = []
         self._lock = lock
 

@@ -168,7 +168,7 @@ async def listing(request: Call) -> Response[bytes]:
 
 async def list_of_run(call: Call, given: Arguments) -> dict[str, Any]:
     """What lies directly in a folder of a run, by whole paths."""
-    run = await call.read(tracking.read_run, call.workers.recorder, given.run_id)
+    run = await call.ask(tracking.read_run, call.workers.recorder, given.run_id)
     base = root(experiment_id(run.entity, run.project))
     return await _listed(
         call, Place(RUN, run.uid, given.text("path", "").strip("/")),

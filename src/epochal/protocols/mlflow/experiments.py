@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from epochal.domain.tracked import Experiment, Sort
-from epochal.errors import Conflict, NotFound
+from epochal.errors import Conflict
 from epochal.protocols import Call
 from epochal.protocols.mlflow import filters
 from epochal.protocols.mlflow.arguments import Arguments, as_text, bad, missing
@@ -142,10 +142,7 @@ def _tag_value(text: str) -> str:
 
 
 async def _by_name(call: Call, name: str) -> Experiment:
-    for one in await call.read(experiments.list_experiments, call.workers.recorder):
-        if one.name == name:
-            return one
-    raise NotFound(f"Could not find experiment with name '{name}'")
+    return await call.read(experiments.named_experiment, call.workers.recorder, name)
 
 
 def _thing(one: Experiment) -> Thing:

@@ -24,7 +24,7 @@ async def get_history(call: Call, given: Arguments) -> dict[str, Any]:
     if limit is not None:
         check_limit(limit, MOST)
     offset = read_token(given.text("page_token", ""))
-    found = await call.read(
+    found = await call.ask(
         tracking.read_history, call.workers.recorder, uid, key, offset=offset, limit=limit
     )
     answer: dict[str, Any] = {"metrics": _points(found, key)}
@@ -52,7 +52,7 @@ async def get_history_bulk(call: Call, given: Arguments) -> dict[str, Any]:
         raise invalid(f"max_results must be between 1 and {MAX_BULK_POINTS}, got {limit}")
     metrics: list[dict[str, Any]] = []
     for uid in uids:
-        found = await call.read(tracking.read_history, call.workers.recorder, uid, key)
+        found = await call.ask(tracking.read_history, call.workers.recorder, uid, key)
         rows = sorted(zip(found.step, found.t_us, found.value, strict=True), key=lambda r: r[:2])
         if low is not None and high is not None:
             rows = [row for row in rows if low <= row[0] <= high]

@@ -75,7 +75,7 @@ async def create(call: Call, given: Arguments) -> dict[str, Any]:
 
 async def get(call: Call, given: Arguments) -> dict[str, Any]:
     """One run, deleted ones too."""
-    found = await call.read(tracking.read_run, call.workers.recorder, given.run_id)
+    found = await call.ask(tracking.read_run, call.workers.recorder, given.run_id)
     return {"run": run_json(found, _experiment(found))}
 
 
@@ -216,7 +216,7 @@ async def log_model(call: Call, given: Arguments) -> dict[str, Any]:
             f"{list(_MODEL_INFO)}"
         )
     recorder = call.workers.recorder
-    found = await call.read(tracking.read_run, recorder, uid)
+    found = await call.ask(tracking.read_run, recorder, uid)
     try:
         before = msgspec.json.decode(found.labels.get(HISTORY, "[]"), type=list[Any])
     except msgspec.MsgspecError:
@@ -255,7 +255,7 @@ async def search(call: Call, given: Arguments) -> dict[str, Any]:
 
 async def _fresh(call: Call, uid: str, metrics: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The metrics without those that only tell a model what the run knows already."""
-    run = await call.read(tracking.read_run, call.workers.recorder, uid)
+    run = await call.ask(tracking.read_run, call.workers.recorder, uid)
     known = {last.key: (last.step, last.t_us // 1000, last.value) for last in run.metrics}
     return [
         one

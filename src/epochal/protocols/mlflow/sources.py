@@ -132,7 +132,7 @@ async def _of_run(call: Call, place: Place, text: str) -> Source:
         packed = await call.record(packing.pack_model, recorder, place.id, place.path)
         return Source(packed, place.id, "")
     except NotFound:
-        run = await call.read(tracking.read_run, recorder, place.id)
+        run = await call.ask(tracking.read_run, recorder, place.id)
     outputs = msgspec.json.decode(run.labels.get(OUTPUTS, "{}"), type=dict[str, dict[str, object]])
     for entry in reversed(list(outputs.values())):
         found = await call.read(logged.get_logged, recorder, str(entry.get("model_id")))
