@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,6 +12,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+from epochal.client import guard
 from epochal.client.run import Run
 from epochal.domain.names import check_name
 from epochal.errors import InvalidInput, RunStateError
@@ -47,6 +50,7 @@ class StepContext:
         self.attempt = attempt
         self.run = run
         self._root = root
+        self._follows = False
 
     step_name = property(lambda self: self.step)
     pipeline_name = property(lambda self: self.pipeline)
@@ -74,7 +78,18 @@ class StepContext:
             self._root = Path(tempfile.mkdtemp(prefix="epochal-step-"))
         path = self._root / output_name
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._follow_event_files()
         return str(path)
+
+    def _follow_event_files(self) -> None:
+        """What TensorBoard's writers write from now on is recorded in the step's run, too."""
+        loaded = any(name in sys.modules for name in ("tensorboard", "tensorboardX"))
+        if not loaded or self.run is None or self._follows:
+            return
+        self._follows = True
+        with guard.Shield("following TensorBoard's event files"):
+            follower = importlib.import_module("epochal.integrations.tensorboard")
+            follower.follow(self.run._session)  # noqa: SLF001 - as init(sync_tensorboard=True)
 
     def add_metadata(self, values: Mapping[str, Any]) -> None:
         """Put values into the summary of the step's run."""

@@ -64,6 +64,10 @@ class Pipeline:
         """
         if current_engine.get() is not None:
             return self.function(*args, **kwargs)
+        return self.run_plainly(args, kwargs)
+
+    def run_plainly(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> PipelineRun:
+        """Run it with these arguments; a script that is read for its definitions ends here."""
         if is_opening():
             raise Defined
         return drive(self._call(args, kwargs))

@@ -1,0 +1,1 @@
+"""The part of ZenML of this name that tutorials use."""
