@@ -45,7 +45,7 @@ def first(reader: Reader) -> ArtifactVersion:
 
 def test_a_version_is_written_whole_and_verified(shop: Reader, tmp_path: Path) -> None:
     version = first(shop)
-    root = version.download(tmp_path / "here")
+    root = version.download(tmp_path / "here", references=False)
     version.verify(root)
     found = contents_of(Path(root))
     assert found["a.txt"] == b"alpha"
@@ -57,14 +57,14 @@ def test_the_default_directory_is_named_after_the_version(
     shop: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert first(shop).download() == str(tmp_path / "artifacts" / "digits-v0")
+    assert first(shop).download(references=False) == str(tmp_path / "artifacts" / "digits-v0")
     first(shop).verify()
 
 
 def test_files_are_copies_that_may_be_changed(things: Path, place: Path) -> None:
     """Writing into a downloaded file leaves the blob as it is."""
     version = first(connect(home=things))
-    place = Path(version.download(place)) / "a.txt"
+    place = Path(version.download(place, references=False)) / "a.txt"
     blob = Blobs(things).path(version.manifest.entries["a.txt"].digest or "")
     assert place.stat().st_ino != blob.stat().st_ino
     assert place.stat().st_mode & stat.S_IWUSR
@@ -73,23 +73,23 @@ def test_files_are_copies_that_may_be_changed(things: Path, place: Path) -> None
 
 
 def test_a_part_of_a_version_is_enough(shop: Reader, place: Path) -> None:
-    first(shop).download(place, path_prefix="inner")
+    first(shop).download(place, path_prefix="inner", references=False)
     assert set(contents_of(place)) == {BIG}
     with pytest.raises(NotFound, match="nothing at 'outer'"):
-        first(shop).download(place, path_prefix="outer")
+        first(shop).download(place, path_prefix="outer", references=False)
 
 
 def test_what_is_right_already_is_left_alone_and_what_is_wrong_is_mended(
     shop: Reader, place: Path
 ) -> None:
     version = first(shop)
-    version.download(place)
+    version.download(place, references=False)
     (place / "a.txt").write_text("ALPHA")
     before = (place / BIG).stat().st_ino
     (place / "mine.txt").write_text("stays")
     with pytest.raises(Conflict, match=r"1 changed \(a\.txt\); 1 unknown \(mine\.txt\)"):
         version.verify(place)
-    version.download(place)
+    version.download(place, references=False)
     assert (place / BIG).stat().st_ino == before
     assert (place / "a.txt").read_text() == "alpha"
     (place / "mine.txt").unlink()
@@ -101,7 +101,7 @@ def test_what_is_right_already_is_left_alone_and_what_is_wrong_is_mended(
 def test_progress_ends_at_everything(shop: Reader, place: Path) -> None:
     seen: list[Downloaded] = []
     version = first(shop)
-    version.download(place, progress=seen.append)
+    version.download(place, progress=seen.append, references=False)
     assert seen[-1] == Downloaded(4, 4, version.size, version.size)
     assert [one.bytes for one in seen] == sorted(one.bytes for one in seen)
 
@@ -126,7 +126,7 @@ with epochal.init(project="shop", id="names", settings=quiet) as run:
 """
     subprocess.run([sys.executable, "-c", code, *names], check=True, timeout=60)
     version = own.artifact("shop/names:v0")
-    version.download(place)
+    version.download(place, references=False)
     version.verify(place)
     assert sorted(contents_of(place)) == sorted(names)
     wait_for(lambda: len(own.run("shop/names").files()) == len(names))
@@ -296,7 +296,10 @@ def as_source(source: Flaky) -> Source:
 
 
 def test_two_processes_may_download_to_the_same_place(things: Path, tmp_path: Path) -> None:
-    code = "import sys, epochal; epochal.artifact('shop/digits:v0').download(sys.argv[1])"
+    code = """
+import sys, epochal
+epochal.artifact('shop/digits:v0').download(sys.argv[1], references=False)
+"""
     command = [sys.executable, "-c", code, str(tmp_path / "root")]
     racing = [subprocess.Popen(command) for _ in range(3)]
     assert [process.wait(60) for process in racing] == [0, 0, 0]
@@ -330,7 +333,7 @@ def test_a_damaged_blob_is_refused_and_nothing_appears(
     try:
         reader = connect(running.url) if running else connect(home=things)
         with pytest.raises(CorruptFile):
-            first(reader).download(tmp_path / "root", path_prefix=path)
+            first(reader).download(tmp_path / "root", path_prefix=path, references=False)
         with pytest.raises(CorruptFile):
             first(reader).get_path(path).read()
     finally:
@@ -343,7 +346,7 @@ def test_a_blob_that_is_gone_is_on_its_way(things: Path, tmp_path: Path) -> None
     version = first(connect(home=things))
     Blobs(things).path(version.manifest.entries["a.txt"].digest or "").unlink()
     with pytest.raises(NotFound, match="on their way"):
-        version.download(tmp_path / "root")
+        version.download(tmp_path / "root", references=False)
 
 
 def test_a_tampered_manifest_is_refused(things: Path, tmp_path: Path) -> None:
@@ -352,7 +355,7 @@ def test_a_tampered_manifest_is_refused(things: Path, tmp_path: Path) -> None:
     blob.chmod(0o644)
     blob.write_bytes(blob.read_bytes().replace(b"a.txt", b"z.txt"))
     with pytest.raises(CorruptFile):
-        first(connect(home=things)).download(tmp_path / "root")
+        first(connect(home=things)).download(tmp_path / "root", references=False)
     assert not (tmp_path / "root").exists()
 
 
@@ -404,12 +407,12 @@ def test_links_in_the_root_are_not_followed(things: Path, tmp_path: Path) -> Non
     (root / "inner").symlink_to(outside)
     version = first(connect(home=things))
     with pytest.raises(InvalidInput, match="is a link"):
-        version.download(root)
+        version.download(root, references=False)
     assert list(outside.iterdir()) == []
     (root / "inner").unlink()
     (outside / "target.txt").write_text("theirs")
     (root / "a.txt").symlink_to(outside / "target.txt")
-    version.download(root)
+    version.download(root, references=False)
     assert (outside / "target.txt").read_text() == "theirs"
     assert not (root / "a.txt").is_symlink()
     version.verify(root)
@@ -418,7 +421,7 @@ def test_links_in_the_root_are_not_followed(things: Path, tmp_path: Path) -> Non
 def test_a_directory_where_a_file_belongs_is_named(things: Path, place: Path) -> None:
     (place / "a.txt").mkdir()
     with pytest.raises(InvalidInput, match="is a directory"):
-        first(connect(home=things)).download(place)
+        first(connect(home=things)).download(place, references=False)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is unwritable for root")
@@ -426,13 +429,13 @@ def test_a_root_that_cannot_be_written_is_named(things: Path, tmp_path: Path) ->
     root = tmp_path / "root"
     root.mkdir(mode=0o555)
     with pytest.raises(InvalidInput, match="root="):
-        first(connect(home=things)).download(root)
+        first(connect(home=things)).download(root, references=False)
 
 
 def test_a_root_below_a_file_is_named(things: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(InvalidInput, match="cannot be written"):
-        first(connect(home=things)).download(tmp_path / "file" / "root")
+        first(connect(home=things)).download(tmp_path / "file" / "root", references=False)
 
 
 def test_a_full_disk_is_told_and_what_is_there_stays(tmp_path: Path, things: Path) -> None:
@@ -448,7 +451,7 @@ def test_a_full_disk_is_told_and_what_is_there_stays(tmp_path: Path, things: Pat
 import sys, epochal, os
 version = epochal.artifact("shop/digits:v0")
 try:
-    version.download(sys.argv[1])
+    version.download(sys.argv[1], references=False)
 except epochal.errors.EpochalError as error:
     print(type(error).__name__, "call again" in error.message, sorted(os.listdir(sys.argv[1]))[-1])
 print(os.path.exists(sys.argv[1] + "/inner/b.bin"))
@@ -478,7 +481,7 @@ version = epochal.artifact("shop/digits:v0")
 version.manifest
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, 1_500_000))
 try:
-    version.download(sys.argv[1])
+    version.download(sys.argv[1], references=False)
 except epochal.errors.EpochalError as error:
     print(type(error).__name__, error.__cause__.errno)
 """
@@ -491,5 +494,5 @@ except epochal.errors.EpochalError as error:
     (part,) = (tmp_path / "root" / "inner").iterdir()
     assert part.stat().st_size == 1_500_000
     version = first(connect(home=things))
-    version.download(tmp_path / "root")
+    version.download(tmp_path / "root", references=False)
     version.verify(tmp_path / "root")

@@ -185,13 +185,17 @@ def test_what_was_added_as_a_value_comes_back_as_one(
         version.get("b.txt")
 
 
-def test_a_reference_is_told_and_not_fetched(shop: Reader, place: Path) -> None:
+def test_a_reference_that_cannot_be_followed_is_told(shop: Reader, place: Path) -> None:
+    """Its path, where it points, and what helps; without references all else comes."""
     version = shop.artifact("digits:v0")
     file = version.get_path("far.bin")
     assert (file.ref, file.size, file.digest) == ("s3://bucket/far.bin", None, None)
     with pytest.raises(NotFound, match="s3://bucket"):
         file.read()
-    version.download(place)
+    with pytest.raises(InvalidInput, match=r"far\.bin.*s3://bucket.*references=False"):
+        version.download(place)
+    version.download(place, references=False)
+    assert (place / "a.txt").exists()
     assert not (place / "far.bin").exists()
 
 

@@ -382,3 +382,45 @@ def test_module_functions_act_on_the_current_run(begin: Begin, home: Path, tree:
     epochal.use_artifact(artifact)
     epochal.finish()
     assert len(commits(home)) == 1
+
+
+def test_a_name_belongs_to_one_type(begin: Begin, home: Path, tree: Path) -> None:
+    """In one process at once, of another one as soon as somebody waits for the version."""
+    run = begin(project="kinds")
+    run.log_artifact(tree, name="data", type="dataset")
+    with pytest.raises(InvalidInput, match=r"'dataset'.*'model'.*another name"):
+        run.log_artifact(tree, name="data", type="model")
+    run.finish()
+    run = begin(project="kinds")
+    (tree / "a.txt").write_text("other")
+    late = run.log_artifact(tree, name="data", type="model")
+    with pytest.raises(InvalidInput, match=r"'dataset'.*'model'.*another name"):
+        late.wait()
+    assert late.state == "failed"
+    run.finish()
+    found = epochal.connect(home=home).artifact("data", "kinds")
+    assert (found.type, found.version) == ("dataset", "v0")
+
+
+def test_an_incremental_version_holds_what_was_there_before(
+    begin: Begin, home: Path, tree: Path
+) -> None:
+    """Of this process and of earlier ones; what is added wins; the first one has no earlier."""
+
+    def more(run: epochal.Run, name: str, text: str) -> None:
+        (tree / name).write_text(text)
+        artifact = epochal.Artifact("data", "dataset", incremental=True)
+        artifact.add_file(tree / name)
+        run.log_artifact(artifact).wait()
+
+    run = begin(project="more")
+    more(run, "a.txt", "one")
+    more(run, "c.txt", "two")
+    run.finish()
+    run = begin(project="more")
+    more(run, "a.txt", "three")
+    run.finish()
+    version = epochal.connect(home=home).artifact("data:v2", "more")
+    assert {file.path: file.read() for file in version.files()} == {
+        "a.txt": b"three", "c.txt": b"two",
+    }  # fmt: skip

@@ -25,6 +25,7 @@ from epochal.api.object_questions import (
     UpdateVersion,
 )
 from epochal.api.question import GetRun
+from epochal.api.references import Reference, fetch_references
 from epochal.api.version_facts import VersionFacts
 from epochal.client.contents import MEDIA
 from epochal.client.unpacking import unpack
@@ -95,27 +96,44 @@ class ArtifactVersion(VersionFacts):
         root: str | os.PathLike[str] | None = None,
         path_prefix: str | None = None,
         progress: Progress | None = None,
+        references: bool = True,
     ) -> str:
         """Write the files to a directory; what is right there already is left alone.
-
-        References are not followed.
 
         Args:
             root: the directory; ``artifacts/<name>-v3`` in the working directory by default.
             path_prefix: only this path, or what lies below this directory.
             progress: called with `epochal.api.download.Downloaded`.
+            references: fetch files that the artifact only refers to from where they lie; see
+                `epochal.api.references`.
 
         Returns:
             The directory.
 
         Raises:
             NotFound: nothing lies below the prefix, or bytes are on their way.
-            InvalidInput: the directory cannot be written.
-            CorruptFile: bytes are not what was stored.
+            InvalidInput: the directory cannot be written, or a reference cannot be followed.
+            CorruptFile: bytes are not what was stored, or what a reference named has changed.
             StorageFull: there is no room.
+            Unavailable: the server, or what a reference names, cannot be reached.
         """
         place = self.default_root if root is None else Path(os.path.abspath(root))
-        download(self._source, self._items(path_prefix), place, progress)
+        chosen = self._chosen(path_prefix)
+        download(
+            self._source,
+            [Item(file.path, file.content) for file in chosen if file.ref is None],
+            place,
+            progress,
+        )
+        if references:
+            fetch_references(
+                [
+                    Reference(file.path, file.ref, file.size, file.digest)
+                    for file in chosen
+                    if file.ref is not None
+                ],
+                place,
+            )
         return str(place)
 
     @property
@@ -228,7 +246,7 @@ class ArtifactVersion(VersionFacts):
         self._row = self._source.ask(UpdateVersion(self.path, changes))
         return self
 
-    def _items(self, prefix: str | None) -> list[Item]:
+    def _chosen(self, prefix: str | None) -> list[VersionFile]:
         start = (prefix or "").strip("/")
         chosen = [
             file
@@ -237,7 +255,7 @@ class ArtifactVersion(VersionFacts):
         ]
         if start and not chosen:
             raise NotFound(f"{self.path} has nothing at {start!r}; .files() lists all paths")
-        return [Item(file.path, file.content) for file in chosen if file.ref is None]
+        return chosen
 
     def _show(self, ref: RunRef) -> RunView | None:
         try:

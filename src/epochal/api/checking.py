@@ -17,7 +17,7 @@ def check_files(name: str, manifest: Manifest, root: Path) -> None:
 
     Args:
         name: for the message.
-        manifest: what should be there; references are not looked at.
+        manifest: what should be there; references may be there.
         root: the directory.
 
     Raises:
@@ -31,7 +31,14 @@ def check_files(name: str, manifest: Manifest, root: Path) -> None:
             missing.append(path)
         elif place.stat().st_size != entry.size or digest_of_file(place) != entry.digest:
             changed.append(path)
-    extra = sorted(set(_files_below(root)) - set(wanted))
+    there = set(_files_below(root))
+    referred = there & (set(manifest.entries) - set(wanted))
+    changed += [
+        path
+        for path in sorted(referred)
+        if manifest.entries[path].digest not in (None, digest_of_file(root / path))
+    ]
+    extra = sorted(there - set(manifest.entries))
     problems = [
         f"{len(paths)} {what} ({', '.join(paths[:SHOWN])}{', ...' if len(paths) > SHOWN else ''})"
         for what, paths in (("missing", missing), ("changed", changed), ("unknown", extra))

@@ -16,7 +16,7 @@ import stat
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import BinaryIO, TypeAlias, TypeVar
@@ -80,15 +80,27 @@ def download(
         StorageFull: no room is left.
         Unavailable: the server does not answer; call again to go on.
     """
-    paths = [check_path(item.path) for item in items]
     root = Path(os.path.abspath(root))
-    folders = {os.path.dirname(path) for path in paths}
+    make_folders(root, [item.path for item in items])
+    try:
+        _Download(source, items, root, progress).run()
+    except OSError as error:
+        raise _explain(error, root) from error
+
+
+def make_folders(root: Path, paths: Iterable[str]) -> None:
+    """Make the directories of files that are to be written below a root.
+
+    Raises:
+        InvalidInput: a path leads out of the root, or through a link or a file; or a directory
+            cannot be made.
+    """
+    folders = {os.path.dirname(check_path(path)) for path in paths}
     try:
         _refuse_links(root, folders)
         for folder in sorted(folders):
             os.makedirs(root / folder, exist_ok=True)
         _refuse_links(root, folders)
-        _Download(source, items, root, progress).run()
     except OSError as error:
         raise _explain(error, root) from error
 

@@ -60,10 +60,12 @@ class FoundArtifact:
         """What lies where."""
         return self.version.manifest
 
-    def download(self, root: str | None = None, only: str | None = None) -> str:
+    def download(
+        self, root: str | None = None, only: str | None = None, *, references: bool = True
+    ) -> str:
         """Write the files below ``root``, or into the cache; see `ArtifactVersion.download`."""
         place = cache_of(self._home, self.digest) if root is None else Path(root)
-        return self.version.download(place, only)
+        return self.version.download(place, only, references=references)
 
 
 def cache_of(home: Path, digest: str) -> Path:
@@ -143,7 +145,8 @@ def _home_of(reader: Reader) -> Path:
 
 
 def _cached(reader: Reader, version: ArtifactVersion, inner: str = "") -> str:
-    root = version.download(cache_of(_home_of(reader), version.digest), inner or None)
+    place = cache_of(_home_of(reader), version.digest)
+    root = version.download(place, inner or None, references=False)
     return os.path.join(root, inner) if inner else root
 
 

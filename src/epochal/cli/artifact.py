@@ -45,7 +45,9 @@ def put(
     name: Annotated[
         str | None, typer.Option("--name", help="Of the artifact; default: the path's last part.")
     ] = None,
-    type: Annotated[str, typer.Option("--type", help="Such as dataset or model.")] = "dataset",
+    type: Annotated[
+        str | None, typer.Option("--type", help="Such as dataset (the default) or model.")
+    ] = None,
     project: Project = None,
     alias: Annotated[
         list[str] | None, typer.Option("--alias", "-a", help="Alias; may be repeated.")
@@ -78,6 +80,9 @@ def get(
     path: Annotated[
         str | None, typer.Option("--path", help="Only this path, or all below this directory.")
     ] = None,
+    references: Annotated[
+        bool, typer.Option(help="Fetch files that the artifact only refers to.")
+    ] = True,
     project: Project = None,
     home: Home = None,
     url: Url = None,
@@ -86,7 +91,7 @@ def get(
     """Download a version; what is right there already is not fetched again."""
     version = reader_of(home, url).artifact(name, project)
     with shown(version.name) as progress:
-        place = version.download(root, path, progress)
+        place = version.download(root, path, progress, references)
     if json:
         print_json({"name": version.path, "digest": version.digest, "root": place})
     else:

@@ -23,6 +23,7 @@ from epochal.errors import InvalidInput, NotFound, StorageFull, Unavailable
 WAIT_S = 60.0
 SEND_S = 24 * 3600.0
 POLL_S = 0.1
+DEFAULT_TYPE = "dataset"
 
 
 class Given(msgspec.Struct, frozen=True):
@@ -30,7 +31,7 @@ class Given(msgspec.Struct, frozen=True):
 
     path: Path
     name: str | None
-    type: str
+    type: str | None
     project: str | None
     aliases: list[str]
     tags: list[str]
@@ -41,14 +42,14 @@ def put_version(given: Given, home: Path | None, url: str | None) -> ArtifactVer
     """Keep a file or directory as a version, and read it back.
 
     Raises:
-        InvalidInput: the path is missing, or a name cannot be.
+        InvalidInput: the path is missing, a name cannot be, or the artifact has another type.
         Conflict: a file changes while it is read.
         StorageFull: the disk has no room.
         Unavailable: the server did not take it in time; it is kept here and can be sent later.
     """
     for alias in given.aliases:
         check_alias(alias)
-    artifact = _draft(given)
+    artifact = _draft(given, _known_type(given, home, url))
     settings = Settings(
         console=False, system_interval=0, git=False, environment=False, silent=True,
         exit_timeout=SEND_S, home=None if home is None else str(home), url=url,
@@ -71,11 +72,26 @@ def put_version(given: Given, home: Path | None, url: str | None) -> ArtifactVer
     return _read_back(name, home, url)
 
 
-def _draft(given: Given) -> Artifact:
+def _known_type(given: Given, home: Path | None, url: str | None) -> str | None:
+    """The type of an artifact of this name that is there already."""
+    name = given.name or os.path.basename(os.path.abspath(given.path))
+    try:
+        return connect(url, home=home).artifact(name, given.project).type
+    except (NotFound, InvalidInput):
+        return None
+
+
+def _draft(given: Given, known: str | None) -> Artifact:
     path = os.path.abspath(os.path.expanduser(given.path))
     if not os.path.exists(path):
         raise InvalidInput(f"there is no {str(given.path)!r}; name a file or a directory")
-    artifact = Artifact(given.name or os.path.basename(path), given.type, given.description)
+    name = given.name or os.path.basename(path)
+    if None not in (known, given.type) and known != given.type:
+        raise InvalidInput(
+            f"the artifact {name!r} has the type {known!r}, not {given.type!r}; "
+            f"leave --type out, or choose another name"
+        )
+    artifact = Artifact(name, given.type or known or DEFAULT_TYPE, given.description)
     if os.path.isdir(path):
         artifact.add_dir(path)
     else:

@@ -57,7 +57,7 @@ class Artifact:
         type: what it is, such as ``dataset`` or ``model``.
         description: text for people.
         metadata: anything that is JSON.
-        incremental: accepted for compatibility; see `new_draft`.
+        incremental: let the version hold what the newest one holds, too; what is added here wins.
 
     Attributes:
         name: the bare name; after logging with its version where that is known.
@@ -83,7 +83,8 @@ class Artifact:
         incremental: bool = False,
         **more: Any,
     ) -> None:
-        del incremental, more
+        del more
+        self.incremental = incremental
         self.base_name = check_artifact_name(name)
         self.type = check_name(type, "artifact type", 128)
         self.description = str(description or "")[:MAX_DESCRIPTION]
@@ -222,14 +223,24 @@ class Artifact:
             ArtifactFile(self, path, what) for path, what in sorted(self.contents.entries.items())
         ]
 
-    def download(self, root: str | None = None, path_prefix: str | None = None) -> str:
+    def download(
+        self, root: str | None = None, path_prefix: str | None = None, references: bool = True
+    ) -> str:
         """Write the files of a recorded version to a directory; returns the directory.
 
+        Args:
+            root: the directory; by default one in the home's cache that is shared by all runs.
+            path_prefix: only this path, or what lies below this directory.
+            references: fetch what the artifact only refers to from where it lies.
+
         Raises:
+            InvalidInput: a reference cannot be followed.
             RunStateError: the artifact was not recorded.
             NotFound: the version cannot be found.
         """
-        return self._need_found("download()").download(root, path_prefix)
+        return self._need_found("download()").download(
+            root, path_prefix, references=references
+        )
 
     def wait(self, timeout: float | None = None) -> Artifact:
         """Wait until the version is safe here and, online, on the server; returns the artifact.

@@ -11,6 +11,7 @@ from epochal.client.files import SavedFiles
 from epochal.client.keeper import Keeper, remove_empty
 from epochal.client.media import MediaLog
 from epochal.client.recording import Recorder
+from epochal.domain.artifact import Manifest
 from epochal.journal.journal import Journal
 
 FILES_S = 2.0
@@ -26,6 +27,7 @@ class Objects:
         keeper: the thread that stores.
         media: takes what `log` was given.
         files: takes what `save` was given.
+        logged: type and last content of the artifacts that this process logged, by name.
     """
 
     def __init__(self, recorder: Recorder) -> None:
@@ -33,6 +35,7 @@ class Objects:
         self.keeper = Keeper()
         self.media = MediaLog(self.keeper, recorder.present)
         self.files = SavedFiles(self.keeper, recorder.present)
+        self.logged: dict[str, tuple[str, Manifest]] = {}
         self._due = 0.0
 
     def tend(self) -> bool:

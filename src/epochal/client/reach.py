@@ -51,12 +51,15 @@ class FoundArtifact(Protocol):
     """``committed``, or ``pending`` while bytes are on their way."""
     manifest: Manifest
 
-    def download(self, root: str | None = None, only: str | None = None) -> str:
+    def download(
+        self, root: str | None = None, only: str | None = None, *, references: bool = True
+    ) -> str:
         """Write the files below ``root``, checked by digest.
 
         Args:
             root: a directory; by default one under the home's cache that others share.
             only: a path of the manifest, or a directory in it; everything by default.
+            references: follow those, too.
 
         Returns:
             The directory.

@@ -28,11 +28,9 @@ from epochal.domain.artifact import (
 )
 from epochal.domain.names import MAX_TAG, check_name
 from epochal.domain.record import ArtifactCommit, ArtifactUse, ModelLink
-from epochal.errors import InvalidInput, RunStateError, StorageFull
+from epochal.errors import InvalidInput, NotFound, RunStateError, StorageFull
 from epochal.journal.blobs import Blobs
 from epochal.journal.spool import home_of
-
-POLL_S = 0.1
 
 
 def to_artifact(given: Any, name: str | None, type: str | None, run_id: str) -> Artifact:
@@ -66,9 +64,11 @@ def log_artifact(
     """Record a version.
 
     Raises:
-        InvalidInput: an alias or tag cannot be, or a file is gone.
+        InvalidInput: an alias or tag cannot be, a file is gone, or the name belongs to an artifact
+            of another type.
         Conflict: a file changes while it is read.
         RunStateError: the artifact is logged already, or the run is finished.
+        Unavailable: it is incremental, and the version before it cannot be read.
     """
     wanted = _words(aliases, check_alias, "aliases")
     words = _words(tags, lambda tag: check_name(tag, "tag", MAX_TAG), "tags")
@@ -79,6 +79,11 @@ def log_artifact(
         )
     if session.finished:
         raise RunStateError("log_artifact() after finish(): start a run first")
+    known, _ = session.objects.logged.get(artifact.base_name, (artifact.type, None))
+    if known != artifact.type:
+        raise _other_type(artifact, known)
+    if artifact.incremental and session.request.records:
+        _go_on_from_latest(session, artifact)
     check_paths(artifact.contents.entries)
     journal = session.recorder.present()
     if not session.request.records or journal is None or journal.path is None:
@@ -98,7 +103,39 @@ def log_artifact(
         return artifact
     artifact.aliases, artifact.tags = wanted, words
     artifact.seal(manifest, _Waiting(session), "pending")
+    session.objects.logged[artifact.base_name] = artifact.type, manifest
     return artifact
+
+
+def _other_type(artifact: Artifact, known: str) -> InvalidInput:
+    return InvalidInput(
+        f"the artifact {artifact.base_name!r} has the type {known!r}, and a version of the type "
+        f"{artifact.type!r} was logged; choose another name for it"
+    )
+
+
+def _go_on_from_latest(session: Session, artifact: Artifact) -> None:
+    """Let an artifact hold what its newest version holds, under what was added to it.
+
+    Raises:
+        InvalidInput: the version before has another type.
+        Unavailable: it cannot be read at the moment.
+    """
+    if artifact.base_name in session.objects.logged:
+        _, manifest = session.objects.logged[artifact.base_name]
+        artifact.contents.entries = {**manifest.entries, **artifact.contents.entries}
+        return
+    try:
+        found = reach.reading().find_artifact(_path_of(session, artifact), session.place())
+    except NotFound:
+        return  # it is the first
+    if found.type != artifact.type:
+        raise _other_type(artifact, found.type)
+    artifact.contents.entries = {**found.manifest.entries, **artifact.contents.entries}
+
+
+def _path_of(session: Session, artifact: Artifact) -> str:
+    return f"{session.ref.entity}/{session.ref.project}/{artifact.base_name}"
 
 
 def _store(
@@ -145,15 +182,22 @@ class _Waiting:
         left = max(0.0, deadline - time.monotonic())
         if not self._session.upload(left):
             return False
-        name = f"{self._session.ref.entity}/{self._session.ref.project}/{artifact.base_name}"
+        name = _path_of(self._session, artifact)
+        other = artifact.type
         with guard.Shield("asking for the version of an artifact"):
             try:
                 reading = reach.reading()
             except RunStateError:
                 return True
-            artifact.adopt(
-                reading.find_artifact(f"{name}:{artifact.digest}", self._session.place())
-            )
+            try:
+                artifact.adopt(
+                    reading.find_artifact(f"{name}:{artifact.digest}", self._session.place())
+                )
+            except NotFound:
+                other = reading.find_artifact(name, self._session.place()).type
+        if other != artifact.type:
+            artifact.state = "failed"
+            raise _other_type(artifact, other)
         return True
 
 
@@ -189,7 +233,7 @@ def full_name(session: Session, artifact: Artifact) -> str:
     """``entity/project/name``."""
     if artifact.found is not None:
         return artifact.found.path
-    return f"{session.ref.entity}/{session.ref.project}/{artifact.base_name}"
+    return _path_of(session, artifact)
 
 
 def link(session: Session, artifact: Artifact, target: str, aliases: Iterable[str] | None) -> None:

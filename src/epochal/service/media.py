@@ -8,10 +8,10 @@ from epochal.domain.access import Permission, Principal
 from epochal.domain.artifact import check_digest, check_path
 from epochal.domain.names import check_uid
 from epochal.domain.objects import FileList, MediaKeys, MediaPage, MediaQuery
-from epochal.errors import InvalidInput
+from epochal.errors import InvalidInput, NotFound
 from epochal.service import bounds
 from epochal.service.permission import require
-from epochal.store import contents, files, parcels
+from epochal.store import contents, derived, files, parcels
 from epochal.store import media as stored
 from epochal.store.contents import Content
 from epochal.store.owner import Store
@@ -51,13 +51,19 @@ def query_media(store: Store, principal: Principal | None, query: MediaQuery) ->
 
 
 def list_files(store: Store, principal: Principal | None, uid: str) -> FileList:
-    """The files of a run.
+    """The files of a run: those that were saved, and its console and config once it has ended.
 
     Raises:
         NotFound: there is no such run.
     """
     require(principal, Permission.READ)
-    return files.list_files(store, check_uid(uid))
+    saved = files.list_files(store, check_uid(uid))
+    names = {row.path for row in saved.files}
+    made = [row for row in derived.made_rows(store, uid) if row.path not in names]
+    if not made:
+        return saved
+    rows = sorted([*saved.files, *made], key=lambda row: row.path)
+    return FileList(saved.run, rows, saved.size + sum(row.size for row in made))
 
 
 def run_file(store: Store, principal: Principal | None, uid: str, path: str) -> Content:
@@ -68,7 +74,13 @@ def run_file(store: Store, principal: Principal | None, uid: str, path: str) -> 
         NotFound: there is no such run or file.
     """
     require(principal, Permission.READ)
-    return contents.run_file(store, check_uid(uid), check_path(path))
+    try:
+        return contents.run_file(store, check_uid(uid), check_path(path))
+    except NotFound:
+        made = derived.made_file(store, uid, path)
+        if made is None:
+            raise
+        return made
 
 
 def run_blob(store: Store, principal: Principal | None, uid: str, digest: str) -> Content:

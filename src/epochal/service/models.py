@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import get_args
 
 import msgspec
 
@@ -18,8 +19,9 @@ from epochal.domain.objects import (
     ModelVersionRow,
     NewModel,
     NewModelVersion,
+    Stage,
 )
-from epochal.errors import NotFound
+from epochal.errors import InvalidInput, NotFound
 from epochal.service import bounds
 from epochal.service.artifacts import MAX_ALIASES, MAX_REFERENCE, reference
 from epochal.service.permission import require
@@ -185,10 +187,15 @@ def update_version(
     """Promote, name, tag or describe a version.
 
     Raises:
+        InvalidInput: there is no such stage, or a word cannot be used.
         NotFound: there is none.
         Conflict: an alias was asked for a version that is not complete.
     """
     who = require(principal, Permission.WRITE).name
+    if changes.stage is not None and changes.stage not in get_args(Stage):
+        raise InvalidInput(
+            f"a stage is one of {', '.join(get_args(Stage))}, got {changes.stage!r:.80}"
+        )
     given = {}
     for field in ("add_aliases", "remove_aliases"):
         words = getattr(changes, field)

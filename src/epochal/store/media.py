@@ -224,22 +224,28 @@ def media_keys(store: Store, uid: str) -> MediaKeys:
             .group_by(key.c.name, media.c.key_id)
             .order_by(key.c.name)
         )  # fmt: skip
+        steps = _steps(connection, run_id)
         keys = [
-            MediaKey(name, kind, n, first, last, _steps(connection, run_id, key_id), rank - 1)
+            MediaKey(name, kind, n, first, last, steps[key_id], rank - 1)
             for name, kind, n, first, last, key_id, rank in connection.execute(query).all()
         ]
     return MediaKeys(uid, keys)
 
 
-def _steps(connection: sa.Connection, run_id: int, key_id: int) -> list[int]:
-    query = (
-        sa.select(media.c.step)
-        .where(media.c.run_id == run_id, media.c.key_id == key_id)
-        .distinct()
-        .order_by(media.c.step.desc())
-        .limit(MAX_STEPS)
+def _steps(connection: sa.Connection, run_id: int) -> dict[int, list[int]]:
+    """The last steps of each key, in order, by the key's row id; one query for all keys."""
+    rank = sa.func.row_number().over(partition_by=media.c.key_id, order_by=media.c.step.desc())
+    numbered = (
+        sa.select(media.c.key_id, media.c.step, rank.label("rank"))
+        .where(media.c.run_id == run_id)
+        .group_by(media.c.key_id, media.c.step)
+        .subquery()
     )
-    return list(connection.execute(query).scalars())[::-1]
+    query = sa.select(numbered.c.key_id, numbered.c.step).where(numbered.c.rank <= MAX_STEPS)
+    found: dict[int, list[int]] = defaultdict(list)
+    for key_id, step in connection.execute(query.order_by(numbered.c.key_id, numbered.c.step)):
+        found[key_id].append(step)
+    return found
 
 
 def query_media(store: Store, query: MediaQuery) -> MediaPage:

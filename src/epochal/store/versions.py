@@ -48,6 +48,7 @@ from epochal.store.schema_objects import (
 PENDING, COMMITTED, DELETED = "pending", "committed", "deleted"
 MAX_ALIASES = 100
 MAX_TYPE = 128
+DEFAULT_TYPE = "artifact"
 SECOND = 1_000_000
 
 _encode = msgspec.msgpack.encode
@@ -80,12 +81,18 @@ def commit(
         fact: the record.
 
     Raises:
-        InvalidInput: its name or digest cannot be used.
+        InvalidInput: its name or digest cannot be used, or the artifact has another type.
     """
     name = check_artifact_name(fact.name)
     check_digest(fact.manifest.digest)
     where = check_name(fact.project, "project name") if fact.project else maker.project
     found = _artifact(connection, maker.entity, where, name, fact)
+    kind = storable(fact.kind)[:MAX_TYPE] or DEFAULT_TYPE
+    if found.type != kind:
+        raise InvalidInput(
+            f"the artifact {name!r} of project {where!r} has the type {found.type!r}, and a "
+            f"version of the type {kind!r} was logged; choose another name for it"
+        )
     arrival = Arrival()
     newest = connection.execute(
         sa.select(artifact_version)
@@ -154,7 +161,7 @@ def _artifact(
         ),
         {
             "entity": entity, "project": where, "name": name,
-            "type": storable(fact.kind)[:MAX_TYPE] or "artifact", "description": "",
+            "type": storable(fact.kind)[:MAX_TYPE] or DEFAULT_TYPE, "description": "",
             "created_us": now, "updated_us": now, "next_number": 0,
         },
     )  # fmt: skip
