@@ -139,6 +139,8 @@ def __getattr__(name: str) -> Any:
         return getattr(importlib.import_module(_LATER[name]), name)
     if name in ("api", "models"):
         return importlib.import_module(f"epochal.{name}")
+    if name in ("load_ipython_extension", "unload_ipython_extension"):  # asked for by %load_ext
+        return getattr(importlib.import_module("epochal.integrations.jupyter"), name)
     if name == "plot":
         return importlib.import_module("epochal.media.plot")
     raise AttributeError(f"epochal has no {name!r}; it offers {', '.join(__all__)}")

@@ -16,6 +16,7 @@ Part = Literal[
     "capture.system",
     "artifact",
     "files",
+    "inline",
     "media",
     "objects",
     "reach",

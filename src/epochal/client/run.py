@@ -318,6 +318,14 @@ class Run(Belongings):
             self.fail(f"{kind.__name__}: {error!s:.300}")
         self.end(code, interrupted=interrupted)
 
+    def _repr_html_(self) -> str:
+        """How a notebook shows the run."""
+        return str(
+            lazy.load("inline").run_html(
+                self.name, self.state, self.url, self.summary, self._session.recorder.key_sets()
+            )
+        )
+
     def __repr__(self) -> str:
         return f"<epochal.Run {self.entity}/{self.project}/{self.id} {self.name!r} {self.state}>"
 
