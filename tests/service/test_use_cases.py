@@ -25,11 +25,13 @@ from epochal.domain.objects import (
     NewModelVersion,
     VersionChanges,
 )
+from epochal.domain.sweep import Beat, NewAgent, NewSweep, Queue, SweepChanges, TrialReport
 from epochal.domain.tracked import TrackedQuery
 from epochal.domain.view import BucketQuery, PointQuery, RunChanges, RunQuery
 from epochal.errors import Conflict, InvalidInput, NotFound, PermissionDenied, Unauthenticated
 from epochal.service import (
     access,
+    agents,
     artifacts,
     bounds,
     capabilities,
@@ -49,6 +51,7 @@ from epochal.service import (
     projects,
     runs,
     series,
+    sweeps,
     tracking,
     uploads,
 )
@@ -63,6 +66,7 @@ DIGEST = "0" * 64
 NAMELESS = checksums.NamedDeposit(Path(tempfile.mkdtemp()) / "y")
 NOTHING = deposits.Deposit(Path(tempfile.mkdtemp()) / "x", UID, "x")
 REF = read_reference("p/data", "p")
+SWEEP = NewSweep({"method": "random", "parameters": {"lr": {"min": 0.0, "max": 1.0}}})
 CALLS: dict[Any, tuple[Permission, tuple[Any, ...], dict[str, Any]]] = {
     projects.list_projects: (Permission.READ, (), {}),
     projects.project_keys: (Permission.READ, (None, "p"), {}),
@@ -118,6 +122,17 @@ CALLS: dict[Any, tuple[Permission, tuple[Any, ...], dict[str, Any]]] = {
     models.get_version: (Permission.READ, (None, "m", 1), {}),
     models.update_version: (Permission.WRITE, (None, "m", 1, ModelVersionChanges()), {}),
     models.delete_version: (Permission.WRITE, (None, "m", 1), {}),
+    sweeps.create_sweep: (Permission.WRITE, (SWEEP,), {}),
+    sweeps.list_sweeps: (Permission.READ, (None, "p"), {}),
+    sweeps.get_sweep: (Permission.READ, ("s",), {}),
+    sweeps.change_sweep: (Permission.WRITE, ("s", SweepChanges("paused")), {}),
+    sweeps.delete_sweep: (Permission.WRITE, ("s",), {}),
+    sweeps.best_trial: (Permission.READ, ("s",), {}),
+    sweeps.enqueue: (Permission.WRITE, ("s", Queue([])), {}),
+    agents.add_agent: (Permission.WRITE, (NewAgent("s"),), {}),
+    agents.next_trial: (Permission.WRITE, ("a",), {}),
+    agents.beat: (Permission.WRITE, ("a", Beat()), {}),
+    agents.report: (Permission.WRITE, ("a", TrialReport(0, 1, "finished")), {}),
     experiments.list_experiments: (Permission.READ, (Recorder,), {}),
     experiments.get_experiment: (Permission.READ, (Recorder, 5), {}),
     experiments.named_experiment: (Permission.READ, (Recorder, "nobody"), {}),

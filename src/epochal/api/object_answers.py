@@ -7,6 +7,7 @@ from typing import Any
 
 from epochal.api import object_questions as q
 from epochal.api.question import Question
+from epochal.api.sweep_answers import ANSWERS as SWEEP_ANSWERS
 from epochal.domain.access import LOCAL_USER
 from epochal.service import artifacts, media, models
 from epochal.service.artifacts import reference
@@ -67,5 +68,6 @@ ANSWERS: Mapping[type[Question[Any]], Callable[[Store, Any], Any]] = {
         store, LOCAL_USER, x.entity, x.name, x.number
     ),
     q.Collect: lambda store, x: artifacts.collect(store, LOCAL_USER, dry_run=x.dry_run),
+    **SWEEP_ANSWERS,
 }
 """The use case behind each question."""

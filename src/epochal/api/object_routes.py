@@ -11,6 +11,7 @@ import msgspec
 from epochal.api import object_questions as q
 from epochal.api.question import Question
 from epochal.api.route import Route, as_json, at, changes, fields, finite_or_not, nothing, run_path
+from epochal.api.sweep_routes import ROUTES as SWEEP_ROUTES
 from epochal.domain.objects import (
     ArtifactList,
     ArtifactRow,
@@ -144,5 +145,6 @@ ROUTES: Mapping[type[Question[Any]], Route] = {
     q.Collect: Route(
         "POST", at("/api/v1/gc"), as_json(CollectReport), body=lambda x: {"dry_run": x.dry_run}
     ),
+    **SWEEP_ROUTES,
 }  # fmt: skip
 """One line per question, to be laid beside the table of docs/internals/wire.md."""

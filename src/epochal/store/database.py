@@ -30,8 +30,8 @@ from epochal.errors import (
     StorageFull,
     Unavailable,
 )
+from epochal.store import schema_objects, schema_sweeps
 from epochal.store.schema import REVISION
-from epochal.store.schema_objects import blob
 
 BUSY_MS = 10_000
 READERS = 16
@@ -93,7 +93,8 @@ class Database:
     def create(self) -> None:
         """Make all tables in an empty database and stamp it with the newest revision."""
         with self.write() as connection:
-            blob.metadata.create_all(connection)  # one metadata holds the tables of both modules
+            for module in (schema_objects, schema_sweeps):  # one metadata holds all their tables
+                module.metadata.create_all(connection)
             stamp(connection, REVISION)
 
     def revision(self) -> int:

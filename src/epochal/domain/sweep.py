@@ -1,0 +1,229 @@
+"""Sweeps, trials and agents as they cross the seams: REST, the reading API, other protocols.
+
+Times are microseconds since 1970 UTC. A sweep has an id of eight characters that no other sweep of
+the store has; a trial a number that counts from 0 over its sweep; a trial that is handed out again
+has a further attempt, and each attempt a run of its own.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, Literal
+
+import msgspec
+
+
+class SweepState(StrEnum):
+    """Where a sweep stands."""
+
+    PENDING = "pending"
+    """No agent came yet."""
+    RUNNING = "running"
+    PAUSED = "paused"
+    """Nothing new is handed out; what runs goes on."""
+    FINISHED = "finished"
+    """Nothing new is handed out; agents go home."""
+    CANCELLED = "cancelled"
+    """What ran was told to stop."""
+
+
+class TrialState(StrEnum):
+    """Where a trial stands."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    """Ended early, because others did better."""
+    FAILED = "failed"
+    LOST = "lost"
+    """Its agent fell silent; it will be handed out again."""
+    CANCELLED = "cancelled"
+
+
+class NewSweep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A sweep to make; ``config`` is W&B's, as a mapping or as a YAML text."""
+
+    config: dict[str, Any] | str
+    project: str | None = None
+    entity: str | None = None
+
+
+class SweepRow(msgspec.Struct, frozen=True):
+    """A sweep in a list.
+
+    Attributes:
+        trials: how many there are, by state.
+        expected: how many there will be at most; None: no end is known.
+        queued: configurations that wait to be tried first.
+        best: the best value so far, and ``best_trial`` its number.
+    """
+
+    id: str
+    entity: str
+    project: str
+    name: str
+    description: str
+    method: str
+    metric: str | None
+    goal: str | None
+    state: SweepState
+    run_cap: int | None
+    expected: int | None
+    seed: int
+    trials: dict[str, int]
+    queued: int
+    best: float | None
+    best_trial: int | None
+    created_us: int
+    updated_us: int
+    created_by: str
+
+
+class SweepList(msgspec.Struct, frozen=True):
+    """Sweeps, newest first."""
+
+    sweeps: list[SweepRow]
+
+
+class TrialRow(msgspec.Struct, frozen=True):
+    """A trial.
+
+    Attributes:
+        params: values by name; those of nested parameters have dots.
+        run: id of the run of the present attempt, and ``uid`` its uid.
+        value: of the metric; None while there is none, or when it is not finite.
+        origin: ``search``, or ``queue`` when somebody asked for it.
+        note: why it ended so.
+    """
+
+    number: int
+    state: TrialState
+    params: dict[str, Any]
+    run: str
+    uid: str
+    agent: str
+    attempt: int
+    origin: str
+    value: float | None
+    iterations: int
+    note: str
+    started_us: int
+    seen_us: int
+    ended_us: int | None
+
+
+class AgentRow(msgspec.Struct, frozen=True):
+    """An agent; ``trials`` counts what it was handed."""
+
+    id: str
+    sweep: str
+    host: str
+    pid: int
+    trials: int
+    created_us: int
+    seen_us: int
+
+
+class SweepDetail(msgspec.Struct, frozen=True):
+    """A sweep with its configuration as given, its trials and its agents."""
+
+    sweep: SweepRow
+    config: dict[str, Any] | str
+    trials: list[TrialRow]
+    agents: list[AgentRow]
+
+
+class SweepChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What to change; None leaves it. More ``run_cap`` extends a finished sweep."""
+
+    state: Literal["running", "paused", "finished", "cancelled"] | None = None
+    run_cap: int | None = None
+
+
+class Queue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Configurations to try before anything else; what they leave out is chosen by chance."""
+
+    configs: list[dict[str, Any]]
+
+
+class NewAgent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who asks for trials."""
+
+    sweep: str
+    host: str = ""
+    pid: int = 0
+
+
+class Assignment(msgspec.Struct, frozen=True):
+    """The answer to an agent that asks for work.
+
+    Attributes:
+        verdict: ``run`` the trial, ``wait`` a few seconds and ask again, or ``exit``.
+        reason: why, when it is not ``run``.
+        config: what the run gets, nested.
+        watched: whether trials may be ended early, so that beats should be frequent.
+    """
+
+    verdict: Literal["run", "wait", "exit"]
+    reason: str = ""
+    trial: TrialRow | None = None
+    config: dict[str, Any] = {}
+    entity: str = ""
+    project: str = ""
+    sweep: str = ""
+    program: str = ""
+    command: list[str] = []
+    watched: bool = False
+
+
+class Held(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A trial that an agent runs."""
+
+    number: int
+    attempt: int = 1
+
+
+class Beat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An agent says that it lives, and what it runs."""
+
+    running: list[Held] = []
+
+
+class Stop(msgspec.Struct, frozen=True):
+    """A trial to end, and how its report shall call that."""
+
+    number: int
+    state: TrialState
+    reason: str
+
+
+class Orders(msgspec.Struct, frozen=True):
+    """The answer to a beat."""
+
+    state: SweepState
+    stop: list[Stop]
+
+
+class TrialReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How an attempt ended.
+
+    Attributes:
+        state: ``finished``, ``stopped``, ``failed`` or ``cancelled``.
+        value: of the metric; None to read it from the run.
+        note: what to tell people.
+    """
+
+    number: int
+    attempt: int
+    state: Literal["finished", "stopped", "failed", "cancelled"]
+    value: float | str | None = None
+    note: str = ""
+
+
+class BestTrial(msgspec.Struct, frozen=True):
+    """The best trial so far, with its config as a run gets it."""
+
+    trial: TrialRow
+    config: dict[str, Any]
+    entity: str
+    project: str

@@ -1,0 +1,116 @@
+"""The routes of sweeps and of the agents that run their trials."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from litestar import delete, get, patch, post
+from litestar.params import FromPath, FromQuery, JSONBody
+
+from epochal.domain.access import Permission
+from epochal.domain.sweep import (
+    AgentRow,
+    Assignment,
+    Beat,
+    BestTrial,
+    NewAgent,
+    NewSweep,
+    Orders,
+    Queue,
+    SweepChanges,
+    SweepDetail,
+    SweepList,
+    SweepRow,
+    TrialReport,
+    TrialRow,
+)
+from epochal.protocols import Call, needs
+from epochal.service import agents, sweeps
+
+READ: Final = needs(Permission.READ)
+WRITE: Final = needs(Permission.WRITE)
+
+
+@get("/api/v1/sweeps", opt=READ)
+async def list_sweeps(
+    request: Call, project: FromQuery[str | None] = None, entity: FromQuery[str | None] = None
+) -> SweepList:
+    """Sweeps, newest first."""
+    return await request.read(sweeps.list_sweeps, entity, project)
+
+
+@post("/api/v1/sweeps", opt=WRITE)
+async def create_sweep(request: Call, data: JSONBody[NewSweep]) -> SweepRow:
+    """Make a sweep."""
+    return await request.write(sweeps.create_sweep, data)
+
+
+@get("/api/v1/sweeps/{sweep:str}", opt=READ)
+async def get_sweep(request: Call, sweep: FromPath[str]) -> SweepDetail:
+    """A sweep with its trials and agents."""
+    return await request.read(sweeps.get_sweep, sweep)
+
+
+@patch("/api/v1/sweeps/{sweep:str}", opt=WRITE)
+async def change_sweep(
+    request: Call, sweep: FromPath[str], data: JSONBody[SweepChanges]
+) -> SweepRow:
+    """Pause, resume, finish, cancel or extend a sweep."""
+    return await request.write(sweeps.change_sweep, sweep, data)
+
+
+@delete("/api/v1/sweeps/{sweep:str}", opt=WRITE)
+async def delete_sweep(request: Call, sweep: FromPath[str]) -> None:
+    """Forget a sweep; its runs stay."""
+    await request.write(sweeps.delete_sweep, sweep)
+
+
+@get("/api/v1/sweeps/{sweep:str}/best", opt=READ)
+async def best_trial(request: Call, sweep: FromPath[str]) -> BestTrial:
+    """The best trial so far."""
+    return await request.read(sweeps.best_trial, sweep)
+
+
+@post("/api/v1/sweeps/{sweep:str}/queue", opt=WRITE)
+async def enqueue(request: Call, sweep: FromPath[str], data: JSONBody[Queue]) -> SweepRow:
+    """Try some configurations before anything else."""
+    return await request.write(sweeps.enqueue, sweep, data)
+
+
+@post("/api/v1/agents", opt=WRITE)
+async def add_agent(request: Call, data: JSONBody[NewAgent]) -> AgentRow:
+    """Begin to run trials of a sweep."""
+    return await request.write(agents.add_agent, data)
+
+
+@post("/api/v1/agents/{agent:str}/next", opt=WRITE, status_code=200)
+async def next_trial(request: Call, agent: FromPath[str]) -> Assignment:
+    """The trial to run now."""
+    return await request.write(agents.next_trial, agent)
+
+
+@post("/api/v1/agents/{agent:str}/beat", opt=WRITE, status_code=200)
+async def beat(request: Call, agent: FromPath[str], data: JSONBody[Beat]) -> Orders:
+    """The agent lives; which of its trials shall end."""
+    return await request.write(agents.beat, agent, data)
+
+
+@post("/api/v1/agents/{agent:str}/report", opt=WRITE, status_code=200)
+async def report(request: Call, agent: FromPath[str], data: JSONBody[TrialReport]) -> TrialRow:
+    """How a trial ended."""
+    return await request.write(agents.report, agent, data)
+
+
+ROUTES: Final[list[Any]] = [
+    list_sweeps,
+    create_sweep,
+    get_sweep,
+    change_sweep,
+    delete_sweep,
+    best_trial,
+    enqueue,
+    add_agent,
+    next_trial,
+    beat,
+    report,
+]

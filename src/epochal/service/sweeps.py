@@ -1,0 +1,274 @@
+"""Sweeps: readers look, writers make, change and delete them.
+
+`service.agents` hands their trials out.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import Any, Final
+
+from epochal.domain.access import Permission, Principal
+from epochal.domain.names import DEFAULT_ENTITY, DEFAULT_PROJECT, run_uid
+from epochal.domain.sweep import (
+    BestTrial,
+    NewSweep,
+    Queue,
+    SweepChanges,
+    SweepDetail,
+    SweepList,
+    SweepRow,
+    SweepState,
+    TrialRow,
+    TrialState,
+)
+from epochal.errors import Conflict, InvalidInput, NotFound
+from epochal.search.choosing import make_chooser
+from epochal.search.config import SweepConfig
+from epochal.search.parse import MAX_CAP, read_sweep
+from epochal.search.places import nearest
+from epochal.search.space import grid_size, nested
+from epochal.service import bounds
+from epochal.service.choosers import following
+from epochal.service.permission import require
+from epochal.store.owner import Store
+from epochal.store.sweeps import Ledger, StoredSweep, StoredTrial, changing, reading
+
+MAX_SWEEP: Final = 64
+MAX_QUEUE: Final = 10_000
+
+
+def now_us() -> int:
+    """The time of day in microseconds since 1970 UTC."""
+    return time.time_ns() // 1000
+
+
+def create_sweep(store: Store, principal: Principal | None, given: NewSweep) -> SweepRow:
+    """Make a sweep; its first agent starts it.
+
+    Raises:
+        InvalidInput: the configuration cannot be used; the message names the place.
+        MissingExtra: its sampler is not installed here.
+    """
+    user = require(principal, Permission.WRITE)
+    config = read_sweep(given.config)
+    seed = secrets.randbelow(2**31) if config.seed is None else config.seed
+    make_chooser(config, seed)
+    entity = bounds.entity_name(given.entity or config.entity or DEFAULT_ENTITY)
+    project = bounds.project_name(given.project or config.project or DEFAULT_PROJECT)
+    at_us = now_us()
+    with changing(store) as ledger:
+        sweep = ledger.add_sweep(
+            {
+                "entity": entity, "project": project, "config": given.config,
+                "state": SweepState.PENDING.value, "seed": seed, "run_cap": config.run_cap,
+                "created_us": at_us, "updated_us": at_us, "created_by": user.name,
+            }
+        )  # fmt: skip
+        return row_of(ledger, sweep, config)
+
+
+def list_sweeps(
+    store: Store,
+    principal: Principal | None,
+    entity: str | None = None,
+    project: str | None = None,
+) -> SweepList:
+    """The sweeps of a project, or of all, newest first."""
+    require(principal, Permission.READ)
+    owner = None if entity is None and project is None else bounds.entity_name(entity)
+    place = None if project is None else bounds.project_name(project)
+    with reading(store) as ledger:
+        found = ledger.sweeps(owner, place, bounds.MAX_PAGE)
+        return SweepList([row_of(ledger, one, following(store, one).config) for one in found])
+
+
+def get_sweep(store: Store, principal: Principal | None, sweep_id: str) -> SweepDetail:
+    """A sweep with its trials and agents.
+
+    Raises:
+        NotFound: there is none.
+    """
+    require(principal, Permission.READ)
+    with reading(store) as ledger:
+        sweep = ledger.sweep(sweep_name(sweep_id))
+        return SweepDetail(
+            row_of(ledger, sweep, following(store, sweep).config),
+            sweep.config,
+            [trial_row(sweep, trial) for trial in ledger.trials(sweep)],
+            ledger.agents(sweep),
+        )
+
+
+def change_sweep(
+    store: Store, principal: Principal | None, sweep_id: str, changes: SweepChanges
+) -> SweepRow:
+    """Pause, resume, finish, cancel or extend a sweep.
+
+    Raises:
+        NotFound: there is none.
+        Conflict: a cancelled sweep cannot go on.
+        InvalidInput: the cap is no number of trials.
+    """
+    require(principal, Permission.WRITE)
+    cap = changes.run_cap
+    if cap is not None and not 1 <= cap <= MAX_CAP:
+        raise InvalidInput(f"run_cap must be from 1 to {MAX_CAP:,}, got {cap}")
+    with changing(store) as ledger:
+        sweep = ledger.sweep(sweep_name(sweep_id))
+        if sweep.state is SweepState.CANCELLED and changes.state not in (None, "cancelled"):
+            raise Conflict(f"sweep {sweep.uid} was cancelled and cannot go on; make a new one")
+        state = SweepState(changes.state) if changes.state else sweep.state
+        extended = cap is not None and cap > (sweep.run_cap or 0)
+        if extended and changes.state is None and state is SweepState.FINISHED:
+            state = SweepState.RUNNING
+        sweep = ledger.change_sweep(
+            sweep,
+            now_us(),
+            state=state.value,
+            run_cap=sweep.run_cap if cap is None else cap,
+        )
+        return row_of(ledger, sweep, following(store, sweep).config)
+
+
+def delete_sweep(store: Store, principal: Principal | None, sweep_id: str) -> None:
+    """Forget a sweep with its trials; the runs stay, and agents go home.
+
+    Raises:
+        NotFound: there is none.
+    """
+    require(principal, Permission.WRITE)
+    with changing(store) as ledger:
+        ledger.remove_sweep(ledger.sweep(sweep_name(sweep_id)))
+
+
+def enqueue(store: Store, principal: Principal | None, sweep_id: str, queue: Queue) -> SweepRow:
+    """Try these configurations before anything else. A finished sweep goes on for them.
+
+    Raises:
+        NotFound: there is no such sweep.
+        InvalidInput: a name is no parameter of the sweep.
+        Conflict: the sweep was cancelled.
+    """
+    require(principal, Permission.WRITE)
+    bounds.at_most(queue.configs, MAX_QUEUE, "configurations")
+    with changing(store) as ledger:
+        sweep = ledger.sweep(sweep_name(sweep_id))
+        config = following(store, sweep).config
+        if sweep.state is SweepState.CANCELLED:
+            raise Conflict(f"sweep {sweep.uid} was cancelled; make a new one")
+        waiting = [*sweep.queue, *(_flat(config, one) for one in queue.configs)]
+        bounds.at_most(waiting, MAX_QUEUE, "configurations that wait")
+        state = sweep.state
+        if state is SweepState.FINISHED:
+            state = SweepState.RUNNING
+        sweep = ledger.change_sweep(sweep, now_us(), queue=waiting, state=state.value)
+        return row_of(ledger, sweep, config)
+
+
+def best_trial(store: Store, principal: Principal | None, sweep_id: str) -> BestTrial:
+    """The best trial so far.
+
+    Raises:
+        NotFound: there is no such sweep, or no trial of it has a value.
+        InvalidInput: the sweep has no metric.
+    """
+    require(principal, Permission.READ)
+    with reading(store) as ledger:
+        sweep = ledger.sweep(sweep_name(sweep_id))
+        config = following(store, sweep).config
+        if config.metric is None:
+            raise InvalidInput(f"sweep {sweep.uid} has no metric, so no trial of it is the best")
+        trial = ledger.best(sweep, maximize=config.metric.goal == "maximize")
+        if trial is None:
+            raise NotFound(
+                f"no trial of sweep {sweep.uid} has a value of {config.metric.name!r} yet; "
+                f"`epochal sweep show {sweep.uid}` says why"
+            )
+        return BestTrial(
+            trial_row(sweep, trial), nested(config, trial.params), sweep.entity, sweep.project
+        )
+
+
+def sweep_name(text: str) -> str:
+    """A sweep's id, of ``id`` or ``entity/project/id``."""
+    return bounds.plain_text(text, "sweep id", 1024).rpartition("/")[2][:MAX_SWEEP]
+
+
+def row_of(ledger: Ledger, sweep: StoredSweep, config: SweepConfig) -> SweepRow:
+    """A sweep as lists show it."""
+    metric = config.metric
+    best = ledger.best(sweep, maximize=metric.goal == "maximize") if metric else None
+    return SweepRow(
+        id=sweep.uid,
+        entity=sweep.entity,
+        project=sweep.project,
+        name=config.name or sweep.uid,
+        description=config.description,
+        method=config.method,
+        metric=metric.name if metric else None,
+        goal=metric.goal if metric else None,
+        state=sweep.state,
+        run_cap=sweep.run_cap,
+        expected=_expected(sweep, config),
+        seed=sweep.seed,
+        trials=ledger.counts(sweep),
+        queued=len(sweep.queue),
+        best=best.value if best else None,
+        best_trial=best.number if best else None,
+        created_us=sweep.created_us,
+        updated_us=sweep.updated_us,
+        created_by=sweep.created_by,
+    )
+
+
+def trial_row(sweep: StoredSweep, trial: StoredTrial) -> TrialRow:
+    """A trial as it crosses the seams."""
+    return TrialRow(
+        number=trial.number,
+        state=TrialState(trial.state),
+        params=trial.params,
+        run=trial.run,
+        uid=run_uid(sweep.entity, sweep.project, trial.run),
+        agent=trial.agent,
+        attempt=trial.attempt,
+        origin=trial.origin,
+        value=trial.value,
+        iterations=trial.iterations,
+        note=trial.note,
+        started_us=trial.started_us,
+        seen_us=trial.seen_us,
+        ended_us=trial.ended_us,
+    )
+
+
+def _expected(sweep: StoredSweep, config: SweepConfig) -> int | None:
+    """How many trials there will be at most."""
+    grid = None
+    if config.method == "grid":
+        queued = sweep.next_number - sweep.searched + len(sweep.queue)
+        grid = grid_size(config) + queued
+    ends = [end for end in (sweep.run_cap, grid) if end is not None]
+    return min(ends) if ends else None
+
+
+def _flat(config: SweepConfig, given: dict[str, Any]) -> dict[str, Any]:
+    """Values by name, of a config that is nested as the parameters are, or flat already."""
+    known = {parameter.path: parameter.name for parameter in config.parameters}
+    names = set(known.values())
+    found: dict[str, Any] = {}
+    waiting: list[tuple[tuple[str, ...], Any]] = [((str(k),), v) for k, v in given.items()]
+    while waiting:
+        path, value = waiting.pop(0)
+        name = ".".join(path)
+        if path in known or name in names:
+            found[name] = value
+        elif isinstance(value, dict) and any(one[: len(path)] == path for one in known):
+            waiting += [((*path, str(key)), inner) for key, inner in value.items()]
+        else:
+            raise InvalidInput(
+                f"{name!r} is no parameter of this sweep{nearest(name, names)}; "
+                f"it has {', '.join(sorted(names)[:20])}"
+            )
+    return found

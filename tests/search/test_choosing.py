@@ -1,0 +1,134 @@
+"""Choosers repeat themselves: the same seed and trials give the same questions' answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from epochal.errors import InvalidInput
+from epochal.search.choosing import Told, make_chooser
+from epochal.search.config import Metric, Stopping
+from epochal.search.parse import read_sweep
+from epochal.search.stopping import why_stop
+
+SPACE = {
+    "x": {"min": -5.0, "max": 5.0},
+    "y": {"min": -5.0, "max": 5.0},
+    "kind": {"values": ["a", "b"]},
+}
+
+
+def config(method: str = "bayes", **more: Any) -> Any:
+    given = {"method": method, "metric": {"name": "loss"}, "parameters": SPACE, **more}
+    return read_sweep(given)
+
+
+def value(place: Any) -> float:
+    return (place["x"] - 1.0) ** 2 + (place["y"] + 2.0) ** 2 + 3.0 * place["kind"]
+
+
+def search(chooser: Any, start: int, count: int) -> list[dict[str, Any]]:
+    found = []
+    for number in range(start, start + count):
+        place = chooser.ask(number, number)
+        chooser.tell(Told(number, place, "finished", value(place)))
+        found.append(place)
+    return found
+
+
+@pytest.mark.parametrize("method", ["random", "bayes"])
+def test_a_seed_repeats_the_search(method: str) -> None:
+    """And another seed does not."""
+    once = search(make_chooser(config(method), 1), 0, 25)
+    assert search(make_chooser(config(method), 1), 0, 25) == once
+    assert search(make_chooser(config(method), 2), 0, 25) != once
+
+
+def test_a_chooser_made_again_goes_on_in_the_same_way() -> None:
+    """A server that is restarted in the middle chooses what it would have chosen."""
+    whole = search(make_chooser(config(), 1), 0, 30)
+    again = make_chooser(config(), 1)
+    for number, place in enumerate(whole[:20]):
+        again.tell(Told(number, place, "finished", value(place)))
+    assert search(again, 20, 10) == whole[20:]
+
+
+def test_bayes_learns_what_is_good() -> None:
+    """Late trials are better than early ones by far."""
+    found = [value(place) for place in search(make_chooser(config(), 3), 0, 60)]
+    assert min(found) < 0.5
+    assert sum(found[-15:]) / 15 < sum(found[:10]) / 10 / 2
+
+
+def test_failures_stops_and_values_from_elsewhere_are_borne() -> None:
+    """Trials without a value, outside of the space, or ended early do not disturb the study."""
+    chooser = make_chooser(config(), 1)
+    place = {"x": 0.0, "y": 0.0, "kind": 0}
+    chooser.tell(Told(0, None, "running", None))
+    chooser.tell(Told(1, place, "running", None))
+    chooser.tell(Told(2, place, "failed", None))
+    chooser.tell(Told(1, place, "stopped", 3.0, 4))
+    chooser.tell(Told(3, place, "finished", None))
+    assert set(chooser.ask(4, 4) or {}) == set(SPACE)
+
+
+def test_maximizing_goes_the_other_way() -> None:
+    given = config(metric={"name": "loss", "goal": "maximize"})
+    found = [value(place) for place in search(make_chooser(given, 1), 0, 50)]
+    assert max(found[-15:]) > 60
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "qmc", "random"])
+def test_samplers_are_chosen_by_name(sampler: str) -> None:
+    """Each covers the space."""
+    chooser = make_chooser(config(sampler={"name": sampler}), 1)
+    found = search(chooser, 0, 12)
+    assert len({place["x"] for place in found}) == 12
+
+
+def test_options_that_a_sampler_does_not_take_are_refused() -> None:
+    given = config(sampler={"name": "tpe", "n_startup": 3})
+    with pytest.raises(InvalidInput, match="sampler tpe does not take these options"):
+        make_chooser(given, 1)
+
+
+def test_the_grid_ends() -> None:
+    given = config("grid", parameters={"kind": {"values": ["a", "b"]}})
+    chooser = make_chooser(given, 1)
+    assert [chooser.ask(n, n) for n in range(3)] == [{"kind": 0}, {"kind": 1}, None]
+
+
+# ------------------------------------------------------------------------------------ early ends
+LOSS = Metric("loss")
+
+
+def test_hyperband_keeps_the_best_of_those_that_came_so_far() -> None:
+    """At a band, with eta 3, one of three stays; before the first band nobody is looked at."""
+    rule = Stopping("hyperband", bands=(2, 6), eta=3.0)
+    others = [[1.0, 0.9], [1.0, 0.5]]
+    assert why_stop(rule, LOSS, [1.0], others) is None
+    assert why_stop(rule, LOSS, [1.0, 0.4], others) is None
+    assert (
+        why_stop(rule, LOSS, [1.0, 0.7], others)
+        == "1 of 2 other trials were better at iteration 2"
+    )
+    assert why_stop(rule, LOSS, [1.0, 0.7], others[:1]) is None
+
+
+def test_the_median_rule_needs_company() -> None:
+    """It waits for `startup` trials and `warmup` iterations, and respects the goal."""
+    rule = Stopping("median", startup=3, warmup=1)
+    others = [[0.1, 0.1], [0.2, 0.2], [0.3, 0.3]]
+    assert why_stop(rule, LOSS, [9.0], others) is None
+    assert why_stop(rule, LOSS, [9.0, 9.0], others[:2]) is None
+    assert why_stop(rule, LOSS, [9.0, 9.0], others) is not None
+    assert why_stop(rule, LOSS, [9.0, 0.15], others) is None
+    assert why_stop(rule, Metric("acc", "maximize"), [9.0, 9.0], others) is None
+
+
+def test_nan_counts_as_the_worst() -> None:
+    rule = Stopping("asha", bands=(1,), eta=2.0)
+    nan = float("nan")
+    assert why_stop(rule, LOSS, [nan], [[1.0], [2.0]]) is not None
+    assert why_stop(rule, LOSS, [1.0], [[nan], [nan]]) is None

@@ -1,0 +1,342 @@
+"""Trials are handed out once, outlive agents and servers, and get their value from their runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from epochal.domain.access import LOCAL_USER
+from epochal.domain.sweep import (
+    Assignment,
+    Beat,
+    Held,
+    NewAgent,
+    NewSweep,
+    Queue,
+    SweepChanges,
+    SweepState,
+    TrialReport,
+    TrialState,
+)
+from epochal.errors import Conflict, InvalidInput, NotFound
+from epochal.service import agents, choosers, sweeps
+from epochal.service.agents import LOST_US, MAX_ATTEMPTS
+from epochal.store.ingest import ingest_home
+from epochal.store.owner import Store, open_store
+from tests.server.journals import Script
+
+PROJECT = "p"
+SPACE = {"x": {"min": 0.0, "max": 1.0}, "n": {"min": 1, "max": 9}}
+CONFIG: dict[str, Any] = {
+    "method": "random",
+    "metric": {"name": "loss"},
+    "parameters": SPACE,
+    "project": PROJECT,
+    "seed": 1,
+}
+
+
+@pytest.fixture
+def store(home: Path) -> Iterator[Store]:
+    with open_store(home) as opened:
+        yield opened
+
+
+class Desk:
+    """A sweep, and what agents do there."""
+
+    def __init__(self, store: Store, **changes: Any) -> None:
+        self.store = store
+        self.id = sweeps.create_sweep(store, LOCAL_USER, NewSweep({**CONFIG, **changes})).id
+        self.now = 1_000_000_000
+
+    def agent(self) -> str:
+        return agents.add_agent(
+            self.store, LOCAL_USER, NewAgent(self.id, "host", 1), at_us=self.now
+        ).id
+
+    def ask(self, agent: str) -> Assignment:
+        return agents.next_trial(self.store, LOCAL_USER, agent, at_us=self.now)
+
+    def number(self, agent: str) -> int:
+        trial = self.ask(agent).trial
+        assert trial is not None
+        return trial.number
+
+    def beat(self, agent: str, *numbers: int, attempt: int = 1) -> dict[int, TrialState]:
+        given = Beat([Held(number, attempt) for number in numbers])
+        orders = agents.beat(self.store, LOCAL_USER, agent, given, at_us=self.now)
+        return {stop.number: stop.state for stop in orders.stop}
+
+    def report(self, agent: str, number: int, value: Any = None, **more: Any) -> Any:
+        given = TrialReport(
+            number, more.pop("attempt", 1), more.pop("state", "finished"), value, **more
+        )
+        return agents.report(self.store, LOCAL_USER, agent, given, at_us=self.now)
+
+    def change(self, **changes: Any) -> SweepState:
+        found = sweeps.change_sweep(self.store, LOCAL_USER, self.id, SweepChanges(**changes))
+        return found.state
+
+    @property
+    def row(self) -> Any:
+        return sweeps.get_sweep(self.store, LOCAL_USER, self.id).sweep
+
+    def trial(self, number: int) -> Any:
+        return sweeps.get_sweep(self.store, LOCAL_USER, self.id).trials[number]
+
+
+def test_a_sweep_runs_from_its_first_trial_to_its_cap(store: Store) -> None:
+    """Pending, running, finished; agents go home at the end."""
+    desk = Desk(store, run_cap=2)
+    assert desk.row.state == "pending"
+    agent = desk.agent()
+    for number in range(2):
+        given = desk.ask(agent)
+        assert given.verdict == "run"
+        assert given.trial is not None
+        assert given.trial.run == f"{desk.id}-{number}"
+        assert given.config == given.trial.params
+        desk.report(agent, number, 0.5 + number)
+    assert desk.ask(agent).verdict == "exit"
+    assert (desk.row.state, desk.row.best, desk.row.best_trial) == ("finished", 0.5, 0)
+    assert desk.row.trials == {"finished": 2}
+
+
+def test_more_trials_extend_a_finished_sweep(store: Store) -> None:
+    """A larger cap lets it go on where it was."""
+    desk = Desk(store, run_cap=1)
+    agent = desk.agent()
+    desk.report(agent, desk.number(agent), 1.0)
+    assert desk.ask(agent).verdict == "exit"
+    assert desk.change(run_cap=2) == "running"
+    assert desk.number(agent) == 1
+
+
+def test_paused_sweeps_let_agents_wait_and_cancelled_ones_stop_them(store: Store) -> None:
+    """What runs goes on while paused; cancelling ends it, for good."""
+    desk = Desk(store)
+    agent = desk.agent()
+    number = desk.number(agent)
+    desk.change(state="paused")
+    assert desk.ask(agent).verdict == "wait"
+    assert desk.beat(agent, number) == {}
+    assert desk.change(state="running") == "running"
+    desk.change(state="cancelled")
+    assert desk.beat(agent, number) == {number: TrialState.CANCELLED}
+    assert desk.ask(agent).verdict == "exit"
+    with pytest.raises(Conflict, match="was cancelled"):
+        desk.change(state="running")
+
+
+def test_an_agent_of_a_deleted_sweep_is_told_so(store: Store) -> None:
+    desk = Desk(store)
+    agent = desk.agent()
+    sweeps.delete_sweep(store, LOCAL_USER, desk.id)
+    with pytest.raises(NotFound, match="was deleted"):
+        desk.ask(agent)
+
+
+def test_a_silent_agents_trial_is_given_to_another(store: Store) -> None:
+    """Same parameters, further attempt, other run; the first agent's report comes too late."""
+    desk = Desk(store)
+    dead, alive = desk.agent(), desk.agent()
+    before = desk.ask(dead).trial
+    assert before is not None
+    desk.now += LOST_US
+    after = desk.ask(alive).trial
+    assert after is not None
+    assert (after.number, after.params, after.attempt) == (before.number, before.params, 2)
+    assert after.run != before.run
+    with pytest.raises(Conflict, match="too late"):
+        desk.report(dead, 0, 1.0)
+    assert desk.beat(dead, 0) == {0: TrialState.CANCELLED}
+    assert desk.report(alive, 0, 2.0, attempt=2).value == 2.0
+
+
+def test_a_trial_that_kills_its_agents_fails(store: Store) -> None:
+    """Not even the cat is sent out a fourth time."""
+    desk = Desk(store)
+    for _ in range(MAX_ATTEMPTS):
+        assert desk.number(desk.agent()) == 0
+        desk.now += LOST_US
+    assert desk.number(desk.agent()) == 1
+    assert (desk.trial(0).state, desk.trial(0).note) == (
+        "failed",
+        f"the agent fell silent, {MAX_ATTEMPTS} times",
+    )
+
+
+def test_an_agent_that_was_only_slow_keeps_its_trial(store: Store) -> None:
+    """While nobody else asked, a late beat or report is good."""
+    desk = Desk(store)
+    slow = desk.agent()
+    desk.number(slow)
+    desk.now += 3 * LOST_US
+    assert desk.beat(slow, 0) == {}
+    assert desk.report(slow, 0, 1.0).state == "finished"
+
+
+def test_the_run_of_a_dead_agent_counts_when_it_finished(store: Store) -> None:
+    """The agent died, its program did not: the value is read from the run."""
+    desk = Desk(store)
+    desk.number(desk.agent())
+    Script(f"{desk.id}-0", project=PROJECT).rows(3.0, 2.5).finish().save(store.home)
+    other = desk.agent()
+    ingest_home(store)
+    desk.now += LOST_US
+    assert desk.number(other) == 1
+    assert (desk.trial(0).state, desk.trial(0).value) == ("finished", 2.5)
+
+
+def test_a_report_without_a_value_asks_the_run(store: Store) -> None:
+    """Journals that nobody took in yet are read for it."""
+    desk = Desk(store)
+    agent = desk.agent()
+    desk.number(agent)
+    Script(f"{desk.id}-0", project=PROJECT).rows(3.0, 1.25).finish().save(store.home)
+    assert desk.report(agent, 0).value == 1.25
+
+
+def test_a_metric_that_was_never_logged_is_named_with_the_nearest(store: Store) -> None:
+    """The trial ends without a value, and says why."""
+    desk = Desk(store, metric={"name": "lss"})
+    agent = desk.agent()
+    desk.number(agent)
+    Script(f"{desk.id}-0", project=PROJECT).rows(3.0).finish().save(store.home)
+    ended = desk.report(agent, 0)
+    assert ended.value is None
+    assert "lss was never logged; did you mean 'loss'?" in ended.note
+    with pytest.raises(NotFound, match="has a value of 'lss' yet"):
+        sweeps.best_trial(store, LOCAL_USER, desk.id)
+
+
+@pytest.mark.parametrize("value", [math.nan, "NaN", math.inf, "text"])
+def test_an_objective_that_is_no_number_never_is_the_best(store: Store, value: Any) -> None:
+    """NaN compares as nothing does; the search goes on."""
+    desk = Desk(store, method="bayes")
+    agent = desk.agent()
+    ended = desk.report(agent, desk.number(agent), value)
+    assert (ended.state, ended.value) == ("finished", None)
+    assert "loss is" in ended.note
+    desk.report(agent, desk.number(agent), 7.0)
+    assert sweeps.best_trial(store, LOCAL_USER, desk.id).trial.number == 1
+
+
+def test_queued_configurations_come_first_and_are_completed(store: Store) -> None:
+    """What they leave out is drawn; values outside of the space are allowed."""
+    desk = Desk(store, method="bayes")
+    queue = Queue([{"x": 0.25}, {"x": 99.0, "n": 3}])
+    sweeps.enqueue(store, LOCAL_USER, desk.id, queue)
+    agent = desk.agent()
+    first, second, third = (desk.ask(agent) for _ in range(3))
+    assert first.config["x"] == 0.25
+    assert 1 <= first.config["n"] <= 9
+    assert second.config == {"x": 99.0, "n": 3}
+    assert third.trial is not None
+    assert third.trial.origin == "search"
+    with pytest.raises(InvalidInput, match=r"'m' is no parameter.*it has n, x"):
+        sweeps.enqueue(store, LOCAL_USER, desk.id, Queue([{"m": 1}]))
+
+
+def test_a_target_ends_the_sweep(store: Store) -> None:
+    desk = Desk(store, metric={"name": "loss", "target": 0.1})
+    agent = desk.agent()
+    desk.report(agent, desk.number(agent), 0.5)
+    desk.report(agent, desk.number(agent), 0.1)
+    assert desk.ask(agent).reason == "the target was reached"
+    assert desk.row.state == "finished"
+
+
+def test_a_grid_is_done_once_and_knows_its_size(store: Store) -> None:
+    """Also when its last trials are still running."""
+    grid = {"x": {"values": [1, 2]}, "n": {"values": ["a", "b"]}}
+    desk = Desk(store, method="grid", parameters=grid)
+    one, two = desk.agent(), desk.agent()
+    assert desk.row.expected == 4
+    points = [tuple(desk.ask(agent).config.values()) for agent in (one, two, one, two)]
+    assert sorted(points) == [(1, "a"), (1, "b"), (2, "a"), (2, "b")]
+    assert desk.ask(one).verdict == "exit"
+    assert desk.row.state == "running"
+    for number in range(4):
+        desk.report((one, two)[number % 2], number, 1.0)
+    assert desk.ask(one).verdict == "exit"
+    assert desk.row.state == "finished"
+
+
+def test_a_search_goes_on_after_a_restart_as_if_there_was_none(home: Path) -> None:
+    """The state of the search is the store's trials."""
+
+    def ask(desk: Desk, agent: str) -> float:
+        given = desk.ask(agent)
+        assert given.trial is not None
+        value = float((given.config["x"] - 0.3) ** 2 + given.config["n"])
+        desk.report(agent, given.trial.number, value)
+        return float(given.config["x"])
+
+    with open_store(home) as store:
+        whole = Desk(store, method="bayes")
+        agent = whole.agent()
+        expected = [ask(whole, agent) for _ in range(20)]
+        parts = Desk(store, method="bayes")
+        agent = parts.agent()
+        found = [ask(parts, agent) for _ in range(12)]
+    choosers._kept.clear()
+    with open_store(home) as store:
+        parts.store = store
+        found += [ask(parts, agent) for _ in range(8)]
+    assert found == expected
+
+
+def test_a_bad_trial_is_told_to_stop_and_a_good_one_is_not(store: Store) -> None:
+    """Hyperband looks at what the runs logged so far."""
+    desk = Desk(store, early_terminate={"type": "hyperband", "min_iter": 2, "eta": 2})
+    agent = desk.agent()
+    for number, losses in enumerate([(5.0, 1.0), (5.0, 4.0), (5.0, 0.5)]):
+        assert desk.number(agent) == number
+        Script(f"{desk.id}-{number}", project=PROJECT).rows(*losses).save(store.home)
+        ingest_home(store)
+        expected = {1: TrialState.STOPPED} if number == 1 else {}
+        assert desk.beat(agent, number) == expected
+        state = "stopped" if number == 1 else "finished"
+        ended = desk.report(agent, number, losses[-1], state=state)
+        assert (ended.state, ended.iterations) == (state, 2)
+    assert desk.row.best == 0.5
+
+
+def test_many_agents_at_once_never_get_the_same_trial(store: Store) -> None:
+    """Sixty-four threads on one store: each number and each point of the grid once."""
+    grid = {"x": {"min": 0, "max": 19}, "n": {"min": 0, "max": 9}}
+    desk = Desk(store, method="grid", parameters=grid)
+
+    def work(_: int) -> list[tuple[Any, ...]]:
+        agent, got = desk.agent(), []
+        while True:
+            given = desk.ask(agent)
+            if given.verdict != "run":
+                return got
+            assert given.trial is not None
+            got.append((given.trial.number, *given.config.values()))
+            desk.report(agent, given.trial.number, 1.0)
+
+    with ThreadPoolExecutor(64) as pool:
+        found = [one for part in pool.map(work, range(64)) for one in part]
+    assert sorted(one[0] for one in found) == list(range(200))
+    assert len({one[1:] for one in found}) == 200
+
+
+def test_lists_and_details_tell_what_there_is(store: Store) -> None:
+    """By project, newest first; the configuration stands as it was given."""
+    first, second = Desk(store), Desk(store)
+    other = Desk(store, project="q")
+    found = sweeps.list_sweeps(store, LOCAL_USER, None, PROJECT).sweeps
+    assert [row.id for row in found] == [second.id, first.id]
+    assert len(sweeps.list_sweeps(store, LOCAL_USER).sweeps) == 3
+    detail = sweeps.get_sweep(store, LOCAL_USER, f"local/q/{other.id}")
+    assert detail.config == {**CONFIG, "project": "q"}
+    assert [agent.id for agent in detail.agents] == []
