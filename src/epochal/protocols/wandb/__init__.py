@@ -18,6 +18,7 @@ from epochal.domain.names import DEFAULT_ENTITY
 from epochal.errors import InvalidInput
 from epochal.protocols import PUBLIC, Call, needs
 from epochal.protocols.wandb import (
+    api_artifacts,
     api_history,
     api_runs,
     artifacts,
@@ -59,6 +60,7 @@ AREAS: Final[tuple[Fields, ...]] = (
     curating.FIELDS,
     api_runs.FIELDS,
     api_history.FIELDS,
+    api_artifacts.FIELDS,
 )
 INTERFACES: Final = {
     "ArtifactCollection": frozenset({"ArtifactSequence", "ArtifactPortfolio"}),

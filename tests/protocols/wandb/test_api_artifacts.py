@@ -1,0 +1,73 @@
+"""``wandb.Api()`` finds, lists, filters and changes artifacts."""
+
+from __future__ import annotations
+
+from tests.protocols.wandb.conftest import Script
+
+LOG = """
+import wandb
+for i in range(3):
+    with wandb.init(project="art", id=f"w{i}") as run:
+        made = wandb.Artifact("ds", type="dataset", description="d", metadata={"n": i})
+        open("f.txt", "w").write(f"v{i}")
+        made.add_file("f.txt")
+        run.log_artifact(made, aliases=["best"] if i == 1 else [], tags=["even"] * (i % 2 == 0))
+with wandb.init(project="art", id="reader") as run:
+    run.use_artifact("ds:best")
+    run.log_artifact(wandb.Artifact("m", type="model"))
+"""
+READ = """
+import json
+import wandb
+api = wandb.Api()
+def numbers(**more):
+    return [one.version for one in api.artifacts("dataset", "art/ds", **more)]
+best = api.artifact("art/ds:best")
+found = {
+    "made": [one.name for one in api.run("art/w1").logged_artifacts()],
+    "used": [one.name for one in api.run("art/reader").used_artifacts()],
+    "best": [best.version, best.type, list(best.aliases), dict(best.metadata), best.size,
+             best.description],
+    "bytes": open(best.download("here") + "/f.txt").read(),
+    "files": [one.name for one in best.files()],
+    "users": [one.id for one in best.used_by()], "maker": best.logged_by().id,
+    "types": [one.name for one in api.artifact_types("art")],
+    "collections": [one.name for one in api.artifact_collections("art", "model")],
+    "aliases": api.artifact_collection("dataset", "art/ds").aliases,
+    "all": numbers(per_page=2), "even": numbers(tags=["even"]),
+    "oldest": numbers(order="createdAt"),
+    "exists": [api.artifact_exists("art/ds:v1"), api.artifact_exists("art/ds:v7"),
+               api.artifact_collection_exists("art/ds", "dataset")],
+}
+try:
+    numbers(order="foo")
+except Exception as error:
+    found["said"] = str(error)
+best.aliases.append("prod")
+best.description = "new"
+best.metadata["k"] = 5
+best.save()
+again = wandb.Api().artifact("art/ds:prod")
+found["changed"] = [again.version, again.description, again.metadata]
+wandb.Api().artifact("art/ds:v0").delete()
+found["left"] = numbers()
+print(json.dumps(found))
+"""
+
+
+def test_artifacts_are_found_and_changed(script: Script) -> None:
+    """Those of runs, of collections and of types; under filters and orders."""
+    script(LOG)
+    seen = script(READ)
+    assert (seen["made"], seen["used"]) == (["ds:v1"], ["ds:v1"])
+    assert seen["best"] == ["v1", "dataset", ["best"], {"n": 1}, 2, "d"]
+    assert (seen["bytes"], seen["files"]) == ("v1", ["f.txt"])
+    assert (seen["users"], seen["maker"]) == (["reader"], "w1")
+    assert (seen["types"], seen["collections"]) == (["dataset", "model"], ["m"])
+    assert seen["aliases"] == ["best", "latest"]
+    assert seen["all"] == ["v2", "v1", "v0"]
+    assert (seen["even"], seen["oldest"]) == (["v2", "v0"], ["v0", "v1", "v2"])
+    assert seen["exists"] == [True, False, True]
+    assert "'foo'" in seen["said"]
+    assert seen["changed"] == ["v1", "new", {"n": 1, "k": 5}]
+    assert seen["left"] == ["v2", "v1"]
