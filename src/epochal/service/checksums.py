@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
@@ -26,6 +27,7 @@ from epochal.store.owner import Store
 
 BY_MD5: Final = "md5:"
 BY_DIGEST: Final = "sha256"
+SIDE_BY_SIDE: Final = 256 * 1024
 _MD5: Final = re.compile(r"[0-9a-f]{32}")
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(BlobRef).decode
@@ -43,13 +45,21 @@ class NamedDeposit(Deposit):
         self._md5 = hashlib.md5(usedforsecurity=False)
 
     def write(self, data: bytes) -> None:
-        """Take the next piece.
+        """Take the next piece; both digests are computed side by side.
 
         Raises:
             OSError: the disk does not take it.
         """
-        self._md5.update(data)
-        super().write(data)
+        if len(data) < SIDE_BY_SIDE:
+            self._md5.update(data)
+            super().write(data)
+            return
+        other = threading.Thread(target=self._md5.update, args=(data,), daemon=True)
+        other.start()
+        try:
+            super().write(data)
+        finally:
+            other.join()
 
     @property
     def md5(self) -> str:

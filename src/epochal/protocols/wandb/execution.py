@@ -9,6 +9,7 @@ with a mapping, whose entries answer the fields of the same names.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -27,6 +28,7 @@ from epochal.protocols.wandb.documents import (
 )
 from epochal.protocols.wandb.errors import NotOffered
 
+log: Final = logging.getLogger("epochal.server")
 MAX_ANSWERS: Final = 200_000
 """Values in one answer, so that few fields of many things are bounded, too."""
 MAX_UNANSWERED: Final = 1_000
@@ -185,5 +187,8 @@ class _Execution:
 
 
 def _count(field: str) -> None:
-    if field in UNANSWERED or len(UNANSWERED) < MAX_UNANSWERED:
+    if field in UNANSWERED:
         UNANSWERED[field] += 1
+    elif len(UNANSWERED) < MAX_UNANSWERED:
+        UNANSWERED[field] = 1
+        log.info("wandb's client asks for %s, which this server does not know: null", field)

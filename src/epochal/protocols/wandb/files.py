@@ -30,12 +30,12 @@ from epochal.protocols.wandb.execution import Asked, Fields, Object
 from epochal.protocols.wandb.ids import Place, read_id, write_id
 from epochal.protocols.wandb.pages import page
 from epochal.protocols.wandb.projects import moment
+from epochal.protocols.wandb.receiving import receive
 from epochal.service import capabilities, deposits, foreign, media
 from epochal.service.foreign import Recorder, Recording
 from epochal.service.workers import Content
 
 ADDRESS: Final = "/files/{entity:str}/{project:str}/{run_id:str}/{path:path}"
-PIECE: Final = 1024 * 1024
 MAX_FILES: Final = 5_000
 MAX_MD5: Final = 64 * 1024 * 1024
 """Larger files are listed without their MD5."""
@@ -86,13 +86,7 @@ async def upload(
     (uid, name), principal = await workers.read(capabilities.redeem, capability, PUT)
     deposit = await workers.upload(deposits.begin_deposit, principal, recorder, uid, name)
     try:
-        waiting = bytearray()
-        async for chunk in request.stream():
-            waiting += chunk
-            if len(waiting) >= PIECE:
-                await asyncio.to_thread(deposit.write, bytes(waiting))
-                waiting.clear()
-        await asyncio.to_thread(deposit.write, bytes(waiting))
+        await receive(request, deposit)
         ref = await workers.upload(deposits.finish_deposit, principal, recorder, deposit)
     finally:
         await asyncio.to_thread(deposit.discard)

@@ -17,9 +17,8 @@ from epochal.protocols import PUBLIC, Call
 from epochal.protocols.wandb import drafts, manifests
 from epochal.protocols.wandb.addresses import FILE, MANIFEST, PUT_BLOB, PUT_MANIFEST
 from epochal.protocols.wandb.download import answer
+from epochal.protocols.wandb.receiving import receive
 from epochal.service import artifacts, capabilities, checksums, notes
-
-PIECE: Final = 1024 * 1024
 
 
 async def _receive(request: Call, principal: Principal, entity: str, md5: str) -> BlobRef:
@@ -27,13 +26,7 @@ async def _receive(request: Call, principal: Principal, entity: str, md5: str) -
     workers = request.workers
     deposit = await workers.upload(checksums.begin_content, principal)
     try:
-        waiting = bytearray()
-        async for chunk in request.stream():
-            waiting += chunk
-            if len(waiting) >= PIECE:
-                await asyncio.to_thread(deposit.write, bytes(waiting))
-                waiting.clear()
-        await asyncio.to_thread(deposit.write, bytes(waiting))
+        await receive(request, deposit)
         return await workers.upload(checksums.finish_content, principal, entity, md5, deposit)
     finally:
         await asyncio.to_thread(deposit.discard)
