@@ -35,6 +35,9 @@ INTERVAL: Final = 0.5
 """Seconds between looks."""
 END_SECONDS: Final = 10.0
 """So long the end of a run may wait for writers."""
+CALM_SECONDS: Final = 0.3
+"""So long the queue of a writer must have been empty to count as such."""
+_PAUSE: Final = 0.05
 
 _read: Final[dict[str, FileState]] = {}
 """How far this process has read each event file, whichever run that was for."""
@@ -92,12 +95,14 @@ class Sync:
         self._ending.set()
         self._thread.join(END_SECONDS)
         deadline = time.monotonic() + END_SECONDS
-        calm = 0
-        while calm < 2 and time.monotonic() < deadline:
-            waiting = self._flush()
-            calm = 0 if self.turn() or waiting else calm + 1
-            if calm < 2:
-                time.sleep(0.05)
+        calm = 0.0
+        while calm < CALM_SECONDS and time.monotonic() < deadline:
+            is_busy, has_queue = self._flush()
+            found = self.turn()
+            if not found and not has_queue:
+                return
+            calm = 0.0 if is_busy or found else calm + _PAUSE
+            time.sleep(_PAUSE)
 
     def after_fork(self) -> None:
         """In a forked child: its writers are its own business."""
@@ -130,17 +135,21 @@ class Sync:
         with contextlib.suppress(TypeError):
             self._writers.append(weakref.ref(writer))
 
-    def _flush(self) -> bool:
-        """Ask the writers to put everything on disk; whether one is still at it."""
-        waiting = False
-        for reference in self._writers:
-            writer = reference()
-            if writer is not None:
-                with guard.Shield("flushing a SummaryWriter"):
-                    writer.flush()
-                    queue = getattr(writer, "_event_queue", None)
-                    waiting = waiting or (queue is not None and not queue.empty())
-        return waiting
+    def _flush(self) -> tuple[bool, bool]:
+        """Ask the writers to put everything on disk.
+
+        Returns:
+            Whether one has events that wait, and whether one has a queue, out of which an event
+            may be on its way without anybody knowing.
+        """
+        is_busy = has_queue = False
+        for writer in filter(None, (reference() for reference in self._writers)):
+            with guard.Shield("flushing a SummaryWriter"):
+                writer.flush()
+                queue = getattr(writer, "_event_queue", None)
+                has_queue = has_queue or queue is not None
+                is_busy = is_busy or (queue is not None and not queue.empty())
+        return is_busy, has_queue
 
     def _read(self, directory: str, folder: Folder, path: str) -> bool:
         home = self._session.home
