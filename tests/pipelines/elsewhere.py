@@ -60,6 +60,17 @@ def fails() -> int:
     raise InvalidInput("not like this")
 
 
+def helper(text: str) -> str:
+    """Is called by a step in another process."""
+    return f"helped {text}"
+
+
+@step(executor="process")
+def uses_helper(text: str) -> str:
+    """Call a helper."""
+    return helper(text)
+
+
 @pipeline(cache=False)
 def everywhere() -> None:
     """Steps in a thread and in a process, with data from one to the other."""

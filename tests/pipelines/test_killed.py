@@ -198,3 +198,44 @@ def test_a_torn_last_line_is_not_read() -> None:
     path.write_bytes(data[: data.rindex(b'{"type":"over"') + 10])
     assert run.state == "crashed"
     assert run.step("one").output.load() == 1
+
+
+LIMITED = """
+import resource, sys
+import numpy
+from epochal.pipelines import pipeline, step
+
+@step
+def small() -> int:
+    return 1
+
+@step
+def large(n: int) -> numpy.ndarray:
+    return numpy.zeros(2_000_000)
+
+@pipeline
+def flow():
+    large(small())
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4_000_000, resource.RLIM_INFINITY))
+    flow()
+"""
+
+
+def test_an_output_that_finds_no_room_fails_its_step_by_name(tmp_path: Path) -> None:
+    """What was finished stays finished; with room the run goes on."""
+    script = tmp_path / "job.py"
+    script.write_text(LIMITED)
+    command = [sys.executable, str(script)]
+    done = subprocess.run([*command, "limited"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "step 'large': output 'output' could not be stored" in done.stderr
+    subprocess.run(command, check=True, capture_output=True)
+    newest, failed = get_runs()
+    assert failed.state == "failed"
+    assert {name: each.state for name, each in newest.steps.items()} == {
+        "small": "cached",
+        "large": "finished",
+    }

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 import epochal
-from epochal.errors import StepFailed
+from epochal.errors import InvalidInput, StepFailed
 from epochal.pipelines import pipeline, step
+from epochal.pipelines.named import find_definition
 from tests.pipelines import elsewhere
 
 DEADLINE_S = 30.0
@@ -103,3 +104,27 @@ def test_a_step_that_another_process_cannot_find_is_refused_with_the_way_out() -
 
     with pytest.raises(StepFailed, match="cannot run in a process, because it is defined inside"):
         flow()
+
+
+def test_code_that_a_worker_does_not_have_is_never_run_in_its_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A function that was replaced in the driver: the worker's own is another, and that is said."""
+
+    def replaced(folder: str) -> str:
+        return "replaced"
+
+    @pipeline(cache=False)
+    def flow() -> None:
+        elsewhere.uses_helper("x")
+
+    assert flow().step("uses_helper").output.load() == "helped x"
+    monkeypatch.setattr(elsewhere, "helper", replaced)
+    with pytest.raises(StepFailed, match="is another than in the driver"):
+        flow()
+
+
+def test_a_module_that_calls_a_pipeline_when_imported_is_told_to_guard_it() -> None:
+    """Only scripts are read up to there; a worker never runs a pipeline of its own."""
+    with pytest.raises(InvalidInput, match="put the call below if __name__"):
+        find_definition("tests.pipelines.unguarded:one")

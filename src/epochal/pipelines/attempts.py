@@ -118,6 +118,8 @@ class Attempts:
             inputs=node.resolved(),
             used=node.used,
             table=table,
+            code="" if node.keyed is None else node.keyed.code.code,
+            pin=node.options.pin,
         )
 
     @staticmethod

@@ -20,7 +20,7 @@ from epochal.client.guard import write_line
 from epochal.client.run import Run
 from epochal.domain.names import run_uid
 from epochal.domain.run import RunState
-from epochal.errors import Conflict, InvalidInput, StepFailed
+from epochal.errors import Conflict, EpochalError, InvalidInput, StepFailed
 from epochal.journal import liveness
 from epochal.journal.home import find_home
 from epochal.pipelines import ledger, plain, tracking
@@ -97,7 +97,8 @@ def _run(call: Call, engine: Engine, run: Run, log: ledger.Ledger) -> Any:
         raise
     finally:
         current_engine.reset(token)
-        log.write(ledger.Over(str(state), now_us(), error))
+        with contextlib.suppress(EpochalError, OSError):
+            log.write(ledger.Over(str(state), now_us(), error))
         log.close()
         if error:
             run.fail(error[:300])
@@ -110,7 +111,7 @@ def _settle_failure(engine: Engine, problem: BaseException, call: Call) -> str:
     """After an exception: let running steps end as the options say; returns one line."""
     if not isinstance(problem, StepFailed) or call.options.on_error != "continue":
         engine.stop("the pipeline failed")
-    with contextlib.suppress(StepFailed):
+    with contextlib.suppress(EpochalError, OSError):
         engine.wait()
     if isinstance(problem, StepFailed | InvalidInput):
         return problem.message
@@ -122,7 +123,7 @@ def _summarize(run: Run, engine: Engine, log: ledger.Ledger) -> None:
     states = [node.state for node in engine.nodes.values()]
     for state in sorted(set(states)):
         run.summary[f"steps/{state}"] = states.count(state)
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(EpochalError, OSError):
         data = log.path.read_bytes()
         tracking.save_bytes(run, engine.home, tracking.LEDGER_FILE, data)
 

@@ -80,6 +80,7 @@ class Engine:
         self._counts: collections.Counter[str] = collections.Counter()
         self._tokens = Tokens(options, self._go)
         self._stopped = ""
+        self._trouble: Exception | None = None
 
     @property
     def dry(self) -> bool:
@@ -307,8 +308,14 @@ class Engine:
         return {slot.name: each for slot, each in zip(slots, node.outputs or [], strict=True)}
 
     def _write(self, line: Any) -> None:
-        if self._ledger is not None:
+        """Write a line. A ledger that cannot be written ends the run, but no thread of it."""
+        if self._ledger is None:
+            return
+        try:
             self._ledger.write(line)
+        except (EpochalError, OSError) as error:
+            self._trouble = self._trouble or error
+            self._stopped = self._stopped or f"the record of the run cannot be written: {error}"
 
     # -- in a thread of the pool
     def _go(self, node: Node) -> None:
@@ -316,7 +323,7 @@ class Engine:
         node.state = "running"
         try:
             outcome = self._attempts.run(node)
-        except Exception as error:  # noqa: BLE001 - a full disk, say; the call fails of it
+        except BaseException as error:  # noqa: BLE001 - a full disk, say; the call fails of it
             node.exception = error
             outcome = failure(error)
         with self._lock:
@@ -368,6 +375,8 @@ class Engine:
             while not nodes[index].done.wait(1.0):
                 continue
         self._tokens.close()
+        if self._trouble is not None:
+            raise self._trouble
         if self.first_failure is not None:
             raise self.failure() from self.first_failure.exception
 

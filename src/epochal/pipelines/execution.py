@@ -16,7 +16,7 @@ import msgspec
 
 from epochal.client.api import scope
 from epochal.client.run import Run
-from epochal.errors import EpochalError, InvalidInput
+from epochal.errors import EpochalError, InvalidInput, StorageError, StorageFull
 from epochal.journal.blobs import Blobs
 from epochal.pipelines import keeping, plain, tracking
 from epochal.pipelines.console import Sink, heard
@@ -45,6 +45,8 @@ class Task(msgspec.Struct):
         inputs: stored values.
         used: which inputs each argument refers to.
         table: dependencies of the code as JSON, where they shall be kept with the run.
+        code: digest of the code that the driver knows, for another process to compare.
+        pin: how versions count in it.
     """
 
     target: str
@@ -59,6 +61,8 @@ class Task(msgspec.Struct):
     inputs: list[Stored]
     used: dict[str, list[int]]
     table: bytes = b""
+    code: str = ""
+    pin: str = "exact"
 
 
 class Outcome(msgspec.Struct):
@@ -129,7 +133,11 @@ def failure(error: BaseException) -> Outcome:
     """The outcome of an attempt that raised."""
     kinds = [f"{kind.__module__}:{kind.__qualname__}" for kind in type(error).__mro__]
     message = error.message if isinstance(error, EpochalError) else str(error)
-    shown = message if isinstance(error, InvalidInput) else f"{type(error).__name__}: {message}"
+    shown = (
+        message
+        if isinstance(error, InvalidInput | StorageError)
+        else f"{type(error).__name__}: {message}"
+    )
     trace = "".join(traceback.format_exception(_without_us(error)))
     return Outcome(None, shown[:4000], trace[-20_000:], kinds)
 
@@ -194,6 +202,11 @@ def _keep(
         stored = keeping.keep(blobs, value, pickle=slot.pickle)
     except InvalidInput as error:
         raise InvalidInput(f"step {task.step!r}: output {slot.name!r}: {error.message}") from error
+    except (StorageError, StorageFull, OSError) as error:
+        raise StorageError(
+            f"step {task.step!r}: output {slot.name!r} could not be stored: {error}; make room, "
+            f"and resume the run"
+        ) from error
     name = tracking.artifact_name(signature.name, slot.name, named=slot.named)
     return tracking.commit_output(
         run, stored, name=name, step=task.step, output=slot.name, pipeline_run=task.pipeline_run

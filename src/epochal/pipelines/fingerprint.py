@@ -78,6 +78,16 @@ class Fingerprint(msgspec.Struct, frozen=True):
     dependencies: tuple[Dependency, ...]
     blind: tuple[str, ...] = ()
 
+    @property
+    def code(self) -> str:
+        """A digest of the code alone, without the values of globals."""
+        parts = [
+            f"{each.name} {each.kind} {each.digest}"
+            for each in self.dependencies
+            if each.kind not in ("value", "opaque")
+        ]
+        return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
+
     def table(self) -> bytes:
         """The dependencies as JSON."""
         return msgspec.json.encode(self.dependencies)

@@ -138,6 +138,26 @@ def open_definitions(path: str) -> ModuleType:
         _opening -= 1
 
 
+def find_definition(name: str) -> Any:
+    """`find`, where importing a module must not run a pipeline.
+
+    Raises:
+        NotFound: it cannot be found.
+        InvalidInput: its module calls a pipeline when it is imported.
+    """
+    global _opening  # noqa: PLW0603 - see above
+    _opening += 1
+    try:
+        return find(name)
+    except Defined:
+        raise InvalidInput(
+            f"module {name.partition(':')[0]} calls a pipeline when it is imported; put the call "
+            f"below if __name__ == '__main__'"
+        ) from None
+    finally:
+        _opening -= 1
+
+
 def open_script(path: str) -> ModuleType:
     """Run a Python file as a module named after it; its ``__main__`` part does not run.
 

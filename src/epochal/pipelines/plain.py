@@ -60,32 +60,39 @@ def refuse(value: Any) -> Any:
     )
 
 
-def encode(value: Any, leaf: Leaf = refuse, classes: set[str] | None = None) -> Any:
+def encode(
+    value: Any,
+    leaf: Leaf = refuse,
+    classes: set[str] | None = None,
+    named: Callable[[Any], str] = name_of,
+) -> Any:
     """A value as JSON.
 
     Args:
         value: what to encode.
         leaf: called with what is not plain.
         classes: gets the names of all classes whose instances are inside.
+        named: gives the names of functions and classes that are values.
 
     Raises:
         InvalidInput: something inside is not plain, too deep, or contains itself.
     """
-    return _Encoder(leaf, set() if classes is None else classes).visit(value, 0)
+    return _Encoder(leaf, set() if classes is None else classes, named).visit(value, 0)
 
 
-def decode(node: Any, leaf: Unleaf | None = None) -> Any:
+def decode(node: Any, leaf: Unleaf | None = None, found: Callable[[str], Any] = find) -> Any:
     """The value again; every call gives fresh objects.
 
     Args:
         node: what `encode` gave.
         leaf: called with tag and content of what is not plain.
+        found: gives the functions and classes that are values, by their names.
 
     Raises:
         NotFound: a class cannot be imported.
         InvalidInput: the text is none of ours.
     """
-    return _decode(node, leaf)
+    return _Decoder(leaf, found).visit(node)
 
 
 def readable(value: Any) -> Any:
@@ -119,8 +126,9 @@ def text_of(node: Any) -> bytes:
 
 
 class _Encoder:
-    def __init__(self, leaf: Leaf, classes: set[str]) -> None:
+    def __init__(self, leaf: Leaf, classes: set[str], named: Callable[[Any], str]) -> None:
         self._leaf = leaf
+        self._name = named
         self._classes = classes
 
     def visit(self, value: Any, depth: int) -> Any:
@@ -174,7 +182,7 @@ class _Encoder:
         return self._model(kind, value, depth)
 
     def _reference(self, value: Any) -> Any:
-        name = name_of(value)
+        name = self._name(value)
         if isinstance(value, type):
             self._classes.add(name)
         return {"$name": name}
@@ -222,31 +230,68 @@ def _bytes64(value: str) -> str:
     return base64.b64encode(value.encode("utf-8", "surrogatepass")).decode()
 
 
-def _decode(node: Any, leaf: Unleaf | None) -> Any:
-    if isinstance(node, list):
-        return [_decode(item, leaf) for item in node]
-    if not isinstance(node, dict):
-        return node
-    if len(node) == 1:
-        tag, inner = next(iter(node.items()))
-        if tag.startswith("$"):
-            return _tagged(tag[1:], inner, leaf)
-    return {key: _decode(item, leaf) for key, item in node.items()}
+class _Decoder:
+    def __init__(self, leaf: Unleaf | None, found: Callable[[str], Any]) -> None:
+        self._leaf = leaf
+        self._found = found
+
+    def visit(self, node: Any) -> Any:
+        if isinstance(node, list):
+            return [self.visit(item) for item in node]
+        if not isinstance(node, dict):
+            return node
+        if len(node) == 1:
+            tag, inner = next(iter(node.items()))
+            if tag.startswith("$"):
+                return self._tagged(tag[1:], inner)
+        return {key: self.visit(item) for key, item in node.items()}
+
+    def _tagged(self, tag: str, inner: Any) -> Any:
+        if tag in _SCALARS:
+            return _SCALARS[tag](inner)
+        if tag in _CONTAINERS:
+            return _CONTAINERS[tag](self.visit(inner))
+        if tag in _CLASSES:
+            name, content = inner
+            return _CLASSES[tag](_class(tag, name), self.visit(content))
+        if tag == "name":
+            return self._found(inner)
+        if tag == "dict":
+            return {self.visit(key): self.visit(item) for key, item in inner}
+        if self._leaf is None:
+            raise InvalidInput(
+                f"the value has an unknown tag ${tag}; it is none that Epochal wrote"
+            )
+        return self._leaf(tag, inner)
 
 
-def _tagged(tag: str, inner: Any, leaf: Unleaf | None) -> Any:
-    if tag in _SCALARS:
-        return _SCALARS[tag](inner)
-    if tag in _CONTAINERS:
-        return _CONTAINERS[tag](_decode(inner, leaf))
-    if tag in _CLASSES:
-        name, content = inner
-        return _CLASSES[tag](find(name), _decode(content, leaf))
-    if tag == "dict":
-        return {_decode(key, leaf): _decode(item, leaf) for key, item in inner}
-    if leaf is None:
-        raise InvalidInput(f"the value has an unknown tag ${tag}; it is none that Epochal wrote")
-    return leaf(tag, inner)
+def _class(tag: str, name: str) -> Any:
+    """A class by name that is what the tag says: nothing else is ever called.
+
+    Raises:
+        InvalidInput: it is something else.
+    """
+    kind = find(name)
+    fine = isinstance(kind, type) and _KINDS[tag](kind)
+    if not fine:
+        raise InvalidInput(
+            f"the value says that {name} is a {tag}, and it is none; it is not read"
+        )
+    return kind
+
+
+def _is_pydantic(kind: type) -> bool:
+    pydantic = sys.modules.get("pydantic")
+    return pydantic is not None and issubclass(kind, pydantic.BaseModel)
+
+
+_KINDS: Final[dict[str, Callable[[Any], bool]]] = {
+    "enum": lambda kind: issubclass(kind, enum.Enum),
+    "namedtuple": lambda kind: issubclass(kind, tuple) and hasattr(kind, "_fields"),
+    "dataclass": dataclasses.is_dataclass,
+    "struct": lambda kind: issubclass(kind, msgspec.Struct),
+    "pydantic": _is_pydantic,
+}
 
 
 def _torch(name: str, inner: Any) -> Any:
@@ -285,7 +330,6 @@ _SCALARS: Final[dict[str, Callable[[Any], Any]]] = {
     "date": datetime.date.fromisoformat,
     "time": datetime.time.fromisoformat,
     "path": pathlib.Path,
-    "name": find,
     "numpy": _numpy,
     "torch.dtype": lambda inner: _torch("dtype", inner),
     "torch.device": lambda inner: _torch("device", inner),

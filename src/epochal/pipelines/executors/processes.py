@@ -20,7 +20,7 @@ from collections.abc import Callable
 import msgspec
 
 from epochal.pipelines.execution import Outcome, Task
-from epochal.pipelines.executors.wire import Hello, receive, send
+from epochal.pipelines.executors.wire import OTHER_CODE_KIND, Hello, receive, send
 from epochal.pipelines.signature import Signature
 
 MAX_IDLE = 8
@@ -29,7 +29,11 @@ DIED = "epochal.pipelines:WorkerDied"
 
 
 class Worker:
-    """One process and the link to it."""
+    """One process and the link to it.
+
+    Attributes:
+        fresh: whether its present task is, or its next will be, the first one.
+    """
 
     def __init__(self) -> None:
         self.link, theirs = socket.socketpair()
@@ -41,11 +45,14 @@ class Worker:
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
+        self.fresh = True
+        self._used = False
         send(self.link, Hello(list(sys.path)))
 
     def run(self, task: Task, timeout: float | None) -> Outcome:
         """Carry out a task; the outcome says so when the worker was killed or died."""
         self.link.settimeout(None)
+        self.fresh, self._used = not self._used, True
         try:
             send(self.link, task)
             data = receive(self.link)
@@ -101,11 +108,24 @@ class Processes:
     ) -> Outcome:
         """See the package."""
         del signature, raised
-        worker = self._take(task.run_id)
-        try:
-            return worker.run(task, timeout)
-        finally:
-            self._give(task.run_id, worker)
+        for _ in range(2):
+            worker = self._take(task.run_id)
+            try:
+                outcome = worker.run(task, timeout)
+            finally:
+                self._give(task.run_id, worker)
+            if OTHER_CODE_KIND not in outcome.kinds or worker.fresh:
+                break
+            worker.kill()
+            self._forget_idle()
+        return outcome
+
+    def _forget_idle(self) -> None:
+        """End idle workers: what they imported is older than what the driver knows."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for worker in idle:
+            worker.kill()
 
     def kill(self, run_ids: list[str]) -> None:
         """Kill the workers of some tasks; their ``run`` returns then."""

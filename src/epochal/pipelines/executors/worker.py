@@ -15,11 +15,18 @@ import threading
 
 import msgspec
 
-from epochal.errors import EpochalError
 from epochal.pipelines.console import routed
 from epochal.pipelines.execution import Outcome, Task, carry_out, failure
-from epochal.pipelines.executors.wire import Begun, Hello, receive, send
-from epochal.pipelines.named import find, open_definitions
+from epochal.pipelines.executors.wire import (
+    OTHER_CODE,
+    OTHER_CODE_KIND,
+    Begun,
+    Hello,
+    receive,
+    send,
+)
+from epochal.pipelines.fingerprint import fingerprint
+from epochal.pipelines.named import find_definition, open_definitions
 from epochal.pipelines.signature import Signature
 
 _signatures: dict[str, Signature] = {}
@@ -48,10 +55,12 @@ def main(descriptor: int) -> None:
 def _work(task: Task, link: socket.socket) -> Outcome:
     try:
         signature = _signature(task)
-    except (EpochalError, ImportError, SyntaxError) as error:
+    except Exception as error:  # noqa: BLE001 - the user's module may raise anything
         send(link, Begun())
         return failure(error)
     send(link, Begun())
+    if task.code and fingerprint(signature.function, task.pin).code != task.code:
+        return Outcome(None, OTHER_CODE.format(task.step), "", [OTHER_CODE_KIND])
     return carry_out(task, signature)
 
 
@@ -60,7 +69,7 @@ def _signature(task: Task) -> Signature:
     if known is None:
         if task.script:
             open_definitions(task.script)
-        found = find(task.target)
+        found = find_definition(task.target)
         function = getattr(found, "function", found)
         known = _signatures[task.target] = Signature(function)
     return known

@@ -9,11 +9,11 @@ from __future__ import annotations
 import io
 import sys
 import zipfile
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from epochal.errors import InvalidInput
 from epochal.models.optional import need
 from epochal.pipelines.named import find, name_of
 from epochal.pipelines.serializers.parts import Outbox, Parts
@@ -99,10 +99,7 @@ class Pretrained:
 
     def matches(self, value: Any) -> bool:
         """See `Serializer`."""
-        kind = type(value)
-        return callable(getattr(kind, "save_pretrained", None)) and callable(
-            getattr(kind, "from_pretrained", None)
-        )
+        return _is_pretrained(type(value))
 
     def save(self, value: Any, out: Outbox) -> None:
         """See `Serializer`."""
@@ -118,5 +115,14 @@ class Pretrained:
 
     def load(self, parts: Parts) -> Any:
         """See `Serializer`."""
-        kind = find(msgspec.json.decode(parts.read(CLASS)))
-        return parts.inner("pretrained").folder(lambda path: kind.from_pretrained(str(Path(path))))
+        kind: Any = find(msgspec.json.decode(parts.read(CLASS)))
+        if not isinstance(kind, type) or not _is_pretrained(kind):
+            raise InvalidInput(f"{kind!r:.80} does not save itself as pretrained; it is not read")
+        read: Any = getattr(kind, "from_pretrained")  # noqa: B009 - a class of the user's has it
+        return parts.inner("pretrained").folder(lambda path: read(str(path)))
+
+
+def _is_pretrained(kind: type) -> bool:
+    return all(
+        callable(getattr(kind, name, None)) for name in ("save_pretrained", "from_pretrained")
+    )

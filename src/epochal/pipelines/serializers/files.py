@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from epochal.domain.artifact import check_path
 from epochal.errors import InvalidInput
 from epochal.models.optional import need
 from epochal.pipelines.serializers.parts import Outbox, Parts
@@ -70,7 +71,7 @@ class Content:
         target.mkdir()
         inner.copy_to(target)
         for name in form["empty"]:
-            (target / name).mkdir(parents=True, exist_ok=True)
+            (target / check_path(name)).mkdir(parents=True, exist_ok=True)
         return target
 
 

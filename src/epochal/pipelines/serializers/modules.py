@@ -19,6 +19,7 @@ from epochal.models.optional import need
 from epochal.models.weights import collect, fill, read_weights
 from epochal.pipelines import plain
 from epochal.pipelines.fingerprint import is_user
+from epochal.pipelines.harmless import find_harmless, harmless_name
 from epochal.pipelines.named import find_split, module_name, name_of
 from epochal.pipelines.serializers.parts import Outbox, Parts
 
@@ -93,7 +94,7 @@ class Module:
             modules[owner].register_buffer(name, value, persistent=False)
         for path, fields in kept.attributes.items():
             for name, node in fields.items():
-                setattr(modules[path], name, plain.decode(node))
+                setattr(modules[path], name, plain.decode(node, None, find_harmless))
         evaluating = set(kept.evaluating)
         for name, each in modules.items():
             each.training = name not in evaluating
@@ -145,7 +146,7 @@ def _attributes(module: Any, again: Any) -> dict[str, dict[str, Any]]:
             if name in _OWN or name.startswith("_") or _same(value, other.get(name, _OWN)):
                 continue
             try:
-                found.setdefault(path, {})[name] = plain.encode(value)
+                found.setdefault(path, {})[name] = plain.encode(value, named=harmless_name)
             except InvalidInput:
                 if type(value) is type(other.get(name)):
                     continue

@@ -19,6 +19,7 @@ from epochal.models.optional import is_array, need
 from epochal.models.weights import read_weights
 from epochal.pipelines import plain
 from epochal.pipelines.fingerprint import is_user
+from epochal.pipelines.harmless import find_harmless, harmless_name
 from epochal.pipelines.named import find as find_named
 from epochal.pipelines.named import name_of
 from epochal.pipelines.serializers import registry
@@ -45,7 +46,13 @@ class Tree:
 
     def load(self, parts: Parts) -> Any:
         """See `Serializer`."""
-        return _Reader(parts).read()
+        try:
+            return _Reader(parts).read()
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            raise InvalidInput(
+                f"a stored value cannot be read ({type(error).__name__}: {error}); its class may "
+                f"have changed since, or it is none that Epochal wrote"
+            ) from error
 
 
 class _Writer:
@@ -60,11 +67,14 @@ class _Writer:
 
     def write(self, value: Any) -> None:
         self._top = value
-        node = plain.encode(value, self._leaf, self._out.classes)
+        node = self._encode(value)
         self._out.put(VALUE, plain.text_of(node))
         if self._tensors:
             save = need("safetensors.torch", "keeping tensors").save
             self._out.put(TENSORS, save(self._tensors))
+
+    def _encode(self, value: Any) -> Any:
+        return plain.encode(value, self._leaf, self._out.classes, harmless_name)
 
     def _leaf(self, value: Any) -> Any:
         known = self._known.get(id(value))
@@ -128,7 +138,7 @@ class _Writer:
         fields = {}
         for name, inner in state.items():
             self._path.append(f"{kind.__name__}.{name}")
-            fields[name] = plain.encode(inner, self._leaf, self._out.classes)
+            fields[name] = self._encode(inner)
             self._path.pop()
         return {"$object": [number, name_of(kind), fields]}
 
@@ -155,7 +165,10 @@ class _Reader:
         if TENSORS in self._parts:
             data = self._parts.read(TENSORS)
             self._tensors = read_weights(data, "a stored value", TENSORS)
-        return plain.decode(msgspec.json.decode(self._parts.read(VALUE)), self._leaf)
+        return self._decode(msgspec.json.decode(self._parts.read(VALUE)))
+
+    def _decode(self, node: Any) -> Any:
+        return plain.decode(node, self._leaf, find_harmless)
 
     def _leaf(self, tag: str, inner: Any) -> Any:
         if tag == "same":
@@ -186,8 +199,11 @@ class _Reader:
         raise InvalidInput(f"a stored value has the unknown tag ${tag}; upgrade Epochal")
 
     def _object(self, number: int, name: str, fields: dict[str, Any]) -> Any:
-        kind = find_named(name)
-        self._known[number] = made = kind.__new__(kind)
+        kind: Any = find_named(name)
+        if not isinstance(kind, type) or not keeps_by_attributes(kind):
+            raise InvalidInput(f"a stored value names {name}, which it may not; it is not read")
+        made: Any = object.__new__(kind)
+        self._known[number] = made
         for field, node in fields.items():
-            made.__dict__[field] = plain.decode(node, self._leaf)
+            made.__dict__[field] = self._decode(node)
         return made
