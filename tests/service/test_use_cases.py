@@ -48,6 +48,7 @@ from epochal.service import (
     notes,
     overviews,
     packing,
+    pieces,
     projects,
     runs,
     series,
@@ -65,6 +66,7 @@ UID = "a" * 32
 DIGEST = "0" * 64
 NAMELESS = checksums.NamedDeposit(Path(tempfile.mkdtemp()) / "y")
 NOTHING = deposits.Deposit(Path(tempfile.mkdtemp()) / "x", UID, "x")
+A_PIECE = deposits.Deposit(Path(tempfile.mkdtemp()) / "y", "", "")
 REF = read_reference("p/data", "p")
 SWEEP = NewSweep({"method": "random", "parameters": {"lr": {"min": 0.0, "max": 1.0}}})
 CALLS: dict[Any, tuple[Permission, tuple[Any, ...], dict[str, Any]]] = {
@@ -191,6 +193,11 @@ CALLS: dict[Any, tuple[Permission, tuple[Any, ...], dict[str, Any]]] = {
     packing.find_logged: (Permission.READ, (Recorder, UID, "net"), {}),
     packing.list_packed: (Permission.READ, (DIGEST, ""), {}),
     packing.fetch_packed: (Permission.READ, (DIGEST, "a"), {}),
+    pieces.begin_pieces: (Permission.WRITE, (Recorder, UID, "a.txt"), {}),
+    pieces.begin_piece: (Permission.WRITE, (UID, 1), {}),
+    pieces.finish_piece: (Permission.WRITE, (UID, 1, A_PIECE), {}),
+    pieces.join_pieces: (Permission.WRITE, (Recorder, UID, "a.txt", UID, [(1, DIGEST)]), {}),
+    pieces.drop_pieces: (Permission.WRITE, (UID,), {}),
     tracking.archive_run: (Permission.WRITE, (Recorder, UID), {"archived": True}),
 }
 """Permission and arguments of each; the class `Recorder` stands for one on the test's store."""

@@ -35,7 +35,7 @@ class Experiment(msgspec.Struct, frozen=True):
     tags: dict[str, str] = {}
 
 
-class LastPoint(msgspec.Struct, frozen=True):
+class LastPoint(msgspec.Struct, frozen=True, gc=False):
     """The last point of a series."""
 
     key: str

@@ -8,6 +8,7 @@ and a moment, with live streams open; a second signal ends it at once.
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 import secrets
@@ -160,6 +161,7 @@ def _serve(
         on_start(Started(settings.public_url or address.url, address, admin_key))
 
     server = _Server(_config(settings, application), application, started)
+    gc.freeze()  # what is loaded stays; looking through it again costs half of a large answer
     server.run(sockets=sockets)
     return application.close(time.monotonic() + settings.shutdown_timeout)
 

@@ -63,7 +63,7 @@ def read_labels(connection: sa.Connection, run_ids: Sequence[int]) -> dict[int, 
     """The labels of some runs, each by name; runs without any are left out."""
     found: dict[int, dict[str, str]] = {}
     for part in batches(run_ids):
-        for run_id, name, text in connection.execute(_OF_RUNS, {"runs": part}):
+        for run_id, name, text in connection.execute(_OF_RUNS, {"runs": part}).all():
             found.setdefault(run_id, {})[name] = text or ""
     return found
 

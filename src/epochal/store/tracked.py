@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -28,6 +29,7 @@ from epochal.store.series import series_points
 from epochal.store.store import Store
 
 Condition = sa.ColumnElement[bool]
+_FLOAT = int(Kind.FLOAT)
 
 _RUNS: sa.BindParameter[Any] = sa.bindparam("runs", expanding=True)
 _BASE = (
@@ -40,15 +42,12 @@ _BASE = (
     .join(detail, detail.c.run_id == run.c.id)
     .where(run.c.id.in_(_RUNS))
 )  # fmt: skip
-_LAST = (
-    sa.select(
-        latest.c.run_id, key.c.name, latest.c.last_kind, latest.c.last, latest.c.last_txt,
-        latest.c.last_step, latest.c.step_max, latest.c.last_us,
-    )
-    .join(key, key.c.id == latest.c.key_id)
-    .where(latest.c.run_id.in_(_RUNS))
-    .order_by(key.c.name)
-)  # fmt: skip
+_LAST = sa.select(
+    latest.c.run_id, latest.c.key_id, latest.c.last_kind, latest.c.last, latest.c.last_txt,
+    latest.c.last_step, latest.c.step_max, latest.c.last_us,
+).where(latest.c.run_id.in_(_RUNS))  # fmt: skip
+_NAMES = sa.select(key.c.id, key.c.name).where(key.c.id.in_(sa.bindparam("keys", expanding=True)))
+_by_key = attrgetter("key")
 _ATTRIBUTES: dict[str, sa.ColumnElement[Any]] = {
     "run_id": run.c.uid,
     "run_name": run.c.name,
@@ -101,19 +100,32 @@ def _read(connection: sa.Connection, ids: Sequence[int]) -> list[tuple[TrackedRu
     points: dict[int, list[LastPoint]] = {}
     back: dict[int, list[str]] = {}
     for part in batches(ids):
-        rows.update((row[0], row) for row in connection.execute(_BASE, {"runs": part}))
-        for run_id, name, kind, num, txt, step, newest, t_us in connection.execute(
-            _LAST, {"runs": part}
-        ):
+        rows.update((row[0], row) for row in connection.execute(_BASE, {"runs": part}).all())
+        found = connection.execute(_LAST, {"runs": part}).all()
+        names = _names(connection, {row[1] for row in found})
+        for run_id, key_id, kind, num, txt, step, newest, t_us in found:
+            value = num if kind == _FLOAT else float(decode_value(kind, num, txt))
             seen = t_us if t_us is not None else rows[run_id].updated_us
-            point = LastPoint(name, float(decode_value(kind, num, txt)), step, seen)
-            points.setdefault(run_id, []).append(point)
+            point = LastPoint(names[key_id], value, step, seen)
+            if run_id in points:
+                points[run_id].append(point)
+            else:
+                points[run_id] = [point]
             if newest > step:
-                back.setdefault(run_id, []).append(name)
+                back.setdefault(run_id, []).append(names[key_id])
+    for mine in points.values():
+        mine.sort(key=_by_key)
     return [
         (_tracked(rows[id], labels.get(id, {}), points.get(id, [])), back.get(id, []))
         for id in ids
     ]
+
+
+def _names(connection: sa.Connection, ids: Iterable[int]) -> dict[int, str]:
+    found: dict[int, str] = {}
+    for part in batches(sorted(ids)):
+        found.update((id, name) for id, name in connection.execute(_NAMES, {"keys": part}).all())
+    return found
 
 
 def _tracked(row: Any, labels: dict[str, str], points: list[LastPoint]) -> TrackedRun:

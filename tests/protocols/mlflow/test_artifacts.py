@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -100,3 +101,53 @@ def test_what_looks_encoded_is_a_name(server: Running, run: str) -> None:
     assert (status, json.loads(answer)["error_code"]) == (501, "NOT_IMPLEMENTED")
     status, answer = server.ask("PUT", f"{BASE}/0/{'f' * 32}/artifacts/x", b"x")
     assert (status, json.loads(answer)["error_code"]) == (404, "RESOURCE_DOES_NOT_EXIST")
+
+
+def test_a_file_can_be_sent_in_parts(
+    client: MlflowClient,
+    server: Running,
+    run: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By the client that is told to, and with as many parts as it likes; nothing of it is left."""
+    monkeypatch.setenv("MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD", "true")
+    monkeypatch.setenv("MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE", "1000000")
+    monkeypatch.setenv("MLFLOW_MULTIPART_UPLOAD_CHUNK_SIZE", "300000")
+    data = os.urandom(1_000_001)
+    path = tmp_path / "large.bin"
+    path.write_bytes(data)
+    client.log_artifact(run, str(path), "folder")
+    assert server.ask("GET", f"{BASE}/0/{run}/artifacts/folder/large.bin") == (200, data)
+    assert [one.file_size for one in client.list_artifacts(run, "folder")] == [1_000_001]
+
+
+def test_parts_that_are_missing_or_not_what_they_were_are_refused(
+    server: Running, run: str
+) -> None:
+    """No file is made of them; an upload, a part and a path that cannot be are 400."""
+    mpu = "/api/2.0/mlflow-artifacts/mpu"
+    body = {"path": "C:\\there\\x.bin", "num_parts": 2}
+    made = server.json("POST", f"{mpu}/create/0/{run}/artifacts", body)
+    assert [one["part_number"] for one in made["credentials"]] == [1, 2]
+    address = made["credentials"][0]["url"].removeprefix(server.address.url)
+    assert server.ask("PUT", address, b"one")[0] == 200
+    digest = hashlib.sha256(b"one").hexdigest()
+    finish = {"path": "x.bin", "upload_id": made["upload_id"]}
+    for parts, status in (
+        ([{"part_number": 1, "etag": digest}, {"part_number": 2, "etag": digest}], 404),
+        ([{"part_number": 1, "etag": "0" * 64}], 400),
+        ([{"part_number": 0, "etag": digest}], 400),
+        ([{"part_number": 1, "etag": f'"{digest}"'}], 200),
+    ):
+        given = json.dumps(finish | {"parts": parts}).encode()
+        kind = {"Content-Type": "application/json"}
+        path = f"{mpu}/complete/0/{run}/artifacts"
+        assert server.ask("POST", path, given, kind)[0] == status, parts
+    assert server.ask("GET", f"{BASE}/0/{run}/artifacts/x.bin") == (200, b"one")
+    for path in (f"create/0/{run}/artifacts/../x", "create/nowhere"):
+        given = json.dumps(body).encode()
+        assert server.ask("POST", f"{mpu}/{path}", given, kind)[0] in (400, 501)
+    for upload in ("x", "..", "a" * 31):
+        assert server.ask("PUT", f"{mpu}/parts/{upload}/1", b"x")[0] in (400, 404, 501)
+    assert server.json("POST", f"{mpu}/abort/0/{run}/artifacts", finish) == {}

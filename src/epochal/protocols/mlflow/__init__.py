@@ -23,6 +23,7 @@ from epochal.protocols.mlflow import (
     logged,
     metrics,
     models,
+    multipart,
     runs,
     server,
     versions,
@@ -178,7 +179,7 @@ ROUTES: Final[list[Any]] = [
     *(
         Router(
             prefix,
-            route_handlers=[*map(_serve, ENDPOINTS), *artifacts.ROUTES, other],
+            route_handlers=[*map(_serve, ENDPOINTS), *artifacts.ROUTES, *multipart.ROUTES, other],
             exception_handlers=HANDLERS,
             include_in_schema=False,
         )

@@ -40,15 +40,15 @@ TEXTS: Final = frozenset(
 _SANDBOX: Final = "sandbox; default-src 'none'; frame-ancestors 'none'"
 
 
-def asked(call: Call) -> Place:
-    """The place that a request names.
+def asked(call: Call, base: str = BASE) -> Place:
+    """The place that a request names after ``base``.
 
     Raises:
         InvalidInput: it is no UTF-8, or could leave its root.
         NotOffered: it is outside of all that has artifacts.
     """
     raw = bytes(call.scope.get("raw_path") or b"").partition(b"?")[0]
-    _, _, rest = raw.partition(BASE.encode() + b"/")
+    _, _, rest = raw.partition(base.encode() + b"/")
     try:
         place = place_of(unquote_to_bytes(rest).decode())
     except UnicodeDecodeError:

@@ -127,8 +127,8 @@ def run_json(found: TrackedRun, experiment: int) -> dict[str, Any]:
     metrics = [
         {
             "key": last.key,
-            "value": number(last.value),
-            "timestamp": milliseconds(last.t_us),
+            "value": value if (value := last.value) - value == 0.0 else number(value),  # finite
+            "timestamp": last.t_us // 1000,
             "step": last.step,
         }
         for last in found.metrics
