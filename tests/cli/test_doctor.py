@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import epochal
 from epochal import api
 from epochal.cli.checks import check_sqlite
 from epochal.journal.frame import FileHeader, pack_file_header
@@ -165,3 +166,65 @@ def test_no_home_is_no_illness(tmp_path: Path) -> None:
 def test_engines_with_the_wal_reset_bug_are_known(version: str, level: str) -> None:
     """https://sqlite.org/wal.html: fixed in 3.51.3, and in 3.50.7 and 3.44.6."""
     assert check_sqlite(version).level == level
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A home with an artifact version of one file, which a run has as a file, too."""
+    home = tmp_path / "shop"
+    home.mkdir(mode=0o700)
+    record(home, SHOP)
+    assert epochal.connect(home=home).artifact("data", "shop").state == "committed"
+    return home
+
+
+SHOP = """
+import epochal
+quiet = epochal.Settings(system_interval=0, silent=True, git=False, environment=False,
+                         console=False)
+open("a.txt", "w").write("alpha")
+with epochal.init(project="shop", id="maker", settings=quiet) as run:
+    run.save("a.txt", policy="now")
+    run.log_artifact("a.txt", name="data", type="dataset")
+"""
+
+
+@pytest.mark.parametrize(
+    ("harm", "says"),
+    [
+        (lambda path: path.write_bytes(b"ALPHA"), "damaged"),
+        (lambda path: path.unlink(), "missing"),
+    ],
+    ids=["damaged", "missing"],
+)
+def test_deep_names_who_needs_a_blob_that_is_not_well(shop: Path, harm: Any, says: str) -> None:
+    digest = epochal.connect(home=shop).run("shop/maker").file("a.txt").digest
+    path = shop / "blobs" / digest[:2] / digest
+    path.chmod(0o644)
+    harm(path)
+    done = run_cli("doctor", "--deep", "--json", home=shop)
+    assert done.returncode == 1
+    (found,) = [
+        one["text"] for one in json.loads(done.stdout)["checks"]
+        if one["name"] == "blobs" and one["level"] == "error"
+    ]  # fmt: skip
+    assert digest in found
+    assert says in found
+    assert found.endswith("needed by artifact local/shop/data:v0, run local/shop/maker")
+
+
+def test_deep_says_that_all_is_well_also_beside_a_server(shop: Path, tmp_path: Path) -> None:
+    def blobs() -> list[str]:
+        done = run_cli("doctor", "--deep", "--json", home=shop)
+        return [c["level"] for c in json.loads(done.stdout)["checks"] if c["name"] == "blobs"]
+
+    assert blobs() == ["ok"]
+    running = start_server(shop, log=tmp_path / "log")
+    try:
+        assert blobs() == []
+        path = next((shop / "blobs").glob("[0-9a-f][0-9a-f]/*"))
+        path.chmod(0o644)
+        path.write_bytes(b"harm")
+        assert blobs() == ["error"]
+    finally:
+        end_process(running.process)

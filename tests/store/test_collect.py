@@ -13,10 +13,11 @@ from epochal.domain.record import File, ModelLink
 from epochal.journal.blobs import Blobs
 from epochal.store import curation
 from epochal.store.artifacts import list_versions
-from epochal.store.collect import check_blobs, collect
+from epochal.store.collect import collect
 from epochal.store.ingest import ingest_home
 from epochal.store.owner import open_store
 from epochal.store.runs import delete_run
+from epochal.store.soundness import check_blobs
 from tests.store.journals import Writing
 from tests.store.objects import commit
 

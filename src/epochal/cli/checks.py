@@ -28,10 +28,10 @@ from epochal.journal.frame import SUFFIX
 from epochal.journal.home import DATABASE, RUNS, ServerAddress, read_server_address
 from epochal.journal.reader import JournalReader
 from epochal.store.archive import ARCHIVE_SUFFIX, read_archive
-from epochal.store.collect import check_blobs
 from epochal.store.database import Database
 from epochal.store.owner import Store, open_store
 from epochal.store.reading import Segment
+from epochal.store.soundness import check_awaited, check_blobs, check_files
 
 Level = Literal["ok", "note", "warning", "error"]
 
@@ -39,6 +39,9 @@ SEGMENT_SUFFIX = ".eps"
 LOW_DISK_BYTES = 1 << 30
 CLOCK_SECONDS = 60.0
 LOCK_SECONDS = 2.0
+BLOB_ADVICE = (
+    "restore the file below blobs/ from a backup, or remove it there and log the same bytes again"
+)
 EXTRAS = (
     ("pandas", "pandas", "history().to_pandas()"),
     ("pyarrow", "arrow", "Arrow tables and Parquet export"),
@@ -250,22 +253,30 @@ def check_archives(home: Path) -> Iterator[Finding]:
     yield Finding("archives", "ok", f"{sound} of {len(paths)} can be read")
 
 
-def check_store(home: Path) -> Iterator[Finding]:
-    """Whether the database is sound; not while a server holds it."""
+def check_store(home: Path, *, deep: bool = False) -> Iterator[Finding]:
+    """Whether the database and the blobs are sound; of a home that a server holds, the blobs.
+
+    Args:
+        home: the home.
+        deep: read every blob, not only some.
+    """
     if not (home / DATABASE).exists():
         yield Finding("database", "ok", "none yet; it is made at the first reading")
         return
     try:
         with open_store(home, wait=LOCK_SECONDS) as store:
-            yield from _check_open(store)
+            yield from _check_open(store, deep=deep)
     except StoreLocked as error:
         yield Finding("database", "note", f"in use, not checked: {error.message}")
+        if deep:
+            for problem in check_files(home):
+                yield Finding("blobs", "error", problem, BLOB_ADVICE)
     except EpochalError as error:
         advice = "`epochal doctor --rebuild` makes a new one from the runs"
         yield Finding("database", "error", error.message, advice)
 
 
-def _check_open(store: Store) -> Iterator[Finding]:
+def _check_open(store: Store, *, deep: bool) -> Iterator[Finding]:
     problems = store.database.check()
     for problem in problems:
         advice = "`epochal doctor --rebuild` makes a new one from the runs"
@@ -278,14 +289,17 @@ def _check_open(store: Store) -> Iterator[Finding]:
         )
     if not problems:
         yield Finding("database", "ok", f"sound, {path.stat().st_size / 1e6:.1f} MB")
-        for problem in check_blobs(store):
-            advice = "store the file again, or delete what refers to it"
-            yield Finding("blobs", "error", problem, advice)
+        wrong = check_blobs(store, deep=deep)
+        for problem in wrong:
+            yield Finding("blobs", "error", problem, BLOB_ADVICE)
+        for text in check_awaited(store):
+            advice = "they come from the machine that logged it; `epochal sync` there sends them"
+            yield Finding("blobs", "note", text, advice)
+        if deep and not wrong:
+            yield Finding("blobs", "ok", "every blob has the digest that it was stored under")
 
 
 CHECKS: tuple[Callable[[Path], Iterator[Finding]], ...] = (
-    check_server,
-    check_store,
     check_journals,
     check_segments,
     check_archives,
@@ -293,10 +307,17 @@ CHECKS: tuple[Callable[[Path], Iterator[Finding]], ...] = (
 """The checks of a home that exists."""
 
 
-def check_everything(home: Path) -> Iterator[Finding]:
-    """All findings, in the order in which a person wants them."""
+def check_everything(home: Path, *, deep: bool = False) -> Iterator[Finding]:
+    """All findings, in the order in which a person wants them.
+
+    Args:
+        home: the home.
+        deep: read every blob, which takes as long as reading the disk does.
+    """
     yield from check_installation()
     yield from check_home(home)
     if home.is_dir() and os.access(home, os.R_OK | os.X_OK):
+        yield from check_server(home)
+        yield from check_store(home, deep=deep)
         for check in CHECKS:
             yield from check(home)

@@ -22,6 +22,9 @@ def doctor(
         bool,
         typer.Option("--rebuild", help="First make the database anew from the runs' files."),
     ] = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Read every blob and compare its digest.")
+    ] = False,
     home: Home = None,
     json: Json = False,
 ) -> None:
@@ -29,7 +32,7 @@ def doctor(
     place = find_home(home)
     if rebuild:
         _rebuild(place)
-    findings = list(check_everything(place))
+    findings = list(check_everything(place, deep=deep))
     wrong = [finding for finding in findings if finding.level == "error"]
     if json:
         print_json({"ok": not wrong, "checks": findings})

@@ -17,7 +17,7 @@ from epochal.cli.terminal import Col, note, print_json, print_line, print_table
 from epochal.cli.transfer import shown
 from epochal.domain.objects import ModelEvent, Stage
 from epochal.errors import NotFound
-from epochal.models import load_model
+from epochal.models import load_model, trusted
 
 app = typer.Typer()
 
@@ -200,6 +200,47 @@ def _tell(version: ModelVersion, *, json: bool) -> None:
     print_line("  ".join(words))
 
 
+@app.command()
+def trust(
+    digest: Annotated[
+        str,
+        typer.Argument(
+            metavar="DIGEST",
+            help="sha256:..., as the refusal to load it tells.",
+            show_default=False,
+        ),
+    ],
+    note: Annotated[str, typer.Option("--note", help="Why, for people.")] = "",
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="Trust it no more.")] = False,
+    json: Json = False,
+) -> None:
+    """Let exactly this model run code that came with it, whenever you load it."""
+    name = f"sha256:{trusted.read_digest(digest)}"
+    if withdraw:
+        if not trusted.withdraw_trust(digest):
+            raise NotFound(f"{name} is not trusted; `epochal model trusted` lists what is")
+    else:
+        trusted.trust_model(digest, note)
+    if json:
+        print_json({"digest": name, "trusted": not withdraw})
+    else:
+        print_line(f"{name} is {'trusted no more' if withdraw else 'trusted'}")
+
+
+@app.command("trusted")
+def list_trusted(json: Json = False) -> None:
+    """List the models that you trust to run code."""
+    found = trusted.trusted_models()
+    if json:
+        print_json({"trusted": found})
+    elif found:
+        columns = [Col("digest"), Col("since", right=True), Col("note", rank=1)]
+        rows = [(f"sha256:{one.digest}", ago(one.since_us), one.note) for one in found]
+        print_table(columns, rows)
+    else:
+        note("no model is trusted to run code")
+
+
 def _print_models(found: list[RegisteredModel], *, json: bool) -> None:
     if json:
         print_json({"models": [one.row for one in found]})
@@ -208,13 +249,15 @@ def _print_models(found: list[RegisteredModel], *, json: bool) -> None:
         note("no registered models yet; `epochal model register NAME ARTIFACT` makes one")
         return
     columns = [Col("model"), Col("versions", right=True), Col("latest", right=True)]
-    columns += [Col("aliases", most=48), Col("last activity", right=True, rank=1)]
+    columns += [Col("aliases", most=48), Col("stages", most=48, rank=1)]
+    columns += [Col("last activity", right=True, rank=1)]
     rows = [
         (
             one.name,
             str(len(one)),
             str(one.row.latest or ""),
             ", ".join(f"{alias}={number}" for alias, number in one.aliases.items()),
+            ", ".join(f"{stage}={number}" for stage, number in one.row.stages.items()),
             ago(one.row.updated_us),
         )
         for one in found

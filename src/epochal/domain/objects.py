@@ -389,7 +389,10 @@ class ModelVersionRow(msgspec.Struct, frozen=True):
 
 
 class ModelRow(msgspec.Struct, frozen=True):
-    """A registered model. ``latest`` is the newest version that is ready."""
+    """A registered model. ``latest`` is the newest version that is ready.
+
+    ``stages`` names the newest version in each stage that is not ``none``.
+    """
 
     entity: str
     name: str
@@ -400,6 +403,7 @@ class ModelRow(msgspec.Struct, frozen=True):
     latest: int | None
     created_us: int
     updated_us: int
+    stages: dict[str, int] = {}
 
 
 class ModelList(msgspec.Struct, frozen=True):
@@ -423,8 +427,8 @@ class ModelEvent(msgspec.Struct, frozen=True):
 class ModelDetail(ModelRow, frozen=True):
     """A model with its versions, newest first, and its history, newest first (at most 1,000)."""
 
-    all_versions: list[ModelVersionRow]
-    events: list[ModelEvent]
+    all_versions: list[ModelVersionRow] = []
+    events: list[ModelEvent] = []
 
 
 class NewModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

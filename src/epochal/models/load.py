@@ -50,7 +50,8 @@ def load_model(
         path_or_uri: its directory, or ``runs:/<id>/model``, ``models:/name/3``,
             ``models:/name@alias``, ``name:alias``.
         trust: ``"sha256:<digest>"`` of a model that may run code on loading; the error that asks
-            for it names the digest. True trusts whatever lies there.
+            for it names the digest. True trusts whatever lies there, False nothing; by default
+            what `epochal.models.trusted` lists.
         device: where PyTorch models go, such as ``"cuda"``.
 
     Raises:

@@ -6,16 +6,18 @@ import re
 
 from epochal.errors import InvalidInput, UntrustedModel
 from epochal.models.folder import Files
+from epochal.models.trusted import is_trusted
 
 _TRUST = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 
 
 class Gate:
-    """Trust in one model, given as ``True`` or by its digest.
+    """Trust in one model, given as ``True`` or by its digest, or by the user's list.
 
     Args:
         files: the model.
-        trust: ``"sha256:<64 hex digits>"`` of the files, True, or None.
+        trust: ``"sha256:<64 hex digits>"`` of the files, True, or None, which asks the list of
+            `epochal.models.trusted`; False trusts nothing.
 
     Raises:
         InvalidInput: ``trust`` is something else.
@@ -25,6 +27,7 @@ class Gate:
     def __init__(self, files: Files, trust: str | bool | None) -> None:
         self._files = files
         self.trusted = trust is True
+        self._ask = trust is None
         if isinstance(trust, str):
             match = _TRUST.fullmatch(trust)
             if match is None:
@@ -51,5 +54,8 @@ class Gate:
         Raises:
             UntrustedModel: there is a reason, and no trust.
         """
-        if reason is not None and not self.trusted:
+        if reason is None or self.trusted:
+            return
+        self.trusted = self._ask and is_trusted(self._files.digest)
+        if not self.trusted:
             raise UntrustedModel(self._files.root, reason, self._files.digest)

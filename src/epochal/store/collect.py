@@ -197,27 +197,3 @@ def _old(path: Path, before: float) -> int | None:
     except FileNotFoundError:
         return None
     return found.st_size if found.st_mtime < before else None
-
-
-def check_blobs(store: Store, *, deep: bool = False, sample: int = 100) -> list[str]:
-    """Problems with the blobs that the index calls present: missing, of another size, damaged.
-
-    Args:
-        store: the home.
-        deep: read all of them; else a sample spread over all digests.
-        sample: how many to read when not ``deep``.
-    """
-    problems = []
-    with store.database.read() as connection:
-        query = sa.select(blob.c.digest, blob.c.size).where(blob.c.present == sa.true())
-        rows = connection.execute(query.order_by(blob.c.digest)).all()
-    stride = 1 if deep else max(1, len(rows) // sample)
-    for index, (digest, size) in enumerate(rows):
-        held = store.blobs.size(digest)
-        if held is None:
-            problems.append(f"blob {digest} ({size} bytes) is missing")
-        elif held != size:
-            problems.append(f"blob {digest} has {held} bytes, {size} were stored")
-        elif index % stride == 0 and not store.blobs.is_sound(digest):
-            problems.append(f"blob {digest} is damaged: its bytes do not have its digest")
-    return problems

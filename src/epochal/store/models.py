@@ -334,9 +334,18 @@ def _model_row(connection: sa.Connection, row: Any) -> ModelRow:
         .order_by(model_alias.c.alias)
     )
     named = {row.alias: row.number for row in aliases}
+    staged = connection.execute(
+        sa.select(
+            model_version.c.stage, sa.func.max(model_version.c.number).label("number")
+        )
+        .where(model_version.c.model_id == row.id, model_version.c.stage != registry.NO_STAGE)
+        .group_by(model_version.c.stage)
+        .order_by(model_version.c.stage)
+    )
+    stages = {row.stage: row.number for row in staged}
     return ModelRow(
         row.entity, row.name, row.description, _tags(connection, row.id)[0], named, count, latest,
-        row.created_us, row.updated_us,
+        row.created_us, row.updated_us, stages,
     )  # fmt: skip
 
 
