@@ -12,6 +12,7 @@ from accelerate import Accelerator
 from transformers import BertConfig, BertForSequenceClassification, Trainer, TrainingArguments
 
 import epochal
+from epochal.client.exit import exits
 from epochal.domain.record import ArtifactCommit
 from epochal.errors import InvalidInput
 from epochal.integrations.accelerate import EpochalTracker
@@ -123,3 +124,24 @@ def test_accelerate_logs_through_the_tracker(by_name: bool, home: Path) -> None:
     assert found.series("loss").step.tolist() == [3]
     assert found.media("seen")[0].meta["caption"] == "one"
     assert {media.key for media in found.media_keys()} == {"seen", "guesses"}
+
+
+def test_each_trial_of_a_search_is_a_run(home: Path, tmp_path: Path) -> None:
+    """With the trial's parameters in its config, in one group."""
+    training = trainer(tmp_path, [], report_to="none", run_name="search")
+    training.model_init = tiny_model
+    training.add_callback(EpochalCallback(project="glue", settings=QUIET))
+    training.hyperparameter_search(
+        hp_space=lambda trial: {"learning_rate": trial.suggest_float("learning_rate", 1e-4, 1e-2)},
+        hp_name=lambda trial: f"try {trial.number}",
+        n_trials=2,
+        backend="optuna",
+    )
+    for run in list(exits._runs):
+        run.end(0, interrupted=False)
+    runs = sorted(epochal.runs("glue"), key=lambda run: run.name)
+    assert [(run.name, run.group) for run in runs] == [("try 0", "search"), ("try 1", "search")]
+    assert all(run.series("train/loss").step.tolist() == [1, 2, 3, 4] for run in runs)
+    rates = [run.config["learning_rate"] for run in runs]
+    assert len(set(rates)) == 2
+    assert all(1e-4 <= rate <= 1e-2 for rate in rates)
