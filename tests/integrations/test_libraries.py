@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import logging
 import math
 from pathlib import Path
@@ -139,6 +141,35 @@ def test_a_metric_that_waits_for_other_ranks_is_not_waited_for(
     with pytest.warns(EpochalWarning, match="called on every rank"):
         run.log({"mean": mean, "plain": 1})
     assert points(home, "plain") == [(0, 1)]
+
+
+# ------------------------------------------------------------------------------ the profiler
+def test_the_profilers_traces_are_files_and_tables_of_the_run(home: Path) -> None:
+    from torch.profiler import ProfilerActivity, profile, schedule
+
+    from epochal.integrations.profiler import COLUMNS, trace_handler
+
+    layer = torch.nn.Linear(8, 8)
+    with epochal.init(project="p", settings=QUIET) as run:
+        plan = schedule(wait=0, warmup=0, active=1, repeat=2)
+        handler = trace_handler("steps")
+        with profile(
+            activities=[ProfilerActivity.CPU], schedule=plan, on_trace_ready=handler
+        ) as profiler:
+            for _ in range(2):
+                layer(torch.ones(2, 8))
+                profiler.step()
+        run.log({"a": 1})
+    (found,) = epochal.runs("p")
+    traces = [file for file in found.files() if file.path.startswith("steps/")]
+    assert [file.path for file in traces] == [f"steps/{n}.pt.trace.json.gz" for n in (1, 2)]
+    trace = json.loads(gzip.decompress(Path(traces[0].download(str(home.parent))).read_bytes()))
+    assert any(event.get("name") == "aten::linear" for event in trace["traceEvents"])
+    table = found.media("steps")[0].meta
+    assert table["columns"] == list(COLUMNS)
+    assert "aten::addmm" in {row[0] for row in table["preview"]}
+    with pytest.warns(EpochalWarning, match="no run to keep it"):
+        handler(profiler)
 
 
 # ------------------------------------------------------------------------------ logging
