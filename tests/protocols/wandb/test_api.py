@@ -220,3 +220,21 @@ def test_projects_are_made_runs_deleted_and_mistakes_named(
     assert "'foo'" in said[2]
     assert "'tags'" in said[3]
     assert logged.ask("GET", "/api/v1/runs/resolve?project=gone&id=g1")[0] == 404
+
+
+PAGE = """
+query Page($run: String!, $specs: [JSONString!]!) {
+  project(name: "read", entityName: "local") { run(name: $run) { sampledHistory(specs: $specs) } }
+}
+"""
+
+
+@pytest.mark.parametrize(("last", "samples"), [(7, 2), (6, 2)], ids=["old", "new"])
+def test_pages_of_old_and_new_clients_do_not_overlap(
+    logged: Running, last: int, samples: int
+) -> None:
+    """Old ones ask for steps 5 to 7 and mean two of them; new ones ask for 5 to 6."""
+    spec = {"keys": ["loss"], "minStep": 5, "maxStep": last, "samples": samples}
+    body = {"query": PAGE, "variables": {"run": "native", "specs": json.dumps(spec)}}
+    found = logged.json("POST", "/graphql", body)["data"]["project"]["run"]["sampledHistory"]
+    assert found == [[{"loss": 1 / 6}, {"loss": 1 / 7}]]

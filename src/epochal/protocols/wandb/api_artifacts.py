@@ -14,6 +14,7 @@ from epochal.protocols.wandb.arguments import Given
 from epochal.protocols.wandb.artifacts import (
     alias_json,
     collection_object,
+    find,
     version_object,
 )
 from epochal.protocols.wandb.execution import Asked, Fields, Object
@@ -92,6 +93,12 @@ async def _type_name(asked: Asked, parent: TypePlace, given: Given) -> str:
 async def _type_created(asked: Asked, parent: TypePlace, given: Given) -> str | None:
     rows = await _rows(asked, ProjectPlace(*parent[:2]))
     return moment(min(row.created_us for row in rows if row.type == parent[2]))
+
+
+async def of_type(asked: Asked, parent: TypePlace, given: Given) -> Object | None:
+    """A version of an artifact of a type by ``name[:alias]``, or null; old clients ask."""
+    ref = await find(asked, parent[0], parent[1], given.text("name"))
+    return None if ref is None else version_object(ref)
 
 
 async def _nothing(asked: Asked, parent: Any, given: Given) -> None:
@@ -230,6 +237,7 @@ FIELDS: Final[Fields] = {
     "ArtifactType": {
         "id": _type_id, "name": _type_name, "description": _nothing, "createdAt": _type_created,
         "artifactCollections": list_collections, "artifactCollection": find_collection,
+        "artifact": of_type,
     },
     "ArtifactSequence": {
         "artifacts": versions, "description": _description, "createdAt": _created_at,

@@ -63,6 +63,9 @@ async def _spec(asked: Asked, parent: Place, spec: Any) -> list[dict[str, Any]]:
     keys = list(dict.fromkeys(given.texts("keys")))
     lo, hi = given.optional("minStep"), given.optional("maxStep")
     samples = _samples(given)
+    if lo is not None and hi is not None and hi - lo == samples:
+        # Clients without a core ask for pages that share their ends; others count both ends in.
+        hi -= 1
     detail = await detail_of(asked, parent)
     series = {metric.key for metric in detail.metrics}
     wanted = [key for key in keys if key not in OWN]
