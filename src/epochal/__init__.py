@@ -61,6 +61,7 @@ if TYPE_CHECKING:
         plot,
     )
     from epochal.models import load_model
+    from epochal.sweeps import agent, sweep
 
 __all__ = [
     "Artifact",
@@ -77,6 +78,7 @@ __all__ = [
     "Text",
     "Video",
     "__version__",
+    "agent",
     "alert",
     "artifact",
     "artifacts",
@@ -102,6 +104,7 @@ __all__ = [
     "runs",
     "save",
     "summary",
+    "sweep",
     "unwatch",
     "use_artifact",
     "use_model",
@@ -124,6 +127,8 @@ _LATER: Final = {
     "Video": "epochal.media",
     "Artifact": "epochal.client.artifact",
     "load_model": "epochal.models",
+    "agent": "epochal.sweeps",
+    "sweep": "epochal.sweeps",
 }
 """Public names that are loaded when they are first used."""
 
@@ -137,7 +142,7 @@ reach.fill(
 def __getattr__(name: str) -> Any:
     if name in _LATER:
         return getattr(importlib.import_module(_LATER[name]), name)
-    if name in ("api", "models"):
+    if name in ("api", "models", "sweeps"):
         return importlib.import_module(f"epochal.{name}")
     if name in ("load_ipython_extension", "unload_ipython_extension"):  # asked for by %load_ext
         return getattr(importlib.import_module("epochal.integrations.jupyter"), name)

@@ -315,7 +315,8 @@ def test_many_agents_at_once_never_get_the_same_trial(store: Store) -> None:
     desk = Desk(store, method="grid", parameters=grid)
 
     def work(_: int) -> list[tuple[Any, ...]]:
-        agent, got = desk.agent(), []
+        agent = desk.agent()
+        got: list[tuple[Any, ...]] = []
         while True:
             given = desk.ask(agent)
             if given.verdict != "run":

@@ -42,7 +42,7 @@ ROUTES: Mapping[type[Question[Any]], Route] = {
     q.FindBest: Route("GET", _sweep("/best"), as_json(BestTrial)),
     q.Enqueue: Route("POST", _sweep("/queue"), as_json(SweepRow), body=lambda x: x.queue),
     q.AddAgent: Route("POST", at("/api/v1/agents"), as_json(AgentRow), body=lambda x: x.agent),
-    q.NextTrial: Route("POST", _agent("/next"), as_json(Assignment)),
+    q.NextTrial: Route("POST", _agent("/next"), as_json(Assignment), body=lambda _: {}),
     q.SendBeat: Route("POST", _agent("/beat"), as_json(Orders), body=lambda x: x.beat),
     q.ReportTrial: Route("POST", _agent("/report"), as_json(TrialRow), body=lambda x: x.report),
 }

@@ -56,6 +56,7 @@ COMMANDS = (
     Entry("artifact", "epochal.cli.artifact:app", "Put, get, list, compare and delete artifacts."),
     Entry("model", "epochal.cli.model:app", "The model registry, and predictions."),
     Entry("pipeline", "epochal.cli.pipeline:app", "Run pipelines, and see what they did and why."),
+    Entry("sweep", "epochal.cli.sweep:app", "Search for hyperparameters: create, run, steer."),
     Entry("sync", "epochal.cli.sync:sync", "Send to a server what it does not have yet."),
     Entry("import", "epochal.cli.import_group:app", "Bring in what other programs recorded."),
     Entry("rm", "epochal.cli.rm:rm", "Delete runs."),

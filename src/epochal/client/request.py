@@ -16,6 +16,7 @@ from epochal.client import guard, lazy
 from epochal.client.plain import to_mapping
 from epochal.client.ranks import Rank, job_id, read_rank
 from epochal.client.settings import Settings, read_settings
+from epochal.client.trial import Trial, merge, read_trial
 from epochal.domain.names import (
     DEFAULT_ENTITY,
     DEFAULT_PROJECT,
@@ -42,7 +43,8 @@ KNOWN = (
 class RunRequest(msgspec.Struct, frozen=True):
     """A checked call of `init`.
 
-    ``cut`` hides steps from there on; ``id`` None asks for a new one.
+    ``cut`` hides steps from there on; ``id`` None asks for a new one; ``trial`` is the one of a
+    sweep that this run will be.
     """
 
     project: str
@@ -59,6 +61,7 @@ class RunRequest(msgspec.Struct, frozen=True):
     rank: Rank
     mode: str
     sync_tensorboard: bool = False
+    trial: Trial | None = None
 
     @property
     def records(self) -> bool:
@@ -90,6 +93,9 @@ def read_request(given: Mapping[str, Any], environment: Mapping[str, str]) -> Ru
     _name_unknown(given)
     settings = read_settings(given.get("settings"), environment, mode=given.get("mode"))
     rank = read_rank(environment)
+    trial = read_trial(environment)
+    if trial is not None:
+        given = _as_trial(given, trial)
     project = given.get("project") or environment.get("EPOCHAL_PROJECT") or DEFAULT_PROJECT
     entity = given.get("entity") or environment.get("EPOCHAL_ENTITY") or DEFAULT_ENTITY
     run_id, cut = _read_resume_from(given.get("resume_from"))
@@ -104,7 +110,7 @@ def read_request(given: Mapping[str, Any], environment: Mapping[str, str]) -> Ru
         entity=check_name(entity, "entity name"),
         id=_id_of_rank(request_id, settings, rank, environment),
         name=None if name is None else check_name(name, "run name"),
-        config=_read_config(given),
+        config=merge(_read_config(given), trial.config if trial else {}),
         resume=resume,
         cut=cut,
         attributes=_read_attributes(given, settings, rank, request_id, environment),
@@ -114,7 +120,14 @@ def read_request(given: Mapping[str, Any], environment: Mapping[str, str]) -> Ru
         rank=rank,
         mode=settings.mode or "online",
         sync_tensorboard=bool(given.get("sync_tensorboard") or given.get("tensorboard")),
+        trial=trial,
     )
+
+
+def _as_trial(given: Mapping[str, Any], trial: Trial) -> dict[str, Any]:
+    """The arguments with those of the sweep, which decides where its runs go."""
+    ours = {"project": trial.project, "entity": trial.entity, "id": trial.run}
+    return {**given, **ours, "resume": None, "resume_from": None}
 
 
 def _name_unknown(given: Mapping[str, Any]) -> None:
@@ -187,7 +200,8 @@ def _read_attributes(
     run_id: str | None,
     environment: Mapping[str, str],
 ) -> dict[str, Any]:
-    attributes: dict[str, Any] = {}
+    trial = read_trial(environment)
+    attributes: dict[str, Any] = {} if trial is None else {"sweep": trial.sweep}
     for name in ("group", "job_type"):
         if given.get(name) is not None:
             attributes[name] = check_name(given[name], name.replace("_", " "))

@@ -20,6 +20,7 @@ from epochal.client.request import read_notes, read_tags
 from epochal.client.scalars import Kind, read_value
 from epochal.client.session import Session
 from epochal.client.summary import RunSummary
+from epochal.client.trial import stopping
 from epochal.domain.names import check_name
 from epochal.domain.record import Attributes, Config, Definition, Event, Summary
 from epochal.domain.run import RunState, state_of_exit
@@ -265,6 +266,12 @@ class Run(Belongings):
     def state(self) -> RunState:
         """``running``, or how the run ended."""
         return self._session.state
+
+    @property
+    def should_stop(self) -> bool:
+        """Whether the sweep of this run wants it to end: look once per epoch, leave the loop."""
+        trial = self._session.request.trial
+        return trial is not None and stopping(trial)
 
     @property
     def finished(self) -> bool:

@@ -20,6 +20,7 @@ from epochal.client.place import choose_home
 from epochal.client.request import RunRequest
 from epochal.client.run import Run
 from epochal.client.session import Session
+from epochal.client.trial import take
 from epochal.domain.names import new_run_id, run_uid
 from epochal.domain.record import Attributes, Cut
 from epochal.domain.run import RunRef
@@ -53,6 +54,8 @@ def begin(request: RunRequest) -> Run:
         request, plan.ref, plan.home, first_step=plan.first_step, resumed=plan.earlier.exists
     )
     run = Run(session, attributes, plan.earlier, _page(request, plan))
+    if request.trial is not None:
+        take(request.trial, run)
     now = time.time_ns() // 1000
     if request.primary and (request.name or not plan.earlier.exists):
         session.record(Attributes(now, attributes))

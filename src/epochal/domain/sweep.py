@@ -173,6 +173,7 @@ class Assignment(msgspec.Struct, frozen=True):
     sweep: str = ""
     program: str = ""
     command: list[str] = []
+    metric: str = ""
     watched: bool = False
 
 

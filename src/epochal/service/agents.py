@@ -294,6 +294,7 @@ class _Handing:
             sweep=self.sweep.uid,
             program=self.config.program,
             command=list(self.config.command),
+            metric=self.config.metric.name if self.config.metric else "",
             watched=self.config.stopping is not None,
         )
 

@@ -1,0 +1,74 @@
+"""Where an agent asks for trials: a server or a home, with patience while it cannot be reached."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from typing import Final, TypeVar
+
+from epochal.api.question import Question, Source
+from epochal.api.sweep_questions import AddAgent, NextTrial, ReportTrial, SendBeat
+from epochal.domain.sweep import (
+    Assignment,
+    Beat,
+    Held,
+    NewAgent,
+    Orders,
+    TrialReport,
+)
+from epochal.errors import Conflict, Unavailable
+
+Answer = TypeVar("Answer")
+PATIENCE_S: Final = 600.0
+FIRST_WAIT_S: Final = 0.2
+LONGEST_WAIT_S: Final = 5.0
+
+
+class Desk:
+    """One agent's place at a sweep.
+
+    Args:
+        source: the server or home.
+        sweep_id: of the sweep.
+
+    Raises:
+        NotFound: there is no such sweep.
+    """
+
+    def __init__(self, source: Source, sweep_id: str) -> None:
+        self._source = source
+        new = NewAgent(sweep_id.rpartition("/")[2], socket.gethostname()[:256], os.getpid())
+        self.id = self._patiently(AddAgent(new)).id
+
+    def next(self) -> Assignment:
+        """The trial to run now, or what to do instead."""
+        return self._patiently(NextTrial(self.id))
+
+    def beat(self, held: Held) -> Orders:
+        """Say that a trial goes on. Not patient: the next beat comes soon.
+
+        Raises:
+            Unavailable: nobody was reached.
+        """
+        return self._source.ask(SendBeat(self.id, Beat([held])))
+
+    def report(self, report: TrialReport) -> str | None:
+        """How a trial ended; why that does not count, or None."""
+        try:
+            self._patiently(ReportTrial(self.id, report))
+        except Conflict as error:
+            return error.message
+        return None
+
+    def _patiently(self, question: Question[Answer]) -> Answer:
+        """Ask until there is an answer, for up to ten minutes."""
+        deadline, wait = time.monotonic() + PATIENCE_S, FIRST_WAIT_S
+        while True:
+            try:
+                return self._source.ask(question)
+            except Unavailable:
+                if time.monotonic() + wait > deadline:
+                    raise
+            time.sleep(wait)
+            wait = min(2 * wait, LONGEST_WAIT_S)

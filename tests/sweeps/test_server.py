@@ -1,0 +1,125 @@
+"""Sweeps on a real server: many agents at once, restarts, and the same answers as a home gives."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from epochal.api.remote import HttpSource
+from epochal.domain.sweep import TrialReport
+from epochal.errors import InvalidInput, NotFound
+from epochal.sweeps import agent, open_sweep, sweep
+from epochal.sweeps.desk import Desk
+from tests.conftest import Server, end_process, start_server
+
+AGENTS = 64
+GRID = {
+    "method": "grid",
+    "metric": {"name": "loss"},
+    "parameters": {"x": {"min": 0, "max": 19}, "y": {"min": 0, "max": 9}},
+}
+TRAIN = """
+import sys, epochal
+def train():
+    with epochal.init() as run:
+        run.log({"loss": (run.config.x - 3.0) ** 2})
+print(epochal.agent(sys.argv[1], train, count=4))
+"""
+
+
+@pytest.fixture
+def running(home: Path, tmp_path: Path) -> Iterator[Server]:
+    server = start_server(home, log=tmp_path / "server.log")
+    yield server
+    end_process(server.process)
+
+
+def test_sixty_four_agents_never_get_the_same_trial(running: Server) -> None:
+    """Each asks, reports and asks again over HTTP, all at once."""
+    sweep_id = sweep(GRID, project="p", url=running.url)
+
+    def work(_: int) -> list[tuple[int, Any, Any]]:
+        desk = Desk(HttpSource(running.url), sweep_id)
+        got = []
+        while (given := desk.next()).trial is not None:
+            number = given.trial.number
+            got.append((number, given.config["x"], given.config["y"]))
+            assert desk.report(TrialReport(number, 1, "finished", float(number))) is None
+        return got
+
+    with ThreadPoolExecutor(AGENTS) as pool:
+        found = [one for part in pool.map(work, range(AGENTS)) for one in part]
+    assert sorted(number for number, _, _ in found) == list(range(200))
+    assert len({(x, y) for _, x, y in found}) == 200
+    detail = open_sweep(sweep_id, url=running.url).detail()
+    assert detail.sweep.trials == {"finished": 200}
+    assert detail.sweep.state == "finished"
+    assert len(detail.agents) == AGENTS
+
+
+def test_a_search_and_its_agents_outlive_the_server(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Agents of another machine train for a server, which is killed and started in between."""
+    config = {
+        "method": "bayes",
+        "metric": {"name": "loss"},
+        "parameters": {"x": {"min": -5.0, "max": 5.0}},
+    }
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    first = start_server(home, log=tmp_path / "first.log")
+    sweep_id = sweep(config, project="p", url=first.url)
+
+    def train(url: str) -> None:
+        result = subprocess.run(
+            [sys.executable, "-c", TRAIN, sweep_id],
+            env={"EPOCHAL_HOME": str(elsewhere), "EPOCHAL_URL": url, "PATH": "/usr/bin:/bin"},
+            capture_output=True,
+            text=True,
+            timeout=150,
+            check=False,
+        )
+        assert (result.returncode, result.stdout.split()[-1:]) == (0, ["4"]), result.stderr
+
+    train(first.url)
+    first.process.kill()
+    first.process.wait()
+    second = start_server(home, log=tmp_path / "second.log")
+    try:
+        train(second.url)
+        found = open_sweep(sweep_id, url=second.url)
+        trials = found.trials()
+        assert [trial.number for trial in trials] == list(range(8))
+        assert all(trial.state == "finished" for trial in trials)
+        best = found.best()
+        assert best.value == min(trial.value or 0.0 for trial in trials)
+        assert best.run.summary["loss"] == best.value
+    finally:
+        end_process(second.process)
+
+
+def test_a_server_says_what_a_home_says(running: Server, home: Path) -> None:
+    """The same errors with the same words, through HTTP and from files."""
+    for place in ({"url": running.url}, {"home": home.parent / "other"}):
+        with pytest.raises(InvalidInput, match="did you mean 'bayes'"):
+            sweep({**GRID, "method": "byes"}, **place)
+        sweep_id = sweep(GRID, project="p", **place)
+        found = open_sweep(f"local/p/{sweep_id}", **place)
+        assert found.state == "pending"
+        assert found.detail().config == GRID
+        with pytest.raises(InvalidInput, match="'z' is no parameter"):
+            found.enqueue({"z": 1})
+        with pytest.raises(NotFound, match="has a value of 'loss' yet"):
+            found.best()
+        assert found.cancel().state == "cancelled"
+        assert agent(sweep_id, print, **place) == 0
+        found.delete()
+        with pytest.raises(NotFound, match="there is no sweep"):
+            found.detail()
