@@ -30,6 +30,7 @@ from epochal.protocols.wandb import (
     projects,
     runs,
     stream,
+    sweeps,
     uploads,
     viewer,
 )
@@ -54,6 +55,7 @@ AREAS: Final[tuple[Fields, ...]] = (
     projects.FIELDS,
     runs.FIELDS,
     branching.FIELDS,
+    sweeps.FIELDS,
     files.FIELDS,
     artifacts.FIELDS,
     making.FIELDS,

@@ -133,6 +133,9 @@ def _keep(recorder: Recorder, recording: Recording, memory: Memory, given: Given
         for name in names:
             if given.values.get(name) is not None:
                 setattr(kept, field, given.text(name))
+    if given.text("sweep"):
+        sweep = Attributes(time.time_ns() // 1000, {"sweep": kept.sweep})
+        recorder.write(recording, [sweep])
     if msgspec.structs.astuple(kept) != before:
         save(recorder, recording, RUN, kept)
 

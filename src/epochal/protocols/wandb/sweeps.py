@@ -1,0 +1,287 @@
+"""Sweeps by wandb's words: make and change them, agents that ask for runs, what they came to.
+
+The server chooses, see `service.agents`. An agent of wandb says with each heartbeat which of its
+runs live; those that it does not name any more have ended, and one that runs nothing is handed the
+next trial.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any, Final
+
+import msgspec
+
+from epochal.domain.names import DEFAULT_ENTITY, DEFAULT_PROJECT
+from epochal.domain.run import RunState
+from epochal.domain.sweep import (
+    Beat,
+    Held,
+    NewAgent,
+    NewSweep,
+    SweepChanges,
+    SweepDetail,
+    SweepRow,
+    SweepState,
+    TrialReport,
+    TrialRow,
+    TrialState,
+)
+from epochal.errors import Conflict, InvalidInput, NotFound
+from epochal.protocols.wandb.arguments import Given
+from epochal.protocols.wandb.execution import Asked, Fields, Object
+from epochal.protocols.wandb.ids import Place, read_id, write_id
+from epochal.protocols.wandb.pages import page
+from epochal.protocols.wandb.projects import (
+    ProjectPlace,
+    json_text,
+    moment,
+    project_object,
+    row_of,
+    run_object,
+)
+from epochal.service import agents
+from epochal.service import sweeps as stored
+
+STATES: Final = {
+    SweepState.PENDING: "PENDING", SweepState.RUNNING: "RUNNING", SweepState.PAUSED: "PAUSED",
+    SweepState.FINISHED: "FINISHED", SweepState.CANCELLED: "CANCELED",
+}  # fmt: skip
+CHANGES: Final = {
+    "RUNNING": "running", "PAUSED": "paused", "FINISHED": "finished", "STOPPED": "finished",
+    "CANCELED": "cancelled", "CANCELLED": "cancelled",
+}  # fmt: skip
+LOST: Final = "lost"
+ENDING: Final = "ending"
+PATIENCE_US: Final = 20_000_000
+MAX_REMEMBERED: Final = 10_000
+
+
+# ---------------------------------------------------------------------------------------- change
+async def upsert(asked: Asked, parent: Any, given: Given) -> dict[str, Any]:
+    """Make a sweep of a YAML text, or change the state of one."""
+    if id := given.text("id"):
+        sweep_id = read_id(id, "Sweep")
+        word = given.text("state").upper()
+        if word and word not in CHANGES:
+            raise InvalidInput(f"a sweep cannot be made {word!r:.40}; give one of {[*CHANGES]}")
+        changes: Any = CHANGES.get(word)
+        row = await asked.call.write(stored.change_sweep, sweep_id, SweepChanges(state=changes))
+    else:
+        config = given.needed("config")
+        new = NewSweep(
+            config, given.text("projectName") or DEFAULT_PROJECT,
+            given.text("entityName") or DEFAULT_ENTITY,
+        )  # fmt: skip
+        row = await asked.call.write(stored.create_sweep, new)
+    shown = Object("Sweep", row.id)
+    return {"sweep": shown, "configValidationWarnings": []}
+
+
+async def create_agent(asked: Asked, parent: Any, given: Given) -> dict[str, Any]:
+    """Someone who will ask for runs of a sweep."""
+    new = NewAgent(given.needed("sweep").rpartition("/")[2], given.text("host"))
+    agent = await asked.call.write(agents.add_agent, new)
+    return {"agent": {"id": write_id("Agent", agent.sweep, agent.id), "name": agent.id}}
+
+
+async def heartbeat(asked: Asked, parent: Any, given: Given) -> dict[str, Any]:
+    """An agent lives; what it shall do now."""
+    id = given.needed("id")
+    sweep_id, _, agent_id = read_id(id, "Agent").partition(":")
+    states = given.json("runState") or {}
+    alive = {run_id for run_id, lives in states.items() if lives}
+    detail = await asked.call.read(stored.get_sweep, sweep_id)
+    mine = [
+        trial
+        for trial in detail.trials
+        if trial.agent == agent_id and trial.state in (TrialState.RUNNING, TrialState.LOST)
+    ]
+    running = [trial for trial in mine if trial.run in alive]
+    waiting = []
+    for trial in mine:
+        if trial.run not in alive:
+            fate = await _fate(asked, detail.sweep, trial, is_known=trial.run in states)
+            if fate in ("finished", "failed"):
+                await _report(asked, agent_id, trial, fate)
+            else:
+                waiting.append((trial, fate))
+    held = Beat([Held(trial.number, trial.attempt) for trial in running])
+    orders = await asked.call.write(agents.beat, agent_id, held)
+    by_number = {trial.number: trial for trial in running}
+    commands = [{"type": "stop", "run_id": by_number[stop.number].run} for stop in orders.stop]
+    if not commands and not alive:
+        commands = await _next(asked, agent_id, waiting)
+    return {"agent": {"id": id}, "commands": msgspec.json.encode(commands).decode()}
+
+
+async def _next(
+    asked: Asked, agent_id: str, waiting: list[tuple[TrialRow, str]]
+) -> list[dict[str, Any]]:
+    """The command for an agent that runs nothing."""
+    if waiting:
+        lost = [trial for trial, fate in waiting if fate == LOST and _first_time(agent_id, trial)]
+        return [_again(trial) for trial in lost[:1]]
+    work = await asked.call.write(agents.next_trial, agent_id)
+    if work.verdict == "exit":
+        return [{"type": "exit"}]
+    if work.verdict == "wait" or work.trial is None:
+        return []
+    return [_command(work.trial, work.sweep, work.program, work.config)]
+
+
+def _first_time(agent_id: str, trial: TrialRow) -> bool:
+    key = (agent_id, trial.run)
+    if key in _handed_again:
+        return False
+    _handed_again[key] = None
+    if len(_handed_again) > MAX_REMEMBERED:
+        del _handed_again[next(iter(_handed_again))]
+    return True
+
+
+_handed_again: Final[dict[tuple[str, str], None]] = {}
+
+
+def _again(trial: TrialRow) -> dict[str, Any]:
+    config: dict[str, Any] = {}
+    for name, value in trial.params.items():
+        inner = config
+        *path, last = name.split(".")
+        for word in path:
+            inner = inner.setdefault(word, {})
+        inner[last] = value
+    return _command(trial, trial.run.partition("-")[0], "", config)
+
+
+def _command(
+    trial: TrialRow, sweep_id: str, program: str, config: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "id": trial.run, "type": "run", "run_id": trial.run, "sweep_id": sweep_id,
+        "program": program, "logs": [],
+        "args": {name: {"value": value} for name, value in config.items()},
+    }  # fmt: skip
+
+
+async def _fate(asked: Asked, sweep: SweepRow, trial: TrialRow, *, is_known: bool) -> str:
+    """What became of a run that its agent does not run: ended, ending, or never begun."""
+    is_late = stored.now_us() - max(trial.seen_us, trial.started_us) > PATIENCE_US
+    try:
+        run = await row_of(asked, Place(sweep.entity, sweep.project, trial.run))
+    except NotFound:
+        return "failed" if is_known or is_late else LOST  # the command may be lost
+    if run.state is RunState.RUNNING and not is_late:
+        return ENDING  # its last lines are on the way
+    return "finished" if run.state is RunState.FINISHED else "failed"
+
+
+async def _report(asked: Asked, agent_id: str, trial: TrialRow, fate: str) -> None:
+    word: Any = fate
+    report = TrialReport(trial.number, trial.attempt, word)
+    with contextlib.suppress(Conflict):  # somebody else has it
+        await asked.call.write(agents.report, agent_id, report)
+
+
+# ------------------------------------------------------------------------------------------ read
+async def sweep(asked: Asked, parent: ProjectPlace, given: Given) -> Object | None:
+    """A sweep of a project by its id, or null."""
+    sweep_id = given.text("sweepName").rpartition("/")[2]
+    try:
+        found = await detail_of(asked, sweep_id)
+    except (NotFound, InvalidInput):
+        return None
+    place = (found.sweep.entity, found.sweep.project)
+    return Object("Sweep", sweep_id) if place == tuple(parent) else None
+
+
+async def sweeps(asked: Asked, parent: ProjectPlace, given: Given) -> dict[str, Any]:
+    """A page of a project's sweeps, newest first."""
+    found = await asked.call.read(stored.list_sweeps, parent.entity, parent.project)
+    return page([Object("Sweep", row.id) for row in found.sweeps], given)
+
+
+async def count(asked: Asked, parent: ProjectPlace, given: Given) -> int:
+    """How many sweeps a project has."""
+    return len((await asked.call.read(stored.list_sweeps, *parent)).sweeps)
+
+
+async def detail_of(asked: Asked, sweep_id: str) -> SweepDetail:
+    """All that is stored of a sweep; looked up once per operation.
+
+    Raises:
+        NotFound: there is none.
+    """
+    key = ("sweep", sweep_id)
+    if key not in asked.memory:
+        asked.memory[key] = await asked.call.read(stored.get_sweep, sweep_id)
+    found: SweepDetail = asked.memory[key]
+    return found
+
+
+def _field(read: Any) -> Any:
+    async def resolve(asked: Asked, parent: str, given: Given) -> Any:
+        return read(await detail_of(asked, parent))
+
+    return resolve
+
+
+def _config(detail: SweepDetail) -> str:
+    """The YAML that was given; JSON is YAML, too."""
+    return detail.config if isinstance(detail.config, str) else json_text(detail.config)
+
+
+def _runs(detail: SweepDetail) -> list[Object]:
+    row = detail.sweep
+    return [run_object(Place(row.entity, row.project, trial.run)) for trial in detail.trials]
+
+
+async def runs(asked: Asked, parent: str, given: Given) -> dict[str, Any]:
+    """A page of the runs of a sweep that began."""
+    found = []
+    for one in _runs(await detail_of(asked, parent)):
+        try:
+            await row_of(asked, one.value)
+        except NotFound:
+            continue
+        found.append(one)
+    return page(found, given)
+
+
+async def agent_list(asked: Asked, parent: str, given: Given) -> dict[str, Any]:
+    """The agents of a sweep."""
+    found = await detail_of(asked, parent)
+    rows = [
+        {
+            "__typename": "Agent", "id": write_id("Agent", one.sweep, one.id), "name": one.id,
+            "host": one.host, "state": "RUNNING", "totalRuns": one.trials,
+            "createdAt": moment(one.created_us), "heartbeatAt": moment(one.seen_us),
+        }
+        for one in found.agents
+    ]  # fmt: skip
+    return page(rows, given)
+
+
+FIELDS: Final[Fields] = {
+    "Mutation": {
+        "upsertSweep": upsert, "createAgent": create_agent, "agentHeartbeat": heartbeat,
+    },
+    "Project": {"sweep": sweep, "sweeps": sweeps, "totalSweeps": count},
+    "Sweep": {
+        "id": _field(lambda one: write_id("Sweep", one.sweep.id)),
+        "name": _field(lambda one: one.sweep.id),
+        "displayName": _field(lambda one: one.sweep.name or one.sweep.id),
+        "method": _field(lambda one: one.sweep.method),
+        "state": _field(lambda one: STATES[one.sweep.state]),
+        "description": _field(lambda one: one.sweep.description or None),
+        "bestLoss": _field(lambda one: one.sweep.best),
+        "config": _field(_config),
+        "createdAt": _field(lambda one: moment(one.sweep.created_us)),
+        "updatedAt": _field(lambda one: moment(one.sweep.updated_us)),
+        "heartbeatAt": _field(lambda one: moment(one.sweep.updated_us)),
+        "runCount": _field(lambda one: len(one.trials)),
+        "runCountExpected": _field(lambda one: one.sweep.expected),
+        "project": _field(lambda one: project_object(one.sweep.entity, one.sweep.project)),
+        "runs": runs, "agents": agent_list,
+    },
+}  # fmt: skip

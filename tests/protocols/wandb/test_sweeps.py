@@ -1,0 +1,114 @@
+"""Sweeps with wandb's own client: the server chooses, agents run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.protocols.wandb.conftest import Script
+from tests.server.door import Door
+from tests.server.processes import Running
+
+GRID = """
+import json
+import wandb
+seen = []
+
+def train():
+    with wandb.init() as run:
+        seen.append([run.config.lr, run.config.net["depth"]])
+        for i in range(3):
+            run.log({"loss": run.config.lr * i})
+
+config = {
+    "method": "grid", "metric": {"name": "loss", "goal": "minimize"},
+    "parameters": {"lr": {"values": [0.1, 0.2]}, "net": {"parameters": {"depth": {"value": 2}}}},
+}
+id = wandb.sweep(config, project="sweeps")
+wandb.agent(id, function=train, project="sweeps")
+sweep = wandb.Api().sweep("sweeps/" + id)
+print(json.dumps([id, seen, sweep.state, sweep.config["method"], sweep.expected_run_count,
+                  [[run.state, run.summary["loss"]] for run in sweep.runs], sweep.best_run().id]))
+"""
+
+
+def test_a_grid_is_run_to_its_end(server: Running, script: Script) -> None:
+    """Every combination once; the best run is known; the sweep ends."""
+    id, seen, state, method, expected, runs, best = script(GRID)
+    assert seen == [[0.1, 2], [0.2, 2]]
+    assert (state, method, expected) == ("FINISHED", "grid", 2)
+    assert sorted(runs) == [["finished", 0.2], ["finished", 0.4]]
+    sweep = server.json("GET", f"/api/v1/sweeps/{id}")
+    assert [trial["state"] for trial in sweep["trials"]] == ["finished", "finished"]
+    assert best == sweep["trials"][sweep["sweep"]["best_trial"]]["run"]
+
+
+# ------------------------------------------------------------------------------ without the client
+CONFIG = """
+method: random
+run_cap: 2
+metric: {name: loss}
+parameters: {lr: {min: 0.0, max: 1.0}}
+"""
+
+
+@pytest.fixture
+def door(home: Path) -> Any:
+    with Door(home) as opened:
+        yield opened
+
+
+def ask(door: Door, query: str, status: int = 200, **variables: Any) -> Any:
+    answer = door.ask("POST", "/graphql", json_body={"query": query, "variables": variables})
+    assert answer.status == status, answer.body
+    return answer.json()["data"] if status == 200 else answer.json()["errors"][0]["message"]
+
+
+MAKE = """mutation U($config: String, $id: ID, $state: String) {
+  upsertSweep(input: {config: $config, id: $id, state: $state, projectName: "p"}) {
+    sweep { id name state project { name } } configValidationWarnings } }"""
+AGENT = """mutation A($sweep: String!) {
+  createAgent(input: {sweep: $sweep, projectName: "p", host: "h"}) { agent { id } } }"""
+BEAT = """mutation H($id: ID!, $state: JSONString) {
+  agentHeartbeat(input: {id: $id, runState: $state}) { commands } }"""
+
+
+def commands(door: Door, agent: str, state: str = "{}") -> list[dict[str, Any]]:
+    found = ask(door, BEAT, id=agent, state=state)["agentHeartbeat"]["commands"]
+    return list(json.loads(found))
+
+
+def test_an_agent_is_handed_one_run_at_a_time_and_told_to_stop(door: Door) -> None:
+    """A lost answer is given once more; a cancelled sweep ends what runs."""
+    sweep = ask(door, MAKE, config=CONFIG)["upsertSweep"]["sweep"]
+    assert sweep["state"] == "PENDING"
+    agent = ask(door, AGENT, sweep=sweep["name"])["createAgent"]["agent"]["id"]
+    (first,) = commands(door, agent)
+    assert (first["type"], set(first["args"])) == ("run", {"lr"})
+    (again,) = commands(door, agent)
+    assert (again["run_id"], again["args"]) == (first["run_id"], first["args"])
+    alive = f'{{"{first["run_id"]}": true}}'
+    assert commands(door, agent, alive) == []
+    ask(door, MAKE, id=sweep["id"], state="CANCELED")
+    assert commands(door, agent, alive) == [{"type": "stop", "run_id": first["run_id"]}]
+    assert commands(door, agent, alive.replace("true", "false"))[0]["type"] == "exit"
+
+
+def test_a_paused_sweep_hands_out_nothing(door: Door) -> None:
+    sweep = ask(door, MAKE, config=CONFIG)["upsertSweep"]["sweep"]
+    agent = ask(door, AGENT, sweep=sweep["name"])["createAgent"]["agent"]["id"]
+    ask(door, MAKE, id=sweep["id"], state="PAUSED")
+    assert commands(door, agent) == []
+    ask(door, MAKE, id=sweep["id"], state="RUNNING")
+    assert commands(door, agent)[0]["type"] == "run"
+
+
+def test_what_is_no_sweep_is_said_clearly(door: Door) -> None:
+    """A config that cannot be used, a sweep and an agent that are not there."""
+    assert ask(door, MAKE, 400, config="method: magic")
+    assert ask(door, MAKE, 400, config="{")
+    assert ask(door, AGENT, 404, sweep="nothing0")
+    assert ask(door, BEAT, 404, id="QWdlbnQ6YTpi", state="{}")
