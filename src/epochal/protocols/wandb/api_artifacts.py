@@ -237,7 +237,7 @@ FIELDS: Final[Fields] = {
     "ArtifactType": {
         "id": _type_id, "name": _type_name, "description": _nothing, "createdAt": _type_created,
         "artifactCollections": list_collections, "artifactCollection": find_collection,
-        "artifact": of_type,
+        "artifact": of_type, "artifactSequence": find_collection,
     },
     "ArtifactSequence": {
         "artifacts": versions, "description": _description, "createdAt": _created_at,
