@@ -75,6 +75,9 @@ class Recording:
         replica: all of the run, as long as it was written here.
         exit_code: of the client's program, as told.
         memory: what the protocol of its client keeps in mind of it; gone with the recording.
+        patience_s: seconds of silence after which its client is taken for dead; None where clients
+            give no sign of life.
+        heard: when its client was heard last, on the clock of `time.monotonic`.
     """
 
     def __init__(self, uid: str) -> None:
@@ -92,6 +95,8 @@ class Recording:
         self.seen: dict[bytes, None] = {}
         self.exit_code: int | None = None
         self.memory: object = None
+        self.patience_s: float | None = None
+        self.heard = time.monotonic()
         self.replica: Replica | None = None
         self.journal: Journal | None = None
         self.started_us = 0
@@ -393,18 +398,30 @@ class Recorder:
             self.close_resting()
 
     def close_resting(self, idle_seconds: float | None = None) -> None:
-        """Close journals that rested long enough, and long ones; forget runs nobody asks for."""
+        """Close journals that rested long enough, and long ones; forget runs nobody asks for.
+
+        A run whose client fell silent has crashed; when it is heard again, it goes on.
+        """
         idle = IDLE_SECONDS if idle_seconds is None else idle_seconds
         now = time.monotonic()
         with self._guard:
             known = list(self._known.values())
         for one in known:
             with one.lock:
+                self._give_up(one, now)
                 journal = one.journal
                 if journal is not None and (now - one.used >= idle or journal.size > LONGEST):
                     self._close(one)
                 if one.journal is None and len(known) > MOST_KNOWN and one.loaded:
                     self._forget(one)
+
+    def _give_up(self, one: Recording, now: float) -> None:
+        silent = now - one.heard
+        if one.patience_s is None or one.gone or one.archived or silent < one.patience_s:
+            return
+        if one.state is RunState.RUNNING and one.foreign:
+            with contextlib.suppress(OSError, Unavailable):  # tried again soon
+                self.tell(one, RunState.CRASHED, _now_us() - int(silent * 1e6))
 
     def close(self) -> None:
         """Close every journal. Later writes are refused."""

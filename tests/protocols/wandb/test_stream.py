@@ -13,6 +13,7 @@ import pytest
 
 from epochal.domain.names import run_uid
 from epochal.protocols.wandb.memory import added, new_parts
+from epochal.protocols.wandb.stream import SILENCE_S
 from tests.server.door import Answer, Door
 
 PATH = "/files/local/p/r/file_stream"
@@ -177,6 +178,26 @@ def test_a_run_ends_with_its_exit_code_and_may_go_on(door: Door) -> None:
         assert (detail(door)["state"], detail(door)["exit_code"]) == (state, code)
         send(door)
         assert detail(door)["state"] == "running"
+
+
+def test_a_run_whose_client_falls_silent_has_crashed_until_it_is_heard(door: Door) -> None:
+    """Clients give a sign of life every 30 seconds; after five minutes nobody hopes."""
+    send(door, history=(0, rows(0, 2)))
+    recorder = door.app.workers.recorder
+    recorder.close_resting()
+    assert detail(door)["state"] == "running"
+    with recorder.hold(UID) as recording:
+        recording.heard -= SILENCE_S
+    recorder.close_resting()
+    assert detail(door)["state"] == "crashed"
+    send(door)
+    assert detail(door)["state"] == "running"
+    send(door, history=(2, rows(2, 2)), complete=True, exitcode=0)
+    assert detail(door)["state"] == "finished"
+    with recorder.hold(UID) as recording:
+        recording.heard -= SILENCE_S
+    recorder.close_resting()
+    assert detail(door)["state"] == "finished"
 
 
 def test_who_wants_a_run_to_stop_is_heard(door: Door) -> None:

@@ -85,6 +85,8 @@ def test_an_agent_is_handed_one_run_at_a_time_and_told_to_stop(door: Door) -> No
     """A lost answer is given once more; a cancelled sweep ends what runs."""
     sweep = ask(door, MAKE, config=CONFIG)["upsertSweep"]["sweep"]
     assert sweep["state"] == "PENDING"
+    query = f'{{ project(name: "p") {{ sweep(sweepName: "{sweep["name"]}") {{ method }} }} }}'
+    assert ask(door, query)["project"]["sweep"] == {"method": "random"}
     agent = ask(door, AGENT, sweep=sweep["name"])["createAgent"]["agent"]["id"]
     (first,) = commands(door, agent)
     assert (first["type"], set(first["args"])) == ("run", {"lr"})

@@ -23,7 +23,7 @@ from epochal.protocols.wandb.execution import Asked, Fields, Object
 from epochal.protocols.wandb.ids import Place, run_key, write_id
 from epochal.protocols.wandb.memory import Memory, count_of, memory_of
 from epochal.protocols.wandb.viewer import entity_of, user_of
-from epochal.service import experiments, foreign, overviews, runs
+from epochal.service import experiments, foreign, overviews, runs, sweeps
 from epochal.service.foreign import Recorder, Recording
 
 
@@ -98,8 +98,19 @@ async def project(asked: Asked, parent: Any, given: Given) -> Object | None:
     """A project, or null."""
     entity = given.text("entityName") or DEFAULT_ENTITY
     name = given.text("name") or DEFAULT_PROJECT
-    found = await project_row(asked, entity, name)
-    return None if found is None else project_object(entity, name)
+    if await project_row(asked, entity, name) is None and not await _has_sweeps(
+        asked, entity, name
+    ):
+        return None
+    return project_object(entity, name)
+
+
+async def _has_sweeps(asked: Asked, entity: str, name: str) -> bool:
+    """Whether a project without runs has a sweep, which makes it one."""
+    try:
+        return bool((await asked.call.read(sweeps.list_sweeps, entity, name)).sweeps)
+    except InvalidInput:
+        return False  # it cannot be the name of any
 
 
 async def project_row(asked: Asked, entity: str, name: str) -> Any:

@@ -20,11 +20,12 @@ from epochal.protocols.wandb.execution import Asked, Fields
 from epochal.protocols.wandb.ids import Place, read_run_key
 from epochal.protocols.wandb.memory import CLIENT, LINES, RUN, Memory, memory_of, save
 from epochal.protocols.wandb.projects import run_object
-from epochal.protocols.wandb.stream import write_summary
+from epochal.protocols.wandb.stream import SILENCE_S, write_summary
 from epochal.service import foreign
 from epochal.service import runs as stored
 from epochal.service.foreign import Recorder, Recording
 
+USER: Final = "$user"
 _LEVELS: Final = {"INFO": "info", "WARN": "warning", "ERROR": "error"}
 _STATES: Final = {
     "running": RunState.RUNNING, "pending": RunState.RUNNING, "finished": RunState.FINISHED,
@@ -39,8 +40,12 @@ async def upsert(asked: Asked, parent: Any, given: Given) -> dict[str, Any]:
     """Begin a run, or change it; whatever is null stays as it is."""
     place = place_of(given)
     recorder = asked.call.workers.recorder
+    principal = asked.call.principal
+    user = {} if principal is None else {USER: principal.name}
 
     def work(recorder: Recorder, recording: Recording) -> None:
+        if not recording.labels.keys() & {LINES, USER} and recording.foreign:
+            recorder.label(recording, user)  # a run that begins
         _write(recorder, recording, given)
 
     _, is_new = await asked.call.record(foreign.begin_or_go_on, recorder, place, CLIENT, work)
@@ -63,6 +68,7 @@ def place_of(given: Given) -> Place:
 
 def _write(recorder: Recorder, recording: Recording, given: Given) -> None:
     memory = memory_of(recording)
+    recording.heard, recording.patience_s = time.monotonic(), SILENCE_S
     now_us = time.time_ns() // 1000
     is_new = LINES not in recording.labels
     if is_new:
@@ -78,7 +84,8 @@ def _write(recorder: Recorder, recording: Recording, given: Given) -> None:
     if changes:
         recorder.write(recording, [Attributes(now_us, changes)])
     name = given.text("displayName").strip()[:MAX_NAME]
-    if name or is_new:
+    # A run that another client named, and that is changed only now, keeps its name.
+    if name or (is_new and recording.name == recording.run_id):
         name = name or _new_name()
         if name != recording.name:
             recorder.rename(recording, name)

@@ -49,6 +49,8 @@ EVENTS: Final = "wandb-events.jsonl"
 SUMMARY_FILE: Final = "wandb-summary.json"
 OUTPUT: Final = "output.log"
 INTERRUPTED: Final = 255
+SILENCE_S: Final = 300.0
+"""Clients give a sign of life every 30 seconds."""
 MAX_GAP: Final = 10_000
 MAX_UNPACKED: Final = 64 * 1024 * 1024
 _GZIP: Final = 31
@@ -200,6 +202,7 @@ def take(recorder: Recorder, recording: Recording, message: Message, writer: str
         InvalidInput: a line cannot be read, or an offset cannot be one; nothing was written.
     """
     memory = memory_of(recording)
+    recording.heard, recording.patience_s = time.monotonic(), SILENCE_S
     lines = lines_of(recording, memory, writer)
     taken = Taken(recorder, recording, message, lines)
     if recording.foreign and recording.state is not RunState.RUNNING and not message.complete:
