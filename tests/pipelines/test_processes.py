@@ -109,7 +109,7 @@ def test_a_step_that_another_process_cannot_find_is_refused_with_the_way_out() -
 def test_code_that_a_worker_does_not_have_is_never_run_in_its_place(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A function that was replaced in the driver: the worker's own is another, and that is said."""
+    """A function that was replaced in the driver: the worker has another, and that is said."""
 
     def replaced(folder: str) -> str:
         return "replaced"

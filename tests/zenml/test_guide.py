@@ -17,7 +17,10 @@ from pathlib import Path
 import pytest
 
 import epochal
-from epochal.pipelines import get_runs
+from epochal.errors import NotFound
+from epochal.journal.home import find_home
+from epochal.pipelines import get_runs, pipeline, step
+from epochal.pipelines.stacks import register_tracker
 
 HERE = Path(__file__).parent
 REAL = Path("/usr/share/datasets/fashion-mnist")
@@ -68,6 +71,7 @@ def run_script(text: str, folder: Path, images: Path) -> str:
         "IMAGES": str(images),
         "IMAGES_LIMIT": str(IMAGES),
         "OMP_NUM_THREADS": "1",
+        "MLFLOW_REQUIREMENTS_INFERENCE_TIMEOUT": "1",  # it only makes a list of packages
         "PYTHONPATH": str(HERE),
     }
     done = subprocess.run(
@@ -147,3 +151,62 @@ def test_the_guide_with_tensorboard_shows_its_scalars_in_the_run(
 
 def test_where_mlflow_finds_the_runs_is_told(tmp_path: Path, images: Path) -> None:
     assert run_script(guide("tracking URI"), tmp_path, images).strip() == "http://127.0.0.1:7557"
+
+
+def test_the_guide_with_wandb_logs_through_the_real_client(tmp_path: Path, images: Path) -> None:
+    """``wandb.log`` works in the step without ``init``; the run is in the pipeline's project."""
+    pytest.importorskip("wandb")
+    register_tracker(find_home(), "wandb_tracker", "wandb", {})
+    run_script(
+        guide("pipeline", "data", "model", "train with W&B", "run with W&B"), tmp_path, images
+    )
+    (run,) = get_runs(PIPELINE, unlisted=True)
+    tracked = {each.name: each for each in epochal.runs(PIPELINE)}
+    theirs = tracked[f"{run.id}_train_test"]
+    assert (theirs.state, theirs.group) == ("finished", run.id)
+    assert theirs.summary["epochs"] == 5
+    assert "Test Accuracy" in theirs.summary
+    assert tracked["train_test"].summary["wandb/run"] == theirs.id
+
+
+def test_the_guide_with_mlflow_logs_through_the_real_client(tmp_path: Path, images: Path) -> None:
+    """``mlflow.pytorch.log_model(model, "model")`` included, which today's client refuses."""
+    pytest.importorskip("mlflow")
+    register_tracker(find_home(), "mlflow_tracker", "mlflow", {})
+    text = guide("pipeline", "data", "model", "train with MLflow", "run with MLflow")
+    run_script(text, tmp_path, images)
+    (run,) = get_runs(PIPELINE, unlisted=True)
+    tracked = {each.name: each for each in epochal.runs(PIPELINE)}
+    theirs = tracked[f"{run.id}_train_test"]
+    assert theirs.state == "finished"
+    assert len(list(theirs.history(["Loss/test"]))) >= 1
+    assert any(file.path.endswith("model.pth") for file in theirs.files())
+
+
+def test_a_tracker_that_is_not_registered_is_refused_before_the_step_runs() -> None:
+    @step(tracker="nowhere")
+    def one() -> int:
+        return 1
+
+    @pipeline
+    def flow() -> None:
+        one()
+
+    with pytest.raises(NotFound, match="there is no experiment tracker 'nowhere'"):
+        flow()
+
+
+def test_a_tracker_that_fails_does_not_fail_the_step() -> None:
+    """Here its server is not there; the step runs on without it."""
+    register_tracker(find_home(), "gone", "mlflow", {"tracking_uri": "unknown://nothing"})
+
+    @step(tracker="gone")
+    def one() -> int:
+        return 1
+
+    @pipeline
+    def flow() -> None:
+        one()
+
+    with pytest.warns(UserWarning, match="the tracker 'gone' of step 'one' failed"):
+        assert flow().step("one").output.load() == 1

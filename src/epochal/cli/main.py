@@ -57,6 +57,8 @@ COMMANDS = (
     Entry("model", "epochal.cli.model:app", "The model registry, and predictions."),
     Entry("pipeline", "epochal.cli.pipeline:app", "Run pipelines, and see what they did and why."),
     Entry("sweep", "epochal.cli.sweep:app", "Search for hyperparameters: create, run, steer."),
+    Entry("stack", "epochal.cli.stack:stacks", "Name sets of trackers for pipelines."),
+    Entry("experiment-tracker", "epochal.cli.stack:trackers", "Name trackers for pipelines."),
     Entry("sync", "epochal.cli.sync:sync", "Send to a server what it does not have yet."),
     Entry("import", "epochal.cli.import_group:app", "Bring in what other programs recorded."),
     Entry("rm", "epochal.cli.rm:rm", "Delete runs."),

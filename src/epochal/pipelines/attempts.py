@@ -120,6 +120,7 @@ class Attempts:
             table=table,
             code="" if node.keyed is None else node.keyed.code.code,
             pin=node.options.pin,
+            tracker=node.options.tracker,
         )
 
     @staticmethod

@@ -33,6 +33,7 @@ from epochal.pipelines.options import PipelineOptions, StepOptions, read_step_op
 from epochal.pipelines.resources import Tokens
 from epochal.pipelines.signature import Signature
 from epochal.pipelines.spots import warn_of_blind_spots
+from epochal.pipelines.stacks import tracker_settings
 from epochal.pipelines.tracking import now_us
 
 
@@ -111,10 +112,13 @@ class Engine:
 
         Raises:
             InvalidInput: the call cannot be.
+            NotFound: its tracker is not registered.
         """
         name = self._name(options.name or signature.name, suffix)
         node = Node(name, signature, options, self.home, target)
         self._tokens.check(name, options.resources)
+        if options.tracker is not None:
+            tracker_settings(self.home, options.tracker)
         arguments = signature.bind(name, args, kwargs, given)
         for argument, value in arguments.items():
             self._encode(node, argument, value)

@@ -25,6 +25,7 @@ from epochal.pipelines.eventfiles import flush_event_files
 from epochal.pipelines.keeping import Stored
 from epochal.pipelines.outputs import Slot
 from epochal.pipelines.signature import Signature
+from epochal.pipelines.trackers import tracked_by
 
 INTERRUPTED = 130
 
@@ -47,6 +48,7 @@ class Task(msgspec.Struct):
         table: dependencies of the code as JSON, where they shall be kept with the run.
         code: digest of the code that the driver knows, for another process to compare.
         pin: how versions count in it.
+        tracker: what else the step logs to.
     """
 
     target: str
@@ -63,6 +65,7 @@ class Task(msgspec.Struct):
     table: bytes = b""
     code: str = ""
     pin: str = "exact"
+    tracker: str | None = None
 
 
 class Outcome(msgspec.Struct):
@@ -165,7 +168,15 @@ def _work(task: Task, signature: Signature, run: Run, home: Path) -> Outcome:
         root=attachments(home, task.pipeline_run, task.step),
     )
     arguments = {name: _argument(task, signature, blobs, run, name) for name in task.arguments}
-    with entered(context):
+    tracked = tracked_by(
+        task.tracker,
+        home,
+        run,
+        pipeline_run=task.pipeline_run,
+        step=task.step,
+        config=_config(task),
+    )
+    with entered(context), tracked:
         try:
             value = signature.call(arguments, context)
         finally:

@@ -35,6 +35,8 @@ class StepOptions(msgspec.Struct, frozen=True):
         env: names of environment variables that the key shall see.
         version: text that the key shall see.
         pin: which part of package versions the key sees: ``exact``, ``minor`` or ``off``.
+        tracker: another tracker that the step logs to: ``wandb``, ``mlflow``, ``tensorboard``, or
+            a registered name.
         after: futures that must be done first.
         on_success: called with the `StepContext` when the step finished.
         on_failure: called with the `StepContext` and the exception when an attempt failed.
@@ -52,6 +54,7 @@ class StepOptions(msgspec.Struct, frozen=True):
     env: tuple[str, ...] = ()
     version: str = ""
     pin: str = "exact"
+    tracker: str | None = None
     after: tuple[Any, ...] = ()
     on_success: Callable[..., object] | None = None
     on_failure: Callable[..., object] | None = None
@@ -203,6 +206,7 @@ _STEP: Final[Mapping[str, Callable[[str, Any], Any]]] = {
     "env": _many,
     "pin": _word(*PINS),
     "after": _many,
+    "tracker": _name,
 }
 _PIPELINE: Final[Mapping[str, Callable[[str, Any], Any]]] = {
     "name": _name,

@@ -15,6 +15,7 @@ from epochal.pipelines import step as our_step
 
 STEP_WORDS: Final[Mapping[str, str]] = {
     "enable_cache": "cache",
+    "experiment_tracker": "tracker",
     "name": "name",
     "on_failure": "on_failure",
     "on_success": "on_success",
@@ -36,7 +37,7 @@ LEFT_OUT: Final = frozenset(
         "enable_pipeline_logs", "output_materializers", "settings", "extra", "model",
         "step_operator", "substitutions", "docker_settings", "requirements",
         "required_integrations", "dockerignore_file", "secrets", "environment", "on_init",
-        "on_cleanup", "experiment_tracker",
+        "on_cleanup",
     }
 )  # fmt: skip
 
