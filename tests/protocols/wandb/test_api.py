@@ -144,7 +144,7 @@ def test_a_run_of_wandb_is_read_as_it_was_logged(logged: Running, script: Script
     assert all("system.memory_percent" in row for row in seen["system"])
     assert seen["system"]
     assert (seen["step"], seen["size"]) == (30, 5)
-    assert seen["viewer"]
+    assert seen["user"] == seen["viewer"] != ""
     assert "hello" in seen["console"]
 
 
@@ -162,26 +162,28 @@ def test_a_run_of_epochal_is_read_alike(logged: Running, script: Script) -> None
 CHANGE = """
 import json
 import wandb
-api = wandb.Api()
-run = api.run("read/native")
+named = wandb.Api().run("read/native").name
+for id in ("r0", "native"):
+    other = wandb.Api().run("read/" + id)
+    other.summary["best"] = {"loss": 3}
+    other.summary.update()
+kept = wandb.Api().run("read/native").name == named
+run = wandb.Api().run("read/native")
 run.config["lr"] = 9
 run.tags.append("new")
 run.name, run.notes = "renamed", "noted"
 run.update()
-other = wandb.Api().run("read/r0")
-other.summary["best"] = {"loss": 3}
-other.summary.update()
 seen = wandb.Api().run("read/native")
-print(json.dumps([seen.config, seen.tags, seen.name, seen.notes, seen.state,
+print(json.dumps([kept, seen.config, seen.tags, seen.name, seen.notes, seen.state,
                   wandb.Api().run("read/r0").summary["best"]["loss"],
                   wandb.Api().run("read/r0").name]))
 """
 
 
 def test_runs_are_changed(logged: Running, script: Script) -> None:
-    """Also one that another client logged; it keeps its state."""
+    """Also one that another client logged; it keeps its state, and its name unless told."""
     assert script(CHANGE) == [
-        {"lr": 9, "opt": "adam"}, ["b", "new"], "renamed", "noted", "finished", 3, "run 0",
+        True, {"lr": 9, "opt": "adam"}, ["b", "new"], "renamed", "noted", "finished", 3, "run 0",
     ]  # fmt: skip
 
 

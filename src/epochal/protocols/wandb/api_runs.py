@@ -30,11 +30,11 @@ from epochal.protocols.wandb.projects import (
     row_of,
     run_object,
 )
+from epochal.protocols.wandb.runs import USER
 from epochal.protocols.wandb.viewer import user_of
 from epochal.service import bounds, experiments, overviews, projects, runs
 
 RUNS_PER_PAGE: Final = 50
-USER: Final = "$user"
 NOBODY: Final = RunPage(0, 0, None, [], {})
 _decode_kept: Final = msgspec.json.Decoder(Kept).decode
 
