@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -136,6 +139,38 @@ def test_a_torn_ledger_is_read_up_to_the_tear(home: Path, small_parts: None) -> 
         file.write(b"\x30\0\0\0torn")
     carry(home, source(400))
     check(home, 400)
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from epochal.imports import carrier
+from epochal.imports.tables import Importer
+carrier.LONGEST = 20_000
+with Importer(Path(sys.argv[1]), sys.argv[2], "csv", "killed") as importer:
+    importer.carry()
+"""
+
+
+def test_killed_processes_lose_and_repeat_nothing(home: Path, tmp_path: Path) -> None:
+    """SIGKILL at any moment after the first journal appeared, again and again."""
+    table = tmp_path / "log.csv"
+    size = 40_000
+    table.write_text("step,loss\n" + "".join(f"{i},{i / 7}\n" for i in range(size)))
+    command = [sys.executable, "-c", KILLED, str(home), str(table)]
+    for number in range(1, 5):
+        process = subprocess.Popen(command)
+        deadline = time.monotonic() + 60
+        while len(list(home.glob("runs/*/*.ej"))) < 3 * number and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        process.kill()
+        process.wait()
+    subprocess.run(command, check=True, timeout=120)
+    (run,) = connect(home=home).runs("killed")
+    loss = run.series("loss")
+    assert loss.step.tolist() == list(range(size))
+    assert loss.value.tolist() == [step / 7 for step in range(size)]
 
 
 def test_a_run_that_grows_is_gone_on_with(home: Path) -> None:

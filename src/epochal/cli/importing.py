@@ -107,6 +107,8 @@ def tell_outcome(home: Path, source: str, outcome: Outcome, *, json: bool) -> No
 
 def _sentence(home: Path, outcome: Outcome) -> str:
     counts = [f"{count:,} {name}" for name, count in outcome.counts.most_common() if count]
+    if not outcome.runs and not counts and not outcome.same:
+        return f"nothing was brought into {home}"
     if not outcome.runs and not counts:
         return f"{home} has everything already that could be read; nothing is new"
     what = ", ".join(counts) or "nothing but names"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -68,6 +69,12 @@ def read_step(value: object) -> int | None:
     return None
 
 
+@functools.lru_cache(maxsize=65_536)
+def series_key(name: str) -> str:
+    """The key of a name, remembered: most names come again in every row."""
+    return clean_key(name)[0]
+
+
 def items_of(
     step: int, wall_us: int, values: Mapping[str, Any], prefix: str = ""
 ) -> Iterator[Item]:
@@ -78,7 +85,7 @@ def items_of(
     numbers: dict[str, float | int | bool] = {}
     texts: list[tuple[str, Any]] = []
     for name, value in flatten(values):
-        key = clean_key(prefix + name)[0]
+        key = series_key(prefix + name)
         number = value if isinstance(value, bool) else number_from_json(value)
         if number is None:
             texts.append((key, value))

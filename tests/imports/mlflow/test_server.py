@@ -46,8 +46,8 @@ def test_runs_of_a_server_come_over(server: Server, tmp_path: Path, monkeypatch)
     assert here.series("loss").time.tolist() == [(1_000 + step) * 1000 for step in range(5)]
     assert math.isnan(here.series("odd").value[0])
     assert here.series("odd").value[1] == math.inf
-    (file,) = here.files()
-    assert Path(file.download(tmp_path / "out")).read_text() == "hello"
+    place = here.file("notes/a b.txt").download(tmp_path / "out")
+    assert Path(place).read_text() == "hello"
 
 
 class Answering(BaseHTTPRequestHandler):

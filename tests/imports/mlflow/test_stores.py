@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from epochal.api import connect
+from epochal.api import RunView, connect
 from epochal.errors import EpochalError, InvalidInput, NotFound
 from epochal.imports.mlflow import Importer, open_store
 from epochal.imports.outcome import Outcome
 from tests.cli.conftest import run_cli
+from tests.conftest import Server
 from tests.imports.mlflow.conftest import Written
 
 PROJECT = "digits: first"
@@ -24,6 +25,11 @@ def bring(home: Path, store: Path, project: str | None = None) -> Outcome:
     with Importer(home, str(store), project) as importer:
         importer.carry()
         return importer.outcome
+
+
+def own_files(run: RunView) -> list[str]:
+    """The files of a run, without those that Epochal adds."""
+    return [file.path for file in run.files() if file.path != "config.yaml"]
 
 
 def test_a_run_is_as_mlflow_wrote_it(home: Path, store: Written) -> None:
@@ -43,9 +49,9 @@ def test_a_run_is_as_mlflow_wrote_it(home: Path, store: Written) -> None:
     assert odd.step.tolist() == [1, -1]
     assert math.isnan(odd.value[0])
     assert odd.value[1] == math.inf
-    (file,) = run.files()
-    assert file.path == "notes/a b.txt"
-    assert Path(file.download(home / "out")).read_text() == "hello"
+    assert own_files(run) == ["notes/a b.txt"]
+    place = run.file("notes/a b.txt").download(home / "out")
+    assert Path(place).read_text() == "hello"
 
 
 def test_every_status_and_every_lifecycle_stage_comes_over(home: Path, store: Written) -> None:
@@ -92,6 +98,17 @@ def test_the_registry_comes_over_as_far_as_there_are_files(home: Path, store: Wr
         {"i": "3", "mlflow.version": "3"}, ["champion"], "production",
     )  # fmt: skip
     assert any(entry.path == "MLmodel" for entry in net.artifact.files())
+
+
+def test_a_server_that_runs_on_the_home_is_told(server: Server, make_pristine) -> None:
+    """Runs appear there by themselves; it archives, and keeps the registry."""
+    path = make_pristine("sqlite").path
+    done = run_cli("import", "mlflow", str(path), home=server.home)
+    assert done.returncode == 0, done.stderr
+    reader = connect(server.url)
+    assert {run.name for run in reader.runs("old")} == set()
+    assert reader.run("in deleted", "old").archived
+    assert reader.model("clf@champion").stage == "production"
 
 
 def test_again_nothing_is_new_and_more_points_are(home: Path, store: Written) -> None:
@@ -158,11 +175,10 @@ def test_artifacts_outside_of_the_store_are_not_read(home: Path, store: Written)
         importer.carry()
         left = importer.outcome.left_sentences()
     assert any("outside of the store" in text and "--artifacts" in text for text in left), left
-    assert [f.path for f in connect(home=home).run(store.facts["parent"]).files()] == []
+    assert own_files(connect(home=home).run(store.facts["parent"])) == []
     with Importer(home, str(store.path), artifacts=outside.parent.parent) as importer:
         importer.carry()
-    files = connect(home=home).run(store.facts["parent"]).files()
-    assert [file.path for file in files] == ["secret.txt"]
+    assert own_files(connect(home=home).run(store.facts["parent"])) == ["secret.txt"]
 
 
 def redirect(store: Written, place: Path) -> None:
@@ -194,8 +210,7 @@ def test_links_among_artifacts_are_left_out(home: Path, make_pristine, tmp_path:
     (folder / "link").symlink_to("/etc/passwd")
     (folder / "tree").symlink_to("/etc")
     bring(home, root)
-    files = connect(home=home).run(written.facts["parent"]).files()
-    assert [file.path for file in files] == ["notes/a b.txt"]
+    assert own_files(connect(home=home).run(written.facts["parent"])) == ["notes/a b.txt"]
 
 
 def test_damaged_files_of_a_store_are_told_and_stop_nothing(

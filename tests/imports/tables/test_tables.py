@@ -121,8 +121,9 @@ def test_json_lines_are_read_as_they_nest(home: Path, tmp_path: Path) -> None:
     assert run.summary["tags"] == ["a"]
 
 
-@pytest.mark.parametrize("format", ["csv", "jsonl"])
-@pytest.mark.parametrize("long", [False, True], ids=["wide", "long"])
+@pytest.mark.parametrize(
+    ("format", "long"), [("csv", False), ("jsonl", True)], ids=["wide csv", "long jsonl"]
+)
 def test_what_was_exported_comes_back(
     home: Path, shared: Path, tmp_path: Path, format: str, long: bool
 ) -> None:
@@ -207,6 +208,18 @@ def test_a_missing_table_is_refused(
 def test_a_named_column_must_be_there(home: Path, table: Path) -> None:
     outcome = bring(home, table, axes=Axes(step="iteration"))
     assert "no column 'iteration' for --step; its columns are step, time" in outcome.problems[0]
+
+
+def test_a_line_without_end_is_not_read_for_ever(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes before it is kept, and it is told."""
+    monkeypatch.setattr("epochal.imports.tables.reading.LONGEST", 1000)
+    path = tmp_path / "log.jsonl"
+    path.write_text('{"a": 1}\n' + '{"a": "' + "x" * 5000 + '"}\n')
+    outcome = bring(home, path, "jsonl")
+    assert "a line of more than 1,000 bytes" in outcome.problems[0]
+    assert outcome.counts["points"] == 1
 
 
 def test_a_row_that_is_too_long_is_told_and_left_out(home: Path, table: Path) -> None:

@@ -186,7 +186,7 @@ def packed(payloads: list[bytes]) -> bytes:
     ("data", "error", "words"),
     [
         (b"hello world", InvalidInput, "is no .wandb file"),
-        (b"", InvalidInput, "is no .wandb file"),
+        (b"", InvalidInput, "is empty"),
         (b":W&B\xe1\xbe\x07", NewerFormat, "version 7"),
     ],
     ids=["a text", "empty", "a newer version"],

@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from epochal.domain.artifact import MANIFEST_TYPE, Entry, Manifest, check_path, check_paths
-from epochal.domain.names import MAX_NAME, MAX_TEXT, clean_key
+from epochal.domain.names import MAX_NAME, MAX_TEXT
 from epochal.domain.record import (
     ArtifactCommit,
     Attributes,
@@ -35,6 +35,7 @@ from epochal.imports.mlflow.nouns import (
     Store,
     Version,
 )
+from epochal.imports.values import series_key
 from epochal.journal.blobs import Blobs
 
 STATES: Final = {
@@ -60,7 +61,7 @@ def group_points(points: Iterator[Point]) -> Iterator[Row]:
     step = t_ms = 0
     values: dict[str, float | int | bool] = {}
     for point in points:
-        key = clean_key(point.key)[0]
+        key = series_key(point.key)
         if values and (point.step != step or point.t_ms != t_ms or key in values):
             yield Row(clamp_step(step), t_ms * 1000, values)
             values = {}

@@ -198,11 +198,12 @@ class _Reading:
 
     def stream(self, stretches: _Stretches) -> Iterator[Item]:
         """The items of a run."""
-        for start, end, number in stretches.places:
-            for count, row in enumerate(self.table.rows(start, end), number):
-                step = read_step(row.values.get(self._step)) if self._step else None
-                values = self._values(row.values)
-                yield from items_of(count if step is None else step, self.wall_us(row), values)
+        with self.table.open() as file:
+            for start, end, number in stretches.places:
+                for count, row in enumerate(self.table.rows_of(file, start, end), number):
+                    step = read_step(row.values.get(self._step)) if self._step else None
+                    chosen = count if step is None else step
+                    yield from items_of(chosen, self.wall_us(row), self._values(row.values))
 
     def _values(self, row: dict[str, Any]) -> dict[str, Any]:
         if self._key is not None:

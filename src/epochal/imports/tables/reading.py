@@ -51,8 +51,13 @@ class Table:
         self.problems: list[str] = []
         self._bad = 0
 
-    def rows(self, start: int = 0, end: int | None = None) -> Iterator[Placed]:
-        """Rows from one offset to another; both are ends of rows."""
+    def rows(self) -> Iterator[Placed]:
+        """All rows."""
+        with self.open() as file:
+            yield from self.rows_of(file)
+
+    def rows_of(self, file: BinaryIO, start: int = 0, end: int | None = None) -> Iterator[Placed]:
+        """Rows of the open file from one offset to another; both are ends of rows."""
         raise NotImplementedError
 
     def open(self) -> BinaryIO:
@@ -71,6 +76,13 @@ class Table:
             self.problems.append(f"{self.path} {problem}")
         elif self._bad == _SHOWN + 1:
             self.problems.append(f"{self.path} has more rows that cannot be read")
+
+    def _end_at(self, start: int, lines: _Lines) -> None:
+        """Nothing is read behind a line that is too long."""
+        if lines.is_too_long:
+            self.tell(
+                f"at byte {start}: a line of more than {LONGEST:,} bytes; reading ends there"
+            )
 
     def forget(self) -> None:
         """Begin anew to note problems."""
@@ -103,33 +115,33 @@ class CsvTable(Table):
     def _reader(self, lines: Iterator[str]) -> Iterator[list[str]]:
         return csv.reader(lines, delimiter=self._delimiter)
 
-    def rows(self, start: int = 0, end: int | None = None) -> Iterator[Placed]:
-        """See `Table.rows`."""
+    def rows_of(self, file: BinaryIO, start: int = 0, end: int | None = None) -> Iterator[Placed]:
+        """See `Table.rows_of`."""
         start = max(start, self._begin)
-        with self.open() as file:
-            file.seek(start)
-            lines = _Lines(file, offset=start, stop=end)
-            reader = self._reader(lines)
-            while True:
-                try:
-                    cells = next(reader)
-                except StopIteration:
-                    return
-                except csv.Error as error:
-                    self.tell(f"at byte {start}: {error}")
-                    start = lines.end
-                    continue
-                if lines.torn:
-                    return
-                if len(cells) > len(self.names):
-                    self.tell(
-                        f"at byte {start}: a row of {len(cells)} cells, but there are "
-                        f"{len(self.names)} columns"
-                    )
-                elif cells:
-                    named = zip(self.names, map(read_cell, cells), strict=False)
-                    yield Placed(start, lines.end, {name: cell for name, cell in named if name})
+        file.seek(start)
+        lines = _Lines(file, offset=start, stop=end)
+        reader = self._reader(lines)
+        while True:
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                self.tell(f"at byte {start}: {error}")
                 start = lines.end
+                continue
+            if lines.torn:
+                self._end_at(start, lines)
+                return
+            if len(cells) > len(self.names):
+                self.tell(
+                    f"at byte {start}: a row of {len(cells)} cells, but there are "
+                    f"{len(self.names)} columns"
+                )
+            elif cells:
+                named = zip(self.names, map(read_cell, cells), strict=False)
+                yield Placed(start, lines.end, {name: cell for name, cell in named if name})
+            start = lines.end
 
 
 class JsonTable(Table):
@@ -139,36 +151,39 @@ class JsonTable(Table):
         super().__init__(path)
         self.open().close()
 
-    def rows(self, start: int = 0, end: int | None = None) -> Iterator[Placed]:
-        """See `Table.rows`."""
-        with self.open() as file:
-            file.seek(start)
-            lines = _Lines(file, offset=start, stop=end)
-            for text in lines:
-                if lines.torn:
-                    return
-                begin, start = start, lines.end
-                if not text.strip():
-                    continue
-                try:
-                    values = json.loads(text)
-                except (ValueError, RecursionError) as error:
-                    self.tell(f"at byte {begin} is no JSON: {error!s:.120}")
-                    continue
-                if not isinstance(values, dict):
-                    self.tell(f"at byte {begin}: a JSON object was expected, got {text[:40]!r}")
-                    continue
-                yield Placed(begin, lines.end, values)
+    def rows_of(self, file: BinaryIO, start: int = 0, end: int | None = None) -> Iterator[Placed]:
+        """See `Table.rows_of`."""
+        file.seek(start)
+        lines = _Lines(file, offset=start, stop=end)
+        for text in lines:
+            if lines.torn:
+                self._end_at(start, lines)
+                return
+            begin, start = start, lines.end
+            if not text.strip():
+                continue
+            try:
+                values = json.loads(text)
+            except (ValueError, RecursionError) as error:
+                self.tell(f"at byte {begin} is no JSON: {error!s:.120}")
+                continue
+            if not isinstance(values, dict):
+                self.tell(f"at byte {begin}: a JSON object was expected, got {text[:40]!r}")
+                continue
+            yield Placed(begin, lines.end, values)
 
 
 class _Lines:
-    """Lines of a file as text, counted in bytes. ``torn``: the last one has no end."""
+    """Lines of a file as text, counted in bytes.
+
+    ``torn``: the last one has no end; ``is_too_long``: because it is longer than a line may be.
+    """
 
     def __init__(
         self, file: BinaryIO, first: bytes = b"", offset: int = 0, stop: int | None = None
     ) -> None:
         self.end = offset
-        self.torn = False
+        self.torn = self.is_too_long = False
         self._file = file
         self._first = first
         self._stop = stop
@@ -186,6 +201,7 @@ class _Lines:
         is_first = self.end == 0
         self.end += len(line)
         self.torn = not line.endswith(b"\n")
+        self.is_too_long = self.torn and len(line) == LONGEST
         return _decode(line) if is_first else line.decode("utf-8", "replace")
 
 

@@ -47,6 +47,8 @@ class LogFile:
         self.torn = 0
         with self._open() as file:
             head = file.read(HEAD)
+        if not head:
+            raise InvalidInput(f"{path} is empty: its client ended before it wrote anything")
         if len(head) < HEAD or head[:4] != IDENT or head[4:6] != MAGIC.to_bytes(2, "little"):
             raise InvalidInput(
                 f"{path} is no .wandb file: it begins with {head[:7]!r}, expected {IDENT!r}"

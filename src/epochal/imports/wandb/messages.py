@@ -11,6 +11,7 @@ import json
 import math
 from typing import Any, Final
 
+from epochal.domain.values import MAX_DEPTH
 from epochal.imports.tensorboard.wire import BYTES, FIXED64, VARINT, Malformed, Message
 
 HISTORY, SUMMARY, OUTPUT, CONFIG, FILES, STATS = 2, 3, 4, 5, 6, 7
@@ -67,8 +68,14 @@ def join_items(items: list[bytes]) -> str:
 
 
 def read_item(item: Message) -> tuple[list[str], str]:
-    """The path of keys and the JSON text of a value."""
+    """The path of keys and the JSON text of a value.
+
+    Raises:
+        Malformed: it is nested deeper than anything that can be read.
+    """
     path = [name.decode("utf-8", "replace") for name in item.every(_NESTED)] or [item.text(_KEY)]
+    if len(path) > MAX_DEPTH:
+        raise Malformed(f"a key of {len(path)} parts")
     return path, _value(item)
 
 
