@@ -179,3 +179,34 @@ def test_a_version_is_taken_out_after_its_name_was_typed(
     dialog.get_by_role("button", name="Delete", exact=True).click()
     until(lambda: [v["version"] for v in stored()["all_versions"]] == [2])
     until(lambda: page.get_by_role("button", name="Delete version 1").count() == 0)
+
+
+def test_a_version_is_registered_from_its_page(
+    server: Server, stored: Callable[[], Any], visit: Callable[..., Visitor]
+) -> None:
+    """From an artifact and from the Model tab of its run; then the list shows its stage."""
+    visitor = visit(server.url)
+    page = visitor.go("/p/mine/artifacts/weights@v0")
+    page.get_by_role("button", name="Register as a model").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Registered model").fill("fresh")
+    dialog.get_by_text("fresh is new").wait_for()
+    dialog.get_by_label("Aliases").fill("champion, eu")
+    dialog.get_by_role("button", name="Register").click()
+    page.get_by_role("heading", name="fresh", exact=True).wait_for()
+    made = ask(server.url, "/api/v1/models/fresh")
+    assert made["aliases"] == {"champion": 1, "eu": 1}
+    assert made["all_versions"][0]["artifact"] == "local/mine/weights"
+
+    page = visitor.go("/p/mine/r/trainer-1/model")
+    page.get_by_role("button", name="Register", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Registered model").fill("fresh")
+    dialog.get_by_text("The next version of fresh").wait_for()
+    dialog.get_by_role("button", name="Register").click()
+    until(lambda: ask(server.url, "/api/v1/models/fresh")["latest"] == 2)
+
+    change = {"stage": "production"}
+    ask(server.url, "/api/v1/models/fresh/versions/2", change, method="PATCH")
+    page = visitor.go("/models")
+    page.get_by_text("production → 2").wait_for()

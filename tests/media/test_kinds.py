@@ -132,15 +132,21 @@ def test_counts_and_edges_of_numpy_are_taken_as_they_are() -> None:
 
 
 # ----------------------------------------------------------------------------------- texts, points
-def test_short_texts_lie_in_the_record_and_long_ones_in_a_blob(tmp_path: Path) -> None:
+def test_short_texts_lie_in_the_record_and_long_ones_in_a_blob() -> None:
     assert only(Text("hello", caption="c")).meta == {"caption": "c", "text": "hello"}
     long = only(Markdown("# x\n" * 5000))
     assert (long.kind, "text" in long.meta) == ("markdown", False)
     assert long.parts["data"].encoding == "copy.md"
+
+
+def test_html_is_a_blob_however_short_it_is(tmp_path: Path) -> None:
+    """So that every page is shown in the same frame, with the same rights."""
     page = tmp_path / "a.html"
     page.write_text("<b>x</b>")
     for value in (page, str(page), "<b>x</b>", io.StringIO("<b>x</b>")):
-        assert only(Html(value)).meta["text"] == "<b>x</b>"
+        draft = only(Html(value))
+        assert "text" not in draft.meta
+        assert raw(draft) == b"<b>x</b>"
 
 
 def test_points_are_32_bit_floats_with_their_boxes() -> None:

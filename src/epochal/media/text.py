@@ -23,6 +23,8 @@ class Text:
 
     kind = "text"
     suffix = "txt"
+    inline = INLINE
+    """Up to so many bytes lie in the record, longer texts in a blob."""
 
     def __init__(self, data: Any, caption: str | None = None) -> None:
         encoded = str(data).encode("utf-8", "replace")
@@ -31,7 +33,7 @@ class Text:
                 f"{type(self).__name__} has at most {MAX_BYTES:,} bytes, got {len(encoded):,}"
             )
         meta: dict[str, Any] = read_caption(caption)
-        if len(encoded) <= INLINE:
+        if len(encoded) <= self.inline:
             self._draft = Draft(self.kind, {**meta, "text": encoded.decode()})
         else:
             part = Part(f"copy.{self.suffix}", (encoded,))
@@ -50,7 +52,9 @@ class Markdown(Text):
 
 
 class Html(Text):
-    """HTML to log; the page shows it in a frame that can reach nothing.
+    """HTML to log; the page shows it in a frame that can run scripts and reach nothing.
+
+    Short or long, it is a blob: the server sends it as a document with an origin of its own.
 
     Args:
         data: HTML text, an open file, or the path of an ``.html`` file.
@@ -64,6 +68,7 @@ class Html(Text):
 
     kind = "html"
     suffix = "html"
+    inline = -1
 
     def __init__(
         self,

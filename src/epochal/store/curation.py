@@ -28,6 +28,7 @@ from epochal.store.schema_objects import (
     version_blob,
 )
 from epochal.store.store import Store
+from epochal.store.telling import announce, note_makers
 from epochal.store.versions import COMMITTED, DELETED, SECOND, give_alias
 
 _encode = msgspec.msgpack.encode
@@ -84,7 +85,10 @@ def update_version(store: Store, ref: ArtifactRef, changes: VersionChanges) -> V
                 .where(artifact_version.c.id == version.id)
                 .values(values)
             )
-        return versions_by_id(connection, [version.id])[version.id]
+        changed = note_makers(connection, [version.id])
+        row = versions_by_id(connection, [version.id])[version.id]
+    announce(store, changed)
+    return row
 
 
 def _change_aliases(connection: sa.Connection, version: Any, changes: VersionChanges) -> None:
@@ -131,7 +135,9 @@ def delete_version(store: Store, ref: ArtifactRef, *, force: bool = False) -> No
                 f"remove it first, or delete with force"
             )
         _refuse_linked(connection, version)
+        changed = note_makers(connection, [version.id])
         remove_version(connection, version)
+    announce(store, changed)
 
 
 def _refuse_linked(connection: sa.Connection, version: Any) -> None:
@@ -174,6 +180,9 @@ def delete_artifact(store: Store, ref: ArtifactRef) -> None:
     """
     with store.moving, store.database.write() as connection:
         owner = find_artifact(connection, ref)
-        for version in undeleted_versions(connection, owner.id):
+        versions = undeleted_versions(connection, owner.id)
+        for version in versions:
             _refuse_linked(connection, version)
+        changed = note_makers(connection, [version.id for version in versions])
         connection.execute(sa.delete(artifact).where(artifact.c.id == owner.id))
+    announce(store, changed)

@@ -39,6 +39,7 @@ from epochal.store.schema_objects import (
     model_version,
 )
 from epochal.store.store import Store
+from epochal.store.telling import announce, note_makers, versions_with
 
 MAX_EVENTS = 1000
 
@@ -199,7 +200,10 @@ def create_version(
             connection, row.id, path, version.digest, change, aliases=given.aliases,
             tags=given.tags, description=given.description, maker=maker, fresh=fresh,
         )  # fmt: skip
-        return _one_version(connection, row, number)
+        changed = note_makers(connection, [version.id])
+        made = _one_version(connection, row, number)
+    announce(store, changed)
+    return made
 
 
 def get_version(store: Store, entity: str, name: str, number: int) -> ModelVersionRow:
@@ -270,7 +274,16 @@ def update_version(
         )
         registry.set_tags(connection, row.id, number, changes.tags, change)
         registry.touch(connection, row.id, change)
-        return _one_version(connection, row, number)
+        changed = note_makers(connection, _behind(connection, version))
+        made = _one_version(connection, row, number)
+    announce(store, changed)
+    return made
+
+
+def _behind(connection: sa.Connection, version: Any) -> list[int]:
+    """The artifact versions on which a model version stands."""
+    path = (version.entity, version.project, version.name)
+    return versions_with(connection, path, version.digest)
 
 
 def delete_version(store: Store, entity: str, name: str, number: int, who: str) -> None:
@@ -292,6 +305,8 @@ def delete_version(store: Store, entity: str, name: str, number: int, who: str) 
         path = f"{version.entity}/{version.project}/{version.name}"
         registry.note(connection, row.id, number, change, "deleted", before=path)
         registry.touch(connection, row.id, change)
+        changed = note_makers(connection, _behind(connection, version))
+    announce(store, changed)
 
 
 def _find(connection: sa.Connection, entity: str, name: str) -> Any:

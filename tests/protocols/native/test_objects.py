@@ -15,6 +15,7 @@ import pytest
 
 from epochal.domain.parcel import open_parcel
 from epochal.domain.record import ArtifactUse, File, Media, MediaItem, ModelLink
+from epochal.domain.view import RunChange
 from epochal.journal.blobs import Blobs
 from epochal.journal.frame import FILE_HEADER_SIZE, scan_frames
 from tests.server.door import Door
@@ -364,3 +365,28 @@ def test_lists_diffs_and_lineage(door: Door, full: Sender) -> None:
     assert {node["kind"] for node in graph["nodes"]} == {"run", "version", "model"}
     for bad in ("", "a/b/c/d", "net:", "x" * 2000, "%00"):
         assert door.ask("GET", f"/api/v1/artifacts/resolve?name={bad}").status == 400, bad
+
+
+def test_what_people_change_is_told_to_open_pages(
+    door: Door, full: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An alias, a stage, a new model version and a deletion, each with the run that made it."""
+    told: list[tuple[str, list[str]]] = []
+    real = door.store.announce
+
+    def announce(change: RunChange) -> None:
+        told.append((change.uid, list(change.what)))
+        real(change)
+
+    monkeypatch.setattr(door.store, "announce", announce)
+    steps: list[tuple[str, str, Any]] = [
+        ("PATCH", "/api/v1/artifacts/version?name=p/net:v0", {"add_aliases": ["live"]}),
+        ("PATCH", "/api/v1/models/resnet/versions/1", {"stage": "staging"}),
+        ("POST", "/api/v1/models/resnet/versions", {"artifact": "p/net:v0"}),
+        ("DELETE", "/api/v1/models/resnet/versions/1", None),
+        ("DELETE", "/api/v1/artifacts/version?name=p/net:v0&force=true", None),
+    ]
+    for method, target, body in steps:
+        told.clear()
+        assert door.ask(method, target, json_body=body).status < 300, target
+        assert (full.uid, ["artifacts"]) in told, target

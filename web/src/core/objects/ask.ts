@@ -61,6 +61,12 @@ export async function askModels(entity: string): Promise<ModelRow[]> {
   return (await api.ask<{ models: ModelRow[] }>("GET", `${V1}/models?${query({ entity })}`)).models;
 }
 
+/** Makes a version of a registered model out of an artifact version; a model that is not there yet is made. */
+export async function register(entity: string, name: string, artifact: Place, aliases: readonly string[]): Promise<ModelVersionRow> {
+  if (!(await askModels(entity)).some((model) => model.name === name)) await api.ask("POST", `${V1}/models`, { name, entity });
+  return api.ask("POST", modelUrl(entity, name, "/versions"), { artifact: fullName(artifact), aliases });
+}
+
 export const askModel = (entity: string, name: string): Promise<ModelDetail> => api.ask("GET", modelUrl(entity, name));
 export const changeModel = (entity: string, name: string, description: string): Promise<ModelRow> => api.ask("PATCH", modelUrl(entity, name), { description });
 export const changeModelVersion = (entity: string, name: string, version: number, changes: ModelVersionChanges): Promise<ModelVersionRow> =>

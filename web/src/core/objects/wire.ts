@@ -142,6 +142,7 @@ export interface Manifest {
 
 export const STAGES = ["none", "development", "staging", "production", "archived"] as const;
 export type Stage = (typeof STAGES)[number];
+export const STAGE_TONES: Record<Stage, string> = { none: "", development: "", staging: "warn", production: "live", archived: "" };
 
 export interface ModelVersionRow {
   entity: string;
@@ -171,6 +172,8 @@ export interface ModelRow {
   latest: number | null;
   created_us: number;
   updated_us: number;
+  /** The newest version in each stage but "none". */
+  stages: { [stage: string]: number };
 }
 
 export interface ModelEvent {
