@@ -71,8 +71,11 @@ RUNS = """
 import json, sys
 import wandb
 api = wandb.Api()
-print(json.dumps([[run.id for run in api.runs("read", filters=f, order=o, per_page=2)]
-                  for f, o in json.loads(sys.argv[1])]))
+found = [[run.id for run in api.runs("read", filters=f, order=o, per_page=2)]
+         for f, o in json.loads(sys.argv[1])]
+for run in api.runs("read", filters={"username": "ann"}):
+    found.append([run.name, run.config, [row["loss"] for row in run.scan_history()][:3]])
+print(json.dumps(found))
 """
 
 
@@ -91,11 +94,12 @@ def test_runs_are_found_by_filters_and_order_over_pages(logged: Running, script:
         ["r0", "r1", "r2"], ["native", "r2", "r1"], ["r2", "native"], ["r2", "r1"],
     ]  # fmt: skip
     found = script(RUNS, json.dumps([({}, "+created_at"), *questions[4:]]))
-    every, anns, adams, running = found
+    every, anns, adams, running, of_mlflow = found
     assert len(every) == 5
     assert every[:4] == ["r0", "r1", "r2", "native"]
     assert anns == every[4:]
     assert (adams, running) == (["native"], [])
+    assert of_mlflow == ["from mlflow", {"lr": "7"}, [1, 1 / 2, 1 / 3]]
 
 
 SHOWN = """
