@@ -23,21 +23,29 @@ class Written(NamedTuple):
     facts: dict[str, Any]
 
 
-def run_recipe(uri: str, folder: Path) -> dict[str, Any]:
-    """Write a store in a process of its own."""
-    folder.mkdir(parents=True, exist_ok=True)
+def run_recipe(root: Path) -> dict[str, Written]:
+    """Write a store of each kind, in one process of its own."""
+    stores = {"files": root / "files" / "mlruns", "sqlite": root / "at home" / "mlflow.db"}
+    arguments: list[str] = []
+    for kind, path in stores.items():
+        path.parent.mkdir()
+        uri = path.as_uri() if kind == "files" else f"sqlite:///{path}"
+        arguments += [uri, str(path.parent / "artifacts")]
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", str(RECIPE), uri, str(folder)],
-        cwd=folder,
+        [sys.executable, "-W", "ignore", str(RECIPE), *arguments],
+        cwd=root,
         env={**os.environ, "MLFLOW_ALLOW_FILE_STORE": "true"},
         capture_output=True,
         text=True,
-        timeout=150,
+        timeout=170,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    facts = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    return {
+        kind: Written(path, found)
+        for (kind, path), found in zip(stores.items(), facts, strict=True)
+    }
 
 
 Make = Callable[[str], Written]
@@ -45,18 +53,9 @@ Make = Callable[[str], Written]
 
 @pytest.fixture(scope="session")
 def make_pristine(tmp_path_factory: pytest.TempPathFactory) -> Make:
-    """Writes a store of a kind at its first use."""
-    known: dict[str, Written] = {}
-
-    def make(kind: str) -> Written:
-        if kind not in known:
-            folder = tmp_path_factory.mktemp("store") / "at home"
-            path = folder / ("mlruns" if kind == "files" else "mlflow.db")
-            uri = path.as_uri() if kind == "files" else f"sqlite:///{path}"
-            known[kind] = Written(path, run_recipe(uri, folder / "artifacts"))
-        return known[kind]
-
-    return make
+    """Gives a store of a kind; no test may change it."""
+    written = run_recipe(tmp_path_factory.mktemp("stores"))
+    return written.__getitem__
 
 
 @pytest.fixture(params=["files", "sqlite"])

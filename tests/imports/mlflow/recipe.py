@@ -1,6 +1,6 @@
-"""Writes a store with the real MLflow; run as a program of its own: ``recipe.py URI FOLDER``.
+"""Writes stores with the real MLflow; run as a program of its own: ``recipe.py URI FOLDER ...``.
 
-What it writes it also prints as JSON, so that tests can compare.
+What it writes it also prints as JSON, a line for each store, so that tests can compare.
 """
 
 from __future__ import annotations
@@ -75,4 +75,5 @@ def write(uri: str, folder: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(write(sys.argv[1], sys.argv[2])))
+    for uri, folder in zip(sys.argv[1::2], sys.argv[2::2], strict=True):
+        print(json.dumps(write(uri, folder)))
