@@ -1,8 +1,8 @@
 """Texts that a run logged step by step, read from where they are kept: its journals.
 
 The index knows only the last text of each key. Journals that are gone are read from their
-archives. What was read of the last few journals is remembered, so that a reader that pages through a
-run pays once.
+archives. What was read of the last few journals is remembered, so that a reader that pages through
+a run pays once.
 """
 
 from __future__ import annotations

@@ -107,7 +107,9 @@ async def _labelled(
     rows = await asked.call.read(overviews.labelled_runs, parent, label)
     if label == USER:
         return {row.uid for row in rows if row.text in values}
-    return {row.uid for row in rows if _sweep_in(row.text) in values}
+    written = [msgspec.json.encode(value).decode() for value in values]
+    likely = [row for row in rows if any(value in row.text for value in written)]
+    return {row.uid for row in likely if _sweep_in(row.text) in values}
 
 
 def _sweep_in(text: str) -> str:
