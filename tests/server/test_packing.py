@@ -59,9 +59,20 @@ def test_a_large_answer_travels_packed(kind: bytes) -> None:
         ((b"x" * 9000,), {"kind": b"text/event-stream"}),
         ((b"x" * 9000,), {"kind": b"text/javascript"}),
         ((b"x" * 9000,), {"more": [(b"content-encoding", b"br")]}),
+        ((b"x" * 9000,), {"more": [(b"cache-control", b"no-store, no-transform")]}),
         ((b"x" * 9000, b"y" * 9000), {}),
     ],
-    ids=["small", "no-wish", "refused", "zero", "stream", "page", "packed-already", "in-parts"],
+    ids=[
+        "small",
+        "no-wish",
+        "refused",
+        "zero",
+        "stream",
+        "page",
+        "packed-already",
+        "fixed",
+        "in-parts",
+    ],
 )
 def test_everything_else_passes_untouched(
     parts: tuple[bytes, ...], options: dict[str, Any]

@@ -195,7 +195,10 @@ def declared_routes(app: Litestar) -> list[tuple[str, str, BaseRouteHandler]]:
     return found
 
 
-def _guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+async def _guard(
+    connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
+) -> None:
+    # Not a plain function: each of those would be run in a thread of its own.
     permission: Permission | None = handler.opt[PERMISSION]
     if permission is not None:
         require(connection.scope.get("user"), permission)

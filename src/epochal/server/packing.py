@@ -78,7 +78,8 @@ def is_packable(headers: Headers) -> bool:
     """Whether an answer with these headers is of a kind that packing makes smaller."""
     named = {name.lower(): value for name, value in headers}
     kind = named.get(b"content-type", b"").split(b";")[0].strip()
-    return kind in TYPES and b"content-encoding" not in named
+    fixed = b"no-transform" in named.get(b"cache-control", b"")
+    return kind in TYPES and b"content-encoding" not in named and not fixed
 
 
 def packed_headers(headers: Headers, length: int) -> Headers:

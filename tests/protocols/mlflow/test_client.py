@@ -490,3 +490,11 @@ def test_what_is_refused_before_any_route_has_mlflows_shape(server: Running, pre
     native = line.replace(f"{prefix}/runs/create", "/api/v1/runs/query")
     answer = server.raw(f"{native}Host: evil.com\r\n{as_json}\r\n{{}}".encode())
     assert b'"error":{"code"' in answer
+
+
+def test_a_body_that_is_too_large_is_refused(server: Running) -> None:
+    """One byte more than the server takes, in MLflow's shape."""
+    body = b"x" * (4 * 1024 * 1024 + 1)
+    headers = {"Content-Type": "application/json"}
+    status, answer = server.ask("POST", "/api/2.0/mlflow/runs/log-batch", body, headers)
+    assert (status, json.loads(answer)["error_code"]) == (400, "BAD_REQUEST")

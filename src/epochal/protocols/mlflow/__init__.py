@@ -39,6 +39,9 @@ Method: TypeAlias = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 PREFIXES: Final = ("/api", "/ajax-api")
 METHODS: Final[tuple[Method, ...]] = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
+ANSWER: Final = {"cache-control": "no-store, no-transform"}
+"""Not packed: MLflow's own server does not do it, and it costs as much as a large search does."""
+
 Handler: TypeAlias = Callable[[Call, Arguments], Awaitable[dict[str, Any]]]
 
 
@@ -138,9 +141,8 @@ def _serve(endpoint: Endpoint) -> HTTPRouteHandler:
         given.fields.update(
             (name, str(value).removeprefix("/")) for name, value in request.path_params.items()
         )
-        return Response(
-            encode(await endpoint.handler(request, given)), media_type="application/json"
-        )
+        body = encode(await endpoint.handler(request, given))
+        return Response(body, headers=ANSWER, media_type="application/json")
 
     return route(
         endpoint.path,

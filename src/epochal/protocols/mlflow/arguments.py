@@ -13,9 +13,8 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import msgspec
-from litestar import Request
 
-from epochal.errors import InvalidInput
+from epochal.errors import InvalidInput, TooLarge
 from epochal.protocols import Call
 from epochal.protocols.mlflow.errors import invalid
 
@@ -125,7 +124,7 @@ async def read_arguments(call: Call) -> Arguments:
     """
     if call.method == "GET":
         return Arguments(_of_query(call.scope["query_string"]))
-    body = await Request.body(call)
+    body = await _read_body(call)
     if not body:
         return Arguments({})
     try:
@@ -137,6 +136,28 @@ async def read_arguments(call: Call) -> Arguments:
     if not isinstance(found, dict):
         raise invalid("The request body must be a JSON object")
     return Arguments(found, hashlib.blake2b(body, digest_size=16).digest())
+
+
+async def _read_body(call: Call) -> bytes:
+    """The body of a request; the web library's own way costs more than all the rest of reading.
+
+    Raises:
+        TooLarge: it has more bytes than the server takes.
+        InvalidInput: the client went away.
+    """
+    most: int = call.app.state.settings.max_json_bytes
+    pieces: list[bytes] = []
+    size = 0
+    while True:
+        event = await call.receive()
+        if event["type"] != "http.request":
+            raise invalid("The client went away before its request was whole")
+        pieces.append(event["body"])
+        size += len(pieces[-1])
+        if size > most:
+            raise TooLarge(f"The request body has more than {most:,} bytes")
+        if not event.get("more_body"):
+            return b"".join(pieces)
 
 
 def _of_query(query: bytes) -> dict[str, Any]:
