@@ -20,7 +20,7 @@ from bench import clients, environments
 RESULTS = Path(__file__).parent / "results"
 PARTS = (
     "clients", "store", "runs", "lists", "http", "transfer", "page", "watch", "models",
-    "tensorboard", "lightning", "wandb",
+    "tensorboard", "lightning", "wandb", "sweeps",
 )  # fmt: skip
 
 
@@ -52,7 +52,18 @@ def run_clients(peers: list[str], rounds: int, quick: bool) -> dict[str, object]
 
 def measure(given: argparse.Namespace) -> dict[str, object]:
     """Measure the parts that were asked for."""
-    from bench import lightning, lists, models, page, stores, tensorboard, transfer, wandb, watch
+    from bench import (
+        lightning,
+        lists,
+        models,
+        page,
+        stores,
+        sweeps,
+        tensorboard,
+        transfer,
+        wandb,
+        watch,
+    )
 
     parts = set(given.only.split(","))
     peers = [peer for peer in given.peers.split(",") if peer]
@@ -75,6 +86,7 @@ def measure(given: argparse.Namespace) -> dict[str, object]:
     work["wandb"] = wandb.wandb
     work["models"] = models.models
     work["tensorboard"] = tensorboard.tensorboard
+    work["sweeps"] = sweeps.sweeps
     for part, function in work.items():
         if part in parts:
             measured[part] = function(given.quick)

@@ -15,6 +15,9 @@ PACKAGES = {
     "tensorboard": ["tensorboard", "tensorboardX"],
     "trackio": ["trackio"],
 }
+ASIDE = {"sweeps": ["sweeps"]}
+"""Packages that are compared in one part only."""
+
 OWN = ("list_append", "sqlite_rows", "epochal")
 PEERS = (*OWN, *PACKAGES)
 
@@ -26,7 +29,8 @@ def python_of(peer: str) -> str:
     python = ROOT / peer / "bin" / "python"
     if not python.exists():
         venv.create(ROOT / peer, with_pip=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", *PACKAGES[peer]], check=True)
+        packages = {**PACKAGES, **ASIDE}[peer]
+        subprocess.run([python, "-m", "pip", "install", "-q", *packages], check=True)
     return str(python)
 
 

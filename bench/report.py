@@ -276,6 +276,25 @@ def lightning_section(found: Results) -> str:
     )
 
 
+def sweeps_section(found: Results) -> str:
+    searchers = list(next(iter(found["quality"].values())))
+    rows = [
+        [name, *(number(values[one]) for one in searchers)]
+        for name, values in found["quality"].items()
+    ]
+    ask, crowd = found["asking"], found["crowd"]
+    return (
+        f"## Sweeps\n\nMedian over {found['seeds']} seeds of the best value after"
+        f" {found['trials']} trials; 0 is the minimum but for Branin (0.398). Epochal's `bayes` is"
+        " Optuna's TPE, asked through service and store.\n\n"
+        + table(["function, dimensions", *searchers], rows)
+        + f"\nOne question at {ask['finished']:,} finished trials: {number(ask['ask_p50_ms'])} ms"
+        f" of CPU (p99 {number(ask['ask_p99_ms'])}), a report {number(ask['report_ms'])} ms."
+        f" {crowd['agents']} agents at once: {crowd['trials']:,} trials,"
+        f" {number(crowd['trials_per_s'])} per second, {crowd['twice']} given twice.\n"
+    )
+
+
 def write(results: Results, *, keep: bool = True) -> None:
     """Print the tables and, when they are to be kept, write them to docs/benchmarks.md."""
     machine = results["machine"]
@@ -298,6 +317,7 @@ def write(results: Results, *, keep: bool = True) -> None:
         "watch": watch_section,
         "models": models_section,
         "tensorboard": tensorboard_section,
+        "sweeps": sweeps_section,
         "lightning": lightning_section,
         "wandb": wandb_section,
     }
