@@ -206,7 +206,7 @@ def test_a_reference_that_cannot_be_followed_is_told(shop: Reader, place: Path) 
         ("digis", NotFound, "'digits'"),
         ("digits:v9", NotFound, "v9"),
         ("digits:", InvalidInput, "latest"),
-        ("a/b/c/d", InvalidInput, "too many"),
+        ("a/b/c/d", NotFound, "a/b/c"),
         ("nowhere/digits", NotFound, "nowhere"),
     ],
 )

@@ -114,7 +114,7 @@ def test_a_model_protects_its_version(shop: Path) -> None:
         (["put", "nothing-here"], 2, "nothing-here"),
         (["put", ".", "--name", "a/b"], 2, "artifact name"),
         (["put", ".", "--name", "n", "--alias", "v3"], 2, "version number"),
-        (["get", "a/b/c/d"], 2, "too many"),
+        (["get", "a/b/c/d"], 4, "a/b/c"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from epochal.api.find import find_project
-from epochal.api.question import Source
+from epochal.api.question import ListProjects, Source
 from epochal.domain.artifact import ArtifactRef, read_reference
 from epochal.domain.names import DEFAULT_ENTITY, DEFAULT_PROJECT
 
@@ -34,8 +34,14 @@ def find_reference(
         return read_reference(text, name, owner)
     if entity is not None:
         return read_reference(text, wanted, entity)
-    owner, _, name = wanted.rpartition("/")
-    return read_reference(text, name, owner or DEFAULT_ENTITY)
+    if "/" not in wanted:
+        return read_reference(text, wanted, DEFAULT_ENTITY)
+    # ``entity/project``, or a project whose own name holds a slash: those that are there decide.
+    known = source.ask(ListProjects())
+    if any(row.entity == DEFAULT_ENTITY and row.name == wanted for row in known):
+        return read_reference(text, wanted, DEFAULT_ENTITY)
+    owner, _, name = wanted.partition("/")
+    return read_reference(text, name, owner)
 
 
 def full_name(ref: ArtifactRef) -> str:

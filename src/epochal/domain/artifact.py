@@ -221,12 +221,26 @@ class ArtifactRef(msgspec.Struct, frozen=True):
         return f"{self.entity}/{self.project}/{self.name}"
 
 
+def split_path(path: str) -> tuple[str, str, str]:
+    """Entity, project and name of ``entity/project/name``; only the project may hold a ``/``.
+
+    Raises:
+        InvalidInput: it is no such path.
+    """
+    entity, slash, rest = path.partition("/")
+    project, inner, name = rest.rpartition("/")
+    if not (slash and inner and entity and project and name):
+        raise InvalidInput(f"an artifact's path is entity/project/name, got {path!r:.200}")
+    return entity, project, name
+
+
 def read_reference(text: object, project: str, entity: str = DEFAULT_ENTITY) -> ArtifactRef:
     """Take an artifact's name apart.
 
     Args:
         text: ``name``, ``name:alias``, ``name:v3``, ``project/name:latest``,
-            ``entity/project/name:digest``.
+            ``entity/project/name:digest``. A project that has a ``/`` in its name needs the entity
+            before it.
         project: the project when the text names none.
         entity: the entity when the text names none.
 
@@ -236,17 +250,14 @@ def read_reference(text: object, project: str, entity: str = DEFAULT_ENTITY) -> 
     if not isinstance(text, str):
         raise InvalidInput(f"an artifact is named by a string, got {type(text).__name__}")
     *owners, last = text.split("/")
-    if len(owners) > 2:
-        raise InvalidInput(
-            f"artifact {text!r} has too many '/'; write entity/project/name:version"
-        )
     name, colon, version = last.partition(":")
     if colon and not version:
         raise InvalidInput(f"artifact {text!r} ends in ':'; add an alias such as 'latest' or 'v0'")
-    if owners:
-        project = check_name(owners[-1], "project name", MAX_NAME)
-    if len(owners) == 2:
+    if len(owners) == 1:
+        project = check_name(owners[0], "project name", MAX_NAME)
+    if len(owners) > 1:
         entity = check_name(owners[0], "entity", MAX_NAME)
+        project = check_name("/".join(owners[1:]), "project name", MAX_NAME)
     number = _NUMBER.fullmatch(version)
     return ArtifactRef(
         entity=entity,

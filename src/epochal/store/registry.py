@@ -14,7 +14,13 @@ from typing import Any, TypeAlias
 import msgspec
 import sqlalchemy as sa
 
-from epochal.domain.artifact import LATEST, check_alias, check_artifact_name, check_digest
+from epochal.domain.artifact import (
+    LATEST,
+    check_alias,
+    check_artifact_name,
+    check_digest,
+    split_path,
+)
 from epochal.domain.names import MAX_NAME, MAX_TAG, MAX_TEXT
 from epochal.domain.objects import RunRef
 from epochal.domain.record import ModelLink
@@ -66,11 +72,7 @@ def link(connection: sa.Connection, maker: RunRef, fact: ModelLink) -> list[str]
     """
     name = check_artifact_name(fact.model)
     check_digest(fact.digest)
-    parts = fact.artifact.split("/")
-    if len(parts) != 3:
-        raise InvalidInput(
-            f"a model's artifact is named entity/project/name, got {fact.artifact!r:.200}"
-        )
+    parts = split_path(fact.artifact)
     path = (storable(parts[0]), storable(parts[1]), storable(parts[2]))
     change = Change(f"run {maker.id}", clamp(fact.wall_us))
     model_id = ensure_model(connection, maker.entity, name, change)

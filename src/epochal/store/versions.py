@@ -24,6 +24,7 @@ from epochal.domain.artifact import (
     check_artifact_name,
     check_digest,
     read_manifest,
+    split_path,
 )
 from epochal.domain.names import MAX_TAG, MAX_TEXT, check_name
 from epochal.domain.objects import RunRef
@@ -126,9 +127,7 @@ def use(connection: sa.Connection, run_id: int, fact: ArtifactUse) -> None:
     Raises:
         InvalidInput: its name or digest cannot be used.
     """
-    parts = fact.name.split("/")
-    if len(parts) != 3:
-        raise InvalidInput(f"a used artifact is named entity/project/name, got {fact.name!r:.200}")
+    parts = split_path(fact.name)
     check_digest(fact.digest)
     connection.execute(
         sa.insert(artifact_use).values(
