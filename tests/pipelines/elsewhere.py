@@ -60,6 +60,27 @@ def fails() -> int:
     raise InvalidInput("not like this")
 
 
+@step
+def raises() -> int:
+    """Raise."""
+    raise ValueError("no such luck")
+
+
+@step
+def second_time() -> int:
+    """Succeed at the second attempt."""
+    if current_step().attempt == 1:
+        raise OSError("busy")
+    return current_step().attempt
+
+
+@step
+def sleeps() -> int:
+    """Never end."""
+    time.sleep(600)
+    return 1
+
+
 def helper(text: str) -> str:
     """Is called by a step in another process."""
     return f"helped {text}"

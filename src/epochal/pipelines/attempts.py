@@ -11,12 +11,13 @@ from typing import Any
 import msgspec
 
 from epochal.client import guard
-from epochal.errors import InvalidInput
+from epochal.errors import InvalidInput, MissingExtra
 from epochal.pipelines import tracking
 from epochal.pipelines.cache import Hit
 from epochal.pipelines.context import StepContext, attachments
 from epochal.pipelines.execution import Outcome, Task
 from epochal.pipelines.executors.processes import processes
+from epochal.pipelines.executors.slurm import slurm
 from epochal.pipelines.executors.threads import run_here
 from epochal.pipelines.key import Facts
 from epochal.pipelines.ledger import Ended, Ledger, Started
@@ -43,7 +44,7 @@ class Attempts:
         self._options = options
         self._tables: dict[str, str] = {}
         self._stopped = threading.Event()
-        self._in_processes: set[str] = set()
+        self._elsewhere: set[str] = set()
         self._lock = threading.Lock()
 
     def run(self, node: Node) -> Outcome:
@@ -68,12 +69,10 @@ class Attempts:
     def _once(self, node: Node, attempt: int) -> Outcome:
         node.exception = None
         node.run_id = tracking.step_run_id(self._run_id, node.name, attempt)
-        in_process = node.options.process or (
-            node.options.executor is None and self._options.executor == "process"
-        )
+        place = node.options.place(self._options.executor)
         try:
             task = self._task(node, attempt)
-            if in_process:
+            if place != "thread":
                 self._check_named(node)
         except InvalidInput as error:
             return Outcome(None, error.message, "", ["epochal.errors:InvalidInput"])
@@ -82,24 +81,26 @@ class Attempts:
         def raised(error: BaseException) -> None:
             node.exception = error
 
-        if not in_process:
-            outcome = run_here(task, node.signature, None, raised)
-        else:
-            outcome = self._in_process(task, node, raised)
+        outcome = self._carry_out(place, task, node, raised)
         if outcome.table and node.keyed is not None:
             self._tables[node.keyed.facts.code] = outcome.table
         return outcome
 
-    def _in_process(
-        self, task: Task, node: Node, raised: Callable[[BaseException], None]
+    def _carry_out(
+        self, place: str, task: Task, node: Node, raised: Callable[[BaseException], None]
     ) -> Outcome:
+        if place == "thread":
+            return run_here(task, node.signature, None, raised)
+        run = slurm.run if place == "slurm" else processes.run
         with self._lock:
-            self._in_processes.add(task.run_id)
+            self._elsewhere.add(task.run_id)
         try:
-            return processes.run(task, node.signature, node.options.timeout, raised)
+            return run(task, node.signature, node.options.timeout, raised)
+        except MissingExtra as error:
+            return Outcome(None, error.message, "", ["epochal.errors:InvalidInput"])
         finally:
             with self._lock:
-                self._in_processes.discard(task.run_id)
+                self._elsewhere.discard(task.run_id)
 
     def _task(self, node: Node, attempt: int) -> Task:
         table = b""
@@ -121,6 +122,7 @@ class Attempts:
             code="" if node.keyed is None else node.keyed.code.code,
             pin=node.options.pin,
             tracker=node.options.tracker,
+            resources=node.options.resources,
         )
 
     @staticmethod
@@ -172,8 +174,9 @@ class Attempts:
         """Kill what runs in processes, and retry nothing any more."""
         self._stopped.set()
         with self._lock:
-            running = list(self._in_processes)
+            running = list(self._elsewhere)
         processes.kill(running)
+        slurm.kill(running)
 
     def _write(self, line: Started | Ended) -> None:
         if self._ledger is not None:

@@ -49,6 +49,7 @@ class Task(msgspec.Struct):
         code: digest of the code that the driver knows, for another process to compare.
         pin: how versions count in it.
         tracker: what else the step logs to.
+        resources: what it needs, for an executor that finds it.
     """
 
     target: str
@@ -66,6 +67,7 @@ class Task(msgspec.Struct):
     code: str = ""
     pin: str = "exact"
     tracker: str | None = None
+    resources: dict[str, float] = {}
 
 
 class Outcome(msgspec.Struct):

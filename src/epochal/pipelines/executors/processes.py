@@ -20,7 +20,8 @@ from collections.abc import Callable
 import msgspec
 
 from epochal.pipelines.execution import Outcome, Task
-from epochal.pipelines.executors.wire import OTHER_CODE_KIND, Hello, receive, send
+from epochal.pipelines.executors.remote import OTHER_CODE_KIND
+from epochal.pipelines.executors.wire import Hello, receive, send
 from epochal.pipelines.signature import Signature
 
 MAX_IDLE = 8

@@ -9,12 +9,6 @@ from typing import Any
 import msgspec
 
 _HEAD = struct.Struct("<Q")
-OTHER_CODE_KIND = "epochal.pipelines:OtherCode"
-OTHER_CODE = (
-    "the code of step {!r} in its worker process is another than in the driver: a file was edited "
-    "since the driver started, or a function was replaced at run time; start the driver again, or "
-    "use executor='thread'"
-)
 
 
 class Hello(msgspec.Struct):

@@ -16,20 +16,9 @@ import threading
 import msgspec
 
 from epochal.pipelines.console import routed
-from epochal.pipelines.execution import Outcome, Task, carry_out, failure
-from epochal.pipelines.executors.wire import (
-    OTHER_CODE,
-    OTHER_CODE_KIND,
-    Begun,
-    Hello,
-    receive,
-    send,
-)
-from epochal.pipelines.fingerprint import fingerprint
-from epochal.pipelines.named import find_definition, open_definitions
-from epochal.pipelines.signature import Signature
-
-_signatures: dict[str, Signature] = {}
+from epochal.pipelines.execution import Task
+from epochal.pipelines.executors.remote import carry_out_by_name
+from epochal.pipelines.executors.wire import Begun, Hello, receive, send
 
 
 def main(descriptor: int) -> None:
@@ -46,33 +35,10 @@ def main(descriptor: int) -> None:
     while (data := tasks.get()) is not None:
         task = msgspec.msgpack.decode(data, type=Task)
         with routed():
-            outcome = _work(task, link)
+            outcome = carry_out_by_name(task, lambda: send(link, Begun()))
         sys.stdout.flush()
         sys.stderr.flush()
         send(link, outcome)
-
-
-def _work(task: Task, link: socket.socket) -> Outcome:
-    try:
-        signature = _signature(task)
-    except Exception as error:  # noqa: BLE001 - the user's module may raise anything
-        send(link, Begun())
-        return failure(error)
-    send(link, Begun())
-    if task.code and fingerprint(signature.function, task.pin).code != task.code:
-        return Outcome(None, OTHER_CODE.format(task.step), "", [OTHER_CODE_KIND])
-    return carry_out(task, signature)
-
-
-def _signature(task: Task) -> Signature:
-    known = _signatures.get(task.target)
-    if known is None:
-        if task.script:
-            open_definitions(task.script)
-        found = find_definition(task.target)
-        function = getattr(found, "function", found)
-        known = _signatures[task.target] = Signature(function)
-    return known
 
 
 def _listen(link: socket.socket, tasks: queue.SimpleQueue[bytes | None]) -> None:

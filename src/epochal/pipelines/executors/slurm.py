@@ -1,0 +1,121 @@
+"""One job of Slurm for each attempt, through submitit; on a machine without Slurm, local jobs.
+
+The home has to lie on a file system that the nodes share: jobs read and write it by digest. The
+wait in the queue does not count against a time limit.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from epochal.errors import MissingExtra
+from epochal.pipelines.console import routed
+from epochal.pipelines.execution import Outcome, Task
+from epochal.pipelines.executors.processes import DIED, TIMEOUT
+from epochal.pipelines.executors.remote import carry_out_by_name
+from epochal.pipelines.ledger import DIRECTORY
+from epochal.pipelines.signature import Signature
+
+POLL_S: Final = 0.1
+LONGEST_MINUTES: Final = 60 * 24
+
+
+class Errand(msgspec.Struct):
+    """What a job needs: where modules lie, and its task."""
+
+    path: list[str]
+    task: Task
+
+
+def work(data: bytes) -> bytes:
+    """Carry out an errand; runs in the job."""
+    errand = msgspec.msgpack.decode(data, type=Errand)
+    sys.path[:] = errand.path
+    with routed():
+        outcome = carry_out_by_name(errand.task, lambda: None)
+    return msgspec.msgpack.encode(outcome)
+
+
+class Slurm:
+    """The executor."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    def run(
+        self,
+        task: Task,
+        signature: Signature,
+        timeout: float | None,
+        raised: Callable[[BaseException], None],
+    ) -> Outcome:
+        """See the package."""
+        del raised
+        job = _submitter(task, signature, timeout).submit(
+            work, msgspec.msgpack.encode(Errand(list(sys.path), task))
+        )
+        with self._lock:
+            self._jobs[task.run_id] = job
+        try:
+            return _wait(job, timeout)
+        finally:
+            with self._lock:
+                del self._jobs[task.run_id]
+
+    def kill(self, run_ids: list[str]) -> None:
+        """Cancel the jobs of some tasks; their ``run`` returns then."""
+        with self._lock:
+            jobs = [self._jobs[each] for each in run_ids if each in self._jobs]
+        for job in jobs:
+            job.cancel()
+
+
+slurm: Final = Slurm()
+
+
+def _submitter(task: Task, signature: Signature, timeout: float | None) -> Any:
+    try:
+        submitit: Any = importlib.import_module("submitit")
+        importlib.import_module("pkg_resources")
+    except ModuleNotFoundError:
+        raise MissingExtra("executor='slurm'", "slurm") from None
+    executor = submitit.AutoExecutor(folder=Path(task.home) / DIRECTORY / "jobs")
+    minutes = LONGEST_MINUTES if timeout is None else math.ceil(timeout / 60)
+    parameters: dict[str, Any] = {"name": signature.name, "timeout_min": minutes}
+    wanted = task.resources
+    if "gpu" in wanted:
+        parameters["gpus_per_node"] = math.ceil(wanted["gpu"])
+    if "cpu" in wanted:
+        parameters["cpus_per_task"] = math.ceil(wanted["cpu"])
+    executor.update_parameters(**parameters)
+    return executor
+
+
+def _wait(job: Any, timeout: float | None) -> Outcome:
+    """Wait for the end of a job, and for no longer than it may run."""
+    deadline = None
+    while not job.done():
+        now = time.monotonic()
+        if timeout is not None and deadline is None and job.state == "RUNNING":
+            deadline = now + timeout
+        if timeout is not None and deadline is not None and now >= deadline:
+            job.cancel(check=False)
+            text = f"TimeoutError: it took longer than {timeout:g} s and was killed"
+            return Outcome(None, text, "", [TIMEOUT, "builtins:Exception"])
+        time.sleep(POLL_S)
+    try:
+        return msgspec.msgpack.decode(job.result(), type=Outcome)
+    except Exception as error:  # noqa: BLE001 - submitit raises of many kinds
+        first = str(error).partition("\n")[0]
+        text = f"its job {job.job_id} ended without a result: {type(error).__name__}: {first:.300}"
+        return Outcome(None, text, str(error)[-5000:], [DIED, "builtins:Exception"])
