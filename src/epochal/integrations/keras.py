@@ -67,7 +67,7 @@ class EpochalCallback(Callback):  # type: ignore[misc,unused-ignore]
 
     def on_test_end(self, logs: Mapping[str, Any] | None = None) -> None:
         """Record an evaluation of its own; those within `fit` come with the epoch."""
-        if logs and not getattr(self.model, "_is_fitting", False) and self._count == 0:
+        if logs and self._count == 0:
             self.run.log({f"test/{key}": value for key, value in logs.items()})
 
     def on_train_end(self, logs: Any = None) -> None:

@@ -78,7 +78,9 @@ class EpochalLogger:
     ) -> None:
         if log_model not in _MODES:
             raise InvalidInput(f"log_model is True, False or 'all', got {log_model!r:.80}")
-        given = {**more, "name": name, "project": project, "id": id or version}
+        chosen = version if id is None else id
+        given = {**more, "name": name, "project": project}
+        given["id"] = None if chosen is None else str(chosen)
         given["mode"] = "offline" if offline else more.get("mode")
         self._binding = Binding(given, experiment)
         self._save_dir = os.fspath(save_dir)
