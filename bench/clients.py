@@ -16,6 +16,7 @@ from typing import Any
 from bench.environments import HERE, python_of
 
 WORKER = str(HERE / "worker.py")
+"""Started with ``-P``: modules of this folder may have the names of packages."""
 STEERING = ("EPOCHAL_", "WANDB_", "MLFLOW_", "TRACKIO_", "PYTHONDONTWRITEBYTECODE")
 Result = dict[str, Any]
 
@@ -27,7 +28,7 @@ def _environment() -> dict[str, str]:
 
 def _run(peer: str, work: str, directory: str, count: int = 0, width: int = 0) -> Result:
     done = subprocess.run(
-        [python_of(peer), WORKER, peer, work, directory, str(count), str(width)],
+        [python_of(peer), "-P", WORKER, peer, work, directory, str(count), str(width)],
         capture_output=True,
         text=True,
         timeout=600,
@@ -81,7 +82,7 @@ def killed(peer: str, seconds: float, width: int = 5) -> Result:
         accepted = Path(root, "accepted")
         accepted.write_bytes(b"\0" * 8)
         process = subprocess.Popen(
-            [python_of(peer), WORKER, peer, "killed", directory, "0", str(width)],
+            [python_of(peer), "-P", WORKER, peer, "killed", directory, "0", str(width)],
             env=_environment(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

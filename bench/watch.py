@@ -1,6 +1,6 @@
 """What watching a model costs a training step, beside wandb's, on small models on the CPU.
 
-Called as ``python watch.py PEER DIRECTORY STEPS MODEL`` in the peer's own environment, where
+Called as ``python -P watch.py PEER DIRECTORY STEPS MODEL`` in the peer's own environment, where
 PyTorch is taken from ours. Each process trains copies of a model in turns, single-threaded and in
 CPU time: an unwatched one beside one at the default of a record in 1,000 passes, then beside one
 with a record in every pass. The overhead at the default is what the former costs between records
@@ -144,7 +144,7 @@ def _run(peer: str, steps: int, name: str) -> dict[str, float]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith(steering)}
     with tempfile.TemporaryDirectory() as directory:
         done = subprocess.run(
-            [_python_of(peer), __file__, peer, directory, str(steps), name],
+            [_python_of(peer), "-P", __file__, peer, directory, str(steps), name],
             capture_output=True,
             text=True,
             env={**environment, "BENCH_TORCH": sysconfig.get_paths()["purelib"]},
