@@ -51,7 +51,7 @@ _OWN_SITES: Final = frozenset({b"same-origin", b"none"})
 _DOCUMENTS: Final = frozenset({b"document", b""})
 _DATA_PATHS: Final = (
     "/api/", "/ajax-api/", "/static/", "/login", "/version", "/health", "/graphql", "/files/",
-    "/artifacts", "/get-artifact", "/model-versions/",
+    "/artifacts", "/get-artifact", "/model-versions/", "/sdk/",
 )  # fmt: skip
 _DEAF_PATHS: Final = ("/sdk/",)
 """Where nothing is read, whatever comes: clients ask there whether they may send telemetry."""
