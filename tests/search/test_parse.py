@@ -91,6 +91,8 @@ def test_distributions_are_inferred_as_by_wandb() -> None:
         ("- a\n- b\n", "must be a mapping, got list"),
         ("method: random\nparameters:\n  lr: 0.1\n", "line 3: parameters.lr.*write {value: 0.1}"),
         ("method: bayes\nparameters: {a: {min: 1, max: 2}}", "bayes needs a metric"),
+        ("method: random\nparameters:\n  a: {value: 2020-01-01}\n", "a date is no plain value"),
+        ("method: random\nparameters: &a {a: {value: *a}}\n", "nested too deeply"),
         (
             "method: random\nparameters: {a: {min: 1, max: 2}}\ncommand: ['${pyton}']\n",
             "line 3: command.0: unknown macro 'pyton'",
@@ -107,6 +109,8 @@ def test_what_cannot_be_used_is_refused_with_its_line(text: str, message: str) -
     ("parameter", "message"),
     [
         ({"min": 2, "max": 1}, "greater than max"),
+        ({"min": 1, "max": 2**60}, "goes up to"),
+        ({"min": 1, "max": 10**400}, "more than 64 bits"),
         ({"distribution": "log_uniform_values", "min": 0, "max": 1}, "min greater than 0"),
         ({"distribution": "log_uniform", "min": 1, "max": 1000}, "natural logarithms"),
         ({"distribution": "normal", "mu": 0, "sigma": 0}, "greater than 0"),
@@ -172,3 +176,11 @@ def test_hyperband_takes_both_of_wandbs_forms() -> None:
     assert two is not None
     assert one.bands == (2, 4, 8, 16)
     assert two.bands == (3, 9)
+
+
+def test_aliases_cannot_make_a_short_text_endless() -> None:
+    """Nine lines of nine aliases each would be a billion places."""
+    lines = ["a0: &a0 [1, 2]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 10)]
+    with pytest.raises(InvalidInput, match="too large"):
+        read_sweep("\n".join(lines))

@@ -25,7 +25,8 @@ from epochal.domain.sweep import (
 )
 from epochal.errors import Conflict, InvalidInput, NotFound
 from epochal.service import agents, choosers, sweeps
-from epochal.service.agents import LOST_US, MAX_ATTEMPTS
+from epochal.service.agents import held_of
+from epochal.service.handing import LOST_US, MAX_ATTEMPTS
 from epochal.store.ingest import ingest_home
 from epochal.store.owner import Store, open_store
 from tests.server.journals import Script
@@ -307,6 +308,57 @@ def test_a_bad_trial_is_told_to_stop_and_a_good_one_is_not(store: Store) -> None
         ended = desk.report(agent, number, losses[-1], state=state)
         assert (ended.state, ended.iterations) == (state, 2)
     assert desk.row.best == 0.5
+
+
+def test_an_order_to_stop_is_given_until_it_is_obeyed(store: Store) -> None:
+    """An answer may get lost; a run that ends after it was stopped, whoever tells of its end."""
+    desk = Desk(store, early_terminate={"type": "asha", "eta": 2})
+    agent = desk.agent()
+    for number, loss in enumerate([1.0, 4.0]):
+        desk.number(agent)
+        script = Script(f"{desk.id}-{number}", project=PROJECT).rows(loss)
+        script.finish().save(store.home)
+        ingest_home(store)
+    assert desk.beat(agent, 0) == {}
+    for _ in range(3):
+        assert desk.beat(agent, 0, 1) == {1: TrialState.STOPPED}
+    assert desk.report(agent, 1, state="ended").state == "stopped"
+    assert desk.report(agent, 0, state="ended").state == "finished"
+
+
+def test_the_run_says_how_a_trial_ended_when_nobody_else_can(store: Store) -> None:
+    """For clients that know of runs only, which are named after their trials."""
+    desk = Desk(store)
+    agent = desk.agent()
+    for number, state in enumerate(["finished", "failed"]):
+        trial = desk.ask(agent).trial
+        assert trial is not None
+        assert held_of(trial.run) == Held(number, 1)
+        Script(trial.run, project=PROJECT).rows(1.0).finish(state).save(store.home)
+        assert desk.report(agent, number, state="ended").state == state
+    assert held_of("abc-12-2") == Held(12, 2)
+    assert held_of("some-run") is None
+    assert held_of("abc") is None
+
+
+@pytest.mark.parametrize("number", [-1, 2**31, 2**70])
+def test_numbers_that_no_trial_has_are_not_found(store: Store, number: int) -> None:
+    """Whatever a client sends, the database can hold it or never sees it."""
+    desk = Desk(store)
+    agent = desk.agent()
+    for call in (desk.beat, desk.report):
+        with pytest.raises(NotFound, match="has no trial"):
+            call(agent, number)
+    agents.add_agent(store, LOCAL_USER, NewAgent(desk.id, pid=number))
+
+
+def test_values_that_no_store_can_hold_are_refused(store: Store) -> None:
+    """Integers of more than 64 bits, in a configuration or in the queue."""
+    with pytest.raises(InvalidInput, match="more than 64 bits"):
+        Desk(store, parameters={"x": {"value": 2**64}})
+    desk = Desk(store)
+    with pytest.raises(InvalidInput, match="more than 64 bits"):
+        sweeps.enqueue(store, LOCAL_USER, desk.id, Queue([{"x": -(2**70)}]))
 
 
 def test_many_agents_at_once_never_get_the_same_trial(store: Store) -> None:

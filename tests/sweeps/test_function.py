@@ -17,7 +17,7 @@ import pytest
 import epochal as wandb
 from epochal.domain.sweep import TrialState
 from epochal.errors import InvalidInput, NotFound, RunStateError
-from epochal.service import agents
+from epochal.service import handing
 from epochal.sweeps import Stopped, agent, list_sweeps, open_sweep, sweep
 from epochal.sweeps.agent import MAX_FIRST_FAILURES
 
@@ -297,7 +297,8 @@ def test_a_machine_that_dies_loses_no_trial(monkeypatch: pytest.MonkeyPatch) -> 
     assert dying.stdout.readline() == "0\n"
     os.kill(dying.pid, signal.SIGKILL)
     dying.communicate()
-    monkeypatch.setattr(agents, "LOST_US", 1)
+    monkeypatch.setattr(handing, "LOST_US", 1)
+    monkeypatch.setattr("epochal.service.agents.LOST_US", 1)
     tried = []
 
     def train() -> None:

@@ -209,14 +209,15 @@ class TrialReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How an attempt ended.
 
     Attributes:
-        state: ``finished``, ``stopped``, ``failed`` or ``cancelled``.
+        state: ``finished``, ``stopped``, ``failed`` or ``cancelled``; ``ended`` when only the run
+            knows.
         value: of the metric; None to read it from the run.
         note: what to tell people.
     """
 
     number: int
     attempt: int
-    state: Literal["finished", "stopped", "failed", "cancelled"]
+    state: Literal["finished", "stopped", "failed", "cancelled", "ended"]
     value: float | str | None = None
     note: str = ""
 

@@ -40,6 +40,7 @@ WORDS: Final = (
 )  # fmt: skip
 MAX_PARAMETERS: Final = 1_000
 MAX_VALUES: Final = 100_000
+MAX_WHOLE: Final = 2**53
 MAX_EXPONENT: Final = 700.0
 """exp(710) is no float anymore."""
 
@@ -168,6 +169,8 @@ def _check_range(kind: str, low: float, high: float, path: Path, places: Places)
         places.refuse(path, f"int_uniform needs whole numbers, got {low:g} to {high:g}")
     if kind.endswith("_values") and low <= 0:
         places.refuse((*path, "min"), f"{kind} needs a min greater than 0, got {low:g}")
+    if kind == "int_uniform" and max(abs(low), abs(high)) > MAX_WHOLE:
+        places.refuse(path, "int_uniform goes up to 2**53")
     is_exponent = kind in ("log_uniform", "q_log_uniform", "inv_log_uniform")
     if is_exponent and max(abs(low), abs(high)) > MAX_EXPONENT:
         places.refuse(

@@ -14,7 +14,7 @@ from epochal.domain.names import MAX_KEY, MAX_TEXT, check_name
 from epochal.errors import InvalidInput
 from epochal.search.config import DEFAULT_COMMAND, Method, Metric, SweepConfig
 from epochal.search.parameters import read_parameters
-from epochal.search.places import Lines, Path, Places, nearest, read_yaml
+from epochal.search.places import Lines, Path, Places, check_plain, nearest, read_yaml
 from epochal.search.space import grid_size
 from epochal.search.stopping import read_stopping
 
@@ -49,7 +49,8 @@ def read_sweep(given: object) -> SweepConfig:
     places = Places(lines)
     if not isinstance(given, Mapping):
         places.refuse((), f"it must be a mapping, got {type(given).__name__}")
-    for key in given:
+    for key, value in given.items():
+        check_plain(value, (str(key),), places)
         if key not in KEYS:
             places.refuse(
                 (str(key),), f"unknown key{nearest(key, KEYS)}; known: {', '.join(KEYS)}"

@@ -16,6 +16,10 @@ Path: TypeAlias = tuple[str | int, ...]
 Lines: TypeAlias = Mapping[Path, int]
 MAX_YAML = 1_000_000
 MAX_DEPTH = 32
+MAX_PLACES = 200_000
+"""Aliases let a short text stand for endlessly many places."""
+
+_LARGEST = 2**63
 
 
 class Places:
@@ -44,6 +48,26 @@ class Places:
             near, all_words = nearest(value, words), ", ".join(words)
             self.refuse(path, f"unknown {what} {value!r:.80}{near}; known: {all_words}")
         return value
+
+
+def check_plain(value: object, path: Path, places: Places, depth: int = 0) -> None:
+    """Refuse what is no plain data, such as dates, or integers of more than 64 bits."""
+    if depth > MAX_DEPTH:
+        places.refuse(path, "it is nested too deeply")
+    if isinstance(value, list | tuple):
+        for item in value:
+            check_plain(item, path, places, depth + 1)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            check_plain(str(key), path, places, depth + 1)
+            check_plain(item, path, places, depth + 1)
+    elif isinstance(value, int) and not -_LARGEST <= value < _LARGEST:
+        places.refuse(path, "an integer has more than 64 bits; write it as a text")
+    elif isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
+        places.refuse(path, "a text holds half a surrogate pair; write plain Unicode")
+    elif not isinstance(value, str | int | float | None):
+        kind = type(value).__name__
+        places.refuse(path, f"a {kind} is no plain value; write it as a text, in quotes")
 
 
 def nearest(value: object, words: Iterable[str]) -> str:
@@ -79,8 +103,10 @@ def read_yaml(text: str) -> tuple[Any, dict[Path, int]]:
 
 
 def _walk(node: Any, path: Path, lines: dict[Path, int]) -> None:
-    if node is None or len(path) > MAX_DEPTH:
+    if node is None:
         return
+    if len(path) > MAX_DEPTH or len(lines) > MAX_PLACES:
+        Places(lines).refuse(path[:2], "it is nested too deeply, or too large")
     lines.setdefault(path, node.start_mark.line + 1)
     if node.id == "mapping":
         for key, value in node.value:

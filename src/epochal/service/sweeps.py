@@ -27,7 +27,7 @@ from epochal.errors import Conflict, InvalidInput, NotFound
 from epochal.search.choosing import make_chooser
 from epochal.search.config import SweepConfig
 from epochal.search.parse import MAX_CAP, read_sweep
-from epochal.search.places import nearest
+from epochal.search.places import Places, check_plain, nearest
 from epochal.search.space import grid_size, nested
 from epochal.service import bounds
 from epochal.service.choosers import following
@@ -153,6 +153,8 @@ def enqueue(store: Store, principal: Principal | None, sweep_id: str, queue: Que
     """
     require(principal, Permission.WRITE)
     bounds.at_most(queue.configs, MAX_QUEUE, "configurations")
+    for index, given in enumerate(queue.configs):
+        check_plain(given, ("configs", index), Places({}))
     with changing(store) as ledger:
         sweep = ledger.sweep(sweep_name(sweep_id))
         config = following(store, sweep).config

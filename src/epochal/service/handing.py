@@ -1,0 +1,185 @@
+"""One decision about the next trial of an agent, within one transaction.
+
+First come lost trials, then queued configurations, then what the chooser says. What the runs of
+silent agents say was read before the transaction began.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeAlias
+
+from epochal.domain.names import run_uid
+from epochal.domain.run import RunState
+from epochal.domain.sweep import AgentRow, Assignment, SweepState, TrialState
+from epochal.search.choosing import seed_of
+from epochal.search.space import coordinate_of, nested, values_of
+from epochal.service.choosers import Following
+from epochal.service.outcomes import Outcome
+from epochal.service.queued import complete
+from epochal.service.sweeps import trial_row
+from epochal.store.sweeps import Ledger, StoredSweep, StoredTrial
+
+LOST_US: Final = 60_000_000
+"""An agent beats every few seconds; one that was silent for a minute is taken for dead."""
+SUSPECT_US: Final = 15_000_000
+MAX_ATTEMPTS: Final = 3
+DONE: Final = (SweepState.FINISHED, SweepState.CANCELLED)
+Ending: TypeAlias = tuple[Outcome, list[float]]
+"""What a run says at its end, and what it logged of the metric."""
+
+
+class Handing:
+    """One decision about the next trial of an agent, within one transaction."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        agent: AgentRow,
+        sweep: StoredSweep,
+        followed: Following,
+        overdue: dict[int, Ending],
+        now: int,
+    ) -> None:
+        self.ledger, self.agent, self.sweep = ledger, agent, sweep
+        self.followed, self.config = followed, followed.config
+        self.overdue, self.now = overdue, now
+
+    def decide(self) -> Assignment:
+        """A trial, or why there is none."""
+        self.ledger.touch_agent(self.agent, self.now)
+        if self.sweep.state is SweepState.PAUSED:
+            return Assignment("wait", "the sweep is paused")
+        if self.sweep.state in DONE:
+            return Assignment("exit", f"the sweep is {self.sweep.state.value}")
+        running = self._settle()
+        lost = self.ledger.trials(self.sweep, states=(TrialState.LOST,))
+        if lost:
+            return self._again(lost[0])
+        self.sweep = self.ledger.sweep(self.sweep.uid)
+        cap = self.sweep.run_cap
+        if cap is not None and self.sweep.next_number >= cap:
+            return self._no_more(running, f"all {cap} trials were handed out")
+        if self._reached():
+            return self._no_more(running, "the target was reached")
+        if self.sweep.queue:
+            return self._queued(self.sweep.queue[0])
+        coordinates = self.followed.choose(self.ledger, self.sweep)
+        if coordinates is None:
+            return self._no_more(running, "the grid is done")
+        values = values_of(self.config, coordinates)
+        return self._hand(values, coordinates, "search")
+
+    def _settle(self) -> list[StoredTrial]:
+        """Look after trials whose agents fell silent; the trials that still run."""
+        running = []
+        for trial in self.ledger.trials(self.sweep, states=(TrialState.RUNNING,)):
+            outcome, values = self.overdue.get(trial.number, (None, []))
+            if outcome is None or self.now - trial.seen_us < LOST_US:
+                running.append(trial)
+            elif outcome.state is RunState.RUNNING:
+                self.ledger.seen(self.sweep, trial.number, self.now)
+                running.append(trial)
+            elif outcome.state is RunState.FINISHED:
+                self._end(trial, "finished", (outcome, values))
+            elif trial.attempt >= MAX_ATTEMPTS:
+                note = f"the agent fell silent, {trial.attempt} times"
+                self._end(trial, "failed", (Outcome(None, note=note), values))
+            else:
+                lost, note = TrialState.LOST.value, "its agent fell silent"
+                self.ledger.change_trial(self.sweep, trial.number, state=lost, note=note)
+        return running
+
+    def _end(self, trial: StoredTrial, state: str, ending: Ending) -> None:
+        end_trial(self.ledger, self.sweep, trial, state, ending, self.now)
+
+    def _reached(self) -> bool:
+        metric = self.config.metric
+        if metric is None or metric.target is None:
+            return False
+        best = self.ledger.best(self.sweep, maximize=metric.goal == "maximize")
+        if best is None or best.value is None:
+            return False
+        return not metric.better(metric.target, best.value)
+
+    def _no_more(self, running: list[StoredTrial], why: str) -> Assignment:
+        """Agents go home; one stays while the agent of a running trial may be dead."""
+        if any(self.now - trial.seen_us > SUSPECT_US for trial in running):
+            return Assignment("wait", f"{why}, but an agent may have died")
+        if not running:
+            self.ledger.change_sweep(self.sweep, self.now, state=SweepState.FINISHED.value)
+        return Assignment("exit", why)
+
+    def _again(self, trial: StoredTrial) -> Assignment:
+        """A lost trial once more, as a new run."""
+        attempt = trial.attempt + 1
+        trial = self.ledger.change_trial(
+            self.sweep, trial.number,
+            state=TrialState.RUNNING.value, agent=self.agent.id, attempt=attempt, note="",
+            run=_run_id(self.sweep, trial.number, attempt), reports=[], iterations=0,
+            started_us=self.now, seen_us=self.now,
+        )  # fmt: skip
+        return self._assign(trial)
+
+    def _queued(self, wanted: dict[str, Any]) -> Assignment:
+        values = complete(self.config, wanted, seed_of(self.sweep.seed, self.sweep.next_number))
+        coordinates: dict[str, Any] | None = {}
+        for parameter in self.config.searched:
+            place = coordinate_of(parameter, values[parameter.name])
+            if place is None:
+                coordinates = None
+                break
+            coordinates = {**(coordinates or {}), parameter.name: place}
+        self.ledger.change_sweep(self.sweep, self.now, queue=self.sweep.queue[1:])
+        return self._hand(values, coordinates, "queue")
+
+    def _hand(
+        self, values: dict[str, Any], coordinates: dict[str, Any] | None, origin: str
+    ) -> Assignment:
+        number = self.sweep.next_number
+        trial = self.ledger.add_trial(
+            self.sweep,
+            {
+                "state": TrialState.RUNNING.value, "params": values, "coordinates": coordinates,
+                "run": _run_id(self.sweep, number, 1), "agent": self.agent.id, "attempt": 1,
+                "origin": origin, "note": "", "started_us": self.now, "seen_us": self.now,
+            },
+        )  # fmt: skip
+        return self._assign(trial)
+
+    def _assign(self, trial: StoredTrial) -> Assignment:
+        self.ledger.touch_agent(self.agent, self.now, handed=1)
+        if self.sweep.state is SweepState.PENDING:
+            self.ledger.change_sweep(self.sweep, self.now, state=SweepState.RUNNING.value)
+        return Assignment(
+            "run",
+            trial=trial_row(self.sweep, trial),
+            config=nested(self.config, trial.params),
+            entity=self.sweep.entity,
+            project=self.sweep.project,
+            sweep=self.sweep.uid,
+            program=self.config.program,
+            command=list(self.config.command),
+            metric=self.config.metric.name if self.config.metric else "",
+            watched=self.config.stopping is not None,
+        )
+
+
+def uid_of(sweep: StoredSweep, trial: StoredTrial) -> str:
+    """The uid of the run of a trial's present attempt."""
+    return run_uid(sweep.entity, sweep.project, trial.run)
+
+
+def _run_id(sweep: StoredSweep, number: int, attempt: int) -> str:
+    return f"{sweep.uid}-{number}" + (f"-{attempt}" if attempt > 1 else "")
+
+
+def end_trial(
+    ledger: Ledger, sweep: StoredSweep, trial: StoredTrial, state: str, ending: Ending, now: int
+) -> StoredTrial:
+    """Write down how a trial ended."""
+    outcome, values = ending
+    return ledger.change_trial(
+        sweep, trial.number,
+        state=state, value=outcome.value, note=outcome.note, seen_us=now, ended_us=now,
+        reports=values, iterations=len(values),
+    )  # fmt: skip
