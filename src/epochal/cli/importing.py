@@ -113,7 +113,5 @@ def _sentence(home: Path, outcome: Outcome) -> str:
         return f"{home} has everything already that could be read; nothing is new"
     what = ", ".join(counts) or "nothing but names"
     runs = len(outcome.runs)
-    return (
-        f"brought {what} into {runs} run{'' if runs == 1 else 's'} in {home}; "
-        f"see them with: epochal ui"
-    )
+    where = f"into {runs} run{'' if runs == 1 else 's'} in {home}" if runs else f"into {home}"
+    return f"brought {what} {where}; see them with: epochal ui"
