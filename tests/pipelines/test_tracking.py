@@ -186,6 +186,23 @@ def test_a_cached_step_makes_no_run_and_names_the_one_that_did_the_work() -> Non
     assert sorted(run.job_type for run in epochal.runs("flow")) == ["pipeline", "pipeline", "work"]
 
 
+def test_the_surroundings_are_recorded_where_a_step_had_to_work() -> None:
+    """Host and command line are in the run; one that was all cached did not read them."""
+
+    @step
+    def work() -> int:
+        return 1
+
+    @pipeline
+    def flow() -> None:
+        work()
+
+    first, second = flow(), flow()
+    found = runs_of("flow")
+    assert found[f"flow-{first.id}"].environment["python"]
+    assert "python" not in found[f"flow-{second.id}"].environment
+
+
 def test_the_code_of_a_step_and_the_course_of_the_run_are_files_of_the_runs() -> None:
     @step
     def work() -> int:

@@ -100,6 +100,7 @@ def _run(call: Call, engine: Engine, run: Run, log: ledger.Ledger) -> Any:
         with contextlib.suppress(EpochalError, OSError):
             log.write(ledger.Over(str(state), now_us(), error))
         log.close()
+        engine.close()
         if error:
             run.fail(error[:300])
         _summarize(run, engine, log)

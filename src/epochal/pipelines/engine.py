@@ -34,6 +34,7 @@ from epochal.pipelines.resources import Tokens
 from epochal.pipelines.signature import Signature
 from epochal.pipelines.spots import warn_of_blind_spots
 from epochal.pipelines.stacks import tracker_settings
+from epochal.pipelines.surroundings import Surroundings
 from epochal.pipelines.tracking import now_us
 
 
@@ -71,6 +72,7 @@ class Engine:
         self._configuration = read_configuration(options.config)
         self._ledger = ledger
         self._run = run
+        self._surroundings = None if run is None else Surroundings(run)
         self._finished = dict(finished or {})
         self._attempts = Attempts(home, project, run_id, ledger, options)
         self._lock = threading.RLock()
@@ -325,6 +327,8 @@ class Engine:
     def _go(self, node: Node) -> None:
         """Run a call to its end."""
         node.state = "running"
+        if self._surroundings is not None:
+            self._surroundings.read()
         try:
             outcome = self._attempts.run(node)
         except BaseException as error:  # noqa: BLE001 - a full disk, say; the call fails of it
@@ -383,6 +387,11 @@ class Engine:
             raise self._trouble
         if self.first_failure is not None:
             raise self.failure() from self.first_failure.exception
+
+    def close(self) -> None:
+        """The run ends: what is read about its surroundings is recorded."""
+        if self._surroundings is not None:
+            self._surroundings.close()
 
     def failure(self) -> StepFailed:
         """The error of the run."""

@@ -47,7 +47,7 @@ def begin_pipeline(
         "job_type": PIPELINE,
         "tags": list(tags) or None,
         "config": dict(parameters),
-        "settings": {"console": False, "silent": True, "home": str(home)},
+        "settings": {**_LIGHT, "home": str(home)},
         "reinit": "create_new",
     }
     return begin(read_request(given, os.environ))
