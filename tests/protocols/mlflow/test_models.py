@@ -18,6 +18,7 @@ from epochal.domain.tracked import experiment_id
 from tests.server.processes import Running
 
 SCRIPT = Path(__file__).parent / "model_script.py"
+AUTOLOG = Path(__file__).parent / "autolog_script.py"
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
@@ -29,7 +30,7 @@ def python(server: Running, *arguments: str, **more: str) -> str:
     environment = os.environ | QUIET | {"MLFLOW_TRACKING_URI": server.address.url} | more
     done = subprocess.run(
         [sys.executable, "-W", "ignore", *arguments], capture_output=True, text=True, check=False,
-        env=environment, timeout=170,
+        env=environment, timeout=190,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -42,6 +43,7 @@ def experiment(client: MlflowClient, request: pytest.FixtureRequest) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_models_are_logged_registered_and_loaded(server: Running) -> None:
     """`log_model` of PyTorch and scikit-learn, each format, and every URI that names the result;
     and our own pages know them.
@@ -67,6 +69,21 @@ def test_models_are_logged_registered_and_loaded(server: Running) -> None:
     assert spec == {"dtype": "float32", "shape": [-1, 4]}
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_what_is_logged_without_calls_arrives(server: Running) -> None:
+    """Autologging through Lightning and scikit-learn, nested runs, datasets, system metrics, and
+    asynchronous logging.
+    """
+    told = json.loads(python(server, str(AUTOLOG)).splitlines()[-1])
+    assert told["lightning"] == {
+        "status": "FINISHED", "params": ["SGD", "0.01"], "points": 3,
+        "files": ["model_summary.txt"],
+    }  # fmt: skip
+    assert told["sklearn"] == {"metric": True, "datasets": 1, "depths": ["1", "2"]}
+    assert told["quiet"] == {"system": True, "points": 50, "last": [49.0, -49.0, "1"]}
+
+
 NATIVE = """
 import epochal, torch
 torch.manual_seed(0)
@@ -85,6 +102,7 @@ print(found.version, found.run_id, *model.predict(np.ones((1, 2), dtype=np.float
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_a_model_that_epochal_registered_loads_with_mlflow(
     client: MlflowClient, server: Running, tmp_path: Path
 ) -> None:
