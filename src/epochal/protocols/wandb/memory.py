@@ -8,6 +8,7 @@ a chunk that comes again adds nothing, one that comes late fills its gap.
 from __future__ import annotations
 
 import bisect
+from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
@@ -23,6 +24,7 @@ RUN: Final = "$wandb.run"
 WAITING: Final = "$wandb.waiting"
 SUMMARY: Final = "$wandb.summary"
 MAX_SPANS: Final = 256
+RECENT: Final = 4
 MAX_PLACES: Final = 20_000
 MAX_WRITERS: Final = 1_000
 MAX_LINE_NUMBER: Final = 2**53
@@ -126,6 +128,8 @@ class Memory:
         """The last history row."""
         self.moments: dict[str, set[tuple[int, int]]] = {}
         """Step and time of the points of some series, read when rows seem to come again."""
+        self.recent: deque[frozenset[tuple[int, int]]] = deque(maxlen=RECENT)
+        """Step and time of the rows of the last requests, which may not be committed yet."""
         self.is_stopping = False
 
 

@@ -108,7 +108,7 @@ def unpacked(body: bytes, *, packed: bool) -> bytes:
 
 
 class Again:
-    """Finds rows that were taken before under another line number: an offline run synced twice.
+    """Finds rows that the run has: of a request sent again, of an offline run synced twice.
 
     Args:
         recorder: of the server.
@@ -121,16 +121,22 @@ class Again:
         self._uid = uid
         self._memory = memory
 
-    def holds(self, row: Row) -> bool:
-        """Whether the run has this row; only one behind the newest is looked for."""
+    def behind(self, row: Row) -> bool:
+        """Whether a row under a new number is one of the run's; only old ones are looked for."""
         lines = self._memory.lines
-        if row.step > lines.step or row.wall_us > lines.wall_us or not row.numbers:
-            return False
+        is_new = row.step > lines.step or row.wall_us > lines.wall_us
+        return not is_new and bool(row.numbers) and self.known(row)
+
+    def known(self, row: Row) -> bool:
+        """Whether the run has a row of this step and time. One without a number counts as had."""
+        moment = (row.step, row.wall_us)
+        if not row.numbers or any(moment in rows for rows in self._memory.recent):
+            return True
         key = next(iter(row.numbers))
         moments = self._memory.moments
         if key not in moments:
             moments[key] = foreign.moments_of(self._recorder, self._uid, key)
-        return (row.step, row.wall_us) in moments[key]
+        return moment in moments[key]
 
 
 class Taken:
@@ -169,18 +175,33 @@ class Taken:
                 self.summary = read_object(chunk.content[-1], "the summary")
 
     def _history(self, chunk: Chunk) -> None:
-        for first, end in new_parts(self.history, chunk.offset, len(chunk.content)):
-            for number in range(first, end):
-                row = read_row(chunk.content[number - chunk.offset], number, self.now_us)
-                if self._again.holds(row):
-                    continue
-                self.rows.append(row)
-                if row.numbers:
-                    keys, values = tuple(row.numbers), list(row.numbers.values())
-                    self.points.append(Point(row.step, row.wall_us, keys, values))
-                for key, value in row.texts.items():
-                    self.facts.append(Text(key, row.step, row.wall_us, value))
-            self.history = added(self.history, first, end)
+        end = chunk.offset + len(chunk.content)
+        fresh = new_parts(self.history, chunk.offset, len(chunk.content))
+        start = chunk.offset
+        for low, high in [*fresh, (end, end)]:
+            # Numbers that were taken: the request is sent again, or a second writer counts alike.
+            for number in range(start, low):
+                row = self._row(chunk, number)
+                if not self._again.known(row):
+                    self._add(row)
+            for number in range(low, high):
+                row = self._row(chunk, number)
+                if not self._again.behind(row):
+                    self._add(row)
+            start = high
+        for low, high in fresh:
+            self.history = added(self.history, low, high)
+
+    def _row(self, chunk: Chunk, number: int) -> Row:
+        return read_row(chunk.content[number - chunk.offset], number, self.now_us)
+
+    def _add(self, row: Row) -> None:
+        self.rows.append(row)
+        if row.numbers:
+            keys, values = tuple(row.numbers), list(row.numbers.values())
+            self.points.append(Point(row.step, row.wall_us, keys, values))
+        for key, value in row.texts.items():
+            self.facts.append(Text(key, row.step, row.wall_us, value))
 
     def _events(self, chunk: Chunk) -> None:
         for first, end in new_parts(self.events, chunk.offset, len(chunk.content)):
@@ -229,13 +250,15 @@ def _advance(recorder: Recorder, recording: Recording, taken: Taken, writer: str
     memory = memory_of(recording)
     lines = lines_of(recording, memory, writer)
     output = max(lines.output, taken.shown_from + len(taken.shown) if taken.shown else 0)
-    if (taken.history, taken.events, output) == (lines.history, lines.events, lines.output):
+    before = (lines.history, lines.events, lines.output)
+    if (taken.history, taken.events, output) == before and not taken.rows:
         return
     lines.history, lines.events, lines.output = taken.history, taken.events, output
     if taken.rows:
         memory.lines.step = max(memory.lines.step, *(row.step for row in taken.rows))
         memory.lines.wall_us = max(memory.lines.wall_us, *(row.wall_us for row in taken.rows))
         memory.moments.clear()
+        memory.recent.append(frozenset((row.step, row.wall_us) for row in taken.rows))
         last = taken.rows[-1]
         memory.row = {**last.numbers, "_step": last.step, "_timestamp": last.wall_us / 1e6}
     for name in dict.fromkeys(["", writer]):
