@@ -276,6 +276,7 @@ describe("snippets", () => {
     const [python, shell] = artifactSnippets({ entity: "local", project: "p", name: 'it\'s "x"', version: 2 }, "data");
     expect(python.text).toContain(String.raw`run.use_artifact("p/it's \"x\":v2", type="data")`);
     expect(shell.text).toBe(String.raw`epochal artifact get 'p/it'\''s "x":v2'`);
+    expect(artifactSnippets({ entity: "local", project: "team/cats", name: "x", version: 0 }, "t")[0].text).toContain('"local/team/cats/x:v0"');
     expect(modelSnippets("m", "@best")[0].text).toContain('load_model("models:/m@best")');
     expect(modelSnippets("m", "3")[1].text).toBe("epochal model get models:/m/3");
   });

@@ -11,9 +11,10 @@ export interface Snippet {
 /** A Python string literal. JSON's escapes are Python's too, but for a lone surrogate, which no name has. */
 export const pythonText = (text: string): string => JSON.stringify(text);
 
+/** Without the entity where nobody would miss it: a project with a slash in its name needs it. */
 function shortName(place: Place): string {
   const full = fullName(place);
-  return place.entity === LOCAL ? full.slice(LOCAL.length + 1) : full;
+  return place.entity === LOCAL && !place.project.includes("/") ? full.slice(LOCAL.length + 1) : full;
 }
 
 export function artifactSnippets(place: Place, type: string): Snippet[] {
