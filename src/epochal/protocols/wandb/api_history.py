@@ -218,12 +218,18 @@ async def keys_info(asked: Asked, parent: Place, given: Given) -> dict[str, Any]
     pages = await asked.call.read(media.media_keys, parent.uid)
     for entry in pages.keys:
         found[entry.key] = _key(entry.kind, entry.count, None)
-    for point in await asked.call.read(history.read_texts, parent.uid):
-        known = found.setdefault(point.key, _key("string", 0, None))
-        known["typeCounts"][0]["count"] += 1
-        known["previousValue"] = point.value
-    steps = [entry.last_step for entry in pages.keys]
-    last = max([*steps, *([] if detail.last_step is None else [detail.last_step])], default=-1)
+    steps = [detail.last_step, *(entry.last_step for entry in pages.keys)]
+    if ("page", parent.uid) in asked.memory:  # in a list the journals are not read for it
+        for key, value in detail.summary.items():
+            if isinstance(value, str):
+                found.setdefault(key, _key("string", 1, value))
+    else:
+        for point in await asked.call.read(history.read_texts, parent.uid):
+            known = found.setdefault(point.key, _key("string", 0, None))
+            known["typeCounts"][0]["count"] += 1
+            known["previousValue"] = point.value
+            steps.append(point.step)
+    last = max((step for step in steps if step is not None), default=-1)
     if found:
         found[STEP] = _key("number", max(entry["typeCounts"][0]["count"] for entry in
                                          found.values()), last)  # fmt: skip
@@ -235,10 +241,8 @@ def _key(type: str, count: int, last: Any) -> dict[str, Any]:
 
 
 async def parquet(asked: Asked, parent: Place, given: Given) -> dict[str, Any]:
-    """``parquetHistory``: there are no such files, every row is read from here."""
-    detail = await detail_of(asked, parent)
-    live = [] if detail.last_step is None and not detail.metrics else [{STEP: 0}]
-    return {"parquetUrls": [], "liveData": live}
+    """``parquetHistory``: there are no such files, every row from step 0 on is read from here."""
+    return {"parquetUrls": [], "liveData": [{STEP: 0}]}
 
 
 # ---------------------------------------------------------------------------------------- console
