@@ -100,6 +100,17 @@ def test_what_was_registered_does_not_change_with_its_run(
     assert digests[0] == digests[1] != digests[2]
 
 
+def test_equal_models_of_two_runs_keep_their_runs(client: MlflowClient) -> None:
+    """The same bytes are one version of an artifact, and still each model has its own run."""
+    client.create_registered_model("twins")
+    runs = [str(client.create_run("0").info.run_id) for _ in range(2)]
+    for uid in runs:
+        client.log_text(uid, "the same", "twin/w.txt")
+        assert client.create_model_version("twins", f"runs:/{uid}/twin", uid).run_id == uid
+    assert [client.get_model_version("twins", n).run_id for n in ("1", "2")] == runs
+    assert len({client.get_model_version_download_uri("twins", n) for n in ("1", "2")}) == 1
+
+
 def test_aliases_tags_and_stages(client: MlflowClient, run: str) -> None:
     """An alias moves, a reserved or missing one is INVALID_PARAMETER_VALUE, stages archive."""
     client.create_registered_model("words")

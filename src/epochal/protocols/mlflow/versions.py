@@ -58,15 +58,16 @@ async def create(call: Call, given: Arguments) -> dict[str, Any]:
         raise NotFound(f"Registered Model with name={name} not found") from None
     source = await resolve_source(call, text, given.text("run_id", ""), given.text("model_id", ""))
     refuse_prompt(tags)
-    hidden = {
-        SOURCE: text, LINK: given.text("run_link", ""), LOGGED: source.model, RUN: source.run
-    }  # fmt: skip
+    hidden = {SOURCE: text, LINK: given.text("run_link", ""), LOGGED: source.model}
     new = NewModelVersion(
         source.packed.artifact,
-        tags={**tags, **{key: value for key, value in hidden.items() if value or key == RUN}},
+        tags={**tags, **{key: value for key, value in hidden.items() if value}},
         description=given.text("description", ""),
     )
     made = await call.write(models.create_version, None, name, new, fresh=True)
+    if run_of(made) != source.run:  # equal content was logged by another run before, or by none
+        changes = ModelVersionChanges(tags={RUN: source.run})
+        made = await call.write(models.update_version, None, name, made.version, changes)
     if source.model:
         await _note(call, source.model, made)
     return {"model_version": version_json(made)}
