@@ -493,6 +493,21 @@ def test_a_value_that_is_no_parameter_becomes_an_input() -> None:
     assert flow(5).step("total").output.load() == 10.0
 
 
+def test_one_value_given_twice_is_one_input_and_two_values_are_two() -> None:
+    numpy = pytest.importorskip("numpy")
+
+    @step
+    def same(values: list[Any]) -> list[Any]:
+        return [values[0] is values[1], float(values[2].sum())]
+
+    @pipeline
+    def flow() -> None:
+        array = numpy.ones(3)
+        same([array, array, numpy.zeros(3)])
+
+    assert flow().step("same").output.load() == [True, 0.0]
+
+
 # -------------------------------------------------------------------------------- failure, retries
 def test_a_failed_step_fails_the_run_with_its_own_exception_behind() -> None:
     @step

@@ -19,14 +19,15 @@ from epochal.client.run import Run
 from epochal.domain.names import check_name
 from epochal.errors import EpochalError, InvalidInput, NotFound, StepFailed
 from epochal.journal.blobs import Blobs
-from epochal.pipelines import keeping, plain, tracking
+from epochal.pipelines import keeping, tracking
+from epochal.pipelines.arguments import encode_argument
 from epochal.pipelines.attempts import Attempts
 from epochal.pipelines.cache import Cache, Hit
 from epochal.pipelines.configuring import read_configuration
 from epochal.pipelines.execution import Outcome, failure
 from epochal.pipelines.futures import Future
 from epochal.pipelines.keeping import Stored
-from epochal.pipelines.key import argument_text, make_key
+from epochal.pipelines.key import make_key
 from epochal.pipelines.ledger import Added, Ended, Ledger
 from epochal.pipelines.node import DONE, Node, Unknown
 from epochal.pipelines.options import PipelineOptions, StepOptions, read_step_options
@@ -123,7 +124,7 @@ class Engine:
             tracker_settings(self.home, options.tracker)
         arguments = signature.bind(name, args, kwargs, given)
         for argument, value in arguments.items():
-            self._encode(node, argument, value)
+            encode_argument(node, argument, value, self._need, self._external)
         for each in options.after:
             self._need(node, each)
         with self._lock:
@@ -154,32 +155,6 @@ class Engine:
                 name = f"{wish}_{self._counts[name]}{suffix}"
                 self._counts[name] += 1
             return name
-
-    def _encode(self, node: Node, argument: str, value: Any) -> None:
-        known: dict[int, int] = {}
-
-        def leaf(inner: Any) -> Any:
-            if isinstance(inner, Future):
-                self._need(node, inner)
-                if inner.index is None:
-                    return None
-            elif id(inner) not in known:
-                inner = self._external(node, argument, inner)
-            place = known.get(id(inner))
-            if place is None:
-                place = known[id(inner)] = len(node.inputs)
-                node.inputs.append(inner)
-                node.used.setdefault(argument, []).append(place)
-            return {"$input": place}
-
-        try:
-            encoded = plain.encode(value, leaf)
-        except InvalidInput as error:
-            raise InvalidInput(
-                f"step {node.name!r}: argument {argument!r}: {error.message}"
-            ) from error
-        node.arguments[argument] = encoded
-        node.texts[argument] = argument_text(encoded)
 
     def _external(self, node: Node, argument: str, value: Any) -> Stored:
         """A value that the pipeline's function gives to a step, and that is no plain one."""

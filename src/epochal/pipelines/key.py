@@ -20,7 +20,6 @@ from typing import Any, Final
 import msgspec
 
 from epochal.errors import InvalidInput, NotFound
-from epochal.pipelines import plain
 from epochal.pipelines.fingerprint import Dependency, Fingerprint, fingerprint
 from epochal.pipelines.keeping import Stored
 from epochal.pipelines.named import find
@@ -234,8 +233,3 @@ def _dependency_difference(one: Dependency, other: Dependency) -> str:
     )
     body = [f"    {line}" for line in list(lines)[3:]]
     return "\n".join([head, *body])
-
-
-def argument_text(node: Any) -> bytes:
-    """Canonical bytes of an encoded argument."""
-    return plain.text_of(node)
