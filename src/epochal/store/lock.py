@@ -33,7 +33,7 @@ class Holder(msgspec.Struct, frozen=True):
 
 
 def take_lock(home: Path, wait: float) -> int:
-    """Take the lock and return its file descriptor; closing that lets go.
+    """Take the lock and return its file descriptor; `release_lock` lets go.
 
     Args:
         home: an existing directory.
@@ -54,6 +54,13 @@ def take_lock(home: Path, wait: float) -> int:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, msgspec.json.encode(holder), 0)
     return descriptor
+
+
+def release_lock(descriptor: int) -> None:
+    """Let go of the lock, also for children that were forked while it was held."""
+    if sys.platform != "win32":
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+    os.close(descriptor)
 
 
 def read_holder(home: Path) -> Holder | None:

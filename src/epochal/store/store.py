@@ -6,7 +6,6 @@ files of the home while it is open. A `Store` may be used from any thread.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ from epochal.domain.view import RunChange, RunRow
 from epochal.journal.blobs import Blobs
 from epochal.store.database import Database
 from epochal.store.durable import Disk
+from epochal.store.lock import release_lock
 from epochal.store.opened import OpenSegments
 from epochal.store.tail import JournalKey, Tails
 
@@ -68,7 +68,7 @@ class Store:
         self.segments.close()
         self.database.close()
         if self._lock >= 0:
-            os.close(self._lock)
+            release_lock(self._lock)
             self._lock = -1
 
     def __enter__(self) -> Self:

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
 
+from epochal.client import guard
 from epochal.domain.sweep import Held, Stop, TrialState
-from epochal.errors import EpochalError, NotFound
+from epochal.errors import NotFound
 from epochal.sweeps.desk import Desk
 
 BEAT_S: Final = 5.0
@@ -55,13 +56,16 @@ class Beating:
 
     def _run(self) -> None:
         while not self._over.wait(self._every):
-            try:
-                orders = self._desk.beat(self._held).stop
-            except NotFound as error:
-                orders = [Stop(self._held.number, TrialState.CANCELLED, error.message)]
-            except EpochalError:  # out of reach, or busy: the next beat may come through
-                continue
+            nothing: list[Stop] = []
+            orders = guard.attempt(self._orders, default=nothing)
             if orders and not self._over.is_set():
                 self.stop = orders[0]
                 self._on_stop(orders[0])
                 return
+
+    def _orders(self) -> list[Stop]:
+        """What the sweep wants; nothing when it is out of reach, for the next beat comes soon."""
+        try:
+            return self._desk.beat(self._held).stop
+        except NotFound as error:
+            return [Stop(self._held.number, TrialState.CANCELLED, error.message)]
