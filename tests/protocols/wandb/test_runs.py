@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from epochal.domain.access import LOCAL_USER, Role
+from epochal.service import access
+from epochal.store.owner import open_store
 from tests.protocols.wandb.conftest import KEY, Script, Seen, run_script
 from tests.server.processes import Running, serving
 
@@ -90,3 +93,40 @@ def test_a_wrong_key_is_said_clearly(tmp_path: Path) -> None:
             WANDB_API_KEY=KEY, WANDB_SILENT="false",
         )  # fmt: skip
     assert "user is not logged in" in said
+
+
+TEAM = """
+import json
+import wandb
+with wandb.init(project="team", id="t") as run:
+    run.log({"loss": 1.0, "h": wandb.Html("<b>x</b>")})
+    open("x.txt", "w").write("x")
+    run.save("x.txt", policy="now")
+    artifact = wandb.Artifact("ds", type="dataset")
+    artifact.add_file("x.txt")
+    run.log_artifact(artifact).wait()
+with wandb.init(project="team", id="u") as run:
+    text = open(run.use_artifact("ds:latest").download() + "/x.txt").read()
+print(json.dumps([text, wandb.Api().viewer.username]))
+"""
+
+
+def test_a_server_with_accounts_takes_runs_files_and_artifacts(tmp_path: Path) -> None:
+    """With a writer's key; a reader's is told that it may not."""
+    home = tmp_path / "home"
+    with open_store(home) as store:
+        keys = {
+            role: access.create_key(store, LOCAL_USER, role.name.lower(), role) for role in Role
+        }
+    with serving(home, quiet=True, auth=True) as team:
+        writer, reader = keys[Role.WRITER], keys[Role.READER]
+        assert run_script(team, tmp_path, TEAM, WANDB_API_KEY=writer) == ["x", "writer"]
+        status, body = team.ask(
+            "GET", "/api/v1/runs/resolve?project=team&id=t",
+            headers={"Authorization": f"Bearer {reader}"},
+        )  # fmt: skip
+        assert (status, b'"state":"finished"' in body) == (200, True)
+        said = run_script(
+            team, tmp_path, TEAM, ok=False, WANDB_API_KEY=reader, WANDB_SILENT="false"
+        )
+    assert "is a reader, this needs a writer" in said
