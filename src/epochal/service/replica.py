@@ -77,8 +77,11 @@ class Replica:
 
     def is_alone(self, directory: Path) -> bool:
         """Whether nobody else has written the run: its directory holds no other journal."""
-        found = {name[:_WRITER_DIGITS] for name in os.listdir(directory) if _is_writers(name)}
-        return found <= self.writers
+        try:
+            names = os.listdir(directory)
+        except FileNotFoundError:  # the run was deleted
+            return False
+        return {name[:_WRITER_DIGITS] for name in names if _is_writers(name)} <= self.writers
 
 
 def _is_writers(name: str) -> bool:
