@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from textwrap import dedent
 from typing import Annotated, Any
@@ -13,6 +15,7 @@ import pytest
 
 import epochal
 from epochal.errors import StepFailed
+from epochal.journal.home import find_home
 from epochal.pipelines import current_step, pipeline, step
 
 DEADLINE_S = 30.0
@@ -250,3 +253,30 @@ def test_three_processes_with_twenty_steps_each_make_sixty_versions(tmp_path: Pa
     assert sorted(version.number for version in versions) == list(range(60))
     values = {int(version.get_path("value.json").read()) for version in versions}
     assert values == {*range(20), *range(100, 120), *range(200, 220)}
+
+
+def test_garbage_collection_keeps_what_the_cache_needs() -> None:
+    """Old blobs of outputs, of values given by the pipeline's function and of code all stay."""
+    numpy = pytest.importorskip("numpy")
+
+    @step
+    def total(values: Any) -> Any:
+        return values * 2
+
+    @pipeline
+    def flow() -> None:
+        total(numpy.arange(3))
+
+    first = flow()
+    home = find_home()
+    old = time.time() - 1_000_000
+    for path in (home / "blobs").rglob("*"):
+        if path.is_file():
+            os.utime(path, (old, old))
+    report = epochal.connect(home=home).collect(dry_run=False)
+    assert report.blobs == 0
+    again = flow()
+    assert again.step("total").state == "cached"
+    assert again.step("total").output.load().tolist() == [0, 2, 4]
+    assert "same key" in again.why_ran("total")
+    assert first.step("total").facts.table
