@@ -101,8 +101,9 @@ def finish_content(
     digest = deposit.complete()
     store.blobs.adopt(deposit.path, digest, found=digest)
     ref = BlobRef(digest, deposit.size)
-    notes.write_notes(store, BY_MD5 + entity, {deposit.md5: _encode(ref)})
-    notes.write_notes(store, BY_DIGEST, {digest: deposit.md5.encode()})
+    md5 = deposit.md5
+    both = {BY_MD5 + entity: {md5: _encode(ref)}, BY_DIGEST: {digest: md5.encode()}}
+    notes.write_areas(store, both)
     return ref
 
 

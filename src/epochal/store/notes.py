@@ -40,14 +40,20 @@ def list_notes(store: Store, area: str, prefix: str = "") -> dict[str, bytes]:
 
 
 def write_notes(store: Store, area: str, values: Mapping[str, bytes]) -> None:
-    """Set notes."""
-    if not values:
-        return
+    """Set notes of one area."""
+    write_areas(store, {area: values})
+
+
+def write_areas(store: Store, areas: Mapping[str, Mapping[str, bytes]]) -> None:
+    """Set notes of several areas, all of them or none."""
     now = time.time_ns() // 1000
     rows = [
         {"area": area, "name": name, "value": value, "wall_us": now}
+        for area, values in areas.items()
         for name, value in values.items()
     ]
+    if not rows:
+        return
     with store.database.write() as connection:
         connection.execute(
             upsert(connection.dialect.name, note, ("area", "name"), replace("value")), rows
