@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from epochal.domain.access import LOCAL_USER
+from epochal.domain.record import Config
 from epochal.domain.sweep import (
     Assignment,
     Beat,
@@ -51,9 +52,10 @@ def store(home: Path) -> Iterator[Store]:
 class Desk:
     """A sweep, and what agents do there."""
 
-    def __init__(self, store: Store, **changes: Any) -> None:
+    def __init__(self, store: Store, prior_runs: Sequence[str] = (), **changes: Any) -> None:
         self.store = store
-        self.id = sweeps.create_sweep(store, LOCAL_USER, NewSweep({**CONFIG, **changes})).id
+        given = NewSweep({**CONFIG, **changes}, prior_runs=list(prior_runs))
+        self.id = sweeps.create_sweep(store, LOCAL_USER, given).id
         self.now = 1_000_000_000
 
     def agent(self) -> str:
@@ -243,6 +245,27 @@ def test_queued_configurations_come_first_and_are_completed(store: Store) -> Non
     assert third.trial.origin == "search"
     with pytest.raises(InvalidInput, match=r"'m' is no parameter.*it has n, x"):
         sweeps.enqueue(store, LOCAL_USER, desk.id, Queue([{"m": 1}]))
+
+
+def test_a_search_learns_from_runs_that_were_there_before(store: Store) -> None:
+    """They are its first trials, count for the best, and not for the cap."""
+    for number in range(30):
+        config = Config(1, {"x": 0.7 + number / 1000, "n": 5})
+        script = Script(f"old{number}", project=PROJECT).fact(config).rows(number / 100)
+        script.finish().save(store.home)
+    strange = Config(1, {"x": "text"})
+    Script("strange", project=PROJECT).fact(strange).rows(0.5).finish().save(store.home)
+    ingest_home(store)
+    old = [f"old{number}" for number in range(30)]
+    desk = Desk(store, [*old, "strange"], method="bayes", run_cap=1)
+    assert (desk.row.best, desk.row.best_trial, desk.row.expected) == (0.0, 0, 32)
+    given = desk.ask(desk.agent())
+    assert given.trial is not None
+    assert given.trial.number == 31
+    assert desk.ask(desk.agent()).verdict == "exit"
+    assert desk.trial(0).origin == "earlier"
+    with pytest.raises(NotFound):
+        Desk(store, ["nowhere"])
 
 
 def test_a_target_ends_the_sweep(store: Store) -> None:

@@ -41,11 +41,15 @@ class TrialState(StrEnum):
 
 
 class NewSweep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A sweep to make; ``config`` is W&B's, as a mapping or as a YAML text."""
+    """A sweep to make; ``config`` is W&B's, as a mapping or as a YAML text.
+
+    ``prior_runs`` are ids of runs of the project whose outcomes the search shall know.
+    """
 
     config: dict[str, Any] | str
     project: str | None = None
     entity: str | None = None
+    prior_runs: list[str] = []
 
 
 class SweepRow(msgspec.Struct, frozen=True):
@@ -92,7 +96,8 @@ class TrialRow(msgspec.Struct, frozen=True):
         params: values by name; those of nested parameters have dots.
         run: id of the run of the present attempt, and ``uid`` its uid.
         value: of the metric; None while there is none, or when it is not finite.
-        origin: ``search``, or ``queue`` when somebody asked for it.
+        origin: ``search``, ``queue`` when somebody asked for it, or ``earlier`` for a run that was
+            there before the sweep.
         note: why it ended so.
     """
 

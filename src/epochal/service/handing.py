@@ -57,7 +57,8 @@ class Handing:
             return self._again(lost[0])
         self.sweep = self.ledger.sweep(self.sweep.uid)
         cap = self.sweep.run_cap
-        if cap is not None and self.sweep.next_number >= cap:
+        handed = self.sweep.next_number - self.ledger.adopted(self.sweep)
+        if cap is not None and handed >= cap:
             return self._no_more(running, f"all {cap} trials were handed out")
         if self._reached():
             return self._no_more(running, "the target was reached")

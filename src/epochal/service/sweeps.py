@@ -10,7 +10,7 @@ import time
 from typing import Any, Final
 
 from epochal.domain.access import Permission, Principal
-from epochal.domain.names import DEFAULT_ENTITY, DEFAULT_PROJECT, run_uid
+from epochal.domain.names import DEFAULT_ENTITY, DEFAULT_PROJECT, check_run_id, run_uid
 from epochal.domain.sweep import (
     BestTrial,
     NewSweep,
@@ -31,6 +31,7 @@ from epochal.search.places import Places, check_plain, nearest
 from epochal.search.space import grid_size, nested
 from epochal.service import bounds
 from epochal.service.choosers import following
+from epochal.service.earlier import earlier_trial
 from epochal.service.permission import require
 from epochal.store.owner import Store
 from epochal.store.sweeps import Ledger, StoredSweep, StoredTrial, changing, reading
@@ -50,6 +51,7 @@ def create_sweep(store: Store, principal: Principal | None, given: NewSweep) -> 
     Raises:
         InvalidInput: the configuration cannot be used; the message names the place.
         MissingExtra: its sampler is not installed here.
+        NotFound: there is no such prior run.
     """
     user = require(principal, Permission.WRITE)
     config = read_sweep(given.config)
@@ -57,6 +59,11 @@ def create_sweep(store: Store, principal: Principal | None, given: NewSweep) -> 
     make_chooser(config, seed)
     entity = bounds.entity_name(given.entity or config.entity or DEFAULT_ENTITY)
     project = bounds.project_name(given.project or config.project or DEFAULT_PROJECT)
+    bounds.at_most(given.prior_runs, MAX_QUEUE, "prior runs")
+    earlier = [
+        earlier_trial(store, config, (entity, project), check_run_id(one))
+        for one in given.prior_runs
+    ]
     at_us = now_us()
     with changing(store) as ledger:
         sweep = ledger.add_sweep(
@@ -66,6 +73,9 @@ def create_sweep(store: Store, principal: Principal | None, given: NewSweep) -> 
                 "created_us": at_us, "updated_us": at_us, "created_by": user.name,
             }
         )  # fmt: skip
+        for trial in earlier:
+            ledger.add_trial(ledger.sweep(sweep.uid), trial)
+        sweep = ledger.sweep(sweep.uid)
         return row_of(ledger, sweep, config)
 
 
@@ -213,7 +223,7 @@ def row_of(ledger: Ledger, sweep: StoredSweep, config: SweepConfig) -> SweepRow:
         goal=metric.goal if metric else None,
         state=sweep.state,
         run_cap=sweep.run_cap,
-        expected=_expected(sweep, config),
+        expected=_expected(sweep, config, ledger.adopted(sweep)),
         seed=sweep.seed,
         trials=ledger.counts(sweep),
         queued=len(sweep.queue),
@@ -245,13 +255,14 @@ def trial_row(sweep: StoredSweep, trial: StoredTrial) -> TrialRow:
     )
 
 
-def _expected(sweep: StoredSweep, config: SweepConfig) -> int | None:
+def _expected(sweep: StoredSweep, config: SweepConfig, adopted: int) -> int | None:
     """How many trials there will be at most."""
+    cap = None if sweep.run_cap is None else sweep.run_cap + adopted
     grid = None
     if config.method == "grid":
         queued = sweep.next_number - sweep.searched + len(sweep.queue)
         grid = grid_size(config) + queued
-    ends = [end for end in (sweep.run_cap, grid) if end is not None]
+    ends = [end for end in (cap, grid) if end is not None]
     return min(ends) if ends else None
 
 

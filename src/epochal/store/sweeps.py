@@ -25,6 +25,7 @@ from epochal.store.store import Store
 _encode = msgspec.msgpack.encode
 _decode = msgspec.msgpack.decode
 BLOBS: Final = ("params", "coordinates", "reports", "queue", "config")
+EARLIER: Final = "earlier"
 Given: TypeAlias = Mapping[str, Any]
 
 
@@ -178,6 +179,13 @@ class Ledger:
             .group_by(trial.c.state)
         )
         return {str(state): int(count) for state, count in self._connection.execute(query)}
+
+    def adopted(self, found: StoredSweep) -> int:
+        """How many trials are runs that were there before the sweep."""
+        query = sa.select(sa.func.count()).where(
+            trial.c.sweep_id == found.id, trial.c.origin == EARLIER
+        )
+        return int(self._connection.execute(query).scalar_one())
 
     def best(self, found: StoredSweep, *, maximize: bool) -> StoredTrial | None:
         """The trial with the best value; the first one of equals."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +151,7 @@ def sweep(
     sweep: Mapping[str, Any] | str | os.PathLike[str],
     entity: str | None = None,
     project: str | None = None,
+    prior_runs: Iterable[str] | None = None,
     *,
     url: str | None = None,
     home: str | os.PathLike[str] | None = None,
@@ -161,6 +162,7 @@ def sweep(
         sweep: W&B's configuration: a mapping, the path of a YAML file, or a YAML text.
         entity: whose project; default: the configuration's, then ``EPOCHAL_ENTITY``.
         project: where the runs go; default: the configuration's, then ``EPOCHAL_PROJECT``.
+        prior_runs: ids of runs of the project, from which the search learns before it begins.
         url: a server; see `epochal.connect`.
         home: a home; see `epochal.connect`.
 
@@ -170,6 +172,7 @@ def sweep(
     Raises:
         InvalidInput: the configuration cannot be used; the message names the place.
         MissingExtra: its sampler is not installed where trials are chosen.
+        NotFound: there is no such prior run.
 
     Example:
         >>> config = {"method": "random", "parameters": {"lr": {"min": 0.0, "max": 0.1}}}
@@ -183,6 +186,7 @@ def sweep(
         given,
         check_name(place, "project name") if place else None,
         check_name(owner, "entity name") if owner else None,
+        [str(one) for one in prior_runs or ()],
     )
     return _opened(url, home).ask(CreateSweep(new)).id
 
