@@ -28,7 +28,7 @@ def pack_parcel(items: Iterable[tuple[str, bytes]]) -> bytes:
     return b"".join(parts)
 
 
-def open_parcel(body: bytes, *, check: bool = True) -> list[tuple[str, bytes]]:
+def open_parcel(body: bytes | bytearray, *, check: bool = True) -> list[tuple[str, bytes]]:
     """The blobs of a parcel, by digest.
 
     Args:
@@ -50,7 +50,7 @@ def open_parcel(body: bytes, *, check: bool = True) -> list[tuple[str, bytes]]:
                 f"the blob at byte {position} says that it has {size} bytes; at most {MAX_SMALL} "
                 f"and no more than the body holds are taken"
             )
-        data = body[position : position + size]
+        data = bytes(body[position : position + size])
         if check and hashlib.sha256(data).digest() != raw:
             raise InvalidInput(f"the blob at byte {position} does not have its digest; send again")
         items.append((raw.hex(), data))

@@ -33,7 +33,7 @@ def receive_piece(
     *,
     offset: int,
     size: int,
-    body: bytes,
+    body: bytes | bytearray,
 ) -> HeldBlob:
     """Take the next piece of a blob; see `store.uploads.receive_piece` for what may go wrong."""
     require(principal, Permission.WRITE)
@@ -45,7 +45,9 @@ def receive_piece(
     return stored.receive_piece(store, uid, digest, offset=offset, size=size, body=body)
 
 
-def receive_small(store: Store, principal: Principal | None, uid: str, body: bytes) -> int:
+def receive_small(
+    store: Store, principal: Principal | None, uid: str, body: bytes | bytearray
+) -> int:
     """Take many small blobs; see `store.uploads.receive_small` for what may go wrong."""
     require(principal, Permission.WRITE)
     return stored.receive_small(store, check_uid(uid), body)

@@ -63,7 +63,7 @@ _guard = threading.Lock()
 
 
 def receive_piece(
-    store: Store, uid: str, digest: str, *, offset: int, size: int, body: bytes
+    store: Store, uid: str, digest: str, *, offset: int, size: int, body: bytes | bytearray
 ) -> HeldBlob:
     """Append a piece of a blob; the last one completes it.
 
@@ -114,7 +114,7 @@ def receive_piece(
         return HeldBlob(size, complete=True)
 
 
-def receive_small(store: Store, uid: str, body: bytes) -> int:
+def receive_small(store: Store, uid: str, body: bytes | bytearray) -> int:
     """Store many small blobs at once; all of them or none become part of anything.
 
     Args:

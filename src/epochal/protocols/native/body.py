@@ -74,8 +74,8 @@ def expected_size(content_length: str | None, encoding: str | None, max_bytes: i
     return max_bytes if encoding == "gzip" and size else size
 
 
-async def collect(chunks: AsyncIterator[bytes], max_bytes: int) -> bytes:
-    """All chunks together.
+async def collect(chunks: AsyncIterator[bytes], max_bytes: int) -> bytearray:
+    """All chunks together, not copied once more.
 
     Raises:
         TooLarge: there are more than ``max_bytes``; what was read is dropped.
@@ -84,10 +84,10 @@ async def collect(chunks: AsyncIterator[bytes], max_bytes: int) -> bytes:
     async for chunk in chunks:
         _check_size(len(body) + len(chunk), max_bytes)
         body += chunk
-    return bytes(body)
+    return body
 
 
-def unpack(body: bytes, encoding: str | None, max_bytes: int) -> bytes:
+def unpack(body: bytes | bytearray, encoding: str | None, max_bytes: int) -> bytes | bytearray:
     """The body without its Content-Encoding.
 
     Raises:

@@ -31,7 +31,8 @@ def _receive(
     offset: int,
     packed: tuple[bytes, str | None, int],
 ) -> int:
-    return journals.receive(store, principal, uid, writer, offset=offset, body=unpack(*packed))
+    body = bytes(unpack(*packed))
+    return journals.receive(store, principal, uid, writer, offset=offset, body=body)
 
 
 @get("/api/v1/runs/{uid:str}/resume", opt=needs(Permission.READ))
@@ -61,7 +62,7 @@ async def receive(
     encoding = request.headers.get("content-encoding")
     need = expected_size(request.headers.get("content-length"), encoding, max_bytes)
     with budget.hold(need):
-        body = await collect(request.stream(), max_bytes)
+        body = bytes(await collect(request.stream(), max_bytes))
         size = await request.upload(
             _receive, uid, writer, offset=offset, packed=(body, encoding, max_bytes)
         )

@@ -149,7 +149,7 @@ def _receive_piece(
     *,
     offset: int,
     size: int,
-    packed: tuple[bytes, str | None, int],
+    packed: tuple[bytearray, str | None, int],
 ) -> HeldBlob:
     return uploads.receive_piece(
         store, principal, uid, digest, offset=offset, size=size, body=unpack(*packed)
@@ -161,7 +161,7 @@ def _receive_small(
     principal: Principal | None,
     uid: str,
     *,
-    packed: tuple[bytes, str | None, int],
+    packed: tuple[bytearray, str | None, int],
 ) -> int:
     return uploads.receive_small(store, principal, uid, unpack(*packed))
 
