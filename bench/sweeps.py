@@ -70,7 +70,7 @@ FUNCTIONS = {
     "Styblinski-Tang, 5": (styblinski, [(-5.0, 5.0)] * 5),
     "Hartmann, 6": (hartmann, [(0.0, 1.0)] * 6),
 }
-SEARCHERS = ("epochal", "optuna", "wandb sweeps", "epochal, random")
+SEARCHERS = ("epochal", "optuna", "wandb sweeps", "epochal, gp", "epochal, random")
 
 
 def config(bounds, method, seed):
@@ -82,7 +82,7 @@ def point(given, bounds):
     return [given[f"x{n}"] for n in range(len(bounds))]
 
 
-def ours(function, bounds, trials, seed, method="bayes"):
+def ours(function, bounds, trials, seed, method="bayes", sampler=None):
     from epochal.domain.access import LOCAL_USER
     from epochal.domain.sweep import NewAgent, NewSweep, TrialReport
     from epochal.service import agents, sweeps
@@ -90,7 +90,8 @@ def ours(function, bounds, trials, seed, method="bayes"):
 
     values = []
     with tempfile.TemporaryDirectory() as place, open_store(Path(place)) as store:
-        made = sweeps.create_sweep(store, LOCAL_USER, NewSweep(config(bounds, method, seed)))
+        asked = config(bounds, method, seed) | ({"sampler": sampler} if sampler else {})
+        made = sweeps.create_sweep(store, LOCAL_USER, NewSweep(asked))
         agent = agents.add_agent(store, LOCAL_USER, NewAgent(made.id)).id
         for _ in range(trials):
             given = agents.next_trial(store, LOCAL_USER, agent)
@@ -152,7 +153,9 @@ def search(searcher, name, trials, seed):
         return optunas(function, bounds, trials, seed)
     if searcher == "wandb sweeps":
         return wandbs(name, trials, seed)
-    return ours(function, bounds, trials, seed, "random" if "random" in searcher else "bayes")
+    if searcher == "epochal, random":
+        return ours(function, bounds, trials, seed, "random")
+    return ours(function, bounds, trials, seed, sampler="gp" if "gp" in searcher else None)
 
 
 def quality(trials, seeds, searchers):
@@ -235,7 +238,8 @@ def crowd(agents_count, trials):
 
 def sweeps(quick):
     trials, seeds = (60, 3) if quick else (100, 15)
-    searchers = [one for one in SEARCHERS if not (quick and one == "wandb sweeps")]
+    slow = {"wandb sweeps", "epochal, gp"}
+    searchers = [one for one in SEARCHERS if not (quick and one in slow)]
     return {
         "trials": trials,
         "seeds": seeds,
