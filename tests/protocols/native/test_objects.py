@@ -363,7 +363,7 @@ def test_lists_diffs_and_lineage(door: Door, full: Sender) -> None:
     assert (diff["same"], diff["added"]) == (2, [])
     graph = door.ask("GET", "/api/v1/artifacts/lineage?name=p/net&depth=999").json()
     assert {node["kind"] for node in graph["nodes"]} == {"run", "version", "model"}
-    for bad in ("", "a/b/c/d", "net:", "x" * 2000, "%00"):
+    for bad in ("", "a/b/c/", "net:", "x" * 2000, "%00"):
         assert door.ask("GET", f"/api/v1/artifacts/resolve?name={bad}").status == 400, bad
 
 
