@@ -48,6 +48,7 @@ HISTORY: Final = "wandb-history.jsonl"
 EVENTS: Final = "wandb-events.jsonl"
 SUMMARY_FILE: Final = "wandb-summary.json"
 OUTPUT: Final = "output.log"
+HISTOGRAM: Final = "histogram"
 INTERRUPTED: Final = 255
 SILENCE_S: Final = 300.0
 """Clients give a sign of life every 30 seconds."""
@@ -331,7 +332,8 @@ def _flatten(
             continue
         key = prefix + name
         if isinstance(value, dict) and isinstance(value.get("_type"), str):
-            objects[key] = value
+            if value["_type"] != HISTOGRAM:  # as large as all of `watch`, and media anyway
+                objects[key] = value
         elif isinstance(value, dict) and value and prefix.count(".") < 30:
             _flatten(value, f"{key}.", flat, objects)
         elif isinstance(value, (int, float)):
