@@ -58,6 +58,7 @@ async def update_artifact(
 async def delete_artifact(request: Call, name: FromQuery[str]) -> None:
     """Delete an artifact with all its versions."""
     await request.write(artifacts.delete_artifact, reference(name))
+    request.app.state.tailer.nudge()
 
 
 @get("/api/v1/artifacts/versions", opt=READ)
@@ -127,7 +128,9 @@ async def update_version(
     request: Call, name: FromQuery[str], data: JSONBody[VersionChanges]
 ) -> VersionRow:
     """Change the aliases, tags, metadata, description or lifetime of a version."""
-    return await request.write(artifacts.update_version, reference(name), data)
+    row = await request.write(artifacts.update_version, reference(name), data)
+    request.app.state.tailer.nudge()
+    return row
 
 
 @delete("/api/v1/artifacts/version", opt=WRITE)
@@ -136,6 +139,7 @@ async def delete_version(
 ) -> None:
     """Delete a version."""
     await request.write(artifacts.delete_version, reference(name), force=force)
+    request.app.state.tailer.nudge()
 
 
 @get("/api/v1/runs/{uid:str}/artifacts", opt=READ)

@@ -84,7 +84,9 @@ async def create_version(
     entity: FromQuery[str | None] = None,
 ) -> ModelVersionRow:
     """Make a version out of an artifact version."""
-    return await request.write(models.create_version, entity, name, data)
+    row = await request.write(models.create_version, entity, name, data)
+    request.app.state.tailer.nudge()
+    return row
 
 
 @get("/api/v1/models/{name:str}/versions/{number:int}", opt=READ)
@@ -107,7 +109,9 @@ async def update_version(
     entity: FromQuery[str | None] = None,
 ) -> ModelVersionRow:
     """Promote, name, tag or describe a version."""
-    return await request.write(models.update_version, entity, name, number, data)
+    row = await request.write(models.update_version, entity, name, number, data)
+    request.app.state.tailer.nudge()
+    return row
 
 
 @delete("/api/v1/models/{name:str}/versions/{number:int}", opt=WRITE)
@@ -119,6 +123,7 @@ async def delete_version(
 ) -> None:
     """Delete a version of a model; the artifact version stays."""
     await request.write(models.delete_version, entity, name, number)
+    request.app.state.tailer.nudge()
 
 
 ROUTES: Final[list[Any]] = [
