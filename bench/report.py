@@ -265,8 +265,7 @@ def lightning_section(found: Results) -> str:
     }
     fields = ("p50_us", "p99_us", "mean_us", "cpu_us")
     rows = [
-        [names[peer], *(number(cost[field]) for field in fields)]
-        for peer, cost in found.items()
+        [names[peer], *(number(cost[field]) for field in fields)] for peer, cost in found.items()
     ]
     head = ["logger", "p50 us", "p99 us", "mean us", "CPU us/call"]
     return (

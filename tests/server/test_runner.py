@@ -26,7 +26,7 @@ from epochal.cli.serve import serve
 threading.Timer(2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
 assert serve(**eval(sys.argv[1])) == 0
 assert "litestar" in sys.modules
-assert "alembic" not in sys.modules
+assert not {"alembic", "optuna", "torch", "pandas"} & set(sys.modules)
 """
 UI = "import sys; from epochal.cli.serve import ui; sys.exit(ui(**eval(sys.argv[1])))"
 
@@ -205,16 +205,11 @@ def test_an_address_that_answers_with_something_else_is_not_ours(tmp_path: Path)
         assert live_server(tmp_path) is None
 
 
-def test_starting_is_cheap(tmp_path: Path) -> None:
-    """Less than a second of CPU until it answers, on a home that exists; Alembic stays out of
-    it.
-    """
+def test_starting_on_a_home_that_exists_loads_no_migrations(tmp_path: Path) -> None:
+    """Nor what searches and pipelines need; the time that a start takes is guarded in bench/."""
     home = tmp_path / "home"
     with serving(home):
         pass
-    with serving(home) as running:
-        assert running.ask("GET", "/healthz") == (200, b"ok")
-        assert running.cpu_seconds() < 1.0
     assert run(LOADED, home=str(home), port=0).returncode == 0
 
 

@@ -238,9 +238,7 @@ class Artifact:
             RunStateError: the artifact was not recorded.
             NotFound: the version cannot be found.
         """
-        return self._need_found("download()").download(
-            root, path_prefix, references=references
-        )
+        return self._need_found("download()").download(root, path_prefix, references=references)
 
     def wait(self, timeout: float | None = None) -> Artifact:
         """Wait until the version is safe here and, online, on the server; returns the artifact.

@@ -121,9 +121,7 @@ def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes
     return Response(body, status_code=status, headers=headers, media_type="application/json")
 
 
-async def send_error(
-    send: Send, error: EpochalError, path: str, *, close: bool = False
-) -> None:
+async def send_error(send: Send, error: EpochalError, path: str, *, close: bool = False) -> None:
     """Answer a request with an error from a layer outside the routes.
 
     Args:

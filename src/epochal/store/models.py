@@ -350,9 +350,7 @@ def _model_row(connection: sa.Connection, row: Any) -> ModelRow:
     )
     named = {row.alias: row.number for row in aliases}
     staged = connection.execute(
-        sa.select(
-            model_version.c.stage, sa.func.max(model_version.c.number).label("number")
-        )
+        sa.select(model_version.c.stage, sa.func.max(model_version.c.number).label("number"))
         .where(model_version.c.model_id == row.id, model_version.c.stage != registry.NO_STAGE)
         .group_by(model_version.c.stage)
         .order_by(model_version.c.stage)

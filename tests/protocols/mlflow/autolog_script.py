@@ -70,7 +70,7 @@ def sklearn_run() -> dict[str, Any]:
     children = CLIENT.search_runs([found.info.experiment_id], parent)
     return {
         "metric": "best_cv_score" in found.data.metrics,
-        "datasets": len(found.inputs.dataset_inputs),
+        "datasets": len(found.inputs.dataset_inputs) if found.inputs else 0,
         "depths": sorted(one.data.params["max_depth"] for one in children),
     }
 
@@ -82,7 +82,9 @@ def quiet_run() -> dict[str, Any]:
     with mlflow.start_run(log_system_metrics=True) as run:
         for step in range(50):
             mlflow.log_metrics({"a": step, "b": -step}, step=step, synchronous=False)
-        mlflow.log_params({"p": 1}, synchronous=False).wait()
+        sent = mlflow.log_params({"p": 1}, synchronous=False)
+        assert sent is not None
+        sent.wait()
         mlflow.flush_async_logging()
         deadline = time.monotonic() + 60
         while not _system(run.info.run_id) and time.monotonic() < deadline:

@@ -37,7 +37,7 @@ def log_torch() -> dict[str, Any]:
         scripted = mlflow.pytorch.log_model(
             torch.jit.script(NET), name="scripted", serialization_format="pickle", **COMMON
         )
-    mlflow.MlflowClient().set_registered_model_alias("classifier", "champion", 1)
+    mlflow.MlflowClient().set_registered_model_alias("classifier", "champion", "1")
     uris = (
         exported.model_uri, scripted.model_uri, "models:/classifier/1",
         "models:/classifier@champion", "models:/classifier/latest", f"runs:/{run.info.run_id}/net",
@@ -48,7 +48,7 @@ def log_torch() -> dict[str, Any]:
         "model": exported.model_id,
         "loads": {uri: loads(uri) for uri in uris},
         "params": model.params,
-        "metrics": [[one.key, one.value, one.step] for one in model.metrics],
+        "metrics": [[one.key, one.value, one.step] for one in model.metrics or ()],
         "history": len(mlflow.MlflowClient().get_metric_history(run.info.run_id, "loss")),
         "raw": type(mlflow.pytorch.load_model(scripted.model_uri)).__name__,
     }
@@ -68,7 +68,7 @@ def log_sklearn() -> dict[str, Any]:
 
 if __name__ == "__main__":
     mlflow.set_experiment("models")
-    told = {"torch": log_torch(), "sklearn": log_sklearn()}
+    told: dict[str, Any] = {"torch": log_torch(), "sklearn": log_sklearn()}
     told["runs"] = [one.info.run_id for one in mlflow.search_runs(output_format="list")]
     told["found"] = sorted(one.name for one in mlflow.search_logged_models(output_format="list"))
     print(json.dumps(told))

@@ -148,7 +148,7 @@ def test_a_logged_model_lives(client: MlflowClient, server: Running, experiment:
     found = client.get_logged_model(made.model_id)
     assert (ready.status, found.status, found.tags) == ("READY", "READY", {"b/c d": "2"})
     assert found.params == {"p": "q", "r": "s"}
-    known = [(one.key, one.dataset_name, one.step, one.run_id) for one in found.metrics]
+    known = [(one.key, one.dataset_name, one.step, one.run_id) for one in found.metrics or ()]
     assert set(known) == {("acc", None, 1, uid), ("acc", "d", 2, uid), ("nan", None, 2, uid)}
     assert [one.value for one in client.get_metric_history(uid, "acc")] == [0.25, 0.5, 0.75]
     client.delete_logged_model(made.model_id)

@@ -116,15 +116,15 @@ def test_aliases_tags_and_stages(client: MlflowClient, run: str) -> None:
     client.create_registered_model("words")
     for _ in range(3):
         client.create_model_version("words", f"runs:/{run}/net", run)
-    client.set_registered_model_alias("words", "champion", 1)
-    client.set_registered_model_alias("words", "champion", 2)
+    client.set_registered_model_alias("words", "champion", "1")
+    client.set_registered_model_alias("words", "champion", "2")
     assert client.get_model_version_by_alias("words", "champion").version == "2"
     assert client.get_model_version_by_alias("words", "latest").version == "3"
     assert client.get_registered_model("words").aliases == {"champion": "2"}
-    assert client.get_model_version("words", 2).aliases == ["champion"]
+    assert client.get_model_version("words", "2").aliases == ["champion"]
     for alias in ("latest", "v3", "a b", ""):
         with pytest.raises(MlflowException) as refused:
-            client.set_registered_model_alias("words", alias, 1)
+            client.set_registered_model_alias("words", alias, "1")
         assert refused.value.error_code == "INVALID_PARAMETER_VALUE"
     client.delete_registered_model_alias("words", "champion")
     client.delete_registered_model_alias("words", "champion")
