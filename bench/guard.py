@@ -92,8 +92,8 @@ def children_cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def import_cost() -> float:
-    """`import epochal` beside starting Python with json and logging."""
+def import_cost(module: str = "epochal") -> float:
+    """Importing a module beside starting Python with json and logging."""
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
     def start(code: str) -> float:
@@ -101,7 +101,7 @@ def import_cost() -> float:
         subprocess.run([sys.executable, "-c", code], check=True, env=environment)
         return children_cpu() - before
 
-    pair = ("import epochal", "import json, logging")
+    pair = (f"import {module}", "import json, logging")
     return least_of(lambda: (start(pair[0]), start(pair[1])), ROUNDS)
 
 
@@ -192,10 +192,15 @@ def ingest_ratios() -> Iterator[Check]:
     yield Check("bytes per point, times smaller than rows", lambda: value("bytes"), 10.0, True)
 
 
+def server_import() -> float:
+    return import_cost("epochal.server.app")
+
+
 def checks() -> Iterator[Check]:
     yield Check("log() of 5 scalars, in JSON lines", lambda: log_cost(5, 20_000), 0.9)
     yield Check("log() of 500 scalars, in JSON lines", lambda: log_cost(500, 500), 0.19)
     yield Check("import, in starts of Python", import_cost, 4.0)
+    yield Check("import of the server, in starts of Python", server_import, 50.0)
     yield from ingest_ratios()
     yield Check("short runs taken in, in plain files and rows", short_runs_cost, 10.0)
     yield Check("10,000 runs searched, in scans of a list", list_cost, 10.0)
