@@ -7,15 +7,14 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 from urllib.parse import unquote
 
 import msgspec
 
 from epochal.domain.names import DEFAULT_ENTITY, MAX_NAME, check_name, run_uid
 from epochal.errors import EpochalError, InvalidInput, NotFound
-from epochal.imports.carrier import Carrier, Progress, real_path
+from epochal.imports.carrier import Progress, real_path
 from epochal.imports.found import Content, FoundRun
 from epochal.imports.mlflow.convert import RunReader
 from epochal.imports.mlflow.database import DatabaseStore
@@ -30,7 +29,7 @@ from epochal.imports.mlflow.nouns import (
     Version,
 )
 from epochal.imports.mlflow.server import ServerStore
-from epochal.imports.outcome import Outcome
+from epochal.imports.source_importer import SourceImporter
 from epochal.imports.sqlite import is_sqlite
 
 _DATABASE: Final = "mlflow.db"
@@ -97,7 +96,7 @@ def _is_file_store(path: str) -> bool:
         return False
 
 
-class Importer:
+class Importer(SourceImporter):
     """One import of a store.
 
     Args:
@@ -119,7 +118,8 @@ class Importer:
     ) -> None:
         self._store: Store = open_store(place, artifacts)
         self._project = check_name(project, "project name") if project else None
-        self._carrier = Carrier(home, f"mlflow:{self._store.source}:{project or ''}")
+        super().__init__(home, f"mlflow:{self._store.source}:{project or ''}")
+        self._closing.callback(self._store.close)
         self._models: dict[str, list[LoggedModel]] = defaultdict(list)
         self._versions: dict[str, list[Version]] = defaultdict(list)
         self._runs: dict[str, tuple[Run, str]] = {}
@@ -130,29 +130,6 @@ class Importer:
         """Where the store is."""
         return self._store.source
 
-    @property
-    def outcome(self) -> Outcome:
-        """What was done so far."""
-        return self._carrier.outcome
-
-    @property
-    def carrier(self) -> Carrier:
-        """What brings the runs in."""
-        return self._carrier
-
-    def __enter__(self) -> Self:
-        self._carrier.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._carrier.__exit__(kind, error, trace)
-        self._store.close()
-
     def carry(self, progress: Progress | None = None) -> None:
         """Bring in all runs with what belongs to them; again, only what is new.
 
@@ -160,12 +137,12 @@ class Importer:
             EpochalError: the store cannot be read, or there is no room; again goes on.
         """
         self._look()
-        self._carrier.carry_all(self._found(), len(self._runs), progress)
+        self.carrier.carry_all(self._found(), len(self._runs), progress)
         self._tell_left()
 
     def artifacts_of_versions(self) -> dict[str, str]:
         """From ``model/number`` to the artifact version here: ``project/name:digest``."""
-        return self._carrier.notes()
+        return self.carrier.notes()
 
     def _look(self) -> None:
         """Read everything but the contents of runs."""
@@ -222,7 +199,7 @@ class Importer:
     def reader(self, run: Run, project: str) -> RunReader:
         """Reads one run."""
         return RunReader(
-            self._store, self._carrier.blobs, project, self._uid_of,
+            self._store, self.carrier.blobs, project, self._uid_of,
             self._models[run.id], self._versions[run.id],
         )  # fmt: skip
 

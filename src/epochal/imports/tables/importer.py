@@ -10,17 +10,16 @@ import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import msgspec
 
 from epochal.domain.names import MAX_NAME, check_name
 from epochal.domain.record import Attributes, Config, Environment, Fact
 from epochal.errors import EpochalError, InvalidInput, NotFound
-from epochal.imports.carrier import Carrier, Progress, real_path
+from epochal.imports.carrier import Progress, real_path
 from epochal.imports.found import Content, FoundRun, Item
-from epochal.imports.outcome import Outcome
+from epochal.imports.source_importer import SourceImporter
 from epochal.imports.tables.reading import KINDS, Placed, Table
 from epochal.imports.tensorboard.naming import project_of, run_id_of
 from epochal.imports.values import items_of, read_step, read_time
@@ -52,7 +51,7 @@ class _Stretches(msgspec.Struct):
     last_us: int = 0
 
 
-class Importer:
+class Importer(SourceImporter):
     """One import of a file, or of all tables below a directory.
 
     Args:
@@ -83,24 +82,7 @@ class Importer:
         self._root = os.path.dirname(self.source) if is_file else self.source
         self._project = check_name(project or project_of(self._root), "project name")
         chosen = ":".join(repr(name) for name in msgspec.structs.astuple(self._axes))
-        self._carrier = Carrier(home, f"{kind}:{self.source}:{project or ''}:{chosen}")
-
-    @property
-    def outcome(self) -> Outcome:
-        """What was done so far."""
-        return self._carrier.outcome
-
-    def __enter__(self) -> Self:
-        self._carrier.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._carrier.__exit__(kind, error, trace)
+        super().__init__(home, f"{kind}:{self.source}:{project or ''}:{chosen}")
 
     def carry(self, progress: Progress | None = None) -> None:
         """Bring in all rows; again, only what is new.
@@ -115,13 +97,13 @@ class Importer:
                 runs += self._look(path)
             except EpochalError as error:
                 self.outcome.problems.append(str(error))
-        self._carrier.carry_all(runs, len(runs), progress)
+        self.carrier.carry_all(runs, len(runs), progress)
 
     def _look(self, path: Path) -> Iterator[FoundRun]:
         table = KINDS[self._kind](path)
         below = os.path.relpath(path, self._root)
         note = f"time/{below}"
-        stamp = int(self._carrier.notes().get(note) or path.stat().st_mtime_ns // 1000)
+        stamp = int(self.carrier.notes().get(note) or path.stat().st_mtime_ns // 1000)
         reading = _Reading(table, self._axes, stamp)
         is_lightning = path.name == LIGHTNING
         place = os.path.dirname(below) or "." if is_lightning else below

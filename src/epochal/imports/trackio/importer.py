@@ -11,8 +11,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from epochal.domain.encode import type_of
 from epochal.domain.names import MAX_NAME, SYSTEM_PREFIX, check_name, clean_key
@@ -28,9 +27,9 @@ from epochal.domain.record import (
 )
 from epochal.domain.table import encode_table, join_types, preview, type_of_cell
 from epochal.errors import EpochalError, NotFound
-from epochal.imports.carrier import Carrier, Progress, real_path
+from epochal.imports.carrier import Progress, real_path
 from epochal.imports.found import Content, FoundRun, Item, clamp_step
-from epochal.imports.outcome import Outcome
+from epochal.imports.source_importer import SourceImporter
 from epochal.imports.sqlite import Source, is_sqlite
 from epochal.imports.tensorboard.naming import run_id_of
 from epochal.imports.values import items_of, read_time
@@ -49,7 +48,7 @@ def default_place(environment: Mapping[str, str] = os.environ) -> Path:
     return Path(os.path.expanduser(given or f"{cache}/trackio"))
 
 
-class Importer:
+class Importer(SourceImporter):
     """One import of a database, or of all in a directory.
 
     Args:
@@ -68,27 +67,7 @@ class Importer:
         self.source = real_path(place)
         self._project = check_name(project, "project name") if project else None
         self._databases = find_databases(self.source)
-        self._sources: list[Source] = []
-        self._carrier = Carrier(home, f"trackio:{self.source}:{project or ''}")
-
-    @property
-    def outcome(self) -> Outcome:
-        """What was done so far."""
-        return self._carrier.outcome
-
-    def __enter__(self) -> Self:
-        self._carrier.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._carrier.__exit__(kind, error, trace)
-        for source in self._sources:
-            source.close()
+        super().__init__(home, f"trackio:{self.source}:{project or ''}")
 
     def carry(self, progress: Progress | None = None) -> None:
         """Bring in all runs; again, only what is new.
@@ -101,18 +80,18 @@ class Importer:
         for path in self._databases:
             try:
                 source = Source(path, WHAT)
-                self._sources.append(source)
+                self._closing.callback(source.close)
                 source.need("metrics", "id", "timestamp", "run_name", "step", "metrics")
                 runs += self._look(path, source)
             except EpochalError as error:
                 self.outcome.problems.append(str(error))
-        self._carrier.carry_all(runs, len(runs), progress)
+        self.carrier.carry_all(runs, len(runs), progress)
 
     def _look(self, path: Path, source: Source) -> Iterator[FoundRun]:
         column = "run_id" if source.has("metrics", "run_id") else "run_name"
         names = _runs(source, column)
         for id, name in names.items():
-            run = _Run(source, path, column, id, name, self._carrier.blobs)
+            run = _Run(source, path, column, id, name, self.carrier.blobs)
             yield FoundRun(
                 key=f"{path.name}\0{id}",
                 project=self._project or path.stem,

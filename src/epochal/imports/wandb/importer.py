@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from epochal.domain.names import DEFAULT_PROJECT, check_name
 from epochal.errors import EpochalError, NotFound
-from epochal.imports.carrier import Carrier, Progress, real_path
+from epochal.imports.carrier import Progress, real_path
 from epochal.imports.found import Content, FoundRun
-from epochal.imports.outcome import Outcome
+from epochal.imports.source_importer import SourceImporter
 from epochal.imports.wandb.convert import RunReader, rests
 from epochal.imports.wandb.facts import read_identity
 from epochal.imports.wandb.folder import Folder
@@ -23,7 +22,7 @@ SUFFIXES: Final = (".wandb", ".wandb.synced")
 _DEEPEST: Final = 8
 
 
-class Importer:
+class Importer(SourceImporter):
     """One import.
 
     Args:
@@ -54,24 +53,7 @@ class Importer:
                 f"there are no runs below {self.source}; a run has a file such as "
                 f"wandb/offline-run-20260101_120000-abc123/run-abc123.wandb"
             )
-        self._carrier = Carrier(home, f"wandb:{self.source}:{project or ''}")
-
-    @property
-    def outcome(self) -> Outcome:
-        """What was done so far."""
-        return self._carrier.outcome
-
-    def __enter__(self) -> Self:
-        self._carrier.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._carrier.__exit__(kind, error, trace)
+        super().__init__(home, f"wandb:{self.source}:{project or ''}")
 
     def carry(self, progress: Progress | None = None) -> None:
         """Bring in all runs; again, only what is new.
@@ -80,7 +62,7 @@ class Importer:
             Unavailable: there is no room; again goes on.
             OSError: the home cannot be written.
         """
-        self._carrier.carry_all(self._found(), len(self._files), progress)
+        self.carrier.carry_all(self._found(), len(self._files), progress)
 
     def _found(self) -> Iterator[FoundRun]:
         for path in self._files:
@@ -94,7 +76,7 @@ class Importer:
         run = read_identity(log)
         if "id" not in run:
             raise NotFound(f"{path} says of no run: its client ended before it wrote anything")
-        blobs = self._carrier.blobs
+        blobs = self.carrier.blobs
         folder = Folder(path.parent, blobs, follow_links=self._follow)
         facts = path.stat()
         marks = [facts.st_size, facts.st_mtime_ns, rests(path), self._follow, folder.mark()]
