@@ -6,9 +6,6 @@ What a browser gets is an attachment that it will not run. The files of a versio
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
@@ -26,9 +23,9 @@ from epochal.protocols.mlflow.errors import NotOffered, invalid
 from epochal.protocols.mlflow.places import CONTENT, MODEL, RUN, Place, place_of
 from epochal.protocols.mlflow.shapes import encode, root
 from epochal.service import deposits, logged, packing, tracking
+from epochal.service.spans import PIECE, read_span
 
 BASE: Final = "/2.0/mlflow-artifacts/artifacts"
-PIECE: Final = 1024 * 1024
 TEXTS: Final = frozenset(
     {
         "txt", "log", "err", "cfg", "conf", "cnf", "cf", "ini", "properties", "prop", "hocon",
@@ -138,7 +135,7 @@ async def send(call: Call, place: Place) -> Response[Any]:
         "x-content-type-options": "nosniff",
     }
     return Stream(
-        _pieces(content.path, content.size),
+        read_span(content.path, 0, content.size),
         headers=headers,
         media_type="text/plain" if is_text else "application/octet-stream",
     )
@@ -208,21 +205,6 @@ async def _entries(call: Call, place: Place) -> list[dict[str, Any]]:
         else {"path": entry.name, "is_dir": False, "file_size": entry.size}
         for entry in found
     ]
-
-
-async def _pieces(path: Path, size: int) -> AsyncIterator[bytes]:
-    """The bytes of a file, read in threads."""
-    descriptor = await asyncio.to_thread(os.open, path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        start = 0
-        while start < size:
-            piece = await asyncio.to_thread(os.pread, descriptor, PIECE, start)
-            if not piece:
-                return  # shorter than promised: the connection ends, the client sees it
-            start += len(piece)
-            yield piece
-    finally:
-        os.close(descriptor)
 
 
 @get(

@@ -15,10 +15,11 @@ from litestar.params import FromPath
 from epochal.domain.access import Permission
 from epochal.protocols import Call, needs
 from epochal.protocols.mlflow.arguments import Arguments, as_integer, as_text, read_arguments
-from epochal.protocols.mlflow.artifacts import PIECE, Target, asked, writable
+from epochal.protocols.mlflow.artifacts import Target, asked, writable
 from epochal.protocols.mlflow.errors import invalid
 from epochal.protocols.mlflow.shapes import encode
 from epochal.service import pieces
+from epochal.service.spans import PIECE
 
 BASE: Final = "/2.0/mlflow-artifacts/mpu"
 

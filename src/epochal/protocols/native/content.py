@@ -8,11 +8,7 @@ several or unreadable ones the whole, one past the end 416.
 
 from __future__ import annotations
 
-import asyncio
-import os
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, unquote_to_bytes
 
@@ -23,9 +19,9 @@ from litestar.response import Stream
 from epochal.domain.artifact import MANIFEST_TYPE
 from epochal.errors import InvalidInput
 from epochal.protocols import Call
+from epochal.service.spans import read_range, read_span
 from epochal.service.workers import Content
 
-PIECE: Final = 1024 * 1024
 OCTETS: Final = "application/octet-stream"
 PLAIN: Final = "text/plain"
 HTML: Final = "text/html"
@@ -57,7 +53,6 @@ FRAME_SANDBOX: Final = (
 FOREVER: Final = "private, max-age=31536000, immutable"
 ASK: Final = "private, no-cache"
 
-_RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._ -]")
 
 
@@ -96,7 +91,7 @@ def answer(call: Call, content: Content, view: str | None, *, cache: str = ASK) 
         headers["content-range"] = f"bytes {start}-{end - 1}/{content.size}"
     headers["content-length"] = str(end - start)
     return Stream(
-        _pieces(content.path, start, end), status_code=status, headers=headers,
+        read_span(content.path, start, end), status_code=status, headers=headers,
         media_type=media_type,
     )  # fmt: skip
 
@@ -150,21 +145,6 @@ def disposition(kind: str, path: str) -> str:
     return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(name[:200], safe='')}"
 
 
-def read_range(text: str, size: int) -> tuple[int, int] | tuple[()] | None:
-    """First byte and the one after the last; empty when there is none, None for the whole."""
-    match = _RANGE.fullmatch(text.strip())
-    if match is None or not (match[1] or match[2]):
-        return None
-    if not match[1]:
-        start, end = max(0, size - int(match[2])), size
-    else:
-        start = int(match[1])
-        end = min(size, int(match[2]) + 1) if match[2] else size
-        if match[2] and int(match[2]) < start:
-            return None
-    return (start, end) if start < end else ()
-
-
 def _matches(header: str | None, etag: str) -> bool:
     if header is None:
         return False
@@ -180,17 +160,3 @@ def _unsatisfiable(size: int) -> Response[bytes]:
         msgspec.json.encode({"error": error}), status_code=416, media_type="application/json",
         headers={"content-range": f"bytes */{size}"},
     )  # fmt: skip
-
-
-async def _pieces(path: Path, start: int, end: int) -> AsyncIterator[bytes]:
-    """The bytes of a file, read in threads."""
-    descriptor = await asyncio.to_thread(os.open, path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        while start < end:
-            piece = await asyncio.to_thread(os.pread, descriptor, min(PIECE, end - start), start)
-            if not piece:
-                return  # shorter than promised: the connection ends, the client sees it
-            start += len(piece)
-            yield piece
-    finally:
-        os.close(descriptor)

@@ -5,11 +5,6 @@ What a browser gets is an attachment in a sandbox, of no type that it would run.
 
 from __future__ import annotations
 
-import asyncio
-import os
-import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -17,12 +12,11 @@ from litestar import Response
 from litestar.response import Stream
 
 from epochal.protocols import Call
+from epochal.service.spans import read_range, read_span
 from epochal.service.workers import Content
 
-PIECE: Final = 1024 * 1024
 OCTETS: Final = "application/octet-stream"
 SANDBOX: Final = "sandbox; default-src 'none'; frame-ancestors 'none'"
-_RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
 def answer(call: Call, content: Content) -> Response[Any]:
@@ -44,37 +38,8 @@ def answer(call: Call, content: Content) -> Response[Any]:
         headers["content-range"] = f"bytes {start}-{end - 1}/{content.size}"
     headers["content-length"] = str(end - start)
     return Stream(
-        pieces(content.path, start, end),
+        read_span(content.path, start, end),
         status_code=206 if found else 200,
         headers=headers,
         media_type=OCTETS,
     )
-
-
-def read_range(text: str, size: int) -> tuple[int, int] | tuple[()] | None:
-    """First byte and the one after the last; empty when there is none, None for the whole."""
-    match = _RANGE.fullmatch(text.strip())
-    if match is None or not (match[1] or match[2]):
-        return None
-    if not match[1]:
-        start, end = max(0, size - int(match[2])), size
-    else:
-        start = int(match[1])
-        end = min(size, int(match[2]) + 1) if match[2] else size
-        if match[2] and int(match[2]) < start:
-            return None
-    return (start, end) if start < end else ()
-
-
-async def pieces(path: Path, start: int, end: int) -> AsyncIterator[bytes]:
-    """The bytes of a file, read in threads."""
-    descriptor = await asyncio.to_thread(os.open, path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        while start < end:
-            piece = await asyncio.to_thread(os.pread, descriptor, min(PIECE, end - start), start)
-            if not piece:
-                return  # shorter than promised: the connection ends, the client sees it
-            start += len(piece)
-            yield piece
-    finally:
-        os.close(descriptor)
