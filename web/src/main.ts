@@ -3,11 +3,20 @@ import "uplot/dist/uPlot.min.css";
 import "./styles/base.css";
 import { mount } from "svelte";
 import App from "./App.svelte";
+import { api } from "./core/api";
 import { installHooks } from "./core/hooks";
 import { startKeyboard } from "./core/keyboard";
+import { mlflowPath } from "./core/mlflowlink";
 import { startTheme } from "./core/theme";
+import { nav } from "./state/nav.svelte";
 
 startTheme();
 startKeyboard();
 installHooks();
 mount(App, { target: document.getElementById("app") as HTMLElement });
+
+void mlflowPath(location.hash, api).then((path) => {
+  if (path === null) return;
+  history.replaceState(null, "", "/");
+  nav.go(path);
+});
