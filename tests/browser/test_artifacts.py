@@ -190,7 +190,7 @@ def test_a_version_is_deleted_only_after_its_name_was_typed(
     page.get_by_role("button", name="Delete v0").click()
     dialog.get_by_role("textbox").fill("data:v0")
     sure.click()
-    until(lambda: stored("data:v0") is None or stored("data:v0")["state"] == "deleted")
+    until(lambda: (stored("data:v0") or {"state": "deleted"})["state"] == "deleted")
 
 
 @pytest.fixture
