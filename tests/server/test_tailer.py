@@ -6,6 +6,9 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+
+from epochal.server import tailer
 from tests.server.door import Door
 from tests.server.journals import Script
 from tests.server.processes import serving
@@ -44,8 +47,11 @@ def test_a_backlog_does_not_keep_the_server_from_answering(home: Path) -> None:
             time.sleep(0.02)
 
 
-def test_a_home_that_cannot_be_read_is_served_all_the_same(home: Path) -> None:
-    """A look that fails is logged, and the server starts at once."""
+def test_a_home_that_cannot_be_read_is_served_all_the_same(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look that fails is logged, and the server starts without waiting for a better one."""
+    monkeypatch.setattr(tailer, "CATCH_UP_SECONDS", 120.0)
     good = Script("good").rows(1.0).save(home)
     bad = Script("bad").rows(1.0)
     path = home / "runs" / bad.uid / f"{bad.writer}.ej"
@@ -53,5 +59,5 @@ def test_a_home_that_cannot_be_read_is_served_all_the_same(home: Path) -> None:
     path.write_bytes(b"no journal at all" * 100)
     begun = time.monotonic()
     with Door(home) as door:
-        assert time.monotonic() - begun < 1.5
+        assert time.monotonic() - begun < 60
         assert door.ask("GET", f"/api/v1/runs/{good.uid}").status == 200
