@@ -43,6 +43,10 @@ BODIES: dict[str, dict[str, Any]] = {
         "limit": number, "cursor": text, "columns": st.lists(text, max_size=3),
         "ids": st.lists(text, max_size=3), "archived": st.booleans(),
     },
+    "POST /api/v1/runs/importance": {
+        "project": text, "entity": text, "where": text, "target": text,
+        "parameters": st.lists(text, max_size=3),
+    },
     "POST /api/v1/series/buckets": {
         "series": series, "x": text | st.fixed_dictionaries({"metric": text}), "lo": number,
         "hi": number, "buckets": number, "smooth": number, "fields": st.lists(text, max_size=3),

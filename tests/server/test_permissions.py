@@ -40,6 +40,7 @@ MATRIX: dict[tuple[str, str], Permission | None] = {
     ("GET", "/api/v1/projects"): READ,
     ("GET", "/api/v1/projects/keys"): READ,
     ("POST", "/api/v1/runs/query"): READ,
+    ("POST", "/api/v1/runs/importance"): READ,
     ("GET", "/api/v1/runs/resolve"): READ,
     ("GET", "/api/v1/runs/{uid:str}"): READ,
     ("PATCH", "/api/v1/runs/{uid:str}"): WRITE,

@@ -16,6 +16,7 @@ import pytest
 import epochal.service
 from epochal.domain.access import LOCAL_USER, Permission, Principal, Role
 from epochal.domain.artifact import read_reference
+from epochal.domain.importance import ImportanceQuery
 from epochal.domain.objects import (
     ArtifactChanges,
     MediaQuery,
@@ -40,6 +41,7 @@ from epochal.service import (
     experiments,
     foreign,
     history,
+    importance,
     journals,
     logged,
     logs,
@@ -74,6 +76,7 @@ CALLS: dict[Any, tuple[Permission, tuple[Any, ...], dict[str, Any]]] = {
     projects.project_keys: (Permission.READ, (None, "p"), {}),
     runs.query_runs: (Permission.READ, (RunQuery("p"),), {}),
     runs.get_run: (Permission.READ, (UID,), {}),
+    importance.judge_parameters: (Permission.READ, (ImportanceQuery("p", "last(a)"),), {}),
     runs.resolve_run: (Permission.READ, (None, "p", "r1"), {}),
     runs.update_run: (Permission.WRITE, (UID, RunChanges(name="x")), {}),
     runs.delete_run: (Permission.WRITE, (UID,), {}),

@@ -13,6 +13,7 @@ from litestar.response import Stream
 
 from epochal._version import __version__
 from epochal.domain.access import Permission, Principal
+from epochal.domain.importance import ImportanceQuery, ImportanceReport
 from epochal.domain.names import check_uid
 from epochal.domain.view import (
     BucketQuery,
@@ -30,7 +31,7 @@ from epochal.protocols import PUBLIC, Call, needs
 from epochal.server import asgi
 from epochal.server.auth import Gatekeeper
 from epochal.server.live import Feed, Wanted
-from epochal.service import logs, projects, runs, series
+from epochal.service import importance, logs, projects, runs, series
 from epochal.service.bounds import entity_name, project_name
 
 COLUMNS: Final = "application/vnd.epochal.columns"
@@ -92,6 +93,12 @@ async def project_keys(
 async def query_runs(request: Call, data: JSONBody[RunQuery]) -> RunPage:
     """One page of a project's runs."""
     return await request.read(runs.query_runs, data)
+
+
+@post("/api/v1/runs/importance", opt=READ, status_code=200)
+async def judge_parameters(request: Call, data: JSONBody[ImportanceQuery]) -> ImportanceReport:
+    """Which parameters of a project's runs matter for a result."""
+    return await request.read(importance.judge_parameters, data)
 
 
 @get("/api/v1/runs/resolve", opt=READ)
@@ -191,6 +198,7 @@ ROUTES: Final[list[Any]] = [
     list_projects,
     project_keys,
     query_runs,
+    judge_parameters,
     resolve_run,
     get_run,
     update_run,

@@ -1,0 +1,84 @@
+"""Which parameters of a project's runs matter for a result; `domain.importance` says how."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Final
+
+import msgspec
+
+from epochal.domain.access import Permission, Principal
+from epochal.domain.importance import (
+    MOST_PARAMETERS,
+    Cell,
+    ImportanceQuery,
+    ImportanceReport,
+    importance,
+)
+from epochal.domain.view import RunQuery
+from epochal.service import bounds, projects, runs
+from epochal.service.permission import require
+from epochal.store.owner import Store
+
+MOST_RUNS: Final = 10_000
+"""The newest runs that are looked at."""
+_PLAIN: Final = re.compile(r"[A-Za-z_][\w./@:+-]*(?<!\.)", re.ASCII)
+
+
+def judge_parameters(
+    store: Store, principal: Principal | None, query: ImportanceQuery
+) -> ImportanceReport:
+    """Importance of parameters over the runs that a filter chooses.
+
+    Raises:
+        NotFound: there is no such project.
+        QuerySyntaxError: ``where``, the target or a parameter does not follow the grammar.
+        InvalidInput: too few runs have the result, or too many parameters are named.
+    """
+    require(principal, Permission.READ)
+    bounds.plain_text(query.target, "the target", bounds.MAX_WHERE)
+    names = query.parameters
+    if names is None:
+        names = _usual_parameters(query, store, principal)
+    else:
+        names = list(dict.fromkeys(bounds.keys(names, MOST_PARAMETERS, "parameters")))
+    asked = RunQuery(
+        query.project,
+        entity=query.entity,
+        where=query.where,
+        limit=bounds.MAX_PAGE,
+        columns=list(dict.fromkeys([query.target, *names])),
+    )
+    cells: dict[str, list[Cell]] = {name: [] for name in asked.columns}
+    looked_at = 0
+    while True:
+        page = runs.query_runs(store, principal, asked)
+        for name, column in cells.items():
+            column.extend(map(_cell, page.columns[name]))
+        looked_at += len(page.runs)
+        if page.cursor is None or looked_at >= MOST_RUNS:
+            break
+        asked = msgspec.structs.replace(asked, cursor=page.cursor)
+    return importance({name: cells[name] for name in names}, cells[query.target])
+
+
+def _usual_parameters(
+    query: ImportanceQuery, store: Store, principal: Principal | None
+) -> list[str]:
+    """The config keys that most runs have, as columns."""
+    keys = projects.project_keys(store, principal, query.entity, query.project).config
+    keys = sorted(keys, key=lambda use: (-use.runs, use.key))[:MOST_PARAMETERS]
+    return [_config_column(use.key) for use in keys]
+
+
+def _config_column(key: str) -> str:
+    """The column of a config key, quoted where the grammar wants it."""
+    if _PLAIN.fullmatch(key):
+        return f"config.{key}"
+    return f"config[{json.dumps(key, ensure_ascii=False)}]"
+
+
+def _cell(value: object) -> Cell:
+    """What can be learned from; lists and mappings count as the text they are."""
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
