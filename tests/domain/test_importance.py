@@ -108,7 +108,7 @@ def test_the_forest_predicts_rows_that_its_trees_did_not_see() -> None:
     """A step function is found by trees that did not learn from the row."""
     chance = np.random.default_rng(5)
     features = chance.random((300, 3))
-    target = (features[:, 1] > 0.4) * 1.0
+    target = (features[:, 1] > 0.4).astype(np.float64)
     forest = grow(features, target, 40, chance)
     assert forest.unseen.shape == (40, 300)
     assert np.mean((forest.predict(features) - target) ** 2) < 0.03
