@@ -47,6 +47,11 @@ BODIES: dict[str, dict[str, Any]] = {
         "project": text, "entity": text, "where": text, "target": text,
         "parameters": st.lists(text, max_size=3),
     },
+    "POST /api/v1/runs/groups": {
+        "project": text, "entity": text, "where": text, "by": st.lists(text, max_size=5),
+        "order": st.lists(text, max_size=3), "limit": number, "members": st.booleans(),
+        "columns": st.lists(text, max_size=3), "archived": st.booleans(),
+    },
     "POST /api/v1/series/buckets": {
         "series": series, "x": text | st.fixed_dictionaries({"metric": text}), "lo": number,
         "hi": number, "buckets": number, "smooth": number, "fields": st.lists(text, max_size=3),

@@ -41,6 +41,7 @@ MATRIX: dict[tuple[str, str], Permission | None] = {
     ("GET", "/api/v1/projects/keys"): READ,
     ("POST", "/api/v1/runs/query"): READ,
     ("POST", "/api/v1/runs/importance"): READ,
+    ("POST", "/api/v1/runs/groups"): READ,
     ("GET", "/api/v1/runs/resolve"): READ,
     ("GET", "/api/v1/runs/{uid:str}"): READ,
     ("PATCH", "/api/v1/runs/{uid:str}"): WRITE,

@@ -28,7 +28,7 @@ from epochal.domain.objects import (
 )
 from epochal.domain.sweep import Beat, NewAgent, NewSweep, Queue, SweepChanges, TrialReport
 from epochal.domain.tracked import TrackedQuery
-from epochal.domain.view import BucketQuery, PointQuery, RunChanges, RunQuery
+from epochal.domain.view import BucketQuery, GroupQuery, PointQuery, RunChanges, RunQuery
 from epochal.errors import Conflict, InvalidInput, NotFound, PermissionDenied, Unauthenticated
 from epochal.service import (
     access,
@@ -75,6 +75,7 @@ CALLS: dict[Any, tuple[Permission, tuple[Any, ...], dict[str, Any]]] = {
     projects.list_projects: (Permission.READ, (), {}),
     projects.project_keys: (Permission.READ, (None, "p"), {}),
     runs.query_runs: (Permission.READ, (RunQuery("p"),), {}),
+    runs.query_groups: (Permission.READ, (GroupQuery("p", ["state"]),), {}),
     runs.get_run: (Permission.READ, (UID,), {}),
     importance.judge_parameters: (Permission.READ, (ImportanceQuery("p", "last(a)"),), {}),
     runs.resolve_run: (Permission.READ, (None, "p", "r1"), {}),

@@ -17,6 +17,8 @@ from epochal.domain.importance import ImportanceQuery, ImportanceReport
 from epochal.domain.names import check_uid
 from epochal.domain.view import (
     BucketQuery,
+    GroupPage,
+    GroupQuery,
     LogPage,
     PointQuery,
     ProjectKeys,
@@ -99,6 +101,12 @@ async def query_runs(request: Call, data: JSONBody[RunQuery]) -> RunPage:
 async def judge_parameters(request: Call, data: JSONBody[ImportanceQuery]) -> ImportanceReport:
     """Which parameters of a project's runs matter for a result."""
     return await request.read(importance.judge_parameters, data)
+
+
+@post("/api/v1/runs/groups", opt=READ, status_code=200)
+async def query_groups(request: Call, data: JSONBody[GroupQuery]) -> GroupPage:
+    """A project's runs in groups that share values."""
+    return await request.read(runs.query_groups, data)
 
 
 @get("/api/v1/runs/resolve", opt=READ)
@@ -199,6 +207,7 @@ ROUTES: Final[list[Any]] = [
     project_keys,
     query_runs,
     judge_parameters,
+    query_groups,
     resolve_run,
     get_run,
     update_run,

@@ -6,12 +6,20 @@ import msgspec
 
 from epochal.domain.access import Permission, Principal
 from epochal.domain.names import MAX_NAME, MAX_TAG, check_name, check_run_id, check_uid
-from epochal.domain.view import RunChanges, RunDetail, RunPage, RunQuery, RunRow
+from epochal.domain.view import (
+    GroupPage,
+    GroupQuery,
+    RunChanges,
+    RunDetail,
+    RunPage,
+    RunQuery,
+    RunRow,
+)
 from epochal.errors import InvalidInput
 from epochal.service import bounds
 from epochal.service.permission import require
+from epochal.store import groups, search
 from epochal.store import runs as stored
-from epochal.store import search
 from epochal.store.owner import Store
 
 MAX_COLOR = 2**31 - 1
@@ -38,6 +46,27 @@ def query_runs(store: Store, principal: Principal | None, query: RunQuery) -> Ru
         limit=bounds.clamp(query.limit, 1, bounds.MAX_PAGE),
     )
     return search.query_runs(store, checked)
+
+
+def query_groups(store: Store, principal: Principal | None, query: GroupQuery) -> GroupPage:
+    """A project's runs in groups that share values, with statistics over all runs of each.
+
+    Raises:
+        QuerySyntaxError: ``where``, ``by``, ``order`` or a column does not follow the grammar.
+        InvalidInput: a name or a size is out of bounds.
+    """
+    require(principal, Permission.READ)
+    bounds.plain_text(query.where, "where", bounds.MAX_WHERE)
+    bounds.keys(query.by, bounds.MAX_ORDER, "fields to group by")
+    bounds.keys(query.order, bounds.MAX_ORDER, "order entries")
+    bounds.keys(query.columns, bounds.MAX_COLUMNS, "columns")
+    checked = msgspec.structs.replace(
+        query,
+        entity=bounds.entity_name(query.entity),
+        project=bounds.project_name(query.project),
+        limit=bounds.clamp(query.limit, 1, bounds.MAX_PAGE),
+    )
+    return groups.query_groups(store, checked)
 
 
 def get_run(store: Store, principal: Principal | None, uid: str) -> RunDetail:

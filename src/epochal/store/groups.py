@@ -1,0 +1,266 @@
+"""Runs in groups: those that share values, with statistics over all of them.
+
+Values, conditions and missing things mean what they mean in run tables (`store.search`,
+`store.cells`); a group's ``where`` finds its runs there. Nothing is sampled: each statistic is
+over every run of its group. Colors are dealt over all runs of the project, so that no filter
+changes them.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import msgspec
+import numpy as np
+import sqlalchemy as sa
+
+from epochal.domain.expression import Expression, Field, Order, fields_of
+from epochal.domain.query import parse_field, parse_order, parse_where
+from epochal.domain.values import to_json
+from epochal.domain.view import GroupCell, GroupPage, GroupQuery, GroupRow
+from epochal.errors import InvalidInput
+from epochal.store.cells import read_columns
+from epochal.store.filters import Filters
+from epochal.store.rows import find_project_id
+from epochal.store.schema import run
+from epochal.store.search import FEW_RUNS, MAX_COLUMNS, MAX_LIMIT, MAX_ORDERS
+from epochal.store.store import Store
+
+MAX_LEVELS = 4
+CHUNK = 5000
+"""So many runs are looked up by one statement."""
+
+Mark: TypeAlias = tuple[int, float | str]
+"""What equal values have in common: a rank for their kind, and what they are sorted by."""
+Path: TypeAlias = tuple[Mark, ...]
+Columns: TypeAlias = dict[str, list[Any]]
+
+_NUMBER, _TEXT, _NAN, _MISSING = range(4)
+
+
+class _Runs(NamedTuple):
+    """The runs of a project by color, and which of them are wanted."""
+
+    total: int
+    ids: list[int]
+    uids: list[str]
+    wanted: list[int]
+
+
+class _Group(NamedTuple):
+    """The values that lead to a group, and its runs as places among the wanted ones."""
+
+    path: Path
+    values: tuple[Any, ...]
+    members: list[int]
+
+
+def query_groups(store: Store, query: GroupQuery) -> GroupPage:
+    """The groups of a project's runs.
+
+    Args:
+        store: the home.
+        query: see docs/internals/wire.md.
+
+    Raises:
+        NotFound: there is no such project.
+        QuerySyntaxError: ``where``, ``by``, ``order`` or a column cannot be read.
+        InvalidInput: too many levels, columns or order entries, or no level at all.
+    """
+    _check_limits(query)
+    where = parse_where(query.where)
+    orders = {_name(order): order for order in parse_order(query.order)}
+    levels = {f"{i}": parse_field(name) for i, name in enumerate(query.by)}
+    columns = {name: parse_field(name) for name in query.columns}
+    with store.database.read() as connection:
+        runs = _find_runs(connection, query, where)
+        by = list(_read(connection, levels, runs.ids).values())
+        asked = {**{name: order.field for name, order in orders.items()}, **columns}
+        values = _read(connection, asked, [runs.ids[place] for place in runs.wanted])
+    paths = list(zip(*([_mark(value) for value in level] for level in by), strict=True))
+    groups = _collect(paths, list(zip(*by, strict=True)), runs.wanted)
+    shown = _sorted(groups, list(levels.values()), orders, values)
+    page = shown[: query.limit]
+    ranks = _ranks(paths)
+    return GroupPage(
+        total=runs.total,
+        matched=len(runs.wanted),
+        found=len(shown),
+        groups=[_row(group, query, ranks[group.path], runs) for group in page],
+        columns={name: [_cell(values[name], group.members) for group in page] for name in columns},
+    )
+
+
+def _check_limits(query: GroupQuery) -> None:
+    if not query.by:
+        raise InvalidInput("by names no field; name at least one, such as config.lr or group")
+    for what, given, limit in (
+        ("levels in by", len(query.by), MAX_LEVELS),
+        ("columns", len(query.columns), MAX_COLUMNS),
+        ("order entries", len(query.order), MAX_ORDERS),
+    ):
+        if given > limit:
+            raise InvalidInput(f"at most {limit} {what} fit in one query, got {given}")
+    if not 1 <= query.limit <= MAX_LIMIT:
+        raise InvalidInput(f"limit must be from 1 to {MAX_LIMIT}, got {query.limit}")
+
+
+def _find_runs(connection: sa.Connection, query: GroupQuery, where: Expression | None) -> _Runs:
+    project_id = find_project_id(connection, query.entity, query.project)
+    mine = run.c.project_id == project_id
+    every = connection.execute(
+        sa.select(run.c.id, run.c.uid, run.c.archived).where(mine).order_by(run.c.color, run.c.id)
+    ).all()
+    current = [place for place, row in enumerate(every) if query.archived or not row.archived]
+    wanted = current
+    if where is not None:
+        few = len(every) <= FEW_RUNS
+        filters = Filters(connection, fields_of(where), time.time_ns() // 1000, few_runs=few)
+        found = filters.select(where, run.c.id).where(mine)
+        chosen = set(connection.execute(found).scalars())
+        wanted = [place for place in current if every[place].id in chosen]
+    return _Runs(len(current), [row.id for row in every], [row.uid for row in every], wanted)
+
+
+def _read(connection: sa.Connection, fields: dict[str, Field], ids: list[int]) -> Columns:
+    """Values of fields, in the order of ``ids``."""
+    found: Columns = {name: [] for name in fields}
+    for start in range(0, len(ids), CHUNK):
+        part = read_columns(connection, fields, ids[start : start + CHUNK])
+        for name, values in part.items():
+            found[name] += values
+    return found
+
+
+def _mark(value: Any) -> Mark:
+    if value is None:
+        return _MISSING, 0.0
+    if isinstance(value, (bool, int, float)):
+        number = float(value)
+        return (_NAN, 0.0) if math.isnan(number) else (_NUMBER, number)
+    return _TEXT, value if isinstance(value, str) else _json(value)
+
+
+def _json(value: Any) -> str:
+    """A nested value as the store compares it."""
+    return msgspec.json.encode(to_json(value)).decode()
+
+
+def _collect(
+    paths: Sequence[Path], values: Sequence[tuple[Any, ...]], wanted: Sequence[int]
+) -> dict[Path, _Group]:
+    """Groups of every level; what one shows is what its first run says."""
+    groups: dict[Path, _Group] = {}
+    for member, place in enumerate(wanted):
+        path = paths[place]
+        for level in range(1, len(path) + 1):
+            group = groups.get(path[:level])
+            if group is None:
+                group = groups[path[:level]] = _Group(path[:level], values[place][:level], [])
+            group.members.append(member)
+    return groups
+
+
+def _ranks(paths: Sequence[Path]) -> dict[Path, int]:
+    """Each group's number among those of its level, by first runs."""
+    ranks: dict[Path, int] = {}
+    seen: dict[int, int] = {}
+    for path in dict.fromkeys(paths):
+        for level in range(1, len(path) + 1):
+            if path[:level] not in ranks:
+                ranks[path[:level]] = seen.get(level, 0)
+                seen[level] = ranks[path[:level]] + 1
+    return ranks
+
+
+def _sorted(
+    groups: dict[Path, _Group], levels: list[Field], orders: dict[str, Order], values: Columns
+) -> list[_Group]:
+    """Each group, followed by those inside it; values ascend where nothing else is asked."""
+    found = sorted(groups.values(), key=lambda group: group.path[-1])
+    for name, order in reversed(orders.items()):
+        keys = {group.path: _sort_key(group, levels, order, values[name]) for group in found}
+        found.sort(key=lambda group: keys[group.path][1], reverse=order.descending)
+        found.sort(key=lambda group: keys[group.path][0])
+    inside: dict[Path, list[_Group]] = {}
+    for group in found:
+        inside.setdefault(group.path[:-1], []).append(group)
+    shown: list[_Group] = []
+    waiting = inside.get((), [])[::-1]
+    while waiting:
+        shown.append(waiting.pop())
+        waiting += inside.get(shown[-1].path, [])[::-1]
+    return shown
+
+
+def _sort_key(
+    group: _Group, levels: list[Field], order: Order, values: list[Any]
+) -> tuple[bool, Mark]:
+    """Whether the group has nothing to be sorted by, and what it is sorted by."""
+    if order.field in levels[: len(group.path)]:
+        mark = group.path[levels.index(order.field)]
+        return mark[0] == _MISSING, mark
+    mean = _cell(values, group.members).mean
+    return mean is None, (_NUMBER, 0.0 if mean is None else mean)
+
+
+def _name(order: Order) -> str:
+    """A key for the column of a sort criterion that no asked-for column can have."""
+    return f"by {order.field.kind} {order.field.name}"
+
+
+def _row(group: _Group, query: GroupQuery, color: int, runs: _Runs) -> GroupRow:
+    innermost = len(group.path) == len(query.by)
+    return GroupRow(
+        values=list(group.values),
+        runs=len(group.members),
+        color=color,
+        where=" and ".join(map(_condition, query.by, group.path)),
+        uids=[runs.uids[runs.wanted[member]] for member in group.members]
+        if query.members and innermost
+        else None,
+    )
+
+
+def _condition(field: str, mark: Mark) -> str:
+    """What holds for the runs with this value, in the grammar of ``where``."""
+    kind, value = mark
+    if kind == _MISSING:
+        return f"not exists({field})"
+    if kind == _NAN:
+        return f"{field} == nan"
+    if isinstance(value, str):
+        quoted = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'{field} == "{quoted}"'
+    return f"{field} == {int(value) if value.is_integer() and abs(value) < 2**53 else value!r}"
+
+
+def _cell(values: list[Any], members: list[int]) -> GroupCell:
+    present = [values[member] for member in members if values[member] is not None]
+    marks = {_mark(value) for value in present}
+    numbers = np.array(
+        [v for v in present if isinstance(v, (int, float)) and not isinstance(v, bool)], np.float64
+    )
+    finite = numbers[np.isfinite(numbers)]
+    some = finite.size > 0
+    with np.errstate(over="ignore"):
+        mean = _finite(finite.mean()) if some else None
+        std = _finite(finite.std(ddof=1)) if finite.size > 1 else None
+    return GroupCell(
+        n=len(present),
+        bad=numbers.size - finite.size,
+        distinct=len(marks),
+        value=present[0] if len(marks) == 1 else None,
+        mean=mean,
+        std=std,
+        min=float(finite.min()) if some else None,
+        max=float(finite.max()) if some else None,
+    )
+
+
+def _finite(value: np.floating[Any]) -> float | None:
+    """None for what overflows."""
+    return float(value) if np.isfinite(value) else None
