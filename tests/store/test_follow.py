@@ -293,3 +293,18 @@ def test_runs_that_rest_cost_next_to_nothing(store, follower, clock):
     for _ in range(20):
         assert follower.poll() == []
     assert (time.process_time() - started) / 20 < 0.01
+
+
+def test_a_poll_that_left_runs_says_so_and_moves_rows_only_when_all_are_seen(
+    store, follower, monkeypatch
+):
+    """Who opens a home with many finished runs sees all of them before any is compacted."""
+    monkeypatch.setattr("epochal.store.follow.GROUP", 2)
+    writers = [Writing(store.home, f"r{n}") for n in range(5)]
+    for writer in writers:
+        writer.line(0, 10)
+        writer.finish()
+    seen = [(len(follower.poll()), follower.is_behind) for _ in range(3)]
+    assert seen == [(2, True), (2, True), (1, False)]
+    segments = [list(run_directory(store.home, w.uid).glob("*.eps")) for w in writers]
+    assert sum(map(len, segments)) == 2, "moving begins, two at a time, with the last look"

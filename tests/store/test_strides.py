@@ -19,7 +19,10 @@ from epochal.store.stretch import decode_stretch
 from epochal.store.strides import LEAST, take_run
 
 WALL = 1_700_000_000_000_000
-SCHEMAS = {1: ["a", "b", "c"], 2: ["x"], 3: ["t", "t", "u"]}
+SCHEMAS = {
+    1: ["a", "b", "c"], 2: ["x"], 3: ["t", "t", "u"], 4: ["y"], 5: ["x"], 6: ["z"],
+    127: ["p"], 128: ["q"], 204: ["r"], 300: ["s"], 70_000: ["v"],
+}  # fmt: skip
 _encode = msgspec.msgpack.encode
 
 
@@ -72,7 +75,8 @@ def taken(data, ordinal=0):
     """The run that stands at the beginning of ``data``."""
     found = take_run(data, 0, SCHEMAS, ordinal)
     assert found is not None
-    return found
+    (group,), end = found
+    return group, end
 
 
 def test_a_long_run_is_taken_as_one_array_with_every_bit():
@@ -128,6 +132,38 @@ def test_any_mixture_gives_what_the_general_way_gives(tmp_path_factory, parts, w
     mine, theirs = read(tmp_path, data, limit), expected(tmp_path, data)
     assert same(mine, theirs)
     assert mine[4] == FILE_HEADER_SIZE + len(data) - 64
+
+
+@pytest.mark.parametrize("numbers", [(2, 4), (2, 4, 5), (128, 204), (127, 204), (300, 70_000),
+                                     (2, 9, 4), (2, 128)])  # fmt: skip
+def test_rows_of_several_key_sets_are_one_run_wherever_they_change(tmp_path, numbers):
+    """In turns and in blocks; numbers of equal key sets share a group, unknown ones end a run."""
+    source = random.Random(str(numbers))
+    turns = [numbers[i % len(numbers)] for i in range(200)]
+    for order in (turns, sorted(turns), source.sample(turns, 200)):
+        payloads = [_encode([n, 1000 + i, WALL + i, [i / 3]]) for i, n in enumerate(order)]
+        data = b"".join(map(pack_frame, payloads))
+        assert same(read(tmp_path, data), expected(tmp_path, data))
+        assert same(read(tmp_path, data, 1024), expected(tmp_path, data))
+
+
+def test_key_sets_in_turns_are_taken_as_arrays():
+    payloads = [_encode([2 + 2 * (i % 3), 1000 + i, WALL + i, [i / 3]]) for i in range(300)]
+    data = b"".join(map(pack_frame, payloads))
+    found = take_run(data, 0, SCHEMAS, 10)
+    assert found is not None
+    groups, end = found
+    assert [group.keys for group in groups] == [["x"], ["y"], ["z"]]
+    assert [group.order[:2].tolist() for group in groups] == [[10, 13], [11, 14], [12, 15]]
+    assert end == len(data)
+
+
+def test_a_number_that_looks_like_a_type_is_no_key_set(tmp_path):
+    """0xcc is the type of an integer; as a byte of its own it is no number."""
+    rows = [_encode([2, 1000 + i, WALL + i, [i / 3]]) for i in range(60)]
+    rows[40] = rows[40][:1] + b"\xcc" + rows[40][2:]
+    data = b"".join(map(pack_frame, rows))
+    assert same(read(tmp_path, data), expected(tmp_path, data))
 
 
 def test_a_torn_end_and_short_runs_are_left_to_the_general_way():

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
-from urllib.parse import quote
 
 from epochal.api.nested import Nested, nested
 from epochal.api.question import GetRun, Source
-from epochal.domain.names import DEFAULT_ENTITY
+from epochal.domain.address import page_path
 from epochal.domain.run import RunState
 from epochal.domain.view import Metric, RunDetail, RunEvent, RunRow
 
@@ -23,13 +22,6 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def datetime_of(time_us: int) -> datetime:
     """Microseconds since 1970 as a datetime in UTC, exactly."""
     return _EPOCH + timedelta(microseconds=time_us)
-
-
-def page_path(entity: str, project: str, run_id: str = "") -> str:
-    """The path of a project or run on the page; the same as in web/src/core/route.ts."""
-    space = "" if entity == DEFAULT_ENTITY else f"@{quote(entity, safe='')}/"
-    run = f"/r/{quote(run_id, safe='')}" if run_id else ""
-    return f"/p/{space}{quote(project, safe='')}{run}"
 
 
 class RunFacts:

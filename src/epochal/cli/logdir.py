@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
-from epochal.api.facts import page_path
 from epochal.cli.streams import tell
+from epochal.domain.address import page_path
 from epochal.domain.names import DEFAULT_ENTITY
 from epochal.imports.tensorboard import Follower
 

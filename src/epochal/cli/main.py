@@ -7,12 +7,14 @@ becomes 130, a reader that closed the pipe becomes 141, and anything unforeseen 
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import gc
 import importlib
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -138,7 +140,8 @@ def _chosen(arguments: list[str]) -> str | None:
 
 def _mount(app: typer.Typer, entry: Entry, show_trace: bool) -> None:
     module, _, name = entry.place.partition(":")
-    found = getattr(importlib.import_module(module), name)
+    with _not_collecting():
+        found = getattr(importlib.import_module(module), name)
     if isinstance(found, typer.Typer):
         for command in found.registered_commands:
             if command.callback is not None:
@@ -147,6 +150,18 @@ def _mount(app: typer.Typer, entry: Entry, show_trace: bool) -> None:
     else:
         settings = {"allow_interspersed_args": not entry.takes_command}
         app.command(entry.name, context_settings=settings)(guarded(found, show_trace))
+
+
+@contextlib.contextmanager
+def _not_collecting() -> Iterator[None]:
+    """Imports make no garbage; looking for it takes a tenth of their time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def guarded(command: Callable[..., Any], show_trace: bool) -> Callable[..., Any]:

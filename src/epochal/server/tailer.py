@@ -84,7 +84,9 @@ class Tailer:
                 if changes:
                     live_until = time.monotonic() + LIVE_SECONDS
                     self._publish(changes)
-                elif time.monotonic() > live_until:
+                if self._follower.is_behind:
+                    self._wake.set()
+                elif not changes and time.monotonic() > live_until:
                     delay = self._slow
             except Exception as error:  # noqa: BLE001 - a bad journal must not end live events for all others
                 delay = SLOWEST

@@ -74,6 +74,9 @@ class Follower:
         store: the home.
         clock: seconds that never go back.
         time_of_day: seconds since 1970, as file times count them.
+
+    Attributes:
+        is_behind: whether the last poll left something for the next one.
     """
 
     def __init__(
@@ -89,6 +92,8 @@ class Follower:
         self._finder = JournalFinder(store.home)
         self._watched: dict[JournalKey, Watched] = {}
         self._next_settle = 0.0
+        self.is_behind = False
+        self._unmoved = 0
 
     @property
     def problems(self) -> list[Problem]:
@@ -117,7 +122,9 @@ class Follower:
             changes = self._apply([work for _, work in grown])
             busy = {watched.key for watched, _ in grown}
             changes += self._check_writers(now, busy)
-            self._move_rows(now)
+            if not self.is_behind or self._unmoved >= BUDGET:  # new runs are seen first
+                self._unmoved = 0
+                self._move_rows(now)
             if now >= self._next_settle:
                 self._next_settle = now + SETTLE_SECONDS
                 changes += settle_runs(self._store, int(self._time_of_day() * 1e6))
@@ -130,13 +137,17 @@ class Follower:
         """
         grown: list[tuple[Watched, Work]] = []
         budget = BUDGET
+        self.is_behind = False
         for watched in [w for w in self._watched.values() if now >= w.next_look]:
             if budget <= 0 or len(grown) >= GROUP:
+                self.is_behind = True
                 break
             work = self._guarded(watched, now, self._look)
             if work is None:
                 continue
-            budget -= work.stretch.entry.end - work.stretch.entry.start
+            taken = work.stretch.entry.end - work.stretch.entry.start
+            budget -= taken
+            self._unmoved += taken
             watched.grown = now
             grown.append((watched, work))
             self._watched[watched.key] = self._watched.pop(watched.key)

@@ -11,10 +11,10 @@ from typing import Final
 import msgspec
 
 from epochal.domain.record import Fact
-from epochal.journal.frame import MAX_PAYLOAD, Scan, scan_frames
+from epochal.journal.frame import FRAME_HEADER_SIZE, MAX_PAYLOAD, Scan, scan_frames
 from epochal.journal.reader import Entry, JournalReader, decode_payloads
 from epochal.store.columns import ColumnGroup, group_rows
-from epochal.store.strides import take_run
+from epochal.store.strides import is_row, take_run
 
 GENERAL_BYTES: Final = 32 * 1024
 """Payload bytes read in the general way before a run is looked for again."""
@@ -91,11 +91,25 @@ def _decode_next(buffer: bytes, schemas: dict[int, list[str]], ordinal: int, fou
     """Decode a run, or some frames in the general way; False at the end."""
     run = take_run(buffer, found.end, schemas, ordinal + found.rows)
     if run is None:
-        return _decode_general(buffer, schemas, ordinal, found, GENERAL_BYTES)
-    group, found.end = run
-    found.groups.append(group)
-    found.rows += len(group)
+        budget = _before_rows(buffer, found.end)
+        return _decode_general(buffer, schemas, ordinal, found, budget)
+    groups, found.end = run
+    found.groups += groups
+    found.rows += sum(map(len, groups))
     return True
+
+
+def _before_rows(buffer: bytes, position: int) -> int:
+    """Payload bytes until a row comes; `GENERAL_BYTES` when one stands here, at most so many."""
+    taken = 0
+    last = len(buffer) - FRAME_HEADER_SIZE - 2
+    while position <= last and taken < GENERAL_BYTES and not is_row(buffer, position):
+        length = int.from_bytes(buffer[position : position + 4], "little")
+        if not length:
+            break
+        taken += length
+        position += FRAME_HEADER_SIZE + length + (-length & 7)
+    return taken or GENERAL_BYTES
 
 
 def _decode_general(

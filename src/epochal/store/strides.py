@@ -1,13 +1,14 @@
 """Runs of journal rows of one form, turned into columns without making a Python object per value.
 
-Rows of one key set that hold floats only have frames of one length with the same bytes at the same
-places: what differs are step, time and values. Such a run is checked and read as one array. Each
-frame's checksum is verified all the same. Whatever has another form is left to the general way
-(`store.columns.group_rows`), which gives the same columns bit for bit.
+Rows that hold as many floats each have frames of one length with the same bytes at the same
+places: what differs are key set, step, time and values. Such a run is checked and read as one
+array. Each frame's checksum is verified all the same. Whatever has another form is left to the
+general way (`store.columns.group_rows`), which gives the same columns bit for bit.
 """
 
 from __future__ import annotations
 
+import itertools
 import struct
 import zlib
 from typing import Final
@@ -26,7 +27,11 @@ BLOCK_BYTES: Final = 1 << 20
 """So much is looked at in one go."""
 _HEADER: Final = struct.Struct("<II")
 _ROW: Final = 0x94
+_FACT: Final = 0xE0
+"""What stands second in a fact is negative."""
 _FLOAT: Final = 0xCB
+_SMALL: Final = 0x80
+"""Smaller integers are one byte in msgpack."""
 _INTEGERS: Final = {0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8}
 """Unsigned integers of msgpack, by their first byte: size in bytes, big-endian."""
 
@@ -37,6 +42,7 @@ class Form(msgspec.Struct, frozen=True):
     Attributes:
         length: bytes of a payload.
         stride: bytes from one frame to the next.
+        number: of the key set's number; one byte, or the type's and those of an integer.
         step: of the step's first byte, its type.
         wall: of the time's first byte.
         values: of the first value's type byte; each takes nine bytes.
@@ -45,6 +51,7 @@ class Form(msgspec.Struct, frozen=True):
 
     length: int
     stride: int
+    number: int
     step: int
     wall: int
     values: int
@@ -53,7 +60,7 @@ class Form(msgspec.Struct, frozen=True):
 
 def take_run(
     buffer: bytes, position: int, schemas: dict[int, list[str]], ordinal: int
-) -> tuple[ColumnGroup, int] | None:
+) -> tuple[list[ColumnGroup], int] | None:
     """The rows of one form that begin at a frame.
 
     Args:
@@ -63,28 +70,33 @@ def take_run(
         ordinal: arrival number of the first row.
 
     Returns:
-        The columns and where the run ends; None when there is no run here.
+        The columns, one group for each key set, and where the run ends; None when there is no run
+        here.
     """
     form = _form_at(buffer, position)
     if form is None or not _repeats(buffer, position, form):
-        return None
-    keys = schemas.get(buffer[position + FRAME_HEADER_SIZE + 1])
-    if keys is None or len(keys) != form.width or len(set(keys)) != len(keys):
         return None
     blocks: list[NDArray[np.uint8]] = []
     count = max(LEAST, BLOCK_BYTES // form.stride)
     end = position
     while True:
         block = _block(buffer, end, form, min(count, (len(buffer) - end) // form.stride))
-        if len(block):
-            blocks.append(block)
-            end += len(block) * form.stride
-        if len(block) < count:
+        known = _known_rows(block, form, schemas)
+        if known:
+            blocks.append(block[:known])
+            end += known * form.stride
+        if known < count:
             break
     rows = blocks[0] if len(blocks) == 1 else np.concatenate(blocks) if blocks else None
     if rows is None or len(rows) < LEAST:
         return None
-    return _columns(rows, form, list(keys), ordinal), end
+    return _groups(rows, form, schemas, ordinal), end
+
+
+def is_row(buffer: bytes, position: int) -> bool:
+    """Whether the frame at ``position``, of two bytes at least, seems to be a row."""
+    body = position + FRAME_HEADER_SIZE
+    return buffer[body] == _ROW and buffer[body + 1] < _FACT
 
 
 def _form_at(buffer: bytes, position: int) -> Form | None:
@@ -93,11 +105,11 @@ def _form_at(buffer: bytes, position: int) -> Form | None:
         return None
     length, _ = _HEADER.unpack_from(buffer, position)
     body = position + FRAME_HEADER_SIZE
-    if length > MAX_PAYLOAD or body + length > len(buffer):
+    if length > MAX_PAYLOAD or body + length > len(buffer) or buffer[body] != _ROW:
         return None
-    if buffer[body] != _ROW or not 0 < buffer[body + 1] < 0x80:
+    step = body + 2 + _INTEGERS.get(buffer[body + 1], 0)
+    if step == body + 2 and buffer[body + 1] >= _SMALL:
         return None
-    step = body + 2
     wall = step + 1 + _INTEGERS.get(buffer[step], 0)
     if wall == step + 1 or wall + 12 > len(buffer) or buffer[wall] != 0xCF:
         return None
@@ -105,8 +117,9 @@ def _form_at(buffer: bytes, position: int) -> Form | None:
     if not width or values + 9 * width != body + length:
         return None
     return Form(
-        length, FRAME_HEADER_SIZE + length + (-length & 7), step - position, wall - position,
-        values - position, width,
+        length=length, stride=FRAME_HEADER_SIZE + length + (-length & 7),
+        number=body + 1 - position, step=step - position, wall=wall - position,
+        values=values - position, width=width,
     )  # fmt: skip
 
 
@@ -122,12 +135,11 @@ def _array_at(buffer: bytes, at: int) -> tuple[int, int]:
 def _repeats(buffer: bytes, position: int, form: Form) -> bool:
     """Whether the last of `LEAST` frames looks like the first; cheap, and not yet a proof."""
     last = position + (LEAST - 1) * form.stride
-    same = slice(FRAME_HEADER_SIZE, form.step + 1)
     return (
         last + form.stride <= len(buffer)
         and _HEADER.unpack_from(buffer, last)[0] == form.length
-        and buffer[last + same.start : last + same.stop]
-        == buffer[position + same.start : position + same.stop]
+        and buffer[last + FRAME_HEADER_SIZE] == _ROW
+        and buffer[last + form.step] == buffer[position + form.step]
     )
 
 
@@ -137,8 +149,10 @@ def _block(buffer: bytes, position: int, form: Form, count: int) -> NDArray[np.u
     frames = np.frombuffer(buffer, np.uint8, size, position).reshape(count, form.stride)
     if not count:
         return frames
-    fixed = [*range(4), *range(FRAME_HEADER_SIZE, form.step + 1), *range(form.wall, form.wall + 1)]
+    fixed = [*range(4), FRAME_HEADER_SIZE, form.step, form.wall]
     fixed += range(form.wall + 9, form.values)
+    if form.step > form.number + 1:
+        fixed.append(form.number)
     template = np.frombuffer(buffer, np.uint8, form.values, position)[fixed]
     good = (frames[:, fixed] == template).all(axis=1)
     types = frames[:, form.values : form.values + 9 * form.width : 9]
@@ -153,20 +167,62 @@ def _block(buffer: bytes, position: int, form: Form, count: int) -> NDArray[np.u
     return frames if good.all() else frames[: int(good.argmin())]
 
 
+def _numbers(frames: NDArray[np.uint8], form: Form) -> NDArray[np.uint64]:
+    """The number of each row's key set."""
+    if form.step == form.number + 1:
+        return frames[:, form.number].astype(np.uint64)
+    return _unsigned(frames, form.number)
+
+
+def _known_rows(frames: NDArray[np.uint8], form: Form, schemas: dict[int, list[str]]) -> int:
+    """How many rows there are before one whose key set is unknown, or does not fit."""
+    numbers = _numbers(frames, form)
+    known = len(numbers)
+    is_small = form.step == form.number + 1
+    for number in np.unique(numbers).tolist():
+        keys = schemas.get(number)
+        if (
+            keys is None
+            or len(keys) != form.width
+            or len(set(keys)) != len(keys)
+            or (is_small and number >= _SMALL)
+        ):
+            known = min(known, int((numbers == number).argmax()))
+    return known
+
+
 def _unsigned(frames: NDArray[np.uint8], at: int) -> NDArray[np.uint64]:
     size = _INTEGERS.get(int(frames[0, at]), 8)
     digits = np.ascontiguousarray(frames[:, at + 1 : at + 1 + size])
     return digits.view(f">u{size}")[:, 0].astype(np.uint64)
 
 
-def _columns(frames: NDArray[np.uint8], form: Form, keys: list[str], ordinal: int) -> ColumnGroup:
-    count = len(frames)
-    cells = frames[:, form.values : form.values + 9 * form.width].reshape(count, form.width, 9)
+def _groups(
+    frames: NDArray[np.uint8], form: Form, schemas: dict[int, list[str]], ordinal: int
+) -> list[ColumnGroup]:
+    """The columns of each key set; numbers of equal ones share theirs."""
+    numbers = _numbers(frames, form)
+    same: dict[tuple[str, ...], int] = {}
+    for number in np.unique(numbers).tolist():
+        first = same.setdefault(tuple(schemas[number]), number)
+        if first != number:
+            numbers[numbers == number] = first
+    chosen = np.argsort(numbers, kind="stable")
+    numbers = numbers[chosen]
+    bounds = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(numbers)]
+    order = chosen + ordinal
+    step = _unsigned(frames, form.step)[chosen].astype(np.int64)
+    wall_us = _unsigned(frames, form.wall)[chosen].astype(np.int64)
+    cells = frames[:, form.values : form.values + 9 * form.width].reshape(-1, form.width, 9)
     digits = np.ascontiguousarray(cells[:, :, 1:]).view(">f8")[:, :, 0]
-    return ColumnGroup(
-        keys=keys,
-        order=np.arange(ordinal, ordinal + count),
-        step=_unsigned(frames, form.step).astype(np.int64),
-        wall_us=_unsigned(frames, form.wall).astype(np.int64),
-        values=list(np.ascontiguousarray(digits.T.astype("<f8"))),
-    )
+    values = np.ascontiguousarray(digits[chosen].T.astype("<f8"))
+    return [
+        ColumnGroup(
+            keys=list(schemas[int(numbers[start])]),
+            order=order[start:end],
+            step=step[start:end],
+            wall_us=wall_us[start:end],
+            values=[column[start:end] for column in values],
+        )
+        for start, end in itertools.pairwise(bounds)
+    ]

@@ -23,7 +23,7 @@ from epochal.imports.tensorboard.output import Output, Row
 from epochal.journal.frame import FRAME_HEADER_SIZE, MAX_PAYLOAD, pack_frame
 
 _encode = msgspec.msgpack.Encoder().encode
-_ARRAY4: Final = b"\x94"
+_ARRAY4: Final = 0x94
 _ROWS: Final = 16_384
 
 
@@ -131,23 +131,45 @@ def encode_items(items: Sequence[Item], declare: Callable[[str], int]) -> Iterat
         items: what to write.
         declare: gives a key's number in the journal, and writes its declaration before it returns.
     """
+    for item in items:  # rows that nothing stands between are read as one array
+        if isinstance(item, Block):
+            declare(item.key)
+    waiting: list[tuple[int, Block]] = []
+    count = 0
     for item in items:
         if isinstance(item, Block):
-            number = declare(item.key)
-            for start in range(0, len(item.step), _ROWS):
-                part = slice(start, start + _ROWS)
-                yield encode_block(number, item.step[part], item.wall_us[part], item.value[part])
-        elif isinstance(item, Row):
+            waiting.append((declare(item.key), item))
+            count += len(item.step)
+            if count < _ROWS:
+                continue
+        if waiting:
+            yield from _encode_blocks(waiting)
+            waiting, count = [], 0
+        if isinstance(item, Row):
             number = declare(item.key)
             yield pack_frame(_encode([number, item.step, item.wall_us, [item.value]]))
-        else:
+        elif not isinstance(item, Block):
             payload = _encode(item)
             if len(payload) <= MAX_PAYLOAD:
                 yield pack_frame(payload)
+    if waiting:
+        yield from _encode_blocks(waiting)
 
 
-def encode_block(
-    number: int,
+def _encode_blocks(blocks: Sequence[tuple[int, Block]]) -> Iterator[bytes]:
+    """Frames of the rows of some blocks, each with its key's number."""
+    sizes = [len(block.step) for _, block in blocks]
+    numbers = np.repeat(np.array([number for number, _ in blocks], np.int64), sizes)
+    step = np.concatenate([block.step for _, block in blocks])
+    wall_us = np.concatenate([block.wall_us for _, block in blocks])
+    value = np.concatenate([block.value for _, block in blocks])
+    for start in range(0, len(step), _ROWS):
+        part = slice(start, start + _ROWS)
+        yield encode_rows(numbers[part], step[part], wall_us[part], value[part])
+
+
+def encode_rows(
+    numbers: NDArray[np.int64],
     step: NDArray[np.int64],
     wall_us: NDArray[np.int64],
     value: NDArray[np.float64],
@@ -155,16 +177,17 @@ def encode_block(
     """Frames of rows ``[number, step, wall_us, [value]]``, all of one form."""
     low, high = int(step.min()), int(step.max())
     mark, layout = (0xD3, ">i8") if low < 0 else (0xCE, ">u4") if high < 2**32 else (0xCF, ">u8")
-    head = _ARRAY4 + _encode(number) + bytes([mark])
-    width = int(layout[-1])
-    length = len(head) + width + 9 + 1 + 9
+    most = int(numbers.max())
+    counted = (_digits(numbers, ">u1"),) if most < 0x80 else (0xCE, _digits(numbers, ">u4"))
+    data = (_ARRAY4, *counted, mark, _digits(step, layout), 0xCF, _digits(wall_us, ">u8"),
+            0x91, 0xCB, _digits(value, ">f8"))  # fmt: skip
+    length = sum(1 if isinstance(part, int) else part.shape[-1] for part in data)
     stride = FRAME_HEADER_SIZE + length + (-length & 7)
     frames = np.zeros((len(step), stride), np.uint8)
     at = FRAME_HEADER_SIZE
-    for data in (np.frombuffer(head, np.uint8), _digits(step, layout), 0xCF,
-                 _digits(wall_us, ">u8"), 0x91, 0xCB, _digits(value, ">f8")):  # fmt: skip
-        size = 1 if isinstance(data, int) else data.shape[-1]
-        frames[:, at : at + size] = data
+    for part in data:
+        size = 1 if isinstance(part, int) else part.shape[-1]
+        frames[:, at : at + size] = part
         at += size
     frames[:, 0:4] = np.frombuffer(length.to_bytes(4, "little"), np.uint8)
     flat, crc32 = frames.tobytes(), zlib.crc32

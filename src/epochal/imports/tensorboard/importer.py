@@ -42,7 +42,7 @@ from epochal.imports.tensorboard.state import (
 from epochal.imports.tensorboard.stretch import Converted, Stretch, convert, read_stretch
 from epochal.journal.blobs import Blobs
 
-BUDGET: Final = 24 * 1024 * 1024
+BUDGET: Final = 8 * 1024 * 1024
 """Bytes of event files read in one turn."""
 RUNS: Final = 256
 """Runs that one turn writes to."""

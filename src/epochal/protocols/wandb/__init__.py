@@ -6,7 +6,9 @@ logs. Errors have the shape and the status that make the client do the right thi
 
 from __future__ import annotations
 
-from typing import Any, Final
+import functools
+import importlib
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 import msgspec
@@ -36,9 +38,12 @@ from epochal.protocols.wandb import (
 )
 from epochal.protocols.wandb.arguments import read_json
 from epochal.protocols.wandb.errors import HANDLERS
-from epochal.protocols.wandb.execution import Executor, Fields, merged
+from epochal.protocols.wandb.execution import Fields, merged
 from epochal.protocols.wandb.ids import Place
 from epochal.service import foreign
+
+if TYPE_CHECKING:
+    from epochal.protocols.wandb.executor import Executor
 
 __all__ = ["ROUTES", "TABLE", "UNANSWERED_PATH"]
 
@@ -72,7 +77,15 @@ _TABLE: Final = merged(*AREAS)
 TABLE: Final = merged(_TABLE, introspection.fields_for(_TABLE))
 """Every resolver by type and field."""
 NAMES: Final = {"ArtifactFile": "File", "PendingArtifact": "Artifact"}
-_EXECUTOR: Final = Executor(TABLE, INTERFACES, NAMES)
+
+
+@functools.cache
+def _executor() -> Executor:
+    """Runs operations; its libraries are loaded when somebody sends one."""
+    found: Executor = importlib.import_module("epochal.protocols.wandb.executor").Executor(
+        TABLE, INTERFACES, NAMES
+    )
+    return found
 
 
 @post("/graphql", opt=READ, status_code=200, request_max_body_size=MAX_QUERY)
@@ -85,7 +98,7 @@ async def graphql(request: Call) -> Response[bytes]:
     variables, name = body.get("variables") or {}, body.get("operationName")
     if not isinstance(variables, dict) or not (name is None or isinstance(name, str)):
         raise InvalidInput("variables must be an object and operationName a string")
-    data = await _EXECUTOR.run(request, body["query"], variables, name)
+    data = await _executor().run(request, body["query"], variables, name)
     return Response(msgspec.json.encode({"data": data}), media_type="application/json")
 
 
