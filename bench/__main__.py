@@ -20,7 +20,7 @@ from bench import clients, environments
 RESULTS = Path(__file__).parent / "results"
 PARTS = (
     "clients", "store", "runs", "lists", "http", "transfer", "page", "watch", "models",
-    "tensorboard", "lightning", "wandb", "sweeps",
+    "tensorboard", "lightning", "wandb", "sweeps", "opening",
 )  # fmt: skip
 
 
@@ -56,6 +56,7 @@ def measure(given: argparse.Namespace) -> dict[str, object]:
         lightning,
         lists,
         models,
+        opening,
         page,
         stores,
         sweeps,
@@ -87,6 +88,7 @@ def measure(given: argparse.Namespace) -> dict[str, object]:
     work["models"] = models.models
     work["tensorboard"] = tensorboard.tensorboard
     work["sweeps"] = sweeps.sweeps
+    work["opening"] = opening.opening
     for part, function in work.items():
         if part in parts:
             measured[part] = function(given.quick)

@@ -15,7 +15,7 @@ PACKAGES = {
     "tensorboard": ["tensorboard", "tensorboardX"],
     "trackio": ["trackio"],
 }
-ASIDE = {"sweeps": ["sweeps"]}
+ASIDE = {"sweeps": ["sweeps"], "aim": ["aim"]}
 """Packages that are compared in one part only."""
 
 OWN = ("list_append", "sqlite_rows", "epochal")

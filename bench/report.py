@@ -192,6 +192,20 @@ def page_section(page: Results) -> str:
     return "## Page (headless Chromium, software drawing)\n\n" + "\n".join(lines) + "\n"
 
 
+def opening_section(found: Results) -> str:
+    fields = ("first_curve_s", "megabytes", "requests", "heap_mb", "outside_hosts")
+    rows = [
+        [NAMES.get(peer, peer), *(number(cost[field]) for field in fields)]
+        for peer, cost in found.items()
+    ]
+    head = ["page", "first curve s", "MB loaded", "requests", "heap MB", "outside hosts asked"]
+    return (
+        "## Pages of charts, opened cold\n\nThe same 30 runs of 8 metrics over 500 steps, each in"
+        " its own page of charts without a click; Aim's is that of one run.\n\n"
+        + table(head, rows)
+    )
+
+
 def watch_section(found: Results) -> str:
     rows = [
         [
@@ -313,6 +327,7 @@ def write(results: Results, *, keep: bool = True) -> None:
         "http": http_section,
         "transfer": transfer_section,
         "page": page_section,
+        "opening": opening_section,
         "watch": watch_section,
         "models": models_section,
         "tensorboard": tensorboard_section,
