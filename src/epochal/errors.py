@@ -34,7 +34,7 @@ class InvalidInput(EpochalError):
 
 
 class QuerySyntaxError(InvalidInput):
-    """A ``where`` or ``order`` expression does not follow the grammar.
+    """A ``where`` or ``order`` expression, or a formula, does not follow the grammar.
 
     Args:
         message: what is wrong.

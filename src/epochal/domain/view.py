@@ -253,10 +253,15 @@ class MetricAxis(msgspec.Struct, frozen=True):
 
 
 class SeriesRef(msgspec.Struct, frozen=True):
-    """One series: the run's uid and the key."""
+    """One series: the run's uid and the key, or a formula (`domain.formula`) over its metrics.
 
-    run: str
-    key: str
+    With ``runs`` in place of ``run`` it is a group of runs, drawn as one (`store.bands`).
+    """
+
+    run: str = ""
+    key: str = ""
+    formula: str = ""
+    runs: list[str] = []
 
 
 BucketField = Literal["first", "last", "min", "max", "mean"]

@@ -7,8 +7,9 @@ import math
 import msgspec
 
 from epochal.domain.access import Permission, Principal
+from epochal.domain.formula import MAX_LENGTH
 from epochal.domain.names import MAX_KEY, check_uid
-from epochal.domain.view import BucketQuery, MetricAxis, PointQuery
+from epochal.domain.view import BucketQuery, MetricAxis, PointQuery, SeriesRef
 from epochal.errors import InvalidInput
 from epochal.service import bounds
 from epochal.service.permission import require
@@ -20,19 +21,21 @@ def query_buckets(store: Store, principal: Principal | None, query: BucketQuery)
     """Series on one shared grid.
 
     Raises:
+        QuerySyntaxError: a formula cannot be read.
         InvalidInput: too many series, or numbers that make no range or weight.
     """
     require(principal, Permission.READ)
     buckets = bounds.clamp(query.buckets, 1, bounds.MAX_BUCKETS)
     bounds.at_most(query.series, bounds.MAX_SERIES, "series")
-    if len(query.series) * buckets > bounds.MAX_CELLS:
+    count = sum(max(1, len(ref.runs)) for ref in query.series)
+    bounds.at_most(range(count), bounds.MAX_SERIES, "series, those of all runs of groups counted")
+    if count * buckets > bounds.MAX_CELLS:
         raise InvalidInput(
-            f"{len(query.series):,} series of {buckets:,} buckets are more than "
+            f"{count:,} series of {buckets:,} buckets are more than "
             f"{bounds.MAX_CELLS:,} cells; ask for fewer buckets or in parts"
         )
     for ref in query.series:
-        check_uid(ref.run)
-        bounds.plain_text(ref.key, "a series key", MAX_KEY)
+        _check_series(ref)
     if isinstance(query.x, MetricAxis):
         bounds.plain_text(query.x.metric, "the x metric", MAX_KEY)
     _check_range(query.lo, query.hi)
@@ -56,6 +59,17 @@ def query_points(store: Store, principal: Principal | None, query: PointQuery) -
             raise InvalidInput(f"{name} must be a step of 64 bits, got {step}")
     _check_range(query.lo, query.hi)
     return stored.query_points(store, query)
+
+
+def _check_series(ref: SeriesRef) -> None:
+    if ref.run and ref.runs:
+        raise InvalidInput("a series is of one run or of several runs; got both run and runs")
+    if ref.key and ref.formula:
+        raise InvalidInput(f"a series has a key or a formula; got both, {ref.key!r} first")
+    for uid in ref.runs or [ref.run]:
+        check_uid(uid)
+    bounds.plain_text(ref.key, "a series key", MAX_KEY)
+    bounds.plain_text(ref.formula, "a formula", MAX_LENGTH)
 
 
 def _check_range(lo: float | None, hi: float | None) -> None:

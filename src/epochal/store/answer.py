@@ -38,7 +38,8 @@ def pack_buckets(
 
     Args:
         grid: shared by all series.
-        series: run uid, key and buckets of each, in the order asked for.
+        series: run uid (empty for a group), key or formula, and buckets of each, in the order
+            asked for.
         x: the x-axis as asked for: ``"step"``, ``"wall"``, ``"relative"`` or ``{"metric": key}``.
         lo: lowest x in view.
         hi: highest x in view.
@@ -60,6 +61,13 @@ def pack_buckets(
             columns.append((name, counts))
     if parts and all(part.smooth is not None for part in parts):
         columns.append(("smooth", _drawable(_real(parts, "smooth"), starts)))
+    if any(part.std is not None for part in parts):
+        columns.append(
+            ("std", _drawable(_stack([_std(part) for part in parts], np.float64), starts))
+        )
+        columns.append(
+            ("runs", _stack([_runs(part) for part in parts], np.int64).astype(np.uint32))
+        )
     listed = [
         {
             "run": run,
@@ -98,6 +106,14 @@ def pack_points(run: str, view: View, series: Sequence[tuple[str, Points]]) -> b
         for (key, points), start in zip(series, starts, strict=False)
     ]
     return pack_columns({"run": run, "view": view, "series": listed}, columns)
+
+
+def _std(part: Buckets) -> Floats:
+    return np.zeros(len(part)) if part.std is None else part.std
+
+
+def _runs(part: Buckets) -> NDArray[np.int64]:
+    return (part.n_finite > 0).astype(np.int64) if part.runs is None else part.runs
 
 
 def _stack(arrays: Sequence[NDArray[Any]], dtype: type[np.generic]) -> NDArray[Any]:

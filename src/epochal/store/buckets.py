@@ -64,6 +64,8 @@ class Buckets:
         n_neginf: points that are -infinity.
         smooth: float64, the moving average at the last point of the bucket; None when not asked
             for.
+        std: float64, of a group the standard deviation over its runs; None for a single run.
+        runs: int64, of a group the runs that count in the bucket; None for a single run.
     """
 
     bucket: Integers
@@ -79,6 +81,8 @@ class Buckets:
     n_posinf: Integers
     n_neginf: Integers
     smooth: Floats | None = None
+    std: Floats | None = None
+    runs: Integers | None = None
 
     def __len__(self) -> int:
         return len(self.bucket)

@@ -7,7 +7,7 @@ does not exist is an error.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from epochal.domain.view import BucketQuery, MetricAxis, PointQuery, SeriesRef
 from epochal.errors import InvalidInput
 from epochal.store.answer import pack_buckets, pack_points
+from epochal.store.bands import combine
 from epochal.store.buckets import Buckets, bucket_many
+from epochal.store.formulas import formula_points
 from epochal.store.gather import RunSeries, gather
 from epochal.store.grid import Grid, choose_grid
 from epochal.store.overview import bucket_steps, step_extent
@@ -71,22 +73,50 @@ def query_buckets(store: Store, query: BucketQuery) -> bytes:
 
     Raises:
         NotFound: one of the runs does not exist.
+        QuerySyntaxError: a formula cannot be read.
         InvalidInput: a number is out of range.
         CorruptFile: a file of one of the runs is damaged.
     """
     _check_query(query)
-    runs = {uid: gather(store, uid) for uid in dict.fromkeys(ref.run for ref in query.series)}
+    members = list(dict.fromkeys(member for ref in query.series for member in _members(ref)))
+    runs = {uid: gather(store, uid) for uid in dict.fromkeys(one.run for one in members)}
     whole = not isinstance(query.x, MetricAxis)
     if query.x == "step":
-        grid, buckets, extent = _on_steps(store, query, runs)
+        grid, buckets, extent = _on_steps(store, query, members, runs)
     else:
-        pairs = [_pair(store, runs[ref.run], ref, query) for ref in query.series]
+        pairs = [_pair(store, runs[member.run], member, query) for member in members]
         extent = _extent([_bounds(x) for x, _ in pairs], query)
         grid = choose_grid(*extent, query.buckets, whole=whole)
         buckets = bucket_many(pairs, grid, smooth=query.smooth)
     x = {"metric": query.x.metric} if isinstance(query.x, MetricAxis) else query.x
-    answer = [(ref.run, ref.key, part) for ref, part in zip(query.series, buckets, strict=True)]
+    found = dict(zip(members, buckets, strict=True))
+    answer = [
+        (ref.run, ref.formula or ref.key, _one(ref, [found[member] for member in _members(ref)]))
+        for ref in query.series
+    ]
     return pack_buckets(grid, answer, x=x, lo=extent[0], hi=extent[1], fields=query.fields)
+
+
+class _Member(NamedTuple):
+    """A series of one run."""
+
+    run: str
+    key: str
+    formula: str
+
+    def points(self, store: Store, series: RunSeries) -> Points:
+        if self.formula:
+            return formula_points(store, series, self.formula)
+        return assemble(series.points_of(store, self.key), "last")
+
+
+def _members(ref: SeriesRef) -> list[_Member]:
+    """The series of each run, a run that is named twice once."""
+    return [_Member(run, ref.key, ref.formula) for run in dict.fromkeys(ref.runs or [ref.run])]
+
+
+def _one(ref: SeriesRef, parts: list[Buckets]) -> Buckets:
+    return combine(parts) if ref.runs else parts[0]
 
 
 def _check_query(query: BucketQuery) -> None:
@@ -105,22 +135,32 @@ def _check_count(count: int) -> None:
 
 
 def _on_steps(
-    store: Store, query: BucketQuery, runs: dict[str, RunSeries]
+    store: Store, query: BucketQuery, members: Sequence[_Member], runs: dict[str, RunSeries]
 ) -> tuple[Grid, list[Buckets], tuple[float, float]]:
     """Buckets over steps: long series from their mips, short ones stacked."""
-    sources = [runs[ref.run].points_of(store, ref.key) for ref in query.series]
-    extent = _extent([step_extent(source) for source in sources], query)
+    sources = [
+        [] if member.formula else runs[member.run].points_of(store, member.key)
+        for member in members
+    ]
+    points = {
+        index: member.points(store, runs[member.run])
+        for index, member in enumerate(members)
+        if member.formula
+    }
+    known = [step_extent(source) for source in sources]
+    extent = _extent([*known, *(_bounds(found.step) for found in points.values())], query)
     grid = choose_grid(*extent, query.buckets)
     found: list[Buckets | None] = [None] * len(sources)
-    short: list[int] = []
     for index, source in enumerate(sources):
+        if index in points:
+            continue
         if _size(source) >= LONG:
             found[index] = bucket_steps(source, grid, smooth=query.smooth)
         else:
-            short.append(index)
-    points = [assemble(sources[index], "last") for index in short]
-    stacked = bucket_many([(p.step, p.value) for p in points], grid, smooth=query.smooth)
-    for index, part in zip(short, stacked, strict=True):
+            points[index] = assemble(source, "last")
+    pairs = [(one.step, one.value) for one in points.values()]
+    stacked = bucket_many(pairs, grid, smooth=query.smooth)
+    for index, part in zip(points, stacked, strict=True):
         found[index] = part
     return grid, [part for part in found if part is not None], extent
 
@@ -129,8 +169,8 @@ def _size(source: Sequence[WriterPoints]) -> int:
     return sum(part.count for writer in source for part in writer.parts)
 
 
-def _pair(store: Store, series: RunSeries, ref: SeriesRef, query: BucketQuery) -> Pair:
-    points = assemble(series.points_of(store, ref.key), "last")
+def _pair(store: Store, series: RunSeries, member: _Member, query: BucketQuery) -> Pair:
+    points = member.points(store, series)
     if isinstance(query.x, MetricAxis):
         axis = assemble(series.points_of(store, query.x.metric), "last")
         _, mine, other = np.intersect1d(
