@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from epochal.cli.logdir import following, page_of, wait_for_signal
@@ -37,7 +37,7 @@ def serve(
     public_url: str = "",
     access_log: bool = False,
     quiet: bool = False,
-    logdir: Path | None = None,
+    logdirs: Sequence[str] = (),
 ) -> int:
     """Run a server until Ctrl-C or SIGTERM.
 
@@ -49,7 +49,7 @@ def serve(
         public_url: the address that people use, when a proxy stands in between.
         access_log: one line per request on stderr.
         quiet: print nothing but errors.
-        logdir: TensorBoard's log directory to follow meanwhile.
+        logdirs: TensorBoard's log directories to follow meanwhile, as `read_place` reads them.
 
     Returns:
         The exit code.
@@ -64,7 +64,7 @@ def serve(
             public_url=public_url,
             access_log=access_log,
         )
-        with following(settings.home, logdir, _warn):
+        with following(settings.home, logdirs, _warn):
             run_server(
                 settings, lambda started: None if quiet else _announce(settings, started), _warn
             )
@@ -79,7 +79,7 @@ def ui(
     *,
     browser: bool = True,
     path: str = "/",
-    logdir: Path | None = None,
+    logdirs: Sequence[str] = (),
 ) -> int:
     """Show the page of a home: reuse the server that runs on it, or run one until Ctrl-C.
 
@@ -90,7 +90,7 @@ def ui(
         port: the port to try first.
         browser: open the web browser.
         path: where in the page to begin.
-        logdir: TensorBoard's log directory to follow meanwhile, also beside a server that runs.
+        logdirs: TensorBoard's log directories to follow meanwhile, also beside a server that runs.
 
     Returns:
         The exit code.
@@ -98,17 +98,17 @@ def ui(
     _log_to_stderr(access_log=False)
     where = find_home(home)
     try:
-        with following(where, logdir, _warn) as follower:
-            return _show(where, port, browser, page_of(follower, path), follower)
+        with following(where, logdirs, _warn) as followers:
+            return _show(where, port, browser, page_of(followers, path), followers)
     except EpochalError as error:
         return _fail(error)
 
 
-def _show(where: Path, port: int, browser: bool, path: str, follower: Follower | None) -> int:
+def _show(where: Path, port: int, browser: bool, path: str, followers: Sequence[Follower]) -> int:
     """Reuse the server of the home, or run one."""
     if _reuse(where, browser=browser, path=path):
-        if follower is not None:
-            wait_for_signal(follower)
+        if followers:
+            wait_for_signal(followers)
         return 0
 
     def started(news: Started) -> None:
@@ -123,8 +123,8 @@ def _show(where: Path, port: int, browser: bool, path: str, follower: Follower |
         # Two of these may start at the same moment.
         if not _reuse(where, browser=browser, path=path):
             return _fail(error)
-        if follower is not None:
-            wait_for_signal(follower)
+        if followers:
+            wait_for_signal(followers)
     return 0
 
 

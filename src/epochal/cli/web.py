@@ -16,8 +16,12 @@ ServedHome = Annotated[
 ]
 
 Logdir = Annotated[
-    Path | None,
-    typer.Option(help="TensorBoard log directory to follow live; its runs come into the home."),
+    list[str] | None,
+    typer.Option(
+        metavar="[PROJECT:]PATH",
+        help="TensorBoard log directory to follow live; its runs come into the home. May be given "
+        "several times.",
+    ),
 ]
 
 
@@ -31,7 +35,7 @@ def ui(
     logdir: Logdir = None,
 ) -> None:
     """Open the page in a browser; reuses the server that runs on the home, or runs one."""
-    _leave(serve.ui(home, port, browser=not no_browser, path=path, logdir=logdir))
+    _leave(serve.ui(home, port, browser=not no_browser, path=path, logdirs=logdir or ()))
 
 
 def server(
@@ -55,7 +59,7 @@ def server(
     _leave(
         serve.serve(
             home, host, port, auth=auth, public_url=public_url, access_log=access_log,
-            logdir=logdir,
+            logdirs=logdir or (),
         )
     )  # fmt: skip
 
