@@ -17,7 +17,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 # The two lists and the form of the digest are those of web/scripts/sources.mjs.
-FOLDERS = ("public", "scripts", "src")
+FOLDERS = ("scripts", "src")
 FILES = (
     "index.html",
     "package-lock.json",

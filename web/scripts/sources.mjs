@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-const DIRECTORIES = ["public", "scripts", "src"];
+const DIRECTORIES = ["scripts", "src"];
 const FILES = ["index.html", "package-lock.json", "package.json", "svelte.config.js", "tsconfig.json", "vite.config.ts"];
 
 export function filesUnder(root, directory) {
