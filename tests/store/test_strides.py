@@ -12,11 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epochal.journal.frame import FILE_HEADER_SIZE, FileHeader, pack_file_header, pack_frame
+from epochal.journal.frame import (
+    FILE_HEADER_SIZE,
+    FileHeader,
+    pack_file_header,
+    pack_frame,
+    scan_frames,
+)
 from epochal.journal.reader import JournalReader, decode_payloads
 from epochal.store.columns import group_rows, merge_groups
 from epochal.store.stretch import decode_stretch
-from epochal.store.strides import LEAST, take_run
+from epochal.store.strides import LEAST, pack_run, take_run
 
 WALL = 1_700_000_000_000_000
 SCHEMAS = {
@@ -107,6 +113,15 @@ def test_a_flipped_bit_is_found_wherever_it_is(tmp_path, bit):
         assert same(read(tmp_path, bytes(data)), expected(tmp_path, bytes(data))), place
 
 
+VALUES = {
+    "float": float,
+    "int": int,
+    "negative": lambda i: -i,
+    "some of each": lambda i: (float(i), i, -i * 1000)[i % 3],
+    "a truth value": lambda i: (float(i), i > 99, i)[i % 3],
+    "changing": lambda i: float(i) if i % 50 < 25 else i,
+    "no number": lambda i: (float(i), None)[i % 90 == 0],
+}
 frames = st.lists(
     st.one_of(
         st.tuples(st.just(1), st.integers(1, 80), st.sampled_from([3, 200, 70_000])),
@@ -118,15 +133,15 @@ frames = st.lists(
 )
 
 
-@given(frames, st.booleans(), st.sampled_from([1 << 23, 4096, 1024]))
-def test_any_mixture_gives_what_the_general_way_gives(tmp_path_factory, parts, whole, limit):
-    """Runs, short runs, integers, unknown and doubled key sets, read in large and small steps."""
+@given(frames, st.sampled_from(sorted(VALUES)), st.sampled_from([1 << 23, 4096, 1024]))
+def test_any_mixture_gives_what_the_general_way_gives(tmp_path_factory, parts, values, limit):
+    """Runs, short runs, all numbers, unknown and doubled key sets, in large and small steps."""
     payloads = []
     for schema, count, first in parts:
         if schema == 9:
             payloads += [_encode([9, first + i, WALL, [1.0]]) for i in range(count)]
         else:
-            payloads += rows_of(schema, count, first, int if whole and schema == 2 else float)
+            payloads += rows_of(schema, count, first, VALUES[values])
     data = b"".join(map(pack_frame, payloads)) + bytes(64)
     tmp_path = tmp_path_factory.mktemp("mixed")
     mine, theirs = read(tmp_path, data, limit), expected(tmp_path, data)
@@ -187,3 +202,44 @@ def test_columns_are_contiguous_and_native():
     group, _ = taken(data)
     assert all(v.flags.c_contiguous and v.dtype == np.float64 for v in group.values)
     assert group.step.dtype == group.wall_us.dtype == np.int64
+
+
+@pytest.mark.parametrize(
+    "value", [float, int, lambda i: -i - 1, lambda i: (i / 7, i, 2**40 + i)[i % 3]]
+)
+def test_runs_of_integers_are_taken_as_arrays_too(value):
+    payloads = rows_of(1, 200, value=value)
+    data = b"".join(map(pack_frame, payloads[100:]))  # from here on all are of the same sizes
+    group, _ = taken(data)
+    general, _ = group_rows(decode_payloads(payloads, dict(SCHEMAS), 0, 0).rows, SCHEMAS, 0)
+    assert len(group) >= LEAST
+    for mine, theirs in zip(group.values, general[0].values, strict=True):
+        assert mine.dtype == theirs.dtype
+        assert mine.tolist() == theirs[100 : 100 + len(group)].tolist()
+
+
+@pytest.mark.parametrize("schema", [1, 127, 128, 300])
+@pytest.mark.parametrize("width", [1, 15, 16, 70])
+def test_a_packed_run_reads_back_in_both_ways(schema, width):
+    rows = 50
+    step = np.arange(2**40, 2**40 + rows)
+    wall = np.arange(WALL, WALL + rows)
+    values = [
+        np.arange(rows) / 7 if index % 3 else -np.arange(rows) * 10**9 for index in range(width)
+    ]
+    schemas = {schema: [f"k{index}" for index in range(width)]}
+    data = pack_run(schema, step, wall, values)
+    scan = scan_frames(data)
+    assert (len(scan.payloads), scan.end, scan.damaged) == (rows, len(data), 0)
+    general, skipped = group_rows(
+        decode_payloads(scan.payloads, dict(schemas), 0, 0).rows, schemas, 0
+    )
+    assert skipped == 0
+    run = take_run(data, 0, schemas, 0)
+    assert run is not None
+    for group in [*general, *run[0]]:
+        assert (group.step == step).all()
+        assert (group.wall_us == wall).all()
+        for mine, theirs in zip(group.values, values, strict=True):
+            assert mine.dtype == theirs.dtype
+            assert (mine == theirs).all()

@@ -21,7 +21,7 @@ from epochal.journal.frame import (
     pack_frame,
     scan_frames,
 )
-from epochal.journal.journal import SPILL_LIMIT, Journal
+from epochal.journal.journal import SPILL_LIMIT, Journal, JournalClosed
 
 
 class BufferedJournal(Journal):
@@ -59,6 +59,24 @@ class BufferedJournal(Journal):
     def waiting(self) -> int:
         """See `Journal.waiting`."""
         return len(self._memory) if self._fd >= 0 and self.problem is not None else 0
+
+    def append_frames(self, frames: bytes, count: int) -> None:
+        """Write whole frames in a file at once; see `append`.
+
+        Args:
+            frames: as `pack_frame` makes them, one after the other.
+            count: how many they are.
+
+        Raises:
+            JournalClosed: the journal is closed; nothing was written.
+        """
+        with self._lock:
+            if self.closed:
+                raise JournalClosed
+            if len(self._memory) + self._writing + len(frames) > SPILL_LIMIT:
+                self.dropped += count
+                return
+            self._memory += frames
 
     def _put(self, payload: bytes) -> None:
         if len(self._memory) + self._writing + len(payload) > SPILL_LIMIT:

@@ -32,7 +32,9 @@ from epochal.journal.home import run_directory
 from epochal.journal.journal import Journal
 from epochal.service.replica import Replica
 from epochal.store.catchup import catch_up
+from epochal.store.codec import Integers, Values
 from epochal.store.owner import Store
+from epochal.store.strides import pack_run
 from epochal.store.tracked import read_tracked
 
 IDLE_SECONDS: Final = 60.0
@@ -54,6 +56,15 @@ class Point(NamedTuple):
     wall_us: int
     keys: tuple[str, ...]
     values: list[float]
+
+
+class Columns(NamedTuple):
+    """Many rows of one key set, in writing order; steps and times are not negative."""
+
+    keys: tuple[str, ...]
+    step: Integers
+    wall_us: Integers
+    values: list[Values]
 
 
 class Recording:
@@ -98,7 +109,7 @@ class Recording:
         self.patience_s: float | None = None
         self.heard = time.monotonic()
         self.replica: Replica | None = None
-        self.journal: Journal | None = None
+        self.journal: BufferedJournal | None = None
         self.started_us = 0
         self.used = 0.0
         self.written = 0
@@ -244,7 +255,10 @@ class Recorder:
 
     # ------------------------------------------------------------------------------------ writing
     def write(
-        self, recording: Recording, facts: Sequence[Fact] = (), points: Sequence[Point] = ()
+        self,
+        recording: Recording,
+        facts: Sequence[Fact] = (),
+        points: Sequence[Point | Columns] = (),
     ) -> None:
         """Append records; they are safe after `commit`. The caller holds the recording.
 
@@ -262,11 +276,17 @@ class Recorder:
             schema = journal.schemas.get(point.keys)
             if schema is None:
                 schema = journal.declare(point.keys, list(point.keys))
-            journal.append(_encode((schema, point.step, point.wall_us, point.values)))
+            if isinstance(point, Columns):
+                frames = pack_run(schema, point.step, point.wall_us, point.values)
+                journal.append_frames(frames, len(point.step))
+                journal.maintain()  # a long request must not fill the memory
+            else:
+                journal.append(_encode((schema, point.step, point.wall_us, point.values)))
         recording.written += 1
         if recording.replica is not None:
-            recording.replica.add(facts, points)
-            if not recording.replica.whole:
+            single = [point for point in points if not isinstance(point, Columns)]
+            recording.replica.add(facts, single)
+            if not recording.replica.whole or len(single) < len(points):
                 recording.replica = None
         recording.used = time.monotonic()
 
@@ -331,7 +351,7 @@ class Recorder:
         with self._guard:
             self._dirty[str(journal.path)] = uid
 
-    def _open(self, recording: Recording, started_us: int, user: str) -> Journal:
+    def _open(self, recording: Recording, started_us: int, user: str) -> BufferedJournal:
         self._make_room()
         # Writers of a run are ordered by their start; a clock that went back must not change that.
         started_us = (

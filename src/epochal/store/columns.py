@@ -23,6 +23,8 @@ from epochal.store.mip import Mip
 _NUMBERS: Final = frozenset({float, int, bool})
 _WHOLE: Final = frozenset({int, bool})
 _EXACT: Final = 2**53
+_FLOATS: Final = 1
+_LARGE: Final = 2
 
 Keys: TypeAlias = tuple[str, ...]
 
@@ -229,14 +231,39 @@ def merge_groups(groups: Iterable[ColumnGroup]) -> list[ColumnGroup]:
         One group for each key set, rows in arrival order. Where int64 and float64 meet in a column
         the result is float64; only if that would change a value are the groups kept apart.
     """
-    by_keys: dict[Keys, list[list[ColumnGroup]]] = {}
+    by_keys: dict[Keys, list[_Joined]] = {}
     for group in sorted(groups, key=lambda group: int(group.order[0])):
-        runs = by_keys.setdefault(tuple(group.keys), [[]])
-        if all(_can_join(known, group) for known in runs[-1]):
-            runs[-1].append(group)
-        else:
-            runs.append([group])
-    return [_concatenate(run) for runs in by_keys.values() for run in runs]
+        runs = by_keys.setdefault(tuple(group.keys), [])
+        if not runs or not runs[-1].take(group):
+            runs.append(_Joined(group))
+    return [_concatenate(run.groups) for runs in by_keys.values() for run in runs]
+
+
+class _Joined:
+    """Groups of equal keys that can be joined without changing a value.
+
+    Each column is told by a few flags, so that joining many groups looks at each once.
+    """
+
+    def __init__(self, group: ColumnGroup) -> None:
+        self.groups = [group]
+        self._kinds = list(map(_kind_of, group.values))
+
+    def take(self, group: ColumnGroup) -> bool:
+        """Add a group; False when a column would lose bits, and it stays out."""
+        kinds = [old | _kind_of(new) for old, new in zip(self._kinds, group.values, strict=True)]
+        if any(kind & _FLOATS and kind & _LARGE for kind in kinds):
+            return False
+        self._kinds = kinds
+        self.groups.append(group)
+        return True
+
+
+def _kind_of(values: Values) -> int:
+    """Flags: holds floats; holds integers that are not exact as floats."""
+    if values.dtype != np.int64:
+        return _FLOATS
+    return 0 if int(values.min()) >= -_EXACT and int(values.max()) <= _EXACT else _LARGE
 
 
 def _rows_by_keys(
@@ -327,18 +354,6 @@ def _is_sound(row: Row, width: int) -> bool:
         and len(values) == width
         and _NUMBERS.issuperset(map(type, values))
     )
-
-
-def _can_join(one: ColumnGroup, other: ColumnGroup) -> bool:
-    """Whether no column would lose bits: integers join floats only when exact as such."""
-    return all(
-        a.dtype == b.dtype or _is_exact(a if a.dtype == np.int64 else b)
-        for a, b in zip(one.values, other.values, strict=True)
-    )
-
-
-def _is_exact(values: Values) -> bool:
-    return int(values.min()) >= -_EXACT and int(values.max()) <= _EXACT
 
 
 def _concatenate(groups: list[ColumnGroup]) -> ColumnGroup:

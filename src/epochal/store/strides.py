@@ -1,9 +1,10 @@
 """Runs of journal rows of one form, turned into columns without making a Python object per value.
 
-Rows that hold as many floats each have frames of one length with the same bytes at the same
-places: what differs are key set, step, time and values. Such a run is checked and read as one
-array. Each frame's checksum is verified all the same. Whatever has another form is left to the
-general way (`store.columns.group_rows`), which gives the same columns bit for bit.
+Rows that hold as many numbers of the same sizes have frames of one length with the same bytes at
+the same places: what differs are key set, step, time and values. Such a run is checked and read as
+one array. Each frame's checksum is verified all the same. Whatever has another form is left to the
+general way (`store.columns.group_rows`), which gives the same columns bit for bit. `pack_run`
+writes such a run.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from __future__ import annotations
 import itertools
 import struct
 import zlib
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -19,6 +21,7 @@ from numpy.typing import NDArray
 
 from epochal.domain.values import INT64_MAX
 from epochal.journal.frame import FRAME_HEADER_SIZE, MAX_PAYLOAD
+from epochal.store.codec import Integers, Values
 from epochal.store.columns import ColumnGroup
 
 LEAST: Final = 16
@@ -27,13 +30,25 @@ BLOCK_BYTES: Final = 1 << 20
 """So much is looked at in one go."""
 _HEADER: Final = struct.Struct("<II")
 _ROW: Final = 0x94
-_FACT: Final = 0xE0
-"""What stands second in a fact is negative."""
 _FLOAT: Final = 0xCB
 _SMALL: Final = 0x80
 """Smaller integers are one byte in msgpack."""
+_NEGATIVE: Final = 0xE0
+"""From it on a byte is a small negative integer; one stands second in a fact."""
+_UINT64: Final = 0xCF
+_INT64: Final = 0xD3
 _INTEGERS: Final = {0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8}
 """Unsigned integers of msgpack, by their first byte: size in bytes, big-endian."""
+_TYPES: Final = {
+    _FLOAT: ">f8",
+    **{mark: f">u{size}" for mark, size in _INTEGERS.items()},
+    0xD0: ">i1",
+    0xD1: ">i2",
+    0xD2: ">i4",
+    0xD3: ">i8",
+}
+"""Numbers of msgpack by their first byte, which tells type and size; others are one byte."""
+_encode = msgspec.msgpack.Encoder().encode
 
 
 class Form(msgspec.Struct, frozen=True):
@@ -45,8 +60,9 @@ class Form(msgspec.Struct, frozen=True):
         number: of the key set's number; one byte, or the type's and those of an integer.
         step: of the step's first byte, its type.
         wall: of the time's first byte.
-        values: of the first value's type byte; each takes nine bytes.
-        width: values of a row.
+        values: of the first value's first byte.
+        places: of each value's first byte.
+        marks: the first bytes themselves, of the first row.
     """
 
     length: int
@@ -55,7 +71,13 @@ class Form(msgspec.Struct, frozen=True):
     step: int
     wall: int
     values: int
-    width: int
+    places: list[int]
+    marks: NDArray[np.uint8]
+
+    @property
+    def width(self) -> int:
+        """Values of a row."""
+        return len(self.places)
 
 
 def take_run(
@@ -96,11 +118,11 @@ def take_run(
 def is_row(buffer: bytes, position: int) -> bool:
     """Whether the frame at ``position``, of two bytes at least, seems to be a row."""
     body = position + FRAME_HEADER_SIZE
-    return buffer[body] == _ROW and buffer[body + 1] < _FACT
+    return buffer[body] == _ROW and buffer[body + 1] < _NEGATIVE
 
 
 def _form_at(buffer: bytes, position: int) -> Form | None:
-    """The form of the row at ``position``; None when it is no row of floats."""
+    """The form of the row at ``position``; None when it is no row of numbers."""
     if position + FRAME_HEADER_SIZE + 24 > len(buffer):
         return None
     length, _ = _HEADER.unpack_from(buffer, position)
@@ -114,13 +136,34 @@ def _form_at(buffer: bytes, position: int) -> Form | None:
     if wall == step + 1 or wall + 12 > len(buffer) or buffer[wall] != 0xCF:
         return None
     width, values = _array_at(buffer, wall + 9)
-    if not width or values + 9 * width != body + length:
+    places = _places(buffer, values, width, body + length)
+    if not places:
         return None
     return Form(
         length=length, stride=FRAME_HEADER_SIZE + length + (-length & 7),
         number=body + 1 - position, step=step - position, wall=wall - position,
-        values=values - position, width=width,
+        values=values - position, places=[place - position for place in places],
+        marks=np.array([buffer[place] for place in places], np.uint8),
     )  # fmt: skip
+
+
+def _places(buffer: bytes, at: int, width: int, end: int) -> list[int]:
+    """Where each of ``width`` numbers begins; none when they are others or end elsewhere."""
+    if at + 9 * width == end and buffer[at:end:9].count(_FLOAT) == width:
+        return list(range(at, end, 9))
+    places = []
+    for _ in range(width):
+        if at >= end:
+            return []
+        places.append(at)
+        mark = buffer[at]
+        if mark in _TYPES:
+            at += 1 + int(_TYPES[mark][2:])
+        elif mark < _SMALL or mark >= _NEGATIVE:
+            at += 1
+        else:
+            return []
+    return places if at == end else []
 
 
 def _array_at(buffer: bytes, at: int) -> tuple[int, int]:
@@ -155,8 +198,9 @@ def _block(buffer: bytes, position: int, form: Form, count: int) -> NDArray[np.u
         fixed.append(form.number)
     template = np.frombuffer(buffer, np.uint8, form.values, position)[fixed]
     good = (frames[:, fixed] == template).all(axis=1)
-    types = frames[:, form.values : form.values + 9 * form.width : 9]
-    good &= (types == _FLOAT).all(axis=1)
+    good &= _same_marks(frames[:, form.places], form.marks)
+    for index in np.flatnonzero(form.marks == _UINT64).tolist():
+        good &= _unsigned(frames, form.places[index]) <= INT64_MAX
     crc32, length = zlib.crc32, form.length
     first = position + FRAME_HEADER_SIZE
     found = [crc32(buffer[at : at + length]) for at in range(first, first + size, form.stride)]
@@ -165,6 +209,16 @@ def _block(buffer: bytes, position: int, form: Form, count: int) -> NDArray[np.u
     good &= _unsigned(frames, form.wall) <= INT64_MAX
     good &= _unsigned(frames, form.step) <= INT64_MAX
     return frames if good.all() else frames[: int(good.argmin())]
+
+
+def _same_marks(marks: NDArray[np.uint8], wanted: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which rows have the wanted first bytes; small integers are all alike."""
+    same = marks == wanted
+    for column in np.flatnonzero((wanted < _SMALL) | (wanted >= _NEGATIVE)).tolist():
+        small = wanted[column] < _SMALL
+        same[:, column] = (marks[:, column] < _SMALL) if small else marks[:, column] >= _NEGATIVE
+    found: NDArray[np.bool_] = same.all(axis=1)
+    return found
 
 
 def _numbers(frames: NDArray[np.uint8], form: Form) -> NDArray[np.uint64]:
@@ -213,9 +267,8 @@ def _groups(
     order = chosen + ordinal
     step = _unsigned(frames, form.step)[chosen].astype(np.int64)
     wall_us = _unsigned(frames, form.wall)[chosen].astype(np.int64)
-    cells = frames[:, form.values : form.values + 9 * form.width].reshape(-1, form.width, 9)
-    digits = np.ascontiguousarray(cells[:, :, 1:]).view(">f8")[:, :, 0]
-    values = np.ascontiguousarray(digits[chosen].T.astype("<f8"))
+    is_plain = bool((form.marks == _FLOAT).all())
+    values = _floats(frames, form, chosen) if is_plain else _mixed(frames, form, chosen)
     return [
         ColumnGroup(
             keys=list(schemas[int(numbers[start])]),
@@ -226,3 +279,69 @@ def _groups(
         )
         for start, end in itertools.pairwise(bounds)
     ]
+
+
+def _floats(frames: NDArray[np.uint8], form: Form, chosen: Integers) -> list[Values]:
+    """The columns of rows of floats, in the chosen order."""
+    cells = frames[:, form.values : form.values + 9 * form.width].reshape(-1, form.width, 9)
+    digits = np.ascontiguousarray(cells[:, :, 1:]).view(">f8")[:, :, 0]
+    return list(np.ascontiguousarray(digits[chosen].T.astype("<f8")))
+
+
+def _mixed(frames: NDArray[np.uint8], form: Form, chosen: Integers) -> list[Values]:
+    """The columns of rows with integers, in the chosen order."""
+    values: list[Values] = []
+    for place, mark in zip(form.places, form.marks.tolist(), strict=True):
+        kind = _TYPES.get(mark)
+        if kind is None:
+            values.append(frames[chosen, place].astype(np.int8).astype(np.int64))
+            continue
+        digits = np.ascontiguousarray(frames[chosen, place + 1 : place + 1 + int(kind[2:])])
+        column = digits.view(kind)[:, 0]
+        values.append(column.astype(np.float64 if column.dtype.kind == "f" else np.int64))
+    return values
+
+
+def pack_run(schema: int, step: Integers, wall_us: Integers, values: Sequence[Values]) -> bytes:
+    """Frames of rows of one key set, one after the other, as a journal holds them.
+
+    Args:
+        schema: id of the key set in the journal.
+        step: not negative.
+        wall_us: not negative.
+        values: one array for each key, float64 or int64.
+    """
+    width = len(values)
+    head = bytes([_ROW]) + _encode(schema)
+    array = bytes([0x90 + width]) if width < 16 else b"\xdd" + width.to_bytes(4, "big")
+    if 16 <= width < 1 << 16:
+        array = b"\xdc" + width.to_bytes(2, "big")
+    at_step = FRAME_HEADER_SIZE + len(head)
+    at_wall = at_step + 9
+    at_values = at_wall + 9 + len(array)
+    length = at_values + 9 * width - FRAME_HEADER_SIZE
+    frames = np.zeros((len(step), FRAME_HEADER_SIZE + length + (-length & 7)), np.uint8)
+    frames[:, FRAME_HEADER_SIZE:at_step] = np.frombuffer(head, np.uint8)
+    frames[:, at_wall + 9 : at_values] = np.frombuffer(array, np.uint8)
+    for place, mark, column in (
+        (at_step, _UINT64, step.astype(">i8")),
+        (at_wall, _UINT64, wall_us.astype(">i8")),
+        *((at_values + 9 * index, *_packed(column)) for index, column in enumerate(values)),
+    ):
+        frames[:, place] = mark
+        frames[:, place + 1 : place + 9] = column.view(np.uint8).reshape(-1, 8)
+    body = frames.tobytes()
+    stride = frames.shape[1]
+    sums = [
+        zlib.crc32(body[at : at + length]) for at in range(FRAME_HEADER_SIZE, len(body), stride)
+    ]
+    heads = np.empty((len(step), 2), "<u4")
+    heads[:, 0], heads[:, 1] = length, sums
+    frames[:, :FRAME_HEADER_SIZE] = heads.view(np.uint8)
+    return frames.tobytes()
+
+
+def _packed(column: Values) -> tuple[int, NDArray[Any]]:
+    if column.dtype == np.int64:
+        return _INT64, column.astype(">i8")
+    return _FLOAT, column.astype(">f8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from epochal.domain.names import run_uid
+from epochal.journal.reader import JournalReader
 from epochal.protocols.wandb.memory import added, new_parts
 from epochal.protocols.wandb.stream import SILENCE_S
 from tests.server.door import Answer, Door
@@ -83,6 +85,24 @@ def test_chunks_in_any_order_and_number_are_taken_once(door: Door) -> None:
     for first, count in [(0, 10), (20, 10), (0, 10), (5, 20), (25, 15), (10, 10), (0, 40)]:
         send(door, history=(first, rows(first, count)))
     assert points(door) == [(n, n) for n in range(40)]
+
+
+def test_keys_in_another_order_each_time_are_one_key_set(home: Path) -> None:
+    """wandb's client has no order of its own; a key set for each line would fill the journal."""
+    keys = [f"metric/{index:02d}" for index in range(20)]
+    lines = []
+    for n in range(300):
+        random.Random(n).shuffle(keys)
+        lines.append(json.dumps({"_step": n, **dict.fromkeys(keys, n / 7)}))
+    with Door(home) as door:
+        begin(door, "r")
+        send(door, history=(0, lines[:295]))
+        send(door, history=(295, lines[295:]))  # few enough to be taken one by one
+        (journal,) = (home / "runs" / UID).glob("*.ej")
+        reader = JournalReader(str(journal))
+        assert len(reader.read().rows) == 300
+        assert len(reader.schemas) == 1
+        assert len(points(door, "metric/07")) == 300
 
 
 def test_lines_that_come_again_after_a_restart_are_known(home: Path) -> None:

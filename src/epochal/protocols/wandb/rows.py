@@ -18,7 +18,8 @@ from epochal.domain.values import INT64_MAX, INT64_MIN, MAX_DEPTH
 from epochal.errors import InvalidInput
 from epochal.protocols.wandb.arguments import read_json
 
-_OWN: Final = frozenset({"_step", "_timestamp", "_runtime", "_wandb"})
+OWN: Final = frozenset({"_step", "_timestamp", "_runtime", "_wandb"})
+"""Names in a line that are not the user's."""
 _SYSTEM: Final = "system."
 _STAMP: Final = re.compile(
     r"(?P<error>ERROR )?(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?)Z? ?(?P<text>.*)",
@@ -64,7 +65,11 @@ def read_row(line: object, number: int, now_us: int) -> Row:
     Raises:
         InvalidInput: it is no JSON object.
     """
-    fields = read_object(line, "the history")
+    return read_fields(read_object(line, "the history"), number, now_us)
+
+
+def read_fields(fields: Mapping[str, Any], number: int, now_us: int) -> Row:
+    """The object of a line of the history, see `read_row`."""
     row = Row(_whole(fields.get("_step"), number), time_us(fields, now_us), {}, {}, {})
     _take(row, "", fields, 0)
     return row
@@ -72,7 +77,7 @@ def read_row(line: object, number: int, now_us: int) -> Row:
 
 def _take(row: Row, prefix: str, fields: Mapping[str, Any], depth: int) -> None:
     for name, value in fields.items():
-        if not prefix and name in _OWN:
+        if not prefix and name in OWN:
             continue
         key = prefix + name
         if value.__class__ is float:
@@ -116,7 +121,7 @@ def read_event(line: object, now_us: int) -> tuple[int, dict[str, float]]:
     values = {
         _key(SYSTEM_PREFIX + name.removeprefix(_SYSTEM)): plain_number(value)
         for name, value in fields.items()
-        if name not in _OWN and isinstance(value, (int, float))
+        if name not in OWN and isinstance(value, (int, float))
     }
     return time_us(fields, now_us), values
 

@@ -14,40 +14,23 @@ from typing import Any, Final
 
 import msgspec
 
-from epochal.domain.record import Console, Fact, Heartbeat, Summary, Text
+from epochal.domain.record import Console, Heartbeat, Summary
 from epochal.domain.run import RunState
 from epochal.errors import InvalidInput
 from epochal.protocols.wandb import awaiting
 from epochal.protocols.wandb.memory import (
     RUN,
     SUMMARY,
-    Lines,
     Memory,
-    added,
     lines_label,
     lines_of,
     memory_of,
-    new_parts,
     save,
 )
-from epochal.protocols.wandb.rows import (
-    Row,
-    Shown,
-    groups,
-    plain_number,
-    read_console,
-    read_event,
-    read_object,
-    read_row,
-)
-from epochal.service import foreign
+from epochal.protocols.wandb.rows import Shown, groups, plain_number
+from epochal.protocols.wandb.taken import Message, Taken
 from epochal.service.foreign import Recorder, Recording
-from epochal.service.recording import Point
 
-HISTORY: Final = "wandb-history.jsonl"
-EVENTS: Final = "wandb-events.jsonl"
-SUMMARY_FILE: Final = "wandb-summary.json"
-OUTPUT: Final = "output.log"
 HISTOGRAM: Final = "histogram"
 INTERRUPTED: Final = 255
 SILENCE_S: Final = 300.0
@@ -55,24 +38,6 @@ SILENCE_S: Final = 300.0
 MAX_GAP: Final = 10_000
 MAX_UNPACKED: Final = 64 * 1024 * 1024
 _GZIP: Final = 31
-
-
-class Chunk(msgspec.Struct, frozen=True):
-    """Lines of one stream; ``offset`` is the number of the first."""
-
-    content: list[str] = []
-    offset: int = 0
-
-
-class Message(msgspec.Struct, frozen=True):
-    """One request."""
-
-    files: dict[str, Chunk] | None = None
-    uploaded: list[str] | None = None
-    complete: bool | None = None
-    exitcode: int | None = None
-    preempting: bool | None = None
-    dropped: int | None = None
 
 
 _decode = msgspec.json.Decoder(Message).decode
@@ -108,113 +73,6 @@ def unpacked(body: bytes, *, packed: bool) -> bytes:
     return data
 
 
-class Again:
-    """Finds rows that the run has: of a request sent again, of an offline run synced twice.
-
-    Args:
-        recorder: of the server.
-        uid: the run.
-        memory: of the run.
-    """
-
-    def __init__(self, recorder: Recorder, uid: str, memory: Memory) -> None:
-        self._recorder = recorder
-        self._uid = uid
-        self._memory = memory
-
-    def behind(self, row: Row) -> bool:
-        """Whether a row under a new number is one of the run's; only old ones are looked for."""
-        lines = self._memory.lines
-        is_new = row.step > lines.step or row.wall_us > lines.wall_us
-        return not is_new and bool(row.numbers) and self.known(row)
-
-    def known(self, row: Row) -> bool:
-        """Whether the run has a row of this step and time. One without a number counts as had."""
-        moment = (row.step, row.wall_us)
-        if not row.numbers or any(moment in rows for rows in self._memory.recent):
-            return True
-        key = next(iter(row.numbers))
-        moments = self._memory.moments
-        if key not in moments:
-            moments[key] = foreign.moments_of(self._recorder, self._uid, key)
-        return moment in moments[key]
-
-
-class Taken:
-    """The records that a message stands for: all made before the first is written.
-
-    Args:
-        recorder: of the server.
-        recording: held.
-        message: as sent.
-        lines: that were taken before.
-    """
-
-    def __init__(
-        self, recorder: Recorder, recording: Recording, message: Message, lines: Lines
-    ) -> None:
-        self._again = Again(recorder, recording.uid, memory_of(recording))
-        self.now_us = time.time_ns() // 1000
-        self.facts: list[Fact] = []
-        self.points: list[Point] = []
-        self.rows: list[Row] = []
-        self.history = lines.history
-        self.events = lines.events
-        self.shown: list[Shown] = []
-        self.shown_from = 0
-        self.summary: dict[str, Any] | None = None
-        for name, chunk in (message.files or {}).items():
-            if name == HISTORY:
-                self._history(chunk)
-            elif name == EVENTS:
-                self._events(chunk)
-            elif name == OUTPUT:
-                self.shown = [read_console(line, self.now_us) for line in chunk.content]
-                self.shown_from = chunk.offset
-                new_parts([], chunk.offset, 0)
-            elif name == SUMMARY_FILE and chunk.content:
-                self.summary = read_object(chunk.content[-1], "the summary")
-
-    def _history(self, chunk: Chunk) -> None:
-        end = chunk.offset + len(chunk.content)
-        fresh = new_parts(self.history, chunk.offset, len(chunk.content))
-        start = chunk.offset
-        for low, high in [*fresh, (end, end)]:
-            # Numbers that were taken: the request is sent again, or a second writer counts alike.
-            for number in range(start, low):
-                row = self._row(chunk, number)
-                if not self._again.known(row):
-                    self._add(row)
-            for number in range(low, high):
-                row = self._row(chunk, number)
-                if not self._again.behind(row):
-                    self._add(row)
-            start = high
-        for low, high in fresh:
-            self.history = added(self.history, low, high)
-
-    def _row(self, chunk: Chunk, number: int) -> Row:
-        return read_row(chunk.content[number - chunk.offset], number, self.now_us)
-
-    def _add(self, row: Row) -> None:
-        self.rows.append(row)
-        if row.numbers:
-            keys, values = tuple(row.numbers), list(row.numbers.values())
-            self.points.append(Point(row.step, row.wall_us, keys, values))
-        for key, value in row.texts.items():
-            self.facts.append(Text(key, row.step, row.wall_us, value))
-
-    def _events(self, chunk: Chunk) -> None:
-        for first, end in new_parts(self.events, chunk.offset, len(chunk.content)):
-            for number in range(first, end):
-                wall_us, values = read_event(chunk.content[number - chunk.offset], self.now_us)
-                if values:
-                    self.points.append(
-                        Point(number, wall_us, tuple(values), list(values.values()))
-                    )
-            self.events = added(self.events, first, end)
-
-
 def take(recorder: Recorder, recording: Recording, message: Message, writer: str = "") -> bool:
     """Write what a message holds to the held run; whether somebody wants the run to stop.
 
@@ -232,9 +90,7 @@ def take(recorder: Recorder, recording: Recording, message: Message, writer: str
     recorder.write(recording, taken.facts, taken.points)
     _console(recorder, recording, taken, (writer, lines.output))
     awaiting.take(recorder, recording, memory, taken.rows)
-    for row in taken.rows:
-        memory.last.update(row.numbers)
-        memory.last.update(row.texts)
+    memory.last.update(taken.last)
     _advance(recorder, recording, taken, writer)
     if taken.summary is not None:
         write_summary(recorder, recording, memory, taken.summary)
@@ -252,16 +108,16 @@ def _advance(recorder: Recorder, recording: Recording, taken: Taken, writer: str
     lines = lines_of(recording, memory, writer)
     output = max(lines.output, taken.shown_from + len(taken.shown) if taken.shown else 0)
     before = (lines.history, lines.events, lines.output)
-    if (taken.history, taken.events, output) == before and not taken.rows:
+    if (taken.history, taken.events, output) == before and not taken.moments:
         return
     lines.history, lines.events, lines.output = taken.history, taken.events, output
-    if taken.rows:
-        memory.lines.step = max(memory.lines.step, *(row.step for row in taken.rows))
-        memory.lines.wall_us = max(memory.lines.wall_us, *(row.wall_us for row in taken.rows))
+    if taken.moments:
+        steps, times = zip(*taken.moments, strict=True)
+        memory.lines.step = max(memory.lines.step, *steps)
+        memory.lines.wall_us = max(memory.lines.wall_us, *times)
         memory.moments.clear()
-        memory.recent.append(frozenset((row.step, row.wall_us) for row in taken.rows))
-        last = taken.rows[-1]
-        memory.row = {**last.numbers, "_step": last.step, "_timestamp": last.wall_us / 1e6}
+        memory.recent.append(frozenset(taken.moments))
+        memory.row = {**taken.row, "_step": steps[-1], "_timestamp": times[-1] / 1e6}
     for name in dict.fromkeys(["", writer]):
         save(recorder, recording, lines_label(name), lines_of(recording, memory, name))
 
