@@ -9,9 +9,10 @@ import msgspec
 import pytest
 
 from epochal.domain.artifact import Entry, Manifest
+from epochal.domain.pipeline import Stored
 from epochal.errors import EpochalError, InvalidInput
 from epochal.journal.blobs import Blobs
-from epochal.pipelines.keeping import Stored, keep, load
+from epochal.pipelines.keeping import keep, load
 
 
 def forge(blobs: Blobs, serializer: str, **parts: Any) -> Stored:

@@ -19,10 +19,11 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from epochal.domain.artifact import read_manifest
+from epochal.domain.pipeline import Stored
 from epochal.errors import EpochalError, InvalidInput, NotFound, PermissionDenied
 from epochal.journal.blobs import Blobs
 from epochal.pipelines import register
-from epochal.pipelines.keeping import Stored, keep, load, still_there
+from epochal.pipelines.keeping import keep, load, still_there
 
 
 class Color(enum.Enum):

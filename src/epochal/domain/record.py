@@ -257,6 +257,13 @@ class Told(msgspec.Struct, frozen=True, array_like=True, tag=-22):
     ended_us: int | None = None
 
 
+class Course(msgspec.Struct, frozen=True, array_like=True, tag=-23):
+    """What became of the steps of a pipeline run: lines of JSON, see `epochal.domain.pipeline`."""
+
+    wall_us: int
+    lines: bytes
+
+
 Fact: TypeAlias = (
     Cut
     | Header
@@ -278,5 +285,6 @@ Fact: TypeAlias = (
     | Stored
     | Labels
     | Told
+    | Course
 )
 """Any fact."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from epochal.domain.pipeline import Stored
 from epochal.errors import InvalidInput
 from epochal.pipelines import plain
 from epochal.pipelines.futures import Future
-from epochal.pipelines.keeping import Stored
 from epochal.pipelines.node import Node
 
 

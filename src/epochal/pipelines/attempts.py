@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from epochal.client import guard
+from epochal.domain.pipeline import Ended, Facts, Started
 from epochal.errors import InvalidInput, MissingExtra
 from epochal.pipelines import tracking
 from epochal.pipelines.cache import Hit
@@ -19,8 +20,7 @@ from epochal.pipelines.execution import Outcome, Task
 from epochal.pipelines.executors.processes import processes
 from epochal.pipelines.executors.slurm import slurm
 from epochal.pipelines.executors.threads import run_here
-from epochal.pipelines.key import Facts
-from epochal.pipelines.ledger import Ended, Ledger, Started
+from epochal.pipelines.ledger import Ledger
 from epochal.pipelines.named import MAINS, script_of
 from epochal.pipelines.node import Node
 from epochal.pipelines.options import PipelineOptions
@@ -76,7 +76,9 @@ class Attempts:
                 self._check_named(node)
         except InvalidInput as error:
             return Outcome(None, error.message, "", ["epochal.errors:InvalidInput"])
-        self._write(Started(node.name, tracking.now_us(), attempt, node.run_id))
+        first = node.keyed if attempt == 1 else None
+        key, facts = ("", None) if first is None else (first.key, first.facts)
+        self._write(Started(node.name, tracking.now_us(), attempt, node.run_id, key, facts))
 
         def raised(error: BaseException) -> None:
             node.exception = error

@@ -16,8 +16,9 @@ from typing import Final
 
 import msgspec
 
+from epochal.domain.pipeline import Stored
 from epochal.journal.blobs import Blobs, full_disk
-from epochal.pipelines.keeping import Stored, still_there
+from epochal.pipelines.keeping import still_there
 from epochal.pipelines.ledger import DIRECTORY
 
 CACHE: Final = "cache"

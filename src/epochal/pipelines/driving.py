@@ -19,6 +19,8 @@ from epochal.client.api import scope
 from epochal.client.guard import write_line
 from epochal.client.run import Run
 from epochal.domain.names import run_uid
+from epochal.domain.pipeline import DONE, Began, Ended, Over
+from epochal.domain.record import Course
 from epochal.domain.run import RunState
 from epochal.errors import Conflict, EpochalError, InvalidInput, StepFailed
 from epochal.journal import liveness
@@ -68,7 +70,9 @@ def drive(call: Call) -> PipelineRun:
         run = tracking.begin_pipeline(
             call.name, run_id, _shown(call.parameters), call.options.tags, home
         )
-        log = ledger.Ledger(home, run_id)
+        log = ledger.Ledger(
+            home, run_id, lambda lines: tracking.record(run, Course(now_us(), lines))
+        )
         log.write(_began(call, run_id, run))
         engine = Engine(home, call.name, run_id, call.options, log, run, finished)
         returned = _run(call, engine, run, log)
@@ -98,12 +102,12 @@ def _run(call: Call, engine: Engine, run: Run, log: ledger.Ledger) -> Any:
     finally:
         current_engine.reset(token)
         with contextlib.suppress(EpochalError, OSError):
-            log.write(ledger.Over(str(state), now_us(), error))
+            log.write(Over(str(state), now_us(), error))
         log.close()
         engine.close()
         if error:
             run.fail(error[:300])
-        _summarize(run, engine, log)
+        _summarize(run, engine)
         run.end(code, interrupted=state is RunState.KILLED, quiet=True)
         _tell(call, engine, run, state)
 
@@ -119,14 +123,11 @@ def _settle_failure(engine: Engine, problem: BaseException, call: Call) -> str:
     return f"{type(problem).__name__}: {problem}"
 
 
-def _summarize(run: Run, engine: Engine, log: ledger.Ledger) -> None:
-    """Put numbers of steps into the run's summary, and the ledger beside it."""
+def _summarize(run: Run, engine: Engine) -> None:
+    """Put numbers of steps into the run's summary."""
     states = [node.state for node in engine.nodes.values()]
     for state in sorted(set(states)):
         run.summary[f"steps/{state}"] = states.count(state)
-    with contextlib.suppress(EpochalError, OSError):
-        data = log.path.read_bytes()
-        tracking.save_bytes(run, engine.home, tracking.LEDGER_FILE, data)
 
 
 def _tell(call: Call, engine: Engine, run: Run, state: RunState) -> None:
@@ -138,8 +139,8 @@ def _tell(call: Call, engine: Engine, run: Run, state: RunState) -> None:
     write_line(f"epochal: pipeline {call.name} {engine.run_id} {state}: {counts or 'no steps'}")
 
 
-def _began(call: Call, run_id: str, run: Run) -> ledger.Began:
-    return ledger.Began(
+def _began(call: Call, run_id: str, run: Run) -> Began:
+    return Began(
         id=run_id,
         pipeline=call.name,
         target=call.target,
@@ -192,7 +193,7 @@ def _resuming(home: Path, run_id: str) -> Iterator[dict[str, Hit]]:
         yield {
             line.key: Hit(line.outputs, line.run_id, line.project, run_id, line.t_us)
             for line in ledger.read(path)
-            if isinstance(line, ledger.Ended) and line.state in ("finished", "cached") and line.key
+            if isinstance(line, Ended) and line.state in DONE and line.key
         }
     finally:
         os.close(descriptor)

@@ -17,6 +17,7 @@ from typing import Any
 
 from epochal.client.run import Run
 from epochal.domain.names import check_name
+from epochal.domain.pipeline import DONE, Added, Ended, Stored
 from epochal.errors import EpochalError, InvalidInput, NotFound, StepFailed
 from epochal.journal.blobs import Blobs
 from epochal.pipelines import keeping, tracking
@@ -26,10 +27,9 @@ from epochal.pipelines.cache import Cache, Hit
 from epochal.pipelines.configuring import read_configuration
 from epochal.pipelines.execution import Outcome, failure
 from epochal.pipelines.futures import Future
-from epochal.pipelines.keeping import Stored
 from epochal.pipelines.key import make_key
-from epochal.pipelines.ledger import Added, Ended, Ledger
-from epochal.pipelines.node import DONE, Node, Unknown
+from epochal.pipelines.ledger import Ledger
+from epochal.pipelines.node import Node, Unknown
 from epochal.pipelines.options import PipelineOptions, StepOptions, read_step_options
 from epochal.pipelines.resources import Tokens
 from epochal.pipelines.signature import Signature

@@ -16,13 +16,13 @@ import msgspec
 
 from epochal.client.api import scope
 from epochal.client.run import Run
+from epochal.domain.pipeline import Stored
 from epochal.errors import EpochalError, InvalidInput, StorageError, StorageFull
 from epochal.journal.blobs import Blobs
 from epochal.pipelines import keeping, plain, tracking
 from epochal.pipelines.console import Sink, heard
 from epochal.pipelines.context import StepContext, attachments, entered
 from epochal.pipelines.eventfiles import flush_event_files
-from epochal.pipelines.keeping import Stored
 from epochal.pipelines.outputs import Slot
 from epochal.pipelines.signature import Signature
 from epochal.pipelines.trackers import tracked_by

@@ -22,6 +22,7 @@ from typing import Any, Final
 
 import msgspec
 
+from epochal.domain.pipeline import Dependency
 from epochal.errors import EpochalError
 from epochal.models.snapshot import is_local
 from epochal.pipelines import bytecode
@@ -47,22 +48,6 @@ _CLASS_NOISE: Final = frozenset(
     {"__doc__", "__module__", "__dict__", "__weakref__", "__firstlineno__", "__abstractmethods__",
      "_abc_impl", "__static_attributes__", "__annotations_cache__", "__annotate_func__"}
 )  # fmt: skip
-
-
-class Dependency(msgspec.Struct, frozen=True):
-    """One thing that a step depends on.
-
-    Attributes:
-        name: ``module:qualname``, or that of a global or package.
-        kind: ``function``, ``class``, ``value``, ``library``, ``module`` or ``opaque``.
-        digest: of its own content; of a package its version.
-        source: text for people, where there is one.
-    """
-
-    name: str
-    kind: str
-    digest: str
-    source: str = ""
 
 
 class Fingerprint(msgspec.Struct, frozen=True):

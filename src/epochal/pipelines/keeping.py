@@ -11,47 +11,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-
 from epochal.domain.artifact import MANIFEST_TYPE, Entry, Manifest, check_digest, read_manifest
-from epochal.domain.record import BlobRef
+from epochal.domain.pipeline import Stored
 from epochal.errors import EpochalError, InvalidInput, PermissionDenied
 from epochal.journal.blobs import Blobs
 from epochal.pipelines import serializers
 
 PICKLE: Final = "pickle"
 TREE: Final = "tree"
-
-
-class Stored(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A kept value.
-
-    Attributes:
-        digest: of its manifest; 64 hex digits.
-        size: bytes of all parts.
-        files: how many parts.
-        manifest: bytes of the manifest.
-        serializer: what wrote it.
-        type: of the value, for people.
-        kind: the type of its artifact.
-        classes: of the user, whose code counts where the value is used.
-        artifact: ``entity/project/name`` of the version that holds it; empty where there is none.
-    """
-
-    digest: str
-    size: int
-    files: int
-    manifest: int
-    serializer: str
-    type: str
-    kind: str = "value"
-    classes: list[str] = []
-    artifact: str = ""
-
-    @property
-    def blob(self) -> BlobRef:
-        """The manifest."""
-        return BlobRef(self.digest, self.manifest, MANIFEST_TYPE)
 
 
 def keep(blobs: Blobs, value: Any, *, pickle: bool = False) -> Stored:

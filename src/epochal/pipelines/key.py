@@ -8,20 +8,19 @@ what the machine is called and the time are left out.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
+from epochal.domain.pipeline import Facts, Stored
 from epochal.errors import InvalidInput, NotFound
-from epochal.pipelines.fingerprint import Dependency, Fingerprint, fingerprint
-from epochal.pipelines.keeping import Stored
+from epochal.pipelines.fingerprint import Fingerprint, fingerprint
 from epochal.pipelines.named import find
 from epochal.pipelines.options import StepOptions
 from epochal.pipelines.outputs import Outputs
@@ -29,26 +28,6 @@ from epochal.pipelines.outputs import Outputs
 FORMAT: Final = "1"
 SHOWN: Final = 200
 _PYTHON: Final = f"{sys.version_info[0]}.{sys.version_info[1]}"
-
-
-class Facts(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a key was made of, for `differences`.
-
-    Attributes:
-        code: digest of the fingerprint.
-        table: blob with its dependencies; empty when it was not kept.
-        parameters: digest and beginning of the text of each argument.
-        inputs: what `Stored` values each argument holds.
-        classes: code of the classes of the inputs.
-        more: declared files, variables, versions, outputs and Python.
-    """
-
-    code: str
-    table: str = ""
-    parameters: dict[str, tuple[str, str]] = {}
-    inputs: dict[str, list[str]] = {}
-    classes: dict[str, str] = {}
-    more: dict[str, str] = {}
 
 
 class Keyed(msgspec.Struct, frozen=True):
@@ -169,67 +148,3 @@ def _digest(data: bytes) -> str:
 
 def _shown(text: bytes) -> str:
     return text[:SHOWN].decode("utf-8", "replace")
-
-
-# -- telling two apart
-def differences(old: Facts, new: Facts, table: Callable[[str], Iterable[Dependency]]) -> list[str]:
-    """What changed from one key to the other, for people; empty when nothing did.
-
-    Args:
-        old: the earlier one.
-        new: the later one.
-        table: reads the dependencies that a ``Facts.table`` names.
-    """
-    found = []
-    for name in dict.fromkeys([*old.parameters, *new.parameters]):
-        before, after = old.parameters.get(name), new.parameters.get(name)
-        if before != after:
-            found.append(f"parameter {name}: {_pair(before and before[1], after and after[1])}")
-    found += [f"input {name}: other content" for name in _changed(old.inputs, new.inputs)]
-    found += [f"class {name} of an input changed" for name in _changed(old.classes, new.classes)]
-    found += [
-        f"{name}: {_pair(old.more.get(name), new.more.get(name))}"
-        for name in _changed(old.more, new.more)
-    ]
-    if old.code != new.code:
-        found += _code_differences(list(table(old.table)), list(table(new.table)))
-    return found
-
-
-def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    return [name for name in dict.fromkeys([*old, *new]) if old.get(name) != new.get(name)]
-
-
-def _pair(before: str | None, after: str | None) -> str:
-    if before is None:
-        return f"new, {after}"
-    return f"gone, was {before}" if after is None else f"{before} -> {after}"
-
-
-def _code_differences(old: list[Dependency], new: list[Dependency]) -> list[str]:
-    if not old or not new:
-        return ["code changed (its earlier state was not kept)"]
-    before = {each.name: each for each in old}
-    after = {each.name: each for each in new}
-    found = []
-    for name in dict.fromkeys([*before, *after]):
-        one, other = before.get(name), after.get(name)
-        if one is None or other is None:
-            kind = (one or other or old[0]).kind
-            found.append(f"{kind} {name} is {'gone' if other is None else 'new'}")
-        elif one.digest != other.digest:
-            found.append(_dependency_difference(one, other))
-    return found
-
-
-def _dependency_difference(one: Dependency, other: Dependency) -> str:
-    if one.kind == "library":
-        return f"library {one.name}: {one.digest} -> {other.digest}"
-    head = f"{one.kind} {one.name} changed"
-    if not one.source or not other.source or one.source == other.source:
-        return head
-    lines = difflib.unified_diff(
-        one.source.splitlines(), other.source.splitlines(), "", "", "", "", 2
-    )
-    body = [f"    {line}" for line in list(lines)[3:]]
-    return "\n".join([head, *body])

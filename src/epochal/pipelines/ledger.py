@@ -11,94 +11,19 @@ import contextlib
 import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, TypeAlias
-
-import msgspec
+from typing import Final
 
 from epochal.domain.names import new_run_id
+from epochal.domain.pipeline import Began, Line, Over, read_lines, write_lines
 from epochal.domain.run import RunState
 from epochal.errors import NotFound
 from epochal.journal import liveness
 from epochal.journal.blobs import full_disk
-from epochal.pipelines.keeping import Stored
-from epochal.pipelines.key import Facts
 
 DIRECTORY: Final = "pipelines"
 RUNS: Final = "runs"
-
-
-class Began(msgspec.Struct, frozen=True, omit_defaults=True, tag="began"):
-    """The first line. ``target`` and ``script`` say where the pipeline is defined."""
-
-    id: str
-    pipeline: str
-    target: str
-    script: str
-    started_us: int
-    pid: int
-    host: str
-    entity: str
-    project: str
-    run_id: str
-    uid: str
-    parameters: Any = None
-    options: dict[str, Any] = {}
-    resumed_from: str = ""
-    listed: bool = True
-
-
-class Added(msgspec.Struct, frozen=True, omit_defaults=True, tag="added"):
-    """A step was called. ``needs`` are the steps whose outputs it takes, ``function`` its name."""
-
-    step: str
-    function: str
-    t_us: int
-    needs: list[str] = []
-
-
-class Started(msgspec.Struct, frozen=True, omit_defaults=True, tag="started"):
-    """An attempt of a step began; ``run_id`` is its tracked run."""
-
-    step: str
-    t_us: int
-    attempt: int
-    run_id: str
-    key: str = ""
-
-
-class Ended(msgspec.Struct, frozen=True, omit_defaults=True, tag="ended"):
-    """A step is done: ``finished``, ``cached``, ``failed``, ``skipped`` or ``killed``.
-
-    ``run_id`` is the tracked run that did the work, in whichever pipeline run. ``again`` says that
-    an attempt failed and another one follows.
-    """
-
-    step: str
-    state: str
-    t_us: int
-    key: str = ""
-    run_id: str = ""
-    project: str = ""
-    outputs: dict[str, Stored] = {}
-    facts: Facts | None = None
-    error: str = ""
-    attempt: int = 0
-    again: bool = False
-
-
-class Over(msgspec.Struct, frozen=True, tag="over"):
-    """The last line."""
-
-    state: str
-    t_us: int
-    error: str = ""
-
-
-Line: TypeAlias = Began | Added | Started | Ended | Over
-
-_decoder = msgspec.json.Decoder(Line)
-_encoder = msgspec.json.Encoder()
 
 
 class Ledger:
@@ -107,9 +32,11 @@ class Ledger:
     Args:
         home: the home.
         run_id: a new id.
+        tell: gets the same lines, for those who cannot read the file.
     """
 
-    def __init__(self, home: Path, run_id: str) -> None:
+    def __init__(self, home: Path, run_id: str, tell: Callable[[bytes], object]) -> None:
+        self._tell = tell
         folder = runs_folder(home)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path = folder / f"{time.time_ns() // 1000:016d}-{run_id}.jsonl"
@@ -124,8 +51,9 @@ class Ledger:
         Raises:
             StorageFull: there is no room.
         """
-        data = b"".join(_encoder.encode(line) + b"\n" for line in lines)
+        data = write_lines(lines)
         with self._lock:
+            self._tell(data)
             try:
                 while data and self._descriptor >= 0:
                     data = data[os.write(self._descriptor, data) :]
@@ -153,26 +81,21 @@ def fresh_id() -> str:
 
 
 def read(path: Path) -> list[Line]:
-    """The lines of a ledger; what a crash tore, and what a newer Epochal wrote, is left out."""
+    """The lines of a ledger; none when there is no such file."""
     try:
-        data = path.read_bytes()
+        return read_lines(path.read_bytes())
     except FileNotFoundError:
         return []
-    lines: list[Line] = []
-    for raw in data.split(b"\n")[:-1]:
-        with contextlib.suppress(msgspec.MsgspecError):
-            lines.append(_decoder.decode(raw))
-    return lines
 
 
 def first(path: Path) -> Began | None:
     """The first line of a ledger, without reading the rest."""
     try:
         with path.open("rb") as file:
-            line = _decoder.decode(file.readline())
-    except (OSError, msgspec.MsgspecError):
+            lines = read_lines(file.readline())
+    except OSError:
         return None
-    return line if isinstance(line, Began) else None
+    return lines[0] if lines and isinstance(lines[0], Began) else None
 
 
 def all_paths(home: Path) -> list[Path]:

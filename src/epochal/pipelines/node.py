@@ -6,16 +6,15 @@ import threading
 from pathlib import Path
 from typing import Any, Final
 
+from epochal.domain.pipeline import DONE, Stored
 from epochal.errors import StepFailed
 from epochal.journal.blobs import Blobs
 from epochal.pipelines import keeping
 from epochal.pipelines.futures import Future
-from epochal.pipelines.keeping import Stored
 from epochal.pipelines.key import Keyed
 from epochal.pipelines.options import StepOptions
 from epochal.pipelines.signature import Signature
 
-DONE: Final = ("finished", "cached")
 PLANNED: Final = ("runs", "waits")
 """What a dry run says of calls that it found no outputs for."""
 
@@ -35,7 +34,7 @@ class Node:
         used: which inputs each argument refers to.
         needs: the calls that have to be done first.
         dependents: the calls that wait for this one.
-        state: ``waiting``, ``running``, or how it ended, see `epochal.pipelines.ledger.Ended`.
+        state: ``waiting``, ``running``, or how it ended, see `epochal.domain.pipeline.Ended`.
         outputs: one for each slot, once it is done.
         error: one line, when it failed.
         exception: what the step raised, when that happened in this process.

@@ -12,14 +12,12 @@ from typing import Any
 
 import msgspec
 
+from epochal.domain.pipeline import Began, Dependency, Line, Over, StepCourse, Stored, fold
+from epochal.domain.step_changes import StepDifference, compare_courses, why
 from epochal.errors import EpochalError, NotFound
 from epochal.journal.blobs import Blobs
 from epochal.journal.home import find_home
 from epochal.pipelines import keeping, ledger
-from epochal.pipelines.fingerprint import Dependency
-from epochal.pipelines.keeping import Stored
-from epochal.pipelines.key import Facts, differences
-from epochal.pipelines.ledger import Added, Began, Ended, Line, Over, Started
 
 
 class Kept:
@@ -87,23 +85,25 @@ class StepRun:
         attempts: how many were begun.
         started_us: when the last attempt began; None when none did.
         ended_us: when it ended; None when it did not.
+        out: its outputs.
+        course: all that is written down of it.
     """
 
-    def __init__(self, home: Path, added: Added) -> None:
-        self._home = home
-        self.name = added.step
-        self.function = added.function
-        self.needs = list(added.needs)
-        self.state = "waiting"
-        self.run_id = ""
-        self.project = ""
-        self.error = ""
-        self.key = ""
-        self.attempts = 0
-        self.started_us: int | None = None
-        self.ended_us: int | None = None
-        self.facts: Facts | None = None
-        self.out = Outs({})
+    def __init__(self, home: Path, course: StepCourse) -> None:
+        self.course = course
+        self.name = course.name
+        self.function = course.function
+        self.needs = course.needs
+        self.state = course.state
+        self.run_id = course.run_id
+        self.project = course.project
+        self.error = course.error
+        self.key = course.key
+        self.attempts = course.attempts
+        self.started_us = course.started_us
+        self.ended_us = course.ended_us
+        kept = {name: Kept(home, name, stored) for name, stored in course.outputs.items()}
+        self.out = Outs(kept)
 
     @property
     def output(self) -> Kept:
@@ -121,20 +121,6 @@ class StepRun:
     def cached(self) -> bool:
         """Whether an earlier run stood for it."""
         return self.state == "cached"
-
-    def take(self, line: Started | Ended) -> None:
-        """Bring a line of the ledger in."""
-        if isinstance(line, Started):
-            self.state, self.attempts = "running", line.attempt
-            self.started_us, self.run_id = line.t_us, line.run_id
-            return
-        self.state = "running" if line.again else line.state
-        self.error = line.error
-        if line.again:
-            return
-        self.ended_us, self.key, self.facts = line.t_us, line.key, line.facts
-        self.run_id, self.project = line.run_id or self.run_id, line.project
-        self.out = Outs({n: Kept(self._home, n, stored) for n, stored in line.outputs.items()})
 
     def __repr__(self) -> str:
         return f"<step {self.name!r} {self.state}>"
@@ -180,19 +166,7 @@ class PipelineRun:
     @property
     def steps(self) -> dict[str, StepRun]:
         """All steps by name, in the order of their calls."""
-        found: dict[str, StepRun] = {}
-        lines = self._lines()
-        for line in lines:
-            if isinstance(line, Added):
-                found[line.step] = StepRun(self._home, line)
-            elif isinstance(line, Started | Ended) and line.step in found:
-                found[line.step].take(line)
-        state = ledger.state_of(self._path, lines)
-        for each in found.values():
-            each.project = each.project or self.began.project
-            if state != "running" and each.state in ("running", "waiting"):
-                each.state = state if each.state == "running" else "skipped"
-        return found
+        return {name: StepRun(self._home, course) for name, course in self.courses().items()}
 
     def step(self, name: str) -> StepRun:
         """A step.
@@ -214,27 +188,18 @@ class PipelineRun:
         Raises:
             NotFound: the run has no such step.
         """
-        step = self.step(name)
-        if step.state == "cached":
-            return f"step {name!r} did not run: run {step.run_id} had the same key"
-        if step.facts is None:
-            return (
-                f"step {name!r} has not run ({step.state}{': ' if step.error else ''}{step.error})"
-            )
-        return f"step {name!r} ran: {self._why(step, step.facts)}"
+        return why(self.step(name).course, self._earlier(name), self._table)
 
-    def _why(self, step: StepRun, facts: Facts) -> str:
-        earlier = self._earlier(step.name)
-        if earlier is None or earlier.facts is None:
-            return "it is the first time in this home"
-        if earlier.key == step.key:
-            if earlier.state in ("finished", "cached"):
-                return "nothing changed, but caching is off for it, or its outputs were removed"
-            return f"nothing changed, but the last time it {earlier.state}"
-        lines = differences(earlier.facts, facts, self._table)
-        return "\n  ".join(["", *lines]).lstrip("\n ") if lines else "its key has another format"
+    def compare(self, other: PipelineRun) -> list[StepDifference]:
+        """Which steps of another run differ from those of this one, and why."""
+        return compare_courses(self.courses(), other.courses(), self._table)
 
-    def _earlier(self, name: str) -> StepRun | None:
+    def courses(self) -> dict[str, StepCourse]:
+        """What is written down of each step, in the order of their calls."""
+        lines = self._lines()
+        return fold(lines, ledger.state_of(self._path, lines))
+
+    def _earlier(self, name: str) -> StepCourse | None:
         """The same step in the newest earlier run of the pipeline that has it."""
         for path in ledger.all_paths(self._home):
             if path.name >= self._path.name:
@@ -242,7 +207,7 @@ class PipelineRun:
             began = ledger.first(path)
             if began is None or began.pipeline != self.pipeline:
                 continue
-            step = PipelineRun(self._home, path).steps.get(name)
+            step = PipelineRun(self._home, path).courses().get(name)
             if step is not None and step.facts is not None:
                 return step
         return None

@@ -20,13 +20,12 @@ from epochal.client.run import Run
 from epochal.client.start import begin
 from epochal.domain.artifact import check_artifact_name
 from epochal.domain.names import DEFAULT_ENTITY
+from epochal.domain.pipeline import Stored
 from epochal.domain.record import ArtifactCommit, ArtifactUse, BlobRef, Environment, Fact, File
 from epochal.errors import InvalidInput
 from epochal.journal.blobs import Blobs
-from epochal.pipelines.keeping import Stored
 
 PIPELINE: Final = "pipeline"
-LEDGER_FILE: Final = "pipeline/steps.jsonl"
 CODE_FILE: Final = "pipeline/code.json"
 _LIGHT: Final = {"console": False, "git": False, "environment": False, "silent": True}
 

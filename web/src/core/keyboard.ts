@@ -47,13 +47,15 @@ export function setSingleKeys(on: boolean): void {
 
 function typing(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false;
+  // Nothing is typed into a checkbox.
+  if (target instanceof HTMLInputElement && target.type === "checkbox") return false;
   return target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName);
 }
 
 /** Whether a key press belongs to the control that has the focus. */
 function taken(event: KeyboardEvent): boolean {
   if (!(event.target instanceof HTMLElement)) return false;
-  return /^(BUTTON|A)$/.test(event.target.tagName) && (event.key === "Enter" || event.key === " ");
+  return /^(BUTTON|A|INPUT)$/.test(event.target.tagName) && (event.key === "Enter" || event.key === " ");
 }
 
 export function startKeyboard(): void {

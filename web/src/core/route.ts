@@ -1,6 +1,6 @@
 /**
  * The paths of the page. `/`, `/p/{project}`, `/p/{project}/r/{run}[/tab]`, `/p/{project}/artifacts[/{name}@{version}[/tab]]`,
- * `/models[/{name}]`; an entity other than `local` stands as `@entity` before the project or model. Names are
+ * `/p/{project}/pipelines[/{id}[/n/{step}]]`, `/models[/{name}]`; an entity other than `local` stands as `@entity` before the project or model. Names are
  * percent-encoded, so a project may hold any character, `/` among them.
  */
 
@@ -19,6 +19,8 @@ export type Route =
   | { page: "run"; entity: string; project: string; run: string; tab: RunTab }
   | { page: "artifacts"; entity: string; project: string }
   | { page: "artifact"; entity: string; project: string; name: string; version: string; tab: ArtifactTab }
+  | { page: "pipelines"; entity: string; project: string }
+  | { page: "pipeline"; entity: string; project: string; id: string; step: string | null }
   | { page: "models"; entity: string }
   | { page: "model"; entity: string; name: string }
   | { page: "missing"; path: string };
@@ -40,6 +42,7 @@ export function parseRoute(path: string): Route {
   const hasEntity = path.startsWith("/p/@") && parts.length > 2;
   const entity = hasEntity ? parts[1].slice(1) : LOCAL;
   const [project, kind, run, tab, ...rest] = parts.slice(hasEntity ? 2 : 1);
+  if (kind === "pipelines" && project) return parsePipeline(path, { entity, project }, run, tab, rest);
   if (!project || rest.length > 0) return { page: "missing", path };
   if (kind === undefined) return { page: "workspace", entity, project };
   if (kind === "artifacts") return parseArtifact(path, { entity, project }, run, tab);
@@ -55,6 +58,12 @@ function parseArtifact(path: string, where: { entity: string; project: string },
   const known = ARTIFACT_TABS.find((t) => t === (tab ?? "overview"));
   if (!known || !name || !version || more.length > 0) return { page: "missing", path };
   return { page: "artifact", ...where, name, version, tab: known };
+}
+
+function parsePipeline(path: string, where: { entity: string; project: string }, id?: string, word?: string, rest: string[] = []): Route {
+  if (!id) return { page: "pipelines", ...where };
+  if (word === undefined) return { page: "pipeline", ...where, id, step: null };
+  return word === "n" && rest.length === 1 ? { page: "pipeline", ...where, id, step: rest[0] } : { page: "missing", path };
 }
 
 function parseModels(path: string, parts: string[]): Route {
@@ -84,6 +93,15 @@ export function artifactPath(entity: string, project: string, name: string, vers
   const word = typeof version === "number" ? `v${version}` : version;
   const base = `${artifactsPath(entity, project)}/${encodeURIComponent(name)}@${encodeURIComponent(word)}`;
   return tab === "overview" ? base : `${base}/${tab}`;
+}
+
+export function pipelinesPath(entity: string, project: string): string {
+  return `${projectPath(entity, project)}/pipelines`;
+}
+
+export function pipelinePath(entity: string, project: string, id: string, step: string | null = null): string {
+  const base = `${pipelinesPath(entity, project)}/${encodeURIComponent(id)}`;
+  return step === null ? base : `${base}/n/${encodeURIComponent(step)}`;
 }
 
 export function modelsPath(entity: string = LOCAL, name?: string): string {

@@ -1,11 +1,11 @@
 """Epochal's own protocol: journals and blobs are sent as stretches of bytes at offsets (wire.md).
 
-What is said of media, files, artifacts, models and sweeps has its routes here, too.
+What is said of media, files, artifacts, models, pipelines and sweeps has its routes here, too.
 """
 
 from typing import Any, Final
 
-from epochal.protocols.native import artifacts, journals, media, models, sweeps
+from epochal.protocols.native import artifacts, journals, media, models, pipelines, sweeps
 
 __all__ = ["ROUTES"]
 
@@ -14,5 +14,6 @@ ROUTES: Final[list[Any]] = [
     *media.ROUTES,
     *artifacts.ROUTES,
     *models.ROUTES,
+    *pipelines.ROUTES,
     *sweeps.ROUTES,
 ]
