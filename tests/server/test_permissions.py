@@ -94,6 +94,7 @@ MATRIX: dict[tuple[str, str], Permission | None] = {
     ("PATCH", "/api/v1/sweeps/{sweep:str}"): WRITE,
     ("DELETE", "/api/v1/sweeps/{sweep:str}"): WRITE,
     ("GET", "/api/v1/sweeps/{sweep:str}/best"): READ,
+    ("GET", "/api/v1/sweeps/{sweep:str}/importance"): READ,
     ("POST", "/api/v1/sweeps/{sweep:str}/queue"): WRITE,
     ("POST", "/api/v1/agents"): WRITE,
     ("POST", "/api/v1/agents/{agent:str}/next"): WRITE,

@@ -25,7 +25,7 @@ from epochal.domain.sweep import (
     TrialState,
 )
 from epochal.errors import Conflict, InvalidInput, NotFound
-from epochal.service import agents, choosers, sweeps
+from epochal.service import agents, choosers, importance, sweeps
 from epochal.service.agents import held_of
 from epochal.service.handing import LOST_US, MAX_ATTEMPTS
 from epochal.store.ingest import ingest_home
@@ -416,3 +416,31 @@ def test_lists_and_details_tell_what_there_is(store: Store) -> None:
     detail = sweeps.get_sweep(store, LOCAL_USER, f"local/q/{other.id}")
     assert detail.config == {**CONFIG, "project": "q"}
     assert [agent.id for agent in detail.agents] == []
+
+
+def test_who_says_the_last_revision_gets_only_what_changed_since(store: Store) -> None:
+    desk = Desk(store)
+    agent = desk.agent()
+    desk.number(agent)
+    before = sweeps.get_sweep(store, LOCAL_USER, desk.id)
+    desk.number(agent)
+    after = sweeps.get_sweep(store, LOCAL_USER, desk.id, before.rev)
+    assert [trial.number for trial in before.trials] == [0]
+    assert [trial.number for trial in after.trials] == [1]
+    assert sweeps.get_sweep(store, LOCAL_USER, desk.id, after.rev).trials == []
+    ahead = sweeps.get_sweep(store, LOCAL_USER, desk.id, after.rev + 10)
+    assert len(ahead.trials) == 2, "a revision of another life of the store is no revision"
+
+
+def test_the_parameter_that_decides_weighs_most(store: Store) -> None:
+    desk = Desk(store)
+    agent = desk.agent()
+    for _ in range(40):
+        trial = desk.ask(agent).trial
+        assert trial is not None
+        report = TrialReport(trial.number, 1, "finished", (trial.params["x"] - 0.3) ** 2)
+        agents.report(store, LOCAL_USER, agent, report, at_us=desk.now)
+    found = importance.judge_sweep(store, LOCAL_USER, desk.id)
+    assert [one.name for one in found.parameters] == ["x", "n"]
+    assert found.parameters[0].certain
+    assert found.runs == 40

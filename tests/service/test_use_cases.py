@@ -139,6 +139,7 @@ CALLS: dict[Any, tuple[Permission, tuple[Any, ...], dict[str, Any]]] = {
     sweeps.change_sweep: (Permission.WRITE, ("s", SweepChanges("paused")), {}),
     sweeps.delete_sweep: (Permission.WRITE, ("s",), {}),
     sweeps.best_trial: (Permission.READ, ("s",), {}),
+    importance.judge_sweep: (Permission.READ, ("s",), {}),
     sweeps.enqueue: (Permission.WRITE, ("s", Queue([])), {}),
     agents.add_agent: (Permission.WRITE, (NewAgent("s"),), {}),
     agents.next_trial: (Permission.WRITE, ("a",), {}),

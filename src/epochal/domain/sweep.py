@@ -129,13 +129,40 @@ class AgentRow(msgspec.Struct, frozen=True):
     seen_us: int
 
 
+class SearchedParameter(msgspec.Struct, frozen=True):
+    """A parameter that is searched, as an axis to draw.
+
+    Attributes:
+        name: with dots when it is nested.
+        scale: ``linear``, ``log`` or ``choice``.
+        low: least value; None of choices and of distributions without an end.
+        high: greatest value, likewise.
+        values: the choices.
+        whole: values are integers.
+    """
+
+    name: str
+    scale: Literal["linear", "log", "choice"]
+    low: float | None = None
+    high: float | None = None
+    values: list[Any] = []
+    whole: bool = False
+
+
 class SweepDetail(msgspec.Struct, frozen=True):
-    """A sweep with its configuration as given, its trials and its agents."""
+    """A sweep with its configuration as given, its trials and its agents.
+
+    Attributes:
+        rev: grows with every change of a trial; who says it next time gets what changed since.
+        parameters: what is searched.
+    """
 
     sweep: SweepRow
     config: dict[str, Any] | str
     trials: list[TrialRow]
     agents: list[AgentRow]
+    rev: int
+    parameters: list[SearchedParameter]
 
 
 class SweepChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

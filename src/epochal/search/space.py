@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
+from epochal.domain.sweep import SearchedParameter
 from epochal.errors import InvalidInput
 from epochal.search.betas import beta_cdf, beta_quantile
 from epochal.search.config import Parameter, SweepConfig
@@ -50,6 +51,20 @@ def axis_of(parameter: Parameter) -> Axis:
     if kind.endswith("log_uniform_values"):
         return Axis("log", low, high)
     return Axis("unit", EDGE, 1 - EDGE)
+
+
+def drawn(parameter: Parameter) -> SearchedParameter:
+    """The axis of a parameter for people: in its values, not in coordinates."""
+    axis = axis_of(parameter)
+    if axis.kind == "choice":
+        return SearchedParameter(parameter.name, "choice", values=list(parameter.values))
+    if axis.kind == "unit":
+        beta = parameter.distribution.endswith("beta")
+        ends = (0.0, 1.0) if beta else (None, None)
+        scale: Literal["linear", "log"] = "log" if "log" in parameter.distribution else "linear"
+        return SearchedParameter(parameter.name, scale, *ends, whole=parameter.whole)
+    scale = "log" if axis.kind == "log" else "linear"
+    return SearchedParameter(parameter.name, scale, axis.low, axis.high, whole=parameter.whole)
 
 
 def value_at(parameter: Parameter, coordinate: Coordinate) -> Any:

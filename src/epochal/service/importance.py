@@ -1,4 +1,7 @@
-"""Which parameters of a project's runs matter for a result; `domain.importance` says how."""
+"""Which parameters of a project's runs or of a sweep matter for a result.
+
+`domain.importance` says how.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,14 @@ from epochal.domain.importance import (
     ImportanceReport,
     importance,
 )
+from epochal.domain.sweep import TrialState
 from epochal.domain.view import RunQuery
 from epochal.service import bounds, projects, runs
+from epochal.service.choosers import following
 from epochal.service.permission import require
+from epochal.service.sweeps import sweep_name
 from epochal.store.owner import Store
+from epochal.store.sweeps import reading
 
 MOST_RUNS: Final = 10_000
 """The newest runs that are looked at."""
@@ -61,6 +68,23 @@ def judge_parameters(
             break
         asked = msgspec.structs.replace(asked, cursor=page.cursor)
     return importance({name: cells[name] for name in names}, cells[query.target])
+
+
+def judge_sweep(store: Store, principal: Principal | None, sweep_id: str) -> ImportanceReport:
+    """Importance of the parameters that a sweep searches, over its trials that have a value.
+
+    Raises:
+        NotFound: there is no such sweep.
+        InvalidInput: too few trials have a value.
+    """
+    require(principal, Permission.READ)
+    with reading(store) as ledger:
+        sweep = ledger.sweep(sweep_name(sweep_id))
+        config = following(store, sweep).config
+        trials = ledger.trials(sweep, states=(TrialState.FINISHED, TrialState.STOPPED))
+    searched = [parameter.name for parameter in config.searched][:MOST_PARAMETERS]
+    cells = {name: [_cell(trial.params.get(name)) for trial in trials] for name in searched}
+    return importance(cells, [trial.value for trial in trials])
 
 
 def _usual_parameters(

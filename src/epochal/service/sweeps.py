@@ -28,7 +28,7 @@ from epochal.search.choosing import make_chooser
 from epochal.search.config import SweepConfig
 from epochal.search.parse import MAX_CAP, read_sweep
 from epochal.search.places import Places, check_plain, nearest
-from epochal.search.space import grid_size, nested
+from epochal.search.space import drawn, grid_size, nested
 from epochal.service import bounds
 from epochal.service.choosers import following
 from epochal.service.earlier import earlier_trial
@@ -94,8 +94,10 @@ def list_sweeps(
         return SweepList([row_of(ledger, one, following(store, one).config) for one in found])
 
 
-def get_sweep(store: Store, principal: Principal | None, sweep_id: str) -> SweepDetail:
-    """A sweep with its trials and agents.
+def get_sweep(
+    store: Store, principal: Principal | None, sweep_id: str, since: int = -1
+) -> SweepDetail:
+    """A sweep with its agents and trials: all, or those that changed after revision ``since``.
 
     Raises:
         NotFound: there is none.
@@ -103,11 +105,15 @@ def get_sweep(store: Store, principal: Principal | None, sweep_id: str) -> Sweep
     require(principal, Permission.READ)
     with reading(store) as ledger:
         sweep = ledger.sweep(sweep_name(sweep_id))
+        config = following(store, sweep).config
+        since = since if since <= sweep.rev else -1
         return SweepDetail(
-            row_of(ledger, sweep, following(store, sweep).config),
+            row_of(ledger, sweep, config),
             sweep.config,
-            [trial_row(sweep, trial) for trial in ledger.trials(sweep)],
+            [trial_row(sweep, trial) for trial in ledger.trials(sweep, beyond=since)],
             ledger.agents(sweep),
+            sweep.rev,
+            [drawn(parameter) for parameter in config.searched],
         )
 
 

@@ -8,6 +8,7 @@ from litestar import delete, get, patch, post
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from epochal.domain.access import Permission
+from epochal.domain.importance import ImportanceReport
 from epochal.domain.sweep import (
     AgentRow,
     Assignment,
@@ -25,7 +26,7 @@ from epochal.domain.sweep import (
     TrialRow,
 )
 from epochal.protocols import Call, needs
-from epochal.service import agents, sweeps
+from epochal.service import agents, importance, sweeps
 
 READ: Final = needs(Permission.READ)
 WRITE: Final = needs(Permission.WRITE)
@@ -46,9 +47,11 @@ async def create_sweep(request: Call, data: JSONBody[NewSweep]) -> SweepRow:
 
 
 @get("/api/v1/sweeps/{sweep:str}", opt=READ)
-async def get_sweep(request: Call, sweep: FromPath[str]) -> SweepDetail:
-    """A sweep with its trials and agents."""
-    return await request.read(sweeps.get_sweep, sweep)
+async def get_sweep(
+    request: Call, sweep: FromPath[str], since: FromQuery[int] = -1
+) -> SweepDetail:
+    """A sweep with its agents and its trials, or those that changed since a revision."""
+    return await request.read(sweeps.get_sweep, sweep, since)
 
 
 @patch("/api/v1/sweeps/{sweep:str}", opt=WRITE)
@@ -69,6 +72,12 @@ async def delete_sweep(request: Call, sweep: FromPath[str]) -> None:
 async def best_trial(request: Call, sweep: FromPath[str]) -> BestTrial:
     """The best trial so far."""
     return await request.read(sweeps.best_trial, sweep)
+
+
+@get("/api/v1/sweeps/{sweep:str}/importance", opt=READ)
+async def sweep_importance(request: Call, sweep: FromPath[str]) -> ImportanceReport:
+    """What each parameter is worth."""
+    return await request.read(importance.judge_sweep, sweep)
 
 
 @post("/api/v1/sweeps/{sweep:str}/queue", opt=WRITE)
@@ -108,6 +117,7 @@ ROUTES: Final[list[Any]] = [
     change_sweep,
     delete_sweep,
     best_trial,
+    sweep_importance,
     enqueue,
     add_agent,
     next_trial,
