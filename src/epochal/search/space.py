@@ -59,10 +59,11 @@ def drawn(parameter: Parameter) -> SearchedParameter:
     if axis.kind == "choice":
         return SearchedParameter(parameter.name, "choice", values=list(parameter.values))
     if axis.kind == "unit":
-        beta = parameter.distribution.endswith("beta")
-        ends = (0.0, 1.0) if beta else (None, None)
+        ends = (0.0, 1.0) if parameter.distribution.endswith("beta") else (None, None)
         scale: Literal["linear", "log"] = "log" if "log" in parameter.distribution else "linear"
-        return SearchedParameter(parameter.name, scale, *ends, whole=parameter.whole)
+        return SearchedParameter(
+            parameter.name, scale, low=ends[0], high=ends[1], whole=parameter.whole
+        )
     scale = "log" if axis.kind == "log" else "linear"
     return SearchedParameter(parameter.name, scale, axis.low, axis.high, whole=parameter.whole)
 
