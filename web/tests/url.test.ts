@@ -1,6 +1,6 @@
 /** Law: a view written to the address and read back is the same view; nonsense falls back to the default. */
 import { describe, expect, it } from "vitest";
-import { parseRoute, projectPath, runPath } from "../src/core/route";
+import { parseRoute, projectPath, runPath, sweepsPath } from "../src/core/route";
 import { defaultView, formatView, parseView, type View } from "../src/core/url";
 
 const view = (part: Partial<View>): View => ({ ...defaultView(), ...part });
@@ -45,6 +45,8 @@ describe("the view in the address", () => {
 describe("paths", () => {
   it.each([["local", "resnets"], ["local", "a/b c"], ["local", "@home"], ["local", "50% ü?#"], ["team a", "x"], ["t/1", "r"]])("of %s / %s come back", (entity, project) => {
     expect(parseRoute(projectPath(entity, project))).toEqual({ page: "workspace", entity, project });
+    expect(parseRoute(sweepsPath(entity, project))).toEqual({ page: "sweeps", entity, project });
+    expect(parseRoute(sweepsPath(entity, project, "3dir1ncb"))).toEqual({ page: "sweep", entity, project, sweep: "3dir1ncb" });
     expect(parseRoute(runPath(entity, project, "id.1", "logs"))).toEqual({ page: "run", entity, project, run: "id.1", tab: "logs" });
   });
 

@@ -1,5 +1,5 @@
 /**
- * The paths of the page. `/`, `/p/{project}`, `/p/{project}/r/{run}[/tab]`, `/p/{project}/artifacts[/{name}@{version}[/tab]]`,
+ * The paths of the page. `/`, `/p/{project}`, `/p/{project}/r/{run}[/tab]`, `/p/{project}/sweeps[/{sweep}]`, `/p/{project}/artifacts[/{name}@{version}[/tab]]`,
  * `/p/{project}/pipelines[/{id}[/n/{step}]]`, `/models[/{name}]`; an entity other than `local` stands as `@entity` before the project or model. Names are
  * percent-encoded, so a project may hold any character, `/` among them.
  */
@@ -17,6 +17,8 @@ export type Route =
   | { page: "projects" }
   | { page: "workspace"; entity: string; project: string }
   | { page: "run"; entity: string; project: string; run: string; tab: RunTab }
+  | { page: "sweeps"; entity: string; project: string }
+  | { page: "sweep"; entity: string; project: string; sweep: string }
   | { page: "artifacts"; entity: string; project: string }
   | { page: "artifact"; entity: string; project: string; name: string; version: string; tab: ArtifactTab }
   | { page: "pipelines"; entity: string; project: string }
@@ -46,6 +48,7 @@ export function parseRoute(path: string): Route {
   if (!project || rest.length > 0) return { page: "missing", path };
   if (kind === undefined) return { page: "workspace", entity, project };
   if (kind === "artifacts") return parseArtifact(path, { entity, project }, run, tab);
+  if (kind === "sweeps" && tab === undefined) return run ? { page: "sweep", entity, project, sweep: run } : { page: "sweeps", entity, project };
   if (kind !== "r" || !run) return { page: "missing", path };
   const known = RUN_TABS.find((t) => t === (tab ?? "overview"));
   return known ? { page: "run", entity, project, run, tab: known } : { page: "missing", path };
@@ -82,6 +85,12 @@ export function projectPath(entity: string, project: string): string {
 export function runPath(entity: string, project: string, run: string, tab: RunTab = "overview"): string {
   const base = `${projectPath(entity, project)}/r/${encodeURIComponent(run)}`;
   return tab === "overview" ? base : `${base}/${tab}`;
+}
+
+/** The sweeps of a project, or one of them. */
+export function sweepsPath(entity: string, project: string, sweep?: string): string {
+  const base = `${projectPath(entity, project)}/sweeps`;
+  return sweep === undefined ? base : `${base}/${encodeURIComponent(sweep)}`;
 }
 
 export function artifactsPath(entity: string, project: string): string {

@@ -1,0 +1,22 @@
+/** The routes of sweeps, each a function. */
+import { api, query } from "../api";
+import type { ImportanceReport } from "../plots/importance";
+import type { Value } from "../wire";
+import type { SweepChanges, SweepDetail, SweepRow } from "./wire";
+
+const V1 = "/api/v1/sweeps";
+const at = (id: string, more = ""): string => `${V1}/${encodeURIComponent(id)}${more}`;
+
+export async function askSweeps(entity: string, project: string): Promise<SweepRow[]> {
+  return (await api.ask<{ sweeps: SweepRow[] }>("GET", `${V1}?${query({ entity, project })}`)).sweeps;
+}
+
+/** @param since a revision told before: then only the trials that changed after it come */
+export const askSweep = (id: string, since?: number): Promise<SweepDetail> => api.ask("GET", at(id, since === undefined ? "" : `?${query({ since })}`));
+
+/** @param config a mapping, or a YAML text: the server names the line of what it refuses */
+export const createSweep = (entity: string, project: string, config: string): Promise<SweepRow> => api.ask("POST", V1, { config, entity, project });
+export const changeSweep = (id: string, changes: SweepChanges): Promise<SweepRow> => api.ask("PATCH", at(id), changes);
+export const deleteSweep = (id: string): Promise<void> => api.ask("DELETE", at(id));
+export const enqueueTrial = (id: string, config: Record<string, Value>): Promise<SweepRow> => api.ask("POST", at(id, "/queue"), { configs: [config] });
+export const askImportance = (id: string): Promise<ImportanceReport> => api.ask("GET", at(id, "/importance"));
