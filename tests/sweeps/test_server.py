@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import epochal
 from epochal.api.remote import HttpSource
 from epochal.domain.sweep import TrialReport
 from epochal.errors import InvalidInput, NotFound
@@ -123,3 +125,21 @@ def test_a_server_says_what_a_home_says(running: Server, home: Path) -> None:
         found.delete()
         with pytest.raises(NotFound, match="there is no sweep"):
             found.detail()
+
+
+def test_the_runs_of_trials_go_where_the_trials_come_from(
+    running: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An agent that is given an address records there, and leaves the environment as it was."""
+    monkeypatch.setenv("EPOCHAL_SILENT", "1")
+    monkeypatch.setenv("EPOCHAL_HOME", str(tmp_path / "elsewhere"))
+
+    def train() -> None:
+        with epochal.init() as run:
+            run.log({"loss": float(run.config["x"])})
+
+    sweep_id = sweep(GRID, project="p", url=running.url)
+    assert agent(sweep_id, train, count=2, url=running.url) == 2
+    assert "EPOCHAL_URL" not in os.environ
+    best = open_sweep(sweep_id, url=running.url).best()
+    assert best.run.summary["loss"] == 0.0

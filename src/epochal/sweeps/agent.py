@@ -7,9 +7,10 @@ no parameter mends.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -64,7 +65,32 @@ def agent(
     _check(sweep_id, function, count)
     place = find_home(home)
     working = _Agent(Desk(choose_source(url, home=home), sweep_id), function, place, grace)
-    return working.work(count)
+    with _there(url, home):
+        return working.work(count)
+
+
+@contextlib.contextmanager
+def _there(url: str | None, home: str | os.PathLike[str] | None) -> Iterator[None]:
+    """The runs of trials go where the trials come from: meanwhile the environment says so."""
+    before = {name: os.environ.get(name) for name in ("EPOCHAL_URL", "EPOCHAL_HOME")}
+    wanted = dict(before)
+    if home is not None:
+        wanted = {"EPOCHAL_URL": None, "EPOCHAL_HOME": os.path.abspath(home)}
+    if url is not None:
+        wanted["EPOCHAL_URL"] = url
+    _set(wanted)
+    try:
+        yield
+    finally:
+        _set(before)
+
+
+def _set(variables: Mapping[str, str | None]) -> None:
+    for name, text in variables.items():
+        if text is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = text
 
 
 def _check(sweep_id: object, function: object, count: object) -> None:

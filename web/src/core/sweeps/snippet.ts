@@ -2,15 +2,6 @@
 import { pythonText, type Snippet } from "../objects/snippet";
 import { shellLine } from "../shell";
 
-export const EXAMPLE = `method: bayes
-metric: {name: val/loss, goal: minimize}
-run_cap: 40
-program: train.py
-parameters:
-  lr: {distribution: log_uniform_values, min: 1e-5, max: 0.1}
-  optimizer: {values: [sgd, adam]}
-`;
-
 /** How a project gets its first sweep. */
 export function beginSnippets(project: string): Snippet[] {
   const python = [
@@ -19,7 +10,9 @@ export function beginSnippets(project: string): Snippet[] {
     "config = {",
     '    "method": "bayes",',
     '    "metric": {"name": "val/loss", "goal": "minimize"},',
-    '    "parameters": {"lr": {"distribution": "log_uniform_values", "min": 1e-5, "max": 0.1}},',
+    '    "parameters": {',
+    '        "lr": {"distribution": "log_uniform_values", "min": 1e-5, "max": 0.1},',
+    "    },",
     '    "run_cap": 40,',
     "}",
     "",

@@ -1,0 +1,141 @@
+"""A sweep is made, followed, searched through and steered on its page, while real agents work."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.clients import QUIET
+from tests.browser.visitor import Visitor, until
+from tests.conftest import Server
+
+pytestmark = pytest.mark.browser
+
+TRAIN = f"""
+import sys
+import epochal
+WIDTHS = {{"narrow": 0.4, "wide": 0.0}}
+def train():
+    with epochal.init(settings={QUIET!r}) as run:
+        if run.config.width == "broken":
+            raise ValueError("no such width")
+        run.log({{"loss": (run.config.lr - 0.3) ** 2 + WIDTHS[run.config.width]}})
+epochal.agent(sys.argv[1], train)
+"""
+SECONDS = 120_000
+
+
+def _agent(sweep: str, server: Server, place: Path) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "EPOCHAL_URL": server.url, "EPOCHAL_HOME": str(place)}
+    return subprocess.Popen([sys.executable, "-c", TRAIN, sweep], env=environment)
+
+
+def _numbers(page: Page) -> list[int]:
+    found: list[int] = page.evaluate(
+        "() => [...document.querySelectorAll('[data-trial]')].map((r) => Number(r.dataset.trial))"
+    )
+    return found
+
+
+def _says(page: Page, text: str) -> None:
+    expect(page.locator("main")).to_contain_text(text, timeout=SECONDS)
+
+
+def _fill(page: Page, parameter: int, name: str, values: str) -> None:
+    page.get_by_label(f"Name of parameter {parameter}").fill(name)
+    if "," in values:
+        page.get_by_label(f"Kind of parameter {parameter}").select_option("choices")
+        page.get_by_label(f"Values of parameter {parameter}").fill(values)
+        return
+    low, _, high = values.partition(" to ")
+    page.get_by_label(f"Kind of parameter {parameter}").select_option("number")
+    page.get_by_label(f"Least value of parameter {parameter}").fill(low)
+    page.get_by_label(f"Greatest value of parameter {parameter}").fill(high)
+
+
+def test_a_sweep_is_made_followed_and_steered_on_its_page(
+    server: Server, visit: Callable[..., Visitor], tmp_path: Path
+) -> None:
+    """From the empty page to the last trial; every number on it comes from real agents."""
+    visitor = visit(server.url)
+    visitor.forgiven = ("Failed to load resource: the server responded with a status of 400",)
+    page = visitor.go("/p/search/sweeps")
+    _says(page, "epochal.sweep(config, project=")
+    page.get_by_role("button", name="New sweep").click()
+    page.get_by_label("Method").select_option("random")
+    page.get_by_label("Metric").fill("loss")
+    page.get_by_label("Most trials").fill("14")
+    _fill(page, 1, "lr", "0 to many")
+    _fill(page, 2, "width", "narrow, wide, broken")
+    page.get_by_role("button", name="Make the sweep").click()
+    expect(page.get_by_role("alert")).to_contain_text("line 6: parameters.lr.max", timeout=SECONDS)
+    expect(page.locator(".lines .wrong")).to_have_text("6")
+    page.get_by_label("Greatest value of parameter 1").fill("1")
+    text = page.get_by_label("Configuration in YAML")
+    text.fill(text.input_value() + "seed: 3\n")
+    page.get_by_role("button", name="Make the sweep").click()
+    page.wait_for_url("**/sweeps/*", timeout=SECONDS)
+    sweep = page.url.rpartition("/")[2]
+    _says(page, f"epochal sweep agent {sweep}")
+
+    agents = [_agent(sweep, server, tmp_path / f"agent-{n}") for n in range(2)]
+    _says(page, "14 of 14")
+    assert [agent.wait(120) for agent in agents] == [0, 0]
+    expect(page.locator("main h1 + .sign")).to_contain_text("finished", timeout=SECONDS)
+    until(lambda: len(_numbers(page)) == 14, 60, "each trial has its row")
+    expect(page.get_by_label("When each agent ran which trial").locator("rect")).to_have_count(14)
+    assert page.get_by_label("Trials across their parameters").is_visible()
+
+    page.get_by_title("Sort by loss").click()
+    first = page.locator("[data-trial]").first
+    expect(first).to_contain_text("★")
+    best = first.get_attribute("data-trial")
+    expect(page.locator(".facts")).to_contain_text(f"trial {best}")
+    assert page.get_by_text("no such width").count() > 0, "what failed says why"
+
+    page.goto(f"{server.url}/p/search/sweeps/{sweep}?q={quote('config.lr <= 0.5')}")
+    until(lambda: 0 < len(_numbers(page)) < 14, 60, "a range in the address chooses trials")
+    page.get_by_role("button", name="Show all").click()
+    until(lambda: len(_numbers(page)) == 14, 60, "all are shown again")
+    handle = page.get_by_role("button", name="Axis lr")
+    handle.evaluate("(e) => e.scrollIntoView({ block: 'center' })")
+    box = handle.bounding_box()
+    assert box is not None
+    middle = box["x"] + box["width"] / 2
+    page.mouse.move(middle, box["y"] + box["height"] - 2)
+    page.mouse.down()
+    page.mouse.move(middle, box["y"] + box["height"] / 2, steps=4)
+    page.mouse.up()
+    until(lambda: "config.lr" in page.url, 60, "a drag along an axis is in the address")
+    until(lambda: 0 < len(_numbers(page)) < 14, 60, "and chooses trials")
+    page.get_by_role("button", name="Show all").click()
+    page.get_by_label("Second parameter, for a contour").select_option("width")
+    _says(page, "interpolated between trials")
+
+    page.get_by_role("button", name="Enqueue").click()
+    page.get_by_role("dialog").get_by_label("lr").fill("0.25")
+    page.get_by_role("dialog").get_by_label("width").select_option("wide")
+    page.get_by_role("dialog").get_by_role("button", name="Enqueue").click()
+    _says(page, "1 asked for")
+    page.get_by_role("button", name="Extend").click()
+    page.get_by_role("dialog").get_by_label("Trials").fill("15")
+    page.get_by_role("dialog").get_by_role("button", name="Extend").click()
+    _says(page, "14 of 15")
+    assert _agent(sweep, server, tmp_path / "agent-3").wait(120) == 0
+    row = page.locator("[data-trial='14']")
+    expect(row).to_contain_text("asked for", timeout=SECONDS)
+    expect(row).to_contain_text("0.25")
+    page.get_by_role("button", name="Resume").click()
+    page.get_by_role("button", name="Pause").click(timeout=SECONDS)
+    expect(page.locator("main h1 + .sign")).to_contain_text("paused", timeout=SECONDS)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator("main h1 + .sign")).to_contain_text("finished", timeout=SECONDS)
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
