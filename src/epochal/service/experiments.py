@@ -77,8 +77,9 @@ def rename_experiment(
     """
     require(principal, Permission.WRITE)
     recorder.settle()
-    active_experiment(store, id)
-    stored.rename_experiment(store, id, name)
+    recorder.places.active(id)
+    with recorder.places.changing():
+        stored.rename_experiment(store, id, name)
 
 
 def tag_experiment(
@@ -97,8 +98,9 @@ def tag_experiment(
     """
     require(principal, Permission.WRITE)
     recorder.settle()
-    active_experiment(store, id)
-    stored.tag_experiment(store, id, changes, removed)
+    recorder.places.active(id)
+    with recorder.places.changing():
+        stored.tag_experiment(store, id, changes, removed)
 
 
 def archive_experiment(
@@ -114,21 +116,7 @@ def archive_experiment(
     if id == DEFAULT_EXPERIMENT_ID and deleted:
         raise InvalidInput("Cannot delete the default experiment, an internally created one")
     recorder.settle()
-    stored.archive_experiment(store, id, deleted=deleted)
+    with recorder.places.changing():
+        stored.archive_experiment(store, id, deleted=deleted)
     found = stored.get_experiment(store, id)
     recorder.mark_archived(None, (found.entity, found.project), on=deleted)
-
-
-def active_experiment(store: Store, id: int) -> Experiment:
-    """An experiment that takes changes.
-
-    Raises:
-        NotFound: there is no such experiment.
-        InvalidInput: it is deleted.
-    """
-    found = stored.get_experiment(store, id)
-    if found.deleted:
-        raise InvalidInput(
-            f"The experiment {id} must be in the 'active' state. Current state is deleted."
-        )
-    return found

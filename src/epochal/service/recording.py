@@ -30,6 +30,7 @@ from epochal.journal.files import DIRECTORY_MODE, sync_directories
 from epochal.journal.frame import FileHeader
 from epochal.journal.home import run_directory
 from epochal.journal.journal import Journal
+from epochal.service.places import Places
 from epochal.service.replica import Replica
 from epochal.store.catchup import catch_up
 from epochal.store.codec import Integers, Values
@@ -144,10 +145,14 @@ class Recorder:
 
     Args:
         store: the open store.
+
+    Attributes:
+        places: where runs may be made.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.places = Places(store)
         self._known: dict[str, Recording] = {}
         self._guard = threading.Lock()
         self._dirty: dict[str, str] = {}
@@ -397,6 +402,8 @@ class Recorder:
         """Close the journal of a run and forget the run; it is about to be deleted."""
         with self._guard:
             recording = self._known.get(uid)
+        with self.places.changing():
+            pass  # with its last run a project ends
         if recording is not None:
             with recording.lock:
                 self._close(recording)

@@ -17,7 +17,6 @@ from epochal.domain.record import Config, Fact, Labels
 from epochal.domain.run import RunState
 from epochal.domain.tracked import TrackedQuery, TrackedRun
 from epochal.errors import InvalidInput, NotFound
-from epochal.service.experiments import active_experiment
 from epochal.service.permission import require
 from epochal.service.recording import Point, Recorder, Recording
 from epochal.store import tracked
@@ -106,7 +105,10 @@ def read_history(
 
 
 def create_run(
-    store: Store, principal: Principal | None, recorder: Recorder, new: NewRun
+    store: Store,  # noqa: ARG001 - every use case begins with it
+    principal: Principal | None,
+    recorder: Recorder,
+    new: NewRun,
 ) -> TrackedRun:
     """Begin a run.
 
@@ -115,7 +117,7 @@ def create_run(
         InvalidInput: the experiment is deleted.
     """
     require(principal, Permission.WRITE)
-    place = active_experiment(store, new.experiment)
+    place = recorder.places.active(new.experiment)
     now = time.time_ns() // 1000
     started = now if new.started_us is None else max(0, min(new.started_us, now))
     recording = recorder.create(

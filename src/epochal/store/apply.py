@@ -34,6 +34,7 @@ from epochal.store.state import WriterState, decide_state
 from epochal.store.store import Store
 from epochal.store.stretch import Stretch
 from epochal.store.tail import JournalKey, JournalRow, Tail
+from epochal.store.together import Together
 
 What = Literal["series", "facts", "logs", "media", "files", "artifacts", "deleted"]
 _ORDER: tuple[What, ...] = ("series", "facts", "logs", "media", "files", "artifacts", "deleted")
@@ -182,6 +183,7 @@ class Batch(msgspec.Struct):
     series: list[dict[str, Any]] = []
     moves: list[dict[str, Any]] = []
     keys: dict[str, int] = {}
+    together: Together = msgspec.field(default_factory=Together)
 
     def flush(self) -> None:
         """Write what is pending.
@@ -194,6 +196,7 @@ class Batch(msgspec.Struct):
         if update_each(self.connection, _MOVE, moves) != len(moves):
             raise Raced("a journal was applied by someone else")
         add_rows(self.connection, series)
+        self.together.run(self.connection)
 
 
 def _apply_all(
@@ -218,7 +221,10 @@ def _apply_one(batch: Batch, item: Work, row: JournalRow, is_fresh: bool) -> Jou
     if tail.row is None:
         note.what.add("facts")
     ordinals = [item.stretch.ordinal + position for position in entry.fact_positions]
-    writer = FactWriter(batch.connection, row.run_id, row.id, row.lines, batch.blobs, batch.keys)
+    writer = FactWriter(
+        batch.connection, row.run_id, row.id, row.lines, batch.blobs, batch.keys, batch.together,
+        is_fresh=is_fresh,
+    )  # fmt: skip
     effects = writer.apply(entry.facts, ordinals)
     last_wall = max((int(group.wall_us[-1]) for group in item.stretch.groups), default=0)
     contact = max(effects.contact_us, clamp(last_wall))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from epochal.errors import CorruptFile, NewerFormat
 from epochal.journal.reader import READ_CHUNK
 from epochal.store.apply import Raced, Work, apply
+from epochal.store.enroll import find_journals_of
 from epochal.store.ingest import apply_journal, is_remote, journal_key, open_tail
 from epochal.store.store import Store
 
@@ -26,21 +27,40 @@ def catch_up(store: Store, paths: Sequence[str]) -> None:
     """
     for start in range(0, len(paths), GROUP):
         group = paths[start : start + GROUP]
-        if len(group) > 1:
-            _together(store, group)
-        for path in group:
+        for path in _together(store, group) if len(group) > 1 else group:
             _alone(store, path)
 
 
-def _together(store: Store, paths: Sequence[str]) -> None:
-    with store.moving, contextlib.suppress(Raced, CorruptFile, NewerFormat, FileNotFoundError):
-        work: list[Work] = []
-        for path in paths:
-            tail = open_tail(store, journal_key(path))
-            if tail is not None and tail.has_more():
-                work.append(Work(tail, tail.read(READ_CHUNK), is_remote(store, tail.key)))
-        for change in apply(store, work):
-            store.announce(change)
+def _together(store: Store, paths: Sequence[str]) -> list[str]:
+    """Apply one stretch of each; returns those that may hold more, or could not be applied."""
+    keys = {path: journal_key(path) for path in paths}
+    rest: list[str] = []
+    work: dict[str, Work] = {}
+    with store.moving:
+        with store.database.read() as connection:
+            new = [key for key in keys.values() if store.tails.get(key) is None]
+            stored = find_journals_of(connection, new)
+        for path, key in keys.items():
+            try:
+                tail = open_tail(store, key, stored)
+                if tail is not None and tail.has_more():
+                    work[path] = Work(tail, tail.read(READ_CHUNK), is_remote(store, key))
+            except (CorruptFile, NewerFormat):
+                rest.append(path)
+            except FileNotFoundError:
+                continue
+        try:
+            for change in apply(store, list(work.values())):
+                store.announce(change)
+        except (Raced, CorruptFile, NewerFormat):
+            return [*rest, *work]
+        return rest + [path for path, one in work.items() if _goes_on(one)]
+
+
+def _goes_on(work: Work) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        return work.tail.has_more()
+    return False
 
 
 def _alone(store: Store, path: str) -> None:

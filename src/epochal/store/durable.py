@@ -22,6 +22,8 @@ from epochal.errors import StorageFull
 FILE_MODE: Final = 0o600
 TEMPORARY_SUFFIX: Final = ".tmp"
 SYNC_THREADS: Final = 16
+FEW: Final = 4
+"""For so many syncs no thread is worth its start."""
 MANY_OPEN: Final = 64
 """So many files are open at most while a group of them is written."""
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -129,10 +131,11 @@ def _at_once(sync: Callable[[T], None], what: Iterable[T]) -> None:
         for thing in part:
             sync(thing)
 
-    if len(things) <= 1:
+    count = min(SYNC_THREADS, len(things) // FEW)
+    if count <= 1:
         sync_all(things)
         return
-    parts = [things[first::SYNC_THREADS] for first in range(min(SYNC_THREADS, len(things)))]
+    parts = [things[first::count] for first in range(count)]
     with ThreadPoolExecutor(len(parts)) as pool:
         for _ in pool.map(sync_all, parts):
             pass

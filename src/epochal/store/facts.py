@@ -8,6 +8,7 @@ numbers that a database cannot hold are clamped.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -51,6 +52,7 @@ from epochal.store.schema import (
     tag,
     text_value,
 )
+from epochal.store.together import Together
 
 MAX_TAGS = 1000
 _ATTRIBUTES = {
@@ -110,6 +112,9 @@ class FactWriter:
         lines: console lines of this writer that are stored already.
         blobs: those of the home.
         keys: key ids found earlier in the transaction, see `intern_keys`.
+        together: takes what need not happen at once; the caller runs it, before another journal
+            of the run is applied.
+        is_fresh: whether the run was made in this transaction and has no facts yet.
     """
 
     def __init__(
@@ -119,18 +124,26 @@ class FactWriter:
         journal_id: int,
         lines: int,
         blobs: Blobs,
-        keys: dict[str, int] | None = None,
+        keys: dict[str, int],
+        together: Together,
+        *,
+        is_fresh: bool = False,
     ) -> None:
         self.connection = connection
         self.run_id = run_id
         self.journal_id = journal_id
         self.effects = Effects(contact_us=0, lines=lines)
-        self._keys: dict[str, int] = {} if keys is None else keys
+        self._keys = keys
+        self._together = together
         self._objects = ObjectWriter(connection, blobs, run_id, journal_id)
         self._console: list[Console] = []
         self._texts: list[Text] = []
         self._details: dict[str, dict[str, Any]] = {}
         self._before: dict[str, dict[str, Any]] = {}
+        self._is_fresh = is_fresh
+        self._labeled: dict[str, str | None] = {}
+        self._named: dict[str, Any] = {}
+        self._said: Told | None = None
         self._actions: dict[type, Callable[[Any], None]] = {
             Config: self._config,
             Summary: self._summary,
@@ -165,6 +178,8 @@ class FactWriter:
             elif action := self._actions.get(type(fact)):
                 action(fact)
         self._save_details()
+        self._save_labels()
+        self._save_run()
         self._save_console()
         self._save_texts()
         self._objects.flush()
@@ -172,6 +187,9 @@ class FactWriter:
         return self.effects
 
     def _detail(self, name: str) -> dict[str, Any]:
+        if not self._details and self._is_fresh:
+            self._details = {"config": {}, "summary": {}, "environment": {}}
+            self._before = dict(self._details)
         if not self._details:
             row = self.connection.execute(_DETAILS, {"run": self.run_id}).mappings().one()
             self._details = {column: decode_mapping(blob) for column, blob in row.items()}
@@ -200,25 +218,36 @@ class FactWriter:
         if not changed:
             return
         blobs = {name: _encode(value) for name, value in self._details.items()}
-        self.connection.execute(_SAVE_DETAILS, {"run": self.run_id, **blobs})
+        self._together.add(_SAVE_DETAILS, {"run": self.run_id, **blobs})
         for name, scope in (("config", CONFIG), ("summary", SUMMARY)):
             if name in changed:
                 store_leaves(
                     self.connection, self.run_id, scope,
                     leaves(self._before[name]), leaves(changed[name]), self._keys,
+                    self._together,
                 )  # fmt: skip
 
     def _attributes(self, fact: Attributes) -> None:
-        changes: dict[str, Any] = {
+        self._named |= {
             name: storable(str(value))[: _ATTRIBUTES[name]]
             for name, value in fact.changes.items()
             if name in _ATTRIBUTES and value is not None and (value or name != "name")
         }
         tags = fact.changes.get("tags")
         if isinstance(tags, (list, tuple)):
-            changes["tags"] = set_tags(self.connection, self.run_id, [str(tag) for tag in tags])
-        if changes:
-            self.connection.execute(sa.update(run).where(run.c.id == self.run_id).values(changes))
+            self._named["tags"] = [str(tag) for tag in tags]
+
+    def _save_run(self) -> None:
+        """What the run is called, and the last that was told of its state."""
+        if "tags" in self._named:
+            self._named["tags"] = set_tags(self.connection, self.run_id, self._named["tags"])
+        if self._named:
+            given = {f"new_{name}": value for name, value in self._named.items()}
+            self._together.add(naming(frozenset(self._named)), {"which": self.run_id, **given})
+        if self._said is not None:
+            ended = None if self._said.ended_us is None else clamp(self._said.ended_us)
+            told = {"journal": self.journal_id, "ending": self._said.state, "ended": ended}
+            self._together.add(_TELL, told)
 
     def _definition(self, fact: Definition) -> None:
         changes = replace("step_metric", "summary", "hidden", "goal", "wall_us")
@@ -261,16 +290,20 @@ class FactWriter:
             "journal": self.journal_id, "ending": fact.state, "ended": clamp(fact.wall_us),
             "code": None if fact.exit_code is None else _exit_code(fact.exit_code),
         }  # fmt: skip
-        self.connection.execute(_CLOSE, given)
+        self._together.add(_CLOSE, given)
+        self._said = None  # this is the last word
         self.effects.finish = fact
 
     def _labels(self, fact: Labels) -> None:
-        store_labels(self.connection, self.run_id, fact.changes, fact.removed, self._keys)
+        self._labeled |= dict.fromkeys(fact.removed)
+        self._labeled |= fact.changes
+
+    def _save_labels(self) -> None:
+        if self._labeled:
+            store_labels(self.connection, self.run_id, self._labeled, self._keys, self._together)
 
     def _told(self, fact: Told) -> None:
-        ended = None if fact.ended_us is None else clamp(fact.ended_us)
-        given = {"journal": self.journal_id, "ending": fact.state, "ended": ended}
-        self.connection.execute(_TELL, given)
+        self._said = fact
         self.effects.told = True
 
     def _save_console(self) -> None:
@@ -312,6 +345,13 @@ class FactWriter:
                 for id, (kind, num, txt) in last.items()
             ],
         )
+
+
+@cache
+def naming(columns: frozenset[str]) -> sa.Update:
+    """The statement that sets these columns of the run ``which``, each from ``new_<column>``."""
+    values: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in sorted(columns)}
+    return sa.update(run).where(run.c.id == sa.bindparam("which")).values(values)
 
 
 def set_tags(connection: sa.Connection, run_id: int, tags: Sequence[str]) -> bytes:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,6 +24,7 @@ from epochal.journal.reader import READ_CHUNK
 from epochal.journal.spool import finish_spool
 from epochal.store.apply import Raced, Work, apply
 from epochal.store.compact import LONG_TAIL, compact_all
+from epochal.store.enroll import Stored, find_journals_of
 from epochal.store.ingest import (
     GROUP,
     QUARANTINED,
@@ -138,11 +140,14 @@ class Follower:
         grown: list[tuple[Watched, Work]] = []
         budget = BUDGET
         self.is_behind = False
-        for watched in [w for w in self._watched.values() if now >= w.next_look]:
+        due = [watched for watched in self._watched.values() if now >= watched.next_look]
+        asked, stored = self._look_up([watched.key for watched in due])
+        for watched in due:
             if budget <= 0 or len(grown) >= GROUP:
                 self.is_behind = True
                 break
-            work = self._guarded(watched, now, self._look)
+            known = stored if watched.key in asked else None
+            work = self._guarded(watched, now, partial(self._look, stored=known))
             if work is None:
                 continue
             taken = work.stretch.entry.end - work.stretch.entry.start
@@ -153,12 +158,20 @@ class Follower:
             self._watched[watched.key] = self._watched.pop(watched.key)
         return grown
 
-    def _look(self, watched: Watched) -> Work | None:
+    def _look_up(self, keys: Sequence[JournalKey]) -> tuple[set[JournalKey], Stored]:
+        """What the database knows of the first journals that are not open yet; and which."""
+        new = [key for key in keys if self._store.tails.get(key) is None][:GROUP]
+        if not new:
+            return set(), {}
+        with self._store.database.read() as connection:
+            return set(new), find_journals_of(connection, new)
+
+    def _look(self, watched: Watched, stored: Stored | None = None) -> Work | None:
         tail = self._store.tails.get(watched.key)
         if tail is not None and tail.row is not None and tail.row.closed:
             return None
         if tail is None:
-            tail = open_tail(self._store, watched.key)
+            tail = open_tail(self._store, watched.key, stored)
         if tail is None:
             del self._watched[watched.key]
             return None

@@ -6,27 +6,23 @@ table clustered by key, as it is for config.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import sqlalchemy as sa
 
 from epochal.domain.names import MAX_KEY, MAX_TEXT
 from epochal.store.dialect import batches
-from epochal.store.params import intern_keys, saving
+from epochal.store.params import GONE, intern_keys, saving
 from epochal.store.scalars import Kind, storable
 from epochal.store.schema import key, param, project, run
 from epochal.store.store import Store
+from epochal.store.together import Together
 
 LABEL = 3
 """The scope of labels in ``param``."""
 MAX_LABEL = 64 * MAX_TEXT
 
-_GONE = sa.delete(param).where(
-    param.c.key_id == sa.bindparam("gone"),
-    param.c.scope == LABEL,
-    param.c.run_id == sa.bindparam("of"),
-)
 _OF_RUNS = (
     sa.select(param.c.run_id, key.c.name, param.c.txt)
     .join(key, key.c.id == param.c.key_id)
@@ -38,25 +34,37 @@ _OF_RUNS = (
 def store_labels(
     connection: sa.Connection,
     run_id: int,
-    changes: Mapping[str, str],
-    removed: Iterable[str],
-    known: dict[str, int] | None = None,
+    changes: Mapping[str, str | None],
+    known: dict[str, int],
+    together: Together,
 ) -> None:
-    """Set and remove labels of a run. ``known`` is that of `intern_keys`."""
-    values = {str(name)[:MAX_KEY]: str(value) for name, value in changes.items()}
-    gone = [name[:MAX_KEY] for name in removed]
-    ids = intern_keys(connection, [*values, *gone], known)
+    """Set and remove labels of a run.
+
+    Args:
+        connection: a write transaction.
+        run_id: of the run.
+        changes: the new text of each label; None removes it.
+        known: that of `intern_keys`.
+        together: takes the rows.
+    """
+    values = {str(name)[:MAX_KEY]: value for name, value in changes.items()}
+    ids = intern_keys(connection, values, known)
+    gone = [
+        {"gone": ids[name], "within": LABEL, "of": run_id}
+        for name, value in values.items()
+        if value is None
+    ]
     if gone:
-        connection.execute(_GONE, [{"gone": ids[name], "of": run_id} for name in gone])
-    if values:
-        rows = [
-            {
-                "key_id": ids[name], "scope": LABEL, "run_id": run_id, "kind": int(Kind.TEXT),
-                "num": None, "txt": storable(value)[:MAX_LABEL],
-            }
-            for name, value in values.items()
-        ]  # fmt: skip
-        connection.execute(saving(connection.dialect.name), rows)
+        together.add(GONE, *gone)
+    rows = [
+        {
+            "key_id": ids[name], "scope": LABEL, "run_id": run_id, "kind": int(Kind.TEXT),
+            "num": None, "txt": storable(str(value))[:MAX_LABEL],
+        }
+        for name, value in values.items()
+        if value is not None
+    ]  # fmt: skip
+    together.insert(saving(connection.dialect.name), *rows)
 
 
 def read_labels(connection: sa.Connection, run_ids: Sequence[int]) -> dict[int, dict[str, str]]:

@@ -10,11 +10,18 @@ import sqlalchemy as sa
 
 from epochal.domain.names import MAX_KEY
 from epochal.domain.values import flatten
-from epochal.store.dialect import insert_each, replace, upsert
+from epochal.store.dialect import replace, upsert
 from epochal.store.scalars import Columns, encode_value, storable
 from epochal.store.schema import key, param
+from epochal.store.together import Together
 
 _IN_ONE_QUERY = 500
+GONE = sa.delete(param).where(
+    param.c.key_id == sa.bindparam("gone"),
+    param.c.scope == sa.bindparam("within"),
+    param.c.run_id == sa.bindparam("of"),
+)
+"""Removes the row of one key of one run in one scope."""
 _BY_NAME = sa.select(key.c.name, key.c.id).where(
     key.c.name.in_(sa.bindparam("names", expanding=True))
 )
@@ -60,22 +67,19 @@ def store_leaves(
     scope: int,
     old: Mapping[str, Columns],
     new: Mapping[str, Columns],
-    known: dict[str, int] | None = None,
+    known: dict[str, int],
+    together: Together,
 ) -> None:
     """Bring the rows of one run and scope from ``old`` to ``new``.
 
-    Only differences are written. ``known`` is that of `intern_keys`.
+    Only differences are written, by ``together``. ``known`` is that of `intern_keys`.
     """
     gone = [name for name in old if name not in new]
     changed = {name: value for name, value in new.items() if old.get(name) != value}
     ids = intern_keys(connection, [*gone, *changed], known)
     if gone:
-        statement = sa.delete(param).where(
-            param.c.key_id == sa.bindparam("gone"),
-            param.c.scope == scope,
-            param.c.run_id == run_id,
-        )
-        connection.execute(statement, [{"gone": ids[name]} for name in gone])
+        gone_rows = [{"gone": ids[name], "within": scope, "of": run_id} for name in gone]
+        together.add(GONE, *gone_rows)
     if changed:
         rows = [
             {
@@ -88,7 +92,7 @@ def store_leaves(
             }
             for name, (kind, num, txt) in changed.items()
         ]
-        insert_each(connection, saving(connection.dialect.name), rows)
+        together.insert(saving(connection.dialect.name), *rows)
 
 
 @cache

@@ -40,6 +40,7 @@ from epochal.store.schema import journal, segment
 from epochal.store.segment import Segment
 from epochal.store.store import Store
 from epochal.store.tail import JournalKey
+from epochal.store.together import Together
 
 _UID = re.compile(r"[0-9a-f]{32}")
 _BAD_FILE = (StorageError, OSError, ValueError)
@@ -207,8 +208,10 @@ def _restore_journal(
         for fact, ordinal in zip(archive.facts, archive.ordinals, strict=True)
         if not isinstance(fact, _LATE)
     ]
-    writer = FactWriter(connection, row.run_id, row.id, 0, store.blobs)
+    together = Together()
+    writer = FactWriter(connection, row.run_id, row.id, 0, store.blobs, {}, together)
     effects = writer.apply([fact for fact, _ in now], [ordinal for _, ordinal in now])
+    together.run(connection)
     connection.execute(
         sa.update(journal)
         .where(journal.c.id == row.id)
