@@ -20,7 +20,7 @@ from bench import clients, environments
 RESULTS = Path(__file__).parent / "results"
 PARTS = (
     "clients", "store", "runs", "lists", "http", "transfer", "page", "watch", "models",
-    "tensorboard", "lightning", "wandb", "sweeps", "opening",
+    "tensorboard", "lightning", "wandb", "mlflow", "sweeps", "opening",
 )  # fmt: skip
 
 
@@ -55,6 +55,7 @@ def measure(given: argparse.Namespace) -> dict[str, object]:
     from bench import (
         lightning,
         lists,
+        mlflow,
         models,
         opening,
         page,
@@ -85,6 +86,7 @@ def measure(given: argparse.Namespace) -> dict[str, object]:
     work["lists"] = lists.lists
     work["transfer"] = transfer.transfer
     work["wandb"] = wandb.wandb
+    work["mlflow"] = mlflow.mlflow
     work["models"] = models.models
     work["tensorboard"] = tensorboard.tensorboard
     work["sweeps"] = sweeps.sweeps

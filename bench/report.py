@@ -187,6 +187,45 @@ def wandb_section(found: Results) -> str:
     return text + table(head, [[number(scan[field]) for field in fields] for scan in scans])
 
 
+MLFLOW_COSTS = {
+    "log_metric": ("server CPU ms, `log_metric`", 12),
+    "log_batch": ("`log_batch` of 1,000 points", 10),
+    "history": ("`get_metric_history`", 8),
+    "create": ("a run with 20 metrics begun, logged, ended", 12),
+    "search": ("`search_runs`, all of these runs", 10),
+    "filtered": ("`search_runs`, filtered and ordered, 100", 10),
+}
+
+
+def mlflow_section(found: Results) -> str:
+    ours, one, default = found["epochal"], found["one worker"], found["default"]
+    sizes = found["sizes"]
+
+    def row(label: str, bar: float, *path: str) -> list[str]:
+        values = [ours, one, default]
+        for name in path:
+            values = [value[name] for value in values]
+        ratios = [number(value / values[0]) + "x" for value in values[1:]]
+        return [label, *map(number, values), *ratios, f"{bar:g}x"]
+
+    rows = [row(label, bar, name, "cpu_ms") for name, (label, bar) in MLFLOW_COSTS.items()]
+    rows += [
+        row("client waits ms, `log_metric`, p50", 3, "log_metric", "p50_ms"),
+        row("artifact up s", 2, "upload", "wall_s"),
+        row("artifact down s", 2, "download", "wall_s"),
+        row("start to first answer s", 10, "start_s"),
+        row("memory MB after all that", 10, "memory_mb"),
+    ]
+    head = ["", "**Epochal**", "one worker", "default", "ratio", "ratio to default", "wanted"]
+    return (
+        "## MLflow's client\n\nIts unmodified client against Epochal and against `mlflow server`"
+        " on SQLite, with one worker and as it starts by default. Epochal's writes are on the"
+        f" device when it answers. {sizes['calls']:,} single metrics, {sizes['batches']:,} batches"
+        f" and their history, {sizes['runs']:,} runs, an artifact of {sizes['megabytes']:,} MiB;"
+        " ratios are theirs to ours.\n\n" + table(head, rows)
+    )
+
+
 def page_section(page: Results) -> str:
     lines = [f"- {name}: {number(value)}" for name, value in page.items()]
     return "## Page (headless Chromium, software drawing)\n\n" + "\n".join(lines) + "\n"
@@ -334,6 +373,7 @@ def write(results: Results, *, keep: bool = True) -> None:
         "sweeps": sweeps_section,
         "lightning": lightning_section,
         "wandb": wandb_section,
+        "mlflow": mlflow_section,
     }
     parts += [section(results[name]) for name, section in sections.items() if name in results]
     text = "\n".join(parts)
