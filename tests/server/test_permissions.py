@@ -46,6 +46,7 @@ MATRIX: dict[tuple[str, str], Permission | None] = {
     ("GET", "/api/v1/runs/{uid:str}"): READ,
     ("PATCH", "/api/v1/runs/{uid:str}"): WRITE,
     ("DELETE", "/api/v1/runs/{uid:str}"): WRITE,
+    ("POST", "/api/v1/runs/{uid:str}/stop"): WRITE,
     ("POST", "/api/v1/series/buckets"): READ,
     ("POST", "/api/v1/series/points"): READ,
     ("GET", "/api/v1/runs/{uid:str}/logs"): READ,

@@ -82,6 +82,8 @@ CALLS: dict[Any, tuple[Permission, tuple[Any, ...], dict[str, Any]]] = {
     runs.resolve_run: (Permission.READ, (None, "p", "r1"), {}),
     runs.update_run: (Permission.WRITE, (UID, RunChanges(name="x")), {}),
     runs.delete_run: (Permission.WRITE, (UID,), {}),
+    runs.stop_run: (Permission.WRITE, (UID,), {}),
+    runs.stop_of: (Permission.READ, (UID,), {}),
     series.query_buckets: (Permission.READ, (BucketQuery([]),), {}),
     series.query_points: (Permission.READ, (PointQuery(UID, []),), {}),
     logs.read_logs: (Permission.READ, (UID,), {}),

@@ -39,6 +39,7 @@ ANSWERS: Mapping[type[q.Question[Any]], Callable[[Store, Any], Any]] = {
     ),
     q.UpdateRun: lambda store, x: runs.update_run(store, LOCAL_USER, x.uid, x.changes),
     q.DeleteRun: lambda store, x: runs.delete_run(store, LOCAL_USER, x.uid),
+    q.StopRun: lambda store, x: runs.stop_run(store, LOCAL_USER, x.uid),
     **OBJECT_ANSWERS,
 }
 """The use case behind each question."""

@@ -100,6 +100,12 @@ class DeleteRun(Question[None], frozen=True):
     uid: str
 
 
+class StopRun(Question[None], frozen=True):
+    """Ask the process of a run to end it."""
+
+    uid: str
+
+
 class Source(Protocol):
     """Where runs are read: a home or a server.
 

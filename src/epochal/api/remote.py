@@ -82,6 +82,7 @@ ROUTES: Mapping[type[q.Question[Any]], Route] = {
     ),
     q.UpdateRun: Route("PATCH", run_path(), as_json(RunRow), body=changes),
     q.DeleteRun: Route("DELETE", run_path(), nothing),
+    q.StopRun: Route("POST", run_path("/stop"), nothing, body=lambda _: {}),
     **OBJECT_ROUTES,
 }
 """One line per question, to be laid beside the table of docs/internals/wire.md."""

@@ -11,7 +11,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from epochal.api.belongings import RunBelongings
 from epochal.api.count import checked_count
 from epochal.api.history import History, bucket_history, exact_history
-from epochal.api.question import DeleteRun, ReadBuckets, ReadLogs, ReadPoints, UpdateRun
+from epochal.api.question import (
+    DeleteRun,
+    ReadBuckets,
+    ReadLogs,
+    ReadPoints,
+    StopRun,
+    UpdateRun,
+)
 from epochal.api.series import Points, View, read_points
 from epochal.domain.names import SYSTEM_PREFIX
 from epochal.domain.run import RunState
@@ -145,6 +152,18 @@ class RunView(RunBelongings):
             Conflict: it is being written at this moment.
         """
         self._source.ask(DeleteRun(self.uid))
+
+    def stop(self) -> None:
+        """Ask the process of the run to end it.
+
+        Within seconds its ``run.should_stop`` becomes true; what the program makes of that is its
+        choice, see `epochal.Settings`.
+
+        Raises:
+            NotFound: the run is gone.
+            Conflict: it has ended.
+        """
+        self._source.ask(StopRun(self.uid))
 
     def matching(self, keys: str | Iterable[str]) -> list[str]:
         """Names of the series that fit any of some names or patterns; none is no error."""

@@ -7,6 +7,8 @@ frame, so that sending twice is harmless and nothing is left out.
 
 from __future__ import annotations
 
+from typing import Any
+
 from epochal.client.marks import mark_sent, read_ack, write_ack
 from epochal.client.source import Source
 from epochal.client.transport import Answer, NoAnswer, Transport
@@ -38,6 +40,7 @@ class Replica:
 
     Attributes:
         acked: bytes that the server holds durably, as far as we know.
+        stop: the wish that the run ends, as the server told it last; None for none.
     """
 
     def __init__(self, source: Source, transport: Transport) -> None:
@@ -47,6 +50,7 @@ class Replica:
         self._stretch = STRETCH
         self._saved = read_ack(source.path, transport.url)
         self.acked = self._saved
+        self.stop: Any = None
 
     @property
     def waiting(self) -> int:
@@ -69,6 +73,16 @@ class Replica:
         before = self.acked
         self.acked = self._judge(answer, before + len(body))
         return self.acked - before
+
+    def ask(self) -> None:
+        """Ask for news without sending anything.
+
+        Raises:
+            NoAnswer: no usable answer.
+        """
+        answer = self._transport.send("GET", self._route)
+        if answer.status == 200:
+            self.stop = answer.body.get("stop")
 
     def save_ack(self) -> None:
         """Remember the acknowledged offset on disk."""
@@ -100,7 +114,7 @@ class Replica:
         error = answer.body.get("error")
         detail = error if isinstance(error, dict) else {}
         if answer.status == 200:
-            offset = answer.body.get("offset")
+            offset, self.stop = answer.body.get("offset"), answer.body.get("stop")
             if isinstance(offset, int) and 0 <= offset <= self.source.size:
                 return offset
             raise NoAnswer(f"an acknowledgement of {offset!r} for {end} bytes makes no sense")

@@ -269,9 +269,13 @@ class Run(Belongings):
 
     @property
     def should_stop(self) -> bool:
-        """Whether the sweep of this run wants it to end: look once per epoch, leave the loop."""
+        """Whether somebody, or the sweep of this run, wants it to end.
+
+        Look once per epoch or step, save what is worth it, leave the loop. It costs nothing. A run
+        that saw a person's wish, and ends without an error, is ``killed`` and not ``finished``.
+        """
         trial = self._session.request.trial
-        return trial is not None and stopping(trial)
+        return self._session.stopping.wanted or (trial is not None and stopping(trial))
 
     @property
     def finished(self) -> bool:
@@ -295,7 +299,8 @@ class Run(Belongings):
         """Finish with an exit code; Ctrl-C makes the run killed. Idempotent."""
         if self._session.finished:
             return
-        state = state_of_exit(exit_code, interrupted=interrupted)
+        stopped = self._session.stopping.heeded and not exit_code
+        state = state_of_exit(exit_code, interrupted=interrupted or stopped)
         try:
             notes = self._session.finish(state, exit_code)
         finally:

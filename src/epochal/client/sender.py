@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from epochal.client import guard
 from epochal.client.marks import is_unsent
@@ -29,6 +30,8 @@ UNREACHABLE_S = 5.0
 POLL_S = 0.1
 HURRY_S = 0.5
 MAX_STALLS = 4
+QUIET_S = 3.0
+"""After so long without an exchange the server is asked whether the run shall end."""
 
 
 def left_journals(directory: Path) -> list[FileSource]:
@@ -40,6 +43,10 @@ def left_journals(directory: Path) -> list[FileSource]:
 def jitter() -> float:
     """A number in [0.5, 1), not moved by the user's seeds."""
     return 0.5 + int.from_bytes(os.urandom(4), "little") / 2**33
+
+
+def _ignore(told: Any) -> None:
+    """What the server says of a wish to stop, while nobody wants to know."""
 
 
 class Sender:
@@ -56,6 +63,7 @@ class Sender:
         api_key: see above.
         failures: exchanges that failed since the last good one.
         refused: why the server refuses, or None.
+        on_stop: called with what the server says of the wish that the run ends, None for none.
     """
 
     def __init__(
@@ -68,6 +76,7 @@ class Sender:
         self.url = url
         self.failures = 0
         self.refused: str | None = None
+        self.on_stop: Callable[[Any], None] = _ignore
         self._transport: Transport | None = None
         self.api_key = api_key
         self._jitter = jitter
@@ -78,6 +87,7 @@ class Sender:
         self._hurry = False
         self._stopped = False
         self._thread: threading.Thread | None = None
+        self._heard = time.monotonic()
 
     def add(self, source: Source) -> None:
         """Replicate one more journal, after those that came before."""
@@ -134,6 +144,7 @@ class Sender:
                 self._send(replica)
                 if replica.settle():
                     self._replicas.remove(replica)
+            self._listen()
         except NoAnswer as error:
             return self._back_off(str(error), None)
         except Busy as busy:
@@ -151,7 +162,17 @@ class Sender:
                 raise NoAnswer(f"its offset stays at {replica.acked}")
             if stalls == 0:
                 self.failures = 0
+                self._heard = time.monotonic()
                 self._settle(replica)
+                self.on_stop(replica.stop)
+
+    def _listen(self) -> None:
+        """Ask for news when nothing was sent for a while."""
+        now = time.monotonic()
+        if self._replicas and not self._stopped and now - self._heard >= QUIET_S:
+            self._heard = now
+            self._replicas[-1].ask()
+            self.on_stop(self._replicas[-1].stop)
 
     def _adopt(self) -> None:
         if self._transport is None:

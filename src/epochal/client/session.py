@@ -23,12 +23,14 @@ from epochal.client.marks import mark_unsent
 from epochal.client.place import open_somewhere
 from epochal.client.recording import Recorder
 from epochal.client.request import RunRequest
+from epochal.client.stopping import Stopping, interrupt_main_thread
 from epochal.client.worker import Chore, Worker, tell_problem
 from epochal.domain.names import new_uid
 from epochal.domain.record import Event, Fact, Finish, Header
-from epochal.domain.run import RunRef, RunState
+from epochal.domain.run import RunRef, RunState, StopRequest
 from epochal.journal.frame import FileHeader
 from epochal.journal.home import run_directory
+from epochal.journal.stop import forget_stop
 from epochal.journal.writer import Journal, NullJournal
 
 STOP_S = 2.0
@@ -72,6 +74,7 @@ class Session:
         )
         self._worker: Worker | None = None
         self._captures: Captures | None = None
+        self.stopping = Stopping(self._told_to_stop)
         self.chores: list[Chore] = []
         process.tell_after_fork(self)
 
@@ -86,6 +89,7 @@ class Session:
             return
         settings = self.request.settings
         if os.getpid() == self.pid:
+            self._listen()
             self._captures = Captures(settings, self.recorder, self.redacted)
             self._captures.start_console()
         rotate_bytes = settings.rotate_bytes or 2**62
@@ -95,6 +99,27 @@ class Session:
         self._worker.start()
         if self._sender is not None:
             self._sender.start()
+
+    def _listen(self) -> None:
+        """Hear when somebody wants the run to end."""
+        directory = run_directory(self._wanted_home, self.ref.uid)
+        if self._resumed:
+            forget_stop(directory)
+        self.stopping.watch(str(directory))
+        self.chores.append(self.stopping)
+        if self._sender is not None:
+            self._sender.on_stop = self.stopping.take
+
+    def _told_to_stop(self, request: StopRequest) -> None:
+        who = request.by or "somebody"
+        interrupts = self.request.settings.stop == "interrupt"
+        text = "the program was interrupted" if interrupts else "run.should_stop is true from here"
+        self.record(Event(_now_us(), "info", f"{who} asked this run to stop", text))
+        if self.speaks:
+            guard.write_line(f"epochal: {who} asked this run to stop; {text}")
+        if interrupts:
+            self.stopping.heeded = True
+            interrupt_main_thread()
 
     def record(self, fact: Fact) -> None:
         """Write a fact to the journal."""

@@ -16,6 +16,7 @@ from typing import Any, Final
 from epochal.client import guard, lazy
 from epochal.errors import InvalidInput
 
+STOPS: Final = ("flag", "interrupt")
 RANKS: Final = ("first", "shared", "each")
 MODES: Final = ("online", "offline", "disabled")
 
@@ -75,6 +76,9 @@ class Settings:
             quiet; ``"shared"``: all log to one run; ``"each"``: one run per rank, in one group.
         shared: short for ``ranks="shared"``.
         rotate_bytes: size at which the journal goes on in a new file.
+        stop: what happens when somebody asks the run to stop: ``"flag"``: ``run.should_stop``
+            becomes true and the program decides; ``"interrupt"``: the main thread gets Ctrl-C
+            (``EPOCHAL_STOP``).
         redact: replace values whose key looks like a secret in config, command line and
             environment.
         unknown: W&B's settings: the common ones are translated, the others named in one warning.
@@ -100,6 +104,7 @@ class Settings:
         shared: bool | None = None,
         rotate_bytes: int | None = None,
         redact: bool | None = None,
+        stop: str | None = None,
         **unknown: Any,
     ) -> None:
         given = dict(locals())
@@ -123,6 +128,7 @@ class Settings:
     ranks: str | None
     rotate_bytes: int | None
     redact: bool | None
+    stop: str | None
 
     def __repr__(self) -> str:
         shown = {name: getattr(self, name) for name in FIELDS}
@@ -204,6 +210,7 @@ FIELDS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
     "ranks": _choice(RANKS),
     "rotate_bytes": _count,
     "redact": _flag,
+    "stop": _choice(STOPS),
 }
 DEFAULTS: Final[Mapping[str, Any]] = {
     "console": True,
@@ -216,6 +223,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "ranks": "first",
     "rotate_bytes": 256 * 1024 * 1024,
     "redact": True,
+    "stop": "flag",
 }
 VARIABLES: Final[Mapping[str, str]] = {
     "silent": "EPOCHAL_SILENT",
@@ -223,6 +231,7 @@ VARIABLES: Final[Mapping[str, str]] = {
     "api_key": "EPOCHAL_API_KEY",
     "home": "EPOCHAL_HOME",
     "mode": "EPOCHAL_MODE",
+    "stop": "EPOCHAL_STOP",
 }
 
 

@@ -26,6 +26,18 @@ class RunRef(msgspec.Struct, frozen=True):
     uid: str
 
 
+class StopRequest(msgspec.Struct, frozen=True):
+    """Somebody wants a run to end early.
+
+    Attributes:
+        asked_us: when, microseconds since 1970 UTC.
+        by: the name of who asked.
+    """
+
+    asked_us: int
+    by: str = ""
+
+
 def state_of_exit(exit_code: int | None, *, interrupted: bool = False) -> RunState:
     """The state that an exit code stands for.
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from epochal.domain.names import DEFAULT_ENTITY
-from epochal.domain.run import RunState
+from epochal.domain.run import RunState, StopRequest
 
 
 class ProjectRow(msgspec.Struct, frozen=True):
@@ -215,12 +215,13 @@ class RunContents(RunRow, frozen=True):
 
 
 class RunDetail(RunContents, frozen=True):
-    """Everything about a run but its points and console."""
+    """Everything about a run but its points and console. ``stop``: it shall end, and runs yet."""
 
     definitions: list[DefinitionRow]
     environment: dict[str, Any]
     events: list[RunEvent]
     writers: list[WriterRow]
+    stop: StopRequest | None = None
 
 
 class RunChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

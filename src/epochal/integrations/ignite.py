@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ignite import distributed
+from ignite.engine import Events
 from ignite.handlers.base_logger import BaseLogger, BaseOptimizerParamsHandler, BaseOutputHandler
 
 from epochal.client.run import Run
@@ -37,6 +39,20 @@ class EpochalLogger(BaseLogger):  # type: ignore[misc,unused-ignore]
         """Record values at a step."""
         if not rank():
             self.run.log(values, step=step)
+
+    def attach_stop(self, engine: Any) -> None:
+        """Terminate an engine after the iteration in which somebody asked the run to stop.
+
+        Every rank asks rank 0, so that all end together.
+        """
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self._stop)
+
+    def _stop(self, engine: Any) -> None:
+        asked = not rank() and self.run.should_stop
+        if distributed.get_world_size() > 1:
+            asked = bool(distributed.broadcast(float(asked), src=0))
+        if asked:
+            engine.terminate()
 
     def close(self) -> None:
         """End the run."""

@@ -49,9 +49,11 @@ class EpochalCallback(Callback):  # type: ignore[misc,unused-ignore]
                 self.run.config.update({"optimizer": to_plain(optimizer.get_config())})
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Record a batch."""
+        """Record a batch; end the training when somebody asked the run to stop."""
         del batch
         self._count += 1
+        if self.run.should_stop:
+            self.model.stop_training = True
         if self._batches and self._count % self._batches == 0 and logs:
             values = {f"batch/{key}": value for key, value in logs.items()}
             self.run.log(values, step=self._count)

@@ -23,6 +23,7 @@ from epochal.client.watching.modules import tree
 from epochal.errors import InvalidInput
 from epochal.integrations.binding import Binding, Quiet, rank
 from epochal.integrations.checkpoints import Checkpoints
+from epochal.integrations.stopping import make_stop_callback
 from epochal.media import Audio, Image, Table, Video
 from epochal.media.plot import Plot
 
@@ -217,6 +218,16 @@ class EpochalLogger:
             self.log_metrics({key: Table(columns, data, dataframe=dataframe)}, step)
 
     log_text = log_table
+
+    def stop_callback(self) -> Any:
+        """A callback that ends `fit` when somebody asks the run to stop, on all ranks together.
+
+        Give it to the Trainer: ``Trainer(logger=logger, callbacks=[logger.stop_callback()])``.
+
+        Raises:
+            InvalidInput: no Lightning with a Trainer was imported.
+        """
+        return make_stop_callback(lambda: self._binding.live)
 
     def use_artifact(self, artifact: str, artifact_type: str | None = None) -> Any:
         """Find an artifact version, and note that the run reads it."""

@@ -72,6 +72,13 @@ class EpochalCallback(TrainerCallback):  # type: ignore[misc,unused-ignore]
             self._binding = None
         self._started(args, state, more.get("model"))
 
+    def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+        """End the training when somebody asked the run to stop."""
+        del args, state, more
+        live = None if self._binding is None else self._binding.live
+        if live is not None and live.should_stop:
+            control.should_training_stop = True
+
     def on_log(
         self, args: Any, state: Any, control: Any, logs: Mapping[str, Any], **more: Any
     ) -> None:

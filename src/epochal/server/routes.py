@@ -141,6 +141,13 @@ async def delete_run(request: Call, uid: FromPath[str]) -> None:
     request.app.state.tailer.nudge()
 
 
+@post("/api/v1/runs/{uid:str}/stop", opt=WRITE, status_code=202)
+async def stop_run(request: Call, uid: FromPath[str]) -> None:
+    """Ask the process of a run to end it."""
+    await request.write(runs.stop_run, uid)
+    request.app.state.tailer.nudge()
+
+
 @post("/api/v1/series/buckets", opt=READ, status_code=200, media_type=COLUMNS)
 async def query_buckets(request: Call, data: JSONBody[BucketQuery]) -> Response[bytes]:
     """Series as buckets on one shared grid, in binary columns."""
@@ -212,6 +219,7 @@ ROUTES: Final[list[Any]] = [
     get_run,
     update_run,
     delete_run,
+    stop_run,
     query_buckets,
     query_points,
     read_logs,

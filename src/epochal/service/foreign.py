@@ -18,7 +18,7 @@ from epochal.domain.record import BlobRef
 from epochal.errors import InvalidInput, NotFound
 from epochal.service.permission import require
 from epochal.service.recording import Recorder, Recording
-from epochal.store import tracked
+from epochal.store import runs, tracked
 from epochal.store.files import list_files
 from epochal.store.owner import Store
 
@@ -27,11 +27,13 @@ __all__ = [
     "Recording",
     "begin_or_go_on",
     "files_of",
+    "forget_stop",
     "look",
     "moments_of",
     "put_blob",
     "read_blob",
     "record",
+    "shall_stop",
 ]
 
 T = TypeVar("T")
@@ -146,6 +148,16 @@ def put_blob(recorder: Recorder, data: bytes, type: str) -> BlobRef:
         StorageFull: there is no room.
     """
     return recorder.store.blobs.put(data, type)
+
+
+def shall_stop(recorder: Recorder, uid: str) -> bool:
+    """Whether somebody wants a run to end."""
+    return runs.stop_of(recorder.store, uid) is not None
+
+
+def forget_stop(recorder: Recorder, uid: str) -> None:
+    """A process goes on with the run: that an earlier one should stop is over."""
+    runs.forget_stop(recorder.store, uid)
 
 
 def _exists(recorder: Recorder, uid: str) -> bool:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import msgspec
 
 from epochal.domain.access import Permission, Principal
 from epochal.domain.names import MAX_NAME, MAX_TAG, check_name, check_run_id, check_uid
+from epochal.domain.run import StopRequest
 from epochal.domain.view import (
     GroupPage,
     GroupQuery,
@@ -113,6 +116,24 @@ def delete_run(store: Store, principal: Principal | None, uid: str) -> None:
     """
     require(principal, Permission.WRITE)
     stored.delete_run(store, check_uid(uid))
+
+
+def stop_run(store: Store, principal: Principal | None, uid: str) -> None:
+    """Ask the process of a run to end it. The wish is kept until it hears of it.
+
+    Raises:
+        NotFound: there is no such run.
+        Conflict: it has ended.
+        Unavailable: the disk does not take the wish.
+    """
+    who = require(principal, Permission.WRITE)
+    stored.stop_run(store, check_uid(uid), StopRequest(time.time_ns() // 1000, who.name))
+
+
+def stop_of(store: Store, principal: Principal | None, uid: str) -> StopRequest | None:
+    """The wish that a run ends; None while nobody has it."""
+    require(principal, Permission.READ)
+    return stored.stop_of(store, check_uid(uid))
 
 
 def _checked(changes: RunChanges) -> RunChanges:

@@ -33,7 +33,9 @@ from epochal.journal.frame import (
     scan_frames,
     unpack_file_header,
 )
+from epochal.journal.home import run_directory
 from epochal.journal.reader import decode_payloads
+from epochal.journal.stop import forget_stop
 from epochal.store.mend import mend, note_acknowledged
 from epochal.store.schema import journal, run
 from epochal.store.store import DIRECTORY_MODE, Store
@@ -134,6 +136,8 @@ def receive(store: Store, uid: str, writer: str, offset: int, body: bytes) -> in
             _check_reserve(store.home, len(fresh))
             _mark_contact(store, key)
             _append(store, key, held, fresh)
+            if held == 0:
+                _begin_anew(store, key, fresh)
         elif held:
             _mark_contact(store, key)
         return held + len(fresh)
@@ -199,6 +203,13 @@ def _check_beginning(key: JournalKey, body: bytes) -> None:
             f"the header names the run {header.run_id[:80]!r} of {header.project[:80]!r}, "
             f"which has another uid"
         )
+
+
+def _begin_anew(store: Store, key: JournalKey, body: bytes) -> None:
+    """A process goes on with the run: that an earlier one should stop is over."""
+    header = _first_record(body)
+    if header.resumed and header.continues is None:
+        forget_stop(run_directory(store.home, key.run))
 
 
 def _first_record(body: bytes) -> Header:

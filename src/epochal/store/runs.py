@@ -8,12 +8,14 @@ import shutil
 import time
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from epochal.domain.names import MAX_NAME, MAX_TAG, MAX_TEXT, check_name, check_uid
-from epochal.domain.run import RunState
+from epochal.domain.run import RunState, StopRequest
 from epochal.domain.view import ResumeState, RunChange, RunChanges, RunDetail, RunRow
-from epochal.errors import Conflict, InvalidInput, NotFound
+from epochal.errors import Conflict, InvalidInput, NotFound, Unavailable
+from epochal.journal import stop as stops
 from epochal.journal.home import run_directory
 from epochal.journal.liveness import is_held
 from epochal.store.apply import RunNews, describe_change
@@ -30,11 +32,14 @@ from epochal.store.views import read_detail, read_resume_state
 
 __all__ = [
     "delete_run",
+    "forget_stop",
     "get_run",
     "list_projects",
     "project_keys",
     "resolve_run",
     "resume_state",
+    "stop_of",
+    "stop_run",
     "update_run",
 ]
 
@@ -48,7 +53,10 @@ def get_run(store: Store, uid: str) -> RunDetail:
         NotFound: no such run.
     """
     with store.database.read() as connection:
-        return read_detail(connection, find_run_id(connection, uid))
+        found = read_detail(connection, find_run_id(connection, uid))
+    if found.state is not RunState.RUNNING:
+        return found
+    return msgspec.structs.replace(found, stop=stops.read_stop(run_directory(store.home, uid)))
 
 
 def resolve_run(store: Store, entity: str, project_name: str, id: str) -> str:
@@ -103,6 +111,44 @@ def update_run(store: Store, uid: str, changes: RunChanges) -> RunRow:
         for tell in store.changed:
             tell(row)
     return row
+
+
+def stop_run(store: Store, uid: str, request: StopRequest) -> None:
+    """Leave the wish that a run ends; its process hears it within seconds.
+
+    Raises:
+        NotFound: no such run.
+        Conflict: it has ended.
+        Unavailable: the disk does not take the wish.
+    """
+    with store.database.write() as connection:
+        run_id = find_run_id(connection, uid)
+        row = run_rows(connection, [run_id])[0]
+        if row.state is not RunState.RUNNING:
+            raise Conflict(f"run {row.id!r} is not running, it is {row.state}; nothing to stop")
+        try:
+            stops.write_stop(run_directory(store.home, uid), request)
+        except OSError as error:
+            raise Unavailable(f"the wish to stop cannot be kept: {error.strerror}") from error
+        connection.execute(
+            sa.update(run).where(run.c.id == run_id).values(rev=next_revision(connection))
+        )
+        change = describe_change(connection, run_id, RunNews(uid=uid, what={"facts"}))
+    store.announce(change)
+
+
+def stop_of(store: Store, uid: str) -> StopRequest | None:
+    """The wish that a run ends, or None.
+
+    Raises:
+        InvalidInput: ``uid`` is malformed.
+    """
+    return stops.read_stop(run_directory(store.home, uid))
+
+
+def forget_stop(store: Store, uid: str) -> None:
+    """A process goes on with the run: that an earlier one should stop is over."""
+    stops.forget_stop(run_directory(store.home, uid))
 
 
 def _check_changes(changes: RunChanges) -> dict[str, Any]:

@@ -100,6 +100,11 @@ export class Api {
     return this.json("PATCH", `/api/v1/runs/${uid}`, patch);
   }
 
+  /** Asks the run's process to end; it hears within seconds. */
+  async stopRun(uid: string): Promise<void> {
+    await this.send("POST", `/api/v1/runs/${uid}/stop`, {});
+  }
+
   async deleteRun(uid: string): Promise<void> {
     await this.send("DELETE", `/api/v1/runs/${uid}`);
   }

@@ -133,6 +133,8 @@ export interface RunDetail extends RunRow {
   environment: { [key: string]: Value };
   events: RunEvent[];
   writers: Writer[];
+  /** Somebody wants the run to end, and it runs yet. */
+  stop: { asked_us: number; by: string } | null;
 }
 
 export type RunPatch = Partial<Pick<RunRow, "name" | "notes" | "tags" | "group" | "job_type" | "archived" | "color">>;

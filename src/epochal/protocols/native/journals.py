@@ -9,17 +9,19 @@ from litestar import get, put
 from litestar.params import FromPath, FromQuery
 
 from epochal.domain.access import Permission, Principal
+from epochal.domain.run import StopRequest
 from epochal.domain.view import ResumeState
 from epochal.protocols import Call, needs
 from epochal.protocols.native.body import Budget, collect, expected_size, unpack
-from epochal.service import journals
+from epochal.service import journals, runs
 from epochal.service.workers import StoreHandle
 
 
-class Held(msgspec.Struct, frozen=True):
-    """How many bytes of a journal the server holds durably."""
+class Held(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How many bytes of a journal the server holds durably, and whether its run shall end."""
 
     offset: int
+    stop: StopRequest | None = None
 
 
 def _receive(
@@ -30,9 +32,15 @@ def _receive(
     *,
     offset: int,
     packed: tuple[bytes, str | None, int],
-) -> int:
+) -> Held:
     body = bytes(unpack(*packed))
-    return journals.receive(store, principal, uid, writer, offset=offset, body=body)
+    size = journals.receive(store, principal, uid, writer, offset=offset, body=body)
+    return Held(size, runs.stop_of(store, principal, uid))
+
+
+def _held(store: StoreHandle, principal: Principal | None, uid: str, writer: str) -> Held:
+    size = journals.held(store, principal, uid, writer)
+    return Held(size, runs.stop_of(store, principal, uid))
 
 
 @get("/api/v1/runs/{uid:str}/resume", opt=needs(Permission.READ))
@@ -42,9 +50,9 @@ async def resume_state(request: Call, uid: FromPath[str]) -> ResumeState:
 
 
 @get("/api/v1/runs/{uid:str}/journals/{writer:str}", opt=needs(Permission.WRITE))
-async def held(request: Call, uid: FromPath[str], writer: FromPath[str]) -> Held:
+async def ask_held(request: Call, uid: FromPath[str], writer: FromPath[str]) -> Held:
     """How many bytes of a journal the server holds durably."""
-    return Held(await request.read(journals.held, uid, writer))
+    return await request.read(_held, uid, writer)
 
 
 @put(
@@ -63,11 +71,11 @@ async def receive(
     need = expected_size(request.headers.get("content-length"), encoding, max_bytes)
     with budget.hold(need):
         body = bytes(await collect(request.stream(), max_bytes))
-        size = await request.upload(
+        held = await request.upload(
             _receive, uid, writer, offset=offset, packed=(body, encoding, max_bytes)
         )
     state.tailer.nudge()
-    return Held(size)
+    return held
 
 
-ROUTES: Final[list[Any]] = [resume_state, held, receive]
+ROUTES: Final[list[Any]] = [resume_state, ask_held, receive]

@@ -130,7 +130,6 @@ class Memory:
         """Step and time of the points of some series, read when rows seem to come again."""
         self.recent: deque[frozenset[tuple[int, int]]] = deque(maxlen=RECENT)
         """Step and time of the rows of the last requests, which may not be committed yet."""
-        self.is_stopping = False
 
 
 def memory_of(recording: Recording) -> Memory:

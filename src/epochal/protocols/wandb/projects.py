@@ -291,7 +291,7 @@ async def _sweep_name(asked: Asked, parent: Place, given: Given) -> str | None:
 
 
 async def _stopped(asked: Asked, parent: Place, given: Given) -> bool:
-    return (await memory_at(asked, parent)).is_stopping
+    return await asked.call.read(runs.stop_of, parent.uid) is not None
 
 
 async def _description(asked: Asked, parent: Place, given: Given) -> str:

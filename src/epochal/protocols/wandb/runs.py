@@ -153,13 +153,14 @@ def _new_name() -> str:
 
 
 async def stop(asked: Asked, parent: Any, given: Given) -> dict[str, Any]:
-    """Ask the run's script to end; it hears of it with its next lines."""
+    """Ask the run's script to end; it hears of it within seconds."""
     place = read_run_key(given.needed("id"))
 
     def work(recorder: Recorder, recording: Recording) -> None:
-        memory_of(recording).is_stopping = True
+        recorder.settle([recording.uid])  # it may have begun a moment ago
 
-    await asked.call.record(foreign.record, asked.call.workers.recorder, place.uid, work)
+    await asked.call.record(foreign.look, asked.call.workers.recorder, place.uid, work)
+    await asked.call.write(stored.stop_run, place.uid)
     return {"success": True}
 
 

@@ -86,6 +86,7 @@ def take(recorder: Recorder, recording: Recording, message: Message, writer: str
     lines = lines_of(recording, memory, writer)
     taken = Taken(recorder, recording, message, lines)
     if recording.foreign and recording.state is not RunState.RUNNING and not message.complete:
+        foreign.forget_stop(recorder, recording.uid)
         recorder.tell(recording, RunState.RUNNING, None)
     recorder.write(recording, taken.facts, taken.points)
     _console(recorder, recording, taken, (writer, lines.output))
@@ -99,7 +100,7 @@ def take(recorder: Recorder, recording: Recording, message: Message, writer: str
         save(recorder, recording, RUN, memory.kept)
     if message.complete:
         _complete(recorder, recording, message.exitcode)
-    return memory.is_stopping and not message.complete
+    return not message.complete and foreign.shall_stop(recorder, recording.uid)
 
 
 def _advance(recorder: Recorder, recording: Recording, taken: Taken, writer: str) -> None:
@@ -208,7 +209,7 @@ def _same(left: object, right: object) -> bool:
 
 def _complete(recorder: Recorder, recording: Recording, exit_code: int | None) -> None:
     recording.exit_code = exit_code or 0
-    if exit_code == INTERRUPTED:
+    if exit_code == INTERRUPTED or foreign.shall_stop(recorder, recording.uid):
         state = RunState.KILLED
     else:
         state = RunState.FAILED if exit_code else RunState.FINISHED
