@@ -68,7 +68,9 @@ BODIES: dict[str, dict[str, Any]] = {
 QUERIES = {
     "/api/v1/projects/keys": ["entity", "project"],
     "/api/v1/runs/resolve": ["entity", "project", "id"],
-    f"/api/v1/runs/{SCRIPT.uid}/logs": ["start", "limit", "tail", "search"],
+    f"/api/v1/runs/{SCRIPT.uid}/logs": ["start", "limit", "tail", "search", "stream"],
+    f"/api/v1/runs/{SCRIPT.uid}/logs/find": ["search", "stream", "errors"],
+    f"/api/v1/runs/{SCRIPT.uid}/logs/at": ["t_us"],
     "/login": ["code"],
 }
 

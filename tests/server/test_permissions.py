@@ -50,6 +50,8 @@ MATRIX: dict[tuple[str, str], Permission | None] = {
     ("POST", "/api/v1/series/buckets"): READ,
     ("POST", "/api/v1/series/points"): READ,
     ("GET", "/api/v1/runs/{uid:str}/logs"): READ,
+    ("GET", "/api/v1/runs/{uid:str}/logs/find"): READ,
+    ("GET", "/api/v1/runs/{uid:str}/logs/at"): READ,
     ("GET", "/api/v1/events"): READ,
     ("GET", "/api/v1/runs/{uid:str}/resume"): READ,
     ("GET", "/api/v1/runs/{uid:str}/journals/{writer:str}"): WRITE,

@@ -87,6 +87,8 @@ CALLS: dict[Any, tuple[Permission, tuple[Any, ...], dict[str, Any]]] = {
     series.query_buckets: (Permission.READ, (BucketQuery([]),), {}),
     series.query_points: (Permission.READ, (PointQuery(UID, []),), {}),
     logs.read_logs: (Permission.READ, (UID,), {}),
+    logs.find_lines: (Permission.READ, (UID,), {}),
+    logs.line_at: (Permission.READ, (UID, 0), {}),
     journals.held: (Permission.WRITE, (UID, UID), {}),
     journals.receive: (Permission.WRITE, (UID, UID), {"offset": 0, "body": b""}),
     journals.resume_state: (Permission.READ, (UID,), {}),

@@ -107,6 +107,17 @@ def test_attributes_change_and_the_rest_stays(store):
     assert query_runs(store, RunQuery("p", where='"y" in tags')).matched == 0
 
 
+def test_notes_that_somebody_else_changed_are_not_written_over(store):
+    """Whoever says what they were is refused when they are not that."""
+    w = Writing(store.home)
+    ingest_home(store)
+    update_run(store, w.uid, RunChanges(notes="mine", notes_were=""))
+    with pytest.raises(Conflict, match="somebody changed the notes"):
+        update_run(store, w.uid, RunChanges(notes="theirs", name="new", notes_were=""))
+    assert (found := get_run(store, w.uid)).notes == "mine"
+    assert found.name != "new"
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -225,7 +225,10 @@ class RunDetail(RunContents, frozen=True):
 
 
 class RunChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Attributes to change; None leaves one as it is."""
+    """Attributes to change; None leaves one as it is.
+
+    With ``notes_were`` nothing is changed when the notes are other ones by now.
+    """
 
     name: str | None = None
     notes: str | None = None
@@ -234,6 +237,7 @@ class RunChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     job_type: str | None = None
     archived: bool | None = None
     color: int | None = None
+    notes_were: str | None = None
 
 
 class ResumeState(msgspec.Struct, frozen=True):
@@ -292,12 +296,15 @@ class PointQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hi: int | None = None
 
 
+LogStream = Literal["out", "err"]
+
+
 class LogLine(msgspec.Struct, frozen=True):
     """One console line; ``n`` counts from 0 over the whole run."""
 
     n: int
     t_us: int
-    stream: Literal["out", "err"]
+    stream: LogStream
     writer: str
     text: str
 
@@ -308,6 +315,25 @@ class LogPage(msgspec.Struct, frozen=True):
     total: int
     start: int
     lines: list[LogLine]
+
+
+class LogFind(msgspec.Struct, frozen=True):
+    """Where lines match, by number, the first 20,000 of ``count``.
+
+    ``errors`` counts the lines that tell of an error in 240 equal parts of the console; it is
+    empty when nobody asked.
+    """
+
+    total: int
+    count: int
+    numbers: list[int]
+    errors: list[int]
+
+
+class LogPlace(msgspec.Struct, frozen=True):
+    """The line that was last printed at a time; None when none was."""
+
+    line: int | None
 
 
 class RunChange(msgspec.Struct, frozen=True):

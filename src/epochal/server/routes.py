@@ -19,7 +19,10 @@ from epochal.domain.view import (
     BucketQuery,
     GroupPage,
     GroupQuery,
+    LogFind,
     LogPage,
+    LogPlace,
+    LogStream,
     PointQuery,
     ProjectKeys,
     ProjectList,
@@ -169,11 +172,31 @@ async def read_logs(
     limit: FromQuery[int] = 1_000,
     tail: FromQuery[int | None] = None,
     search: FromQuery[str | None] = None,
+    stream: FromQuery[LogStream | None] = None,
 ) -> LogPage:
     """A window of a run's console lines."""
     return await request.read(
-        logs.read_logs, uid, start=start, limit=limit, tail=tail, search=search
+        logs.read_logs, uid, start=start, limit=limit, tail=tail, search=search, stream=stream
     )
+
+
+@get("/api/v1/runs/{uid:str}/logs/find", opt=READ)
+async def find_lines(
+    request: Call,
+    uid: FromPath[str],
+    *,
+    search: FromQuery[str] = "",
+    stream: FromQuery[LogStream | None] = None,
+    errors: FromQuery[bool] = False,
+) -> LogFind:
+    """Which lines of a run's console contain a text, and how errors spread over it."""
+    return await request.read(logs.find_lines, uid, search=search, stream=stream, errors=errors)
+
+
+@get("/api/v1/runs/{uid:str}/logs/at", opt=READ)
+async def line_at(request: Call, uid: FromPath[str], t_us: FromQuery[int]) -> LogPlace:
+    """The line of a run's console that was last printed at a time."""
+    return await request.read(logs.line_at, uid, t_us)
 
 
 @get("/api/v1/events", opt=READ, media_type="text/event-stream")
@@ -223,6 +246,8 @@ ROUTES: Final[list[Any]] = [
     query_buckets,
     query_points,
     read_logs,
+    find_lines,
+    line_at,
     events,
     openapi,
 ]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import sqlalchemy as sa
 
-from epochal.domain.view import LogLine, LogPage
+from epochal.domain.view import LogLine, LogPage, LogStream
 from epochal.errors import InvalidInput
 from epochal.store.lines import Line, read_chunks
+from epochal.store.logfind import is_of
 from epochal.store.rows import find_run_id
 from epochal.store.schema import journal, run
 from epochal.store.store import Store
@@ -22,6 +25,7 @@ def read_logs(
     limit: int = 1000,
     tail: int | None = None,
     search: str | None = None,
+    stream: LogStream | None = None,
 ) -> LogPage:
     """A window of the run's console.
 
@@ -33,6 +37,7 @@ def read_logs(
         tail: the last so many lines, instead of ``start`` and ``limit``.
         search: only lines with this text in them, upper and lower case being the same. With
             ``tail`` the last such lines.
+        stream: only lines of this stream, found in the same way.
 
     Raises:
         NotFound: no such run.
@@ -51,9 +56,12 @@ def read_logs(
         )
         writers = {row.id: row.writer for row in rows}
         first = start or 0
-        if tail is not None and not search:
+        needle = (search or "").casefold()
+        sifted = bool(needle) or stream is not None
+        if tail is not None and not sifted:
             first = max(0, total - tail)
-        lines = _collect(connection, run_id, first, wanted, search, last=tail is not None)
+        sieve = Sieve(needle, stream) if sifted else None
+        lines = _collect(connection, run_id, first, wanted, sieve, last=tail is not None)
     shown = [
         LogLine(
             n=number, t_us=line.wall_us, stream="err" if line.stream else "out",
@@ -64,26 +72,36 @@ def read_logs(
     return LogPage(total=total, start=shown[0].n if shown else first, lines=shown)
 
 
+class Sieve(NamedTuple):
+    """Which lines are wanted: those that hold a casefolded text, of a stream."""
+
+    needle: str
+    stream: LogStream | None
+
+    def passes(self, line: Line) -> bool:
+        """Whether a line is wanted."""
+        return is_of(line, self.stream) and self.needle in line.text.casefold()
+
+
 def _collect(
     connection: sa.Connection,
     run_id: int,
     first: int,
     wanted: int,
-    search: str | None,
+    sieve: Sieve | None,
     *,
     last: bool,
 ) -> list[tuple[int, int, Line]]:
-    """Up to ``wanted`` lines from line ``first`` on that hold ``search``.
+    """Up to ``wanted`` lines from line ``first`` on that pass the sieve.
 
     The last ones when asked.
     """
-    needle = (search or "").casefold()
-    end = None if needle else first + wanted
+    end = None if sieve else first + wanted
     found: list[tuple[int, int, Line]] = []
     for number, journal_id, lines in read_chunks(connection, run_id, first, end):
         for index, line in enumerate(lines, number):
             inside = index >= first and (end is None or index < end)
-            if inside and (not needle or needle in line.text.casefold()):
+            if inside and (sieve is None or sieve.passes(line)):
                 found.append((index, journal_id, line))
         if len(found) > wanted:
             found = found[-wanted:] if last and wanted else found[:wanted]

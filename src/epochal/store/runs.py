@@ -95,10 +95,12 @@ def update_run(store: Store, uid: str, changes: RunChanges) -> RunRow:
     Raises:
         NotFound: no such run.
         InvalidInput: a value is not acceptable; nothing was changed.
+        Conflict: the notes are not what the caller thinks; nothing was changed.
     """
     values = _check_changes(changes)
     with store.database.write() as connection:
         run_id = find_run_id(connection, uid)
+        _check_notes(connection, run_id, changes.notes_were)
         if changes.tags is not None:
             values["tags"] = set_tags(connection, run_id, _check_tags(changes.tags))
         if values:
@@ -111,6 +113,15 @@ def update_run(store: Store, uid: str, changes: RunChanges) -> RunRow:
         for tell in store.changed:
             tell(row)
     return row
+
+
+def _check_notes(connection: sa.Connection, run_id: int, expected: str | None) -> None:
+    """Refuse to write over notes that somebody else changed meanwhile."""
+    if expected is None:
+        return
+    found = connection.execute(sa.select(run.c.notes).where(run.c.id == run_id)).scalar_one()
+    if found != expected:
+        raise Conflict("somebody changed the notes meanwhile; read them again before you save")
 
 
 def stop_run(store: Store, uid: str, request: StopRequest) -> None:

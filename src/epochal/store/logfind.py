@@ -1,0 +1,105 @@
+"""Finding lines in the console of a run: which match, where errors are, which was printed when.
+
+One pass over the whole console answers; nothing is kept. A million lines take well under a second.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import sqlalchemy as sa
+
+from epochal.domain.view import LogFind, LogStream
+from epochal.store.lines import Line, read_chunks
+from epochal.store.rows import find_run_id
+from epochal.store.schema import run
+from epochal.store.store import Store
+
+MAX_NUMBERS: Final = 20_000
+PARTS: Final = 240
+ERROR: Final = re.compile(
+    r"\b(?:ERROR|FATAL|CRITICAL)\b|^\s*(?:Traceback \(|[Ee]rror:)|\b[A-Z]\w*(?:Error|Exception)\b",
+    re.MULTILINE,
+)
+"""What a line that tells of an error looks like: levels of logging, and Python's exceptions."""
+
+
+def find_lines(
+    store: Store,
+    uid: str,
+    *,
+    search: str = "",
+    stream: LogStream | None = None,
+    errors: bool = False,
+) -> LogFind:
+    """The lines that match, and how errors spread over the console.
+
+    Args:
+        store: the home.
+        uid: the run.
+        search: text that a line must hold, whatever the case; without one, none is looked for.
+        stream: only lines of this stream match.
+        errors: also count lines that tell of an error, in 240 equal parts of the console.
+
+    Raises:
+        NotFound: no such run.
+    """
+    needle = search.casefold()
+    numbers: list[int] = []
+    count = 0
+    with store.database.read() as connection:
+        run_id = find_run_id(connection, uid)
+        total = _total(connection, run_id)
+        parts = [0] * (PARTS if errors and total else 0)
+        for first, _, lines in read_chunks(connection, run_id, 0, None):
+            whole = "\n".join(line.text for line in lines)
+            if parts and ERROR.search(whole):
+                for number, line in enumerate(lines, first):
+                    if ERROR.search(line.text):
+                        parts[min(PARTS - 1, number * PARTS // total)] += 1
+            if needle and needle in whole.casefold():
+                found = [
+                    number
+                    for number, line in enumerate(lines, first)
+                    if is_of(line, stream) and needle in line.text.casefold()
+                ]
+                count += len(found)
+                numbers += found[: MAX_NUMBERS - len(numbers)]
+    return LogFind(total, count, numbers, parts)
+
+
+def is_of(line: Line, stream: LogStream | None) -> bool:
+    """Whether a line belongs to a stream; None is both."""
+    return stream is None or (stream == "err") == bool(line.stream)
+
+
+def line_at(store: Store, uid: str, t_us: int) -> int | None:
+    """The number of the last line that was printed until a time; None when all came later.
+
+    Several writers' lines may be a little out of order; then it is one of those close to the time.
+
+    Raises:
+        NotFound: no such run.
+    """
+    with store.database.read() as connection:
+        run_id = find_run_id(connection, uid)
+        low, high = 0, _total(connection, run_id)
+        while low < high:
+            middle = (low + high) // 2
+            if _time_of(connection, run_id, middle) <= t_us:
+                low = middle + 1
+            else:
+                high = middle
+    return low - 1 if low else None
+
+
+def _time_of(connection: sa.Connection, run_id: int, number: int) -> int:
+    for first, _, lines in read_chunks(connection, run_id, number, number + 1):
+        return lines[number - first].wall_us
+    return 0
+
+
+def _total(connection: sa.Connection, run_id: int) -> int:
+    found = connection.execute(sa.select(run.c.lines).where(run.c.id == run_id))
+    return int(found.scalar_one())

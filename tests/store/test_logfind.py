@@ -1,0 +1,85 @@
+"""Finding lines: what matches, where errors are, what was printed when."""
+
+from __future__ import annotations
+
+import pytest
+
+from epochal.errors import NotFound
+from epochal.store.ingest import ingest_home
+from epochal.store.lines import CHUNK_LINES
+from epochal.store.logfind import MAX_NUMBERS, PARTS, find_lines, line_at
+from epochal.store.logs import read_logs
+from epochal.store.owner import open_store
+from tests.store.journals import Writing
+
+
+@pytest.fixture
+def store(home):
+    with open_store(home) as opened:
+        yield opened
+
+
+def test_matches_are_counted_and_numbered_whatever_the_case_and_by_stream(store):
+    w = Writing(store.home)
+    w.print(0, *[f"Loss {i}" if i % 3 == 0 else f"step {i}" for i in range(2 * CHUNK_LINES)])
+    w.print(2 * CHUNK_LINES, "LOSS of hope", stream=1)
+    ingest_home(store)
+    expected = [*range(0, 2 * CHUNK_LINES, 3), 2 * CHUNK_LINES]
+    found = find_lines(store, w.uid, search="loss")
+    assert (found.total, found.count, found.numbers) == (513, len(expected), expected)
+    assert find_lines(store, w.uid, search="loss", stream="err").numbers == [512]
+    assert find_lines(store, w.uid, search="loss", stream="out").numbers == expected[:-1]
+    assert find_lines(store, w.uid).count == 0
+    assert [line.n for line in read_logs(store, w.uid, stream="err").lines] == [512]
+    last = read_logs(store, w.uid, stream="out", tail=2).lines
+    assert [line.n for line in last] == [510, 511]
+
+
+def test_more_matches_than_are_numbered_are_counted(store):
+    w = Writing(store.home)
+    for first in range(0, MAX_NUMBERS + 100, 1000):
+        w.print(first, *["same"] * 1000)
+    ingest_home(store)
+    found = find_lines(store, w.uid, search="same")
+    assert (found.count, len(found.numbers)) == (21_000, MAX_NUMBERS)
+
+
+@pytest.mark.parametrize(
+    ("text", "tells"),
+    [
+        ("ERROR: bad", True),
+        ("Traceback (most recent call last):", True),
+        ("ValueError: x", True),
+        ("torch.cuda.OutOfMemoryError: no", True),
+        ("  error: no such file", True),
+        ("mean error 0.3", False),
+        ("error_rate=0.1", False),
+        ("no traceback here", False),
+    ],
+)
+def test_what_tells_of_an_error(store, text, tells):
+    """Levels of logging and exceptions do; a metric that is called error does not."""
+    w = Writing(store.home)
+    w.print(0, *["fine"] * 9, text)
+    ingest_home(store)
+    parts = find_lines(store, w.uid, errors=True).errors
+    assert len(parts) == PARTS
+    assert sum(parts) == tells
+    if tells:
+        assert parts[9 * PARTS // 10] == 1
+
+
+def test_the_line_of_a_time_is_the_last_one_printed_until_then(store):
+    w = Writing(store.home)
+    times = []
+    for i in range(5):
+        w.now += 1_000_000
+        w.print(i, f"line {i}")
+        times.append(w.now)
+    ingest_home(store)
+    assert line_at(store, w.uid, times[0] - 1) is None
+    for i, t_us in enumerate(times):
+        assert line_at(store, w.uid, t_us) == i
+        assert line_at(store, w.uid, t_us + 999_999) == i
+    with pytest.raises(NotFound):
+        line_at(store, "0" * 32, 0)
