@@ -29,6 +29,7 @@ from epochal.protocols.wandb.memory import (
 )
 from epochal.protocols.wandb.rows import Shown, groups, plain_number
 from epochal.protocols.wandb.taken import Message, Taken
+from epochal.service import foreign
 from epochal.service.foreign import Recorder, Recording
 
 HISTOGRAM: Final = "histogram"
