@@ -1,7 +1,7 @@
 /** Law: the same keys always stand in the same order, what matters first, the machine last and folded. */
 import { describe, expect, it } from "vitest";
 import { defaultColumns, matcher, sectionsOf } from "../src/core/sections";
-import { nextAggregate, parseColumn } from "../src/core/columnid";
+import { isAsked, isSortable, metricColumn, nextSort, parseColumn, stepColumn } from "../src/core/columnid";
 import { treeRows } from "../src/core/tree";
 
 const KEYS = ["system/cpu", "gradients/layer10", "gradients/layer2", "lr", "val/acc", "val/loss", "train/loss", "train/acc", "perf/ms"];
@@ -41,11 +41,20 @@ describe("columns", () => {
     expect(defaultColumns({ metrics, config })).toEqual(["last(val/loss)", "last(val/acc)", "last(train/loss)", "config.lr", "config.seed", "config.data.mean"]);
   });
 
-  it("keep keys with brackets whole and turn through the aggregates", () => {
+  it("keep keys with brackets whole, and say which of them the list of runs brings", () => {
     expect(parseColumn("last(f(x) (y))")).toEqual({ kind: "metric", aggregate: "last", key: "f(x) (y)" });
-    expect(nextAggregate("last(a)")).toBe("min(a)");
-    expect(nextAggregate("mean(a)")).toBe("last(a)");
-    expect(nextAggregate("config.a")).toBe("config.a");
+    for (const key of ["val/acc", "a@5", "a, b", 'quoted "key"']) expect(parseColumn(stepColumn(key, 1000))).toEqual({ kind: "at", key, step: 1000 });
+    expect(parseColumn(metricColumn("spark", "a b"))).toEqual({ kind: "spark", key: "a b" });
+    expect(["last(a)", "config.a", "at(a@5)", "spark(a)", "created", "tags"].map(isAsked)).toEqual([true, true, false, false, false, false]);
+    expect(["last(a)", "at(a@5)", "spark(a)", "created", "tags", "name"].map(isSortable)).toEqual([true, false, false, true, false, true]);
+  });
+
+  it("sort by one column, or by several when more is asked for", () => {
+    expect(nextSort(["-created"], "config.lr", true, false)).toEqual(["-config.lr"]);
+    expect(nextSort(["-config.lr"], "config.lr", true, false)).toEqual(["config.lr"]);
+    expect(nextSort(["-config.lr"], "name", false, true)).toEqual(["-config.lr", "name"]);
+    expect(nextSort(["-config.lr", "name"], "name", false, true)).toEqual(["-config.lr", "-name"]);
+    expect(nextSort(["-config.lr", "-name"], "name", false, true)).toEqual(["-config.lr"]);
   });
 });
 

@@ -14,7 +14,10 @@ describe("the view in the address", () => {
   it.each<Partial<View>>([
     { q: 'config.lr < 0.01 and "a+b & c=d" in tags' },
     { q: "100% ü #x" },
-    { sort: "-last(val/acc)" },
+    { sort: ["-last(val/acc)"] },
+    { sort: ["-last(a,b)", "config.x", "-name"] },
+    { cols: ["a", "b"], pin: 1, w: { "config.a,b": 120, name: 300 } },
+    { group: ["config.optim.name", 'config["a,b"]', "state"] },
     { cols: ["config.lr", "last(a,b)", "summary.a&b", "min(x y)"] },
     { cols: [] },
     { sel: ["a1", "b-2", "c.3"] },
@@ -44,7 +47,8 @@ describe("the view in the address", () => {
 
 describe("paths", () => {
   it.each([["local", "resnets"], ["local", "a/b c"], ["local", "@home"], ["local", "50% ü?#"], ["team a", "x"], ["t/1", "r"]])("of %s / %s come back", (entity, project) => {
-    expect(parseRoute(projectPath(entity, project))).toEqual({ page: "workspace", entity, project });
+    expect(parseRoute(projectPath(entity, project))).toEqual({ page: "workspace", entity, project, wide: false });
+    expect(parseRoute(`${projectPath(entity, project)}/runs`)).toEqual({ page: "workspace", entity, project, wide: true });
     expect(parseRoute(sweepsPath(entity, project))).toEqual({ page: "sweeps", entity, project });
     expect(parseRoute(sweepsPath(entity, project, "3dir1ncb"))).toEqual({ page: "sweep", entity, project, sweep: "3dir1ncb" });
     expect(parseRoute(runPath(entity, project, "id.1", "logs"))).toEqual({ page: "run", entity, project, run: "id.1", tab: "logs" });

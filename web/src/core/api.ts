@@ -8,7 +8,7 @@
 import { decodeColumns, type ColumnMessage } from "./columns";
 import { Session } from "./session";
 import type {
-  BucketHead, BucketQuery, Info, LogPage, Project, ProjectKeys, RunDetail, RunPage, RunPatch, RunQuery, RunRow,
+  BucketHead, BucketQuery, GroupPage, GroupQuery, Info, LogPage, Project, ProjectKeys, RunDetail, RunPage, RunPatch, RunQuery, RunRow,
 } from "./wire";
 
 export class ApiError extends Error {
@@ -86,6 +86,10 @@ export class Api {
 
   queryRuns(body: RunQuery, signal?: AbortSignal): Promise<RunPage> {
     return this.json("POST", "/api/v1/runs/query", body, signal);
+  }
+
+  queryGroups(body: GroupQuery): Promise<GroupPage> {
+    return this.json("POST", "/api/v1/runs/groups", body);
   }
 
   resolveRun(entity: string, project: string, id: string): Promise<RunDetail> {

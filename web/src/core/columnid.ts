@@ -5,8 +5,15 @@ import type { RunRow, Value } from "./wire";
 export const AGGREGATES = ["last", "min", "max", "mean"] as const;
 export type Aggregate = (typeof AGGREGATES)[number];
 
+/** What the server has ready for each series; it can sort and filter by them. */
+const READY = new Set<string>([...AGGREGATES, "count"]);
+
 export type ColumnId =
   | { kind: "metric"; aggregate: string; key: string }
+  /** The last value at or before a step. */
+  | { kind: "at"; key: string; step: number }
+  /** A small picture of the curve. */
+  | { kind: "spark"; key: string }
   | { kind: "config" | "summary"; key: string }
   | { kind: "field"; key: string };
 
@@ -26,6 +33,11 @@ export function metricColumn(aggregate: string, key: string): string {
   return `${aggregate}(${PLAIN.test(key) ? key : JSON.stringify(key)})`;
 }
 
+/** Spells the column of a series' value at a step: `at(val/acc@1000)`. */
+export function stepColumn(key: string, step: number): string {
+  return metricColumn("at", key).replace(/\)$/, `@${step})`);
+}
+
 /** Spells a column of config or summary: `config.lr`, `config["weird key"]`. */
 export function factColumn(kind: "config" | "summary", key: string): string {
   return PLAIN.test(key) && !key.endsWith(".") ? `${kind}.${key}` : `${kind}[${JSON.stringify(key)}]`;
@@ -33,6 +45,9 @@ export function factColumn(kind: "config" | "summary", key: string): string {
 
 export function parseColumn(id: string): ColumnId {
   const call = /^(\w+)\((.*)\)$/s.exec(id);
+  const step = call?.[1] === "at" ? /^(.*)@(\d+)$/s.exec(call[2]) : null;
+  if (step) return { kind: "at", key: unquoted(step[1]), step: Number(step[2]) };
+  if (call?.[1] === "spark") return { kind: "spark", key: unquoted(call[2]) };
   if (call) return { kind: "metric", aggregate: call[1], key: unquoted(call[2]) };
   for (const kind of ["config", "summary"] as const) {
     if (id.startsWith(`${kind}.`)) return { kind, key: id.slice(kind.length + 1) };
@@ -57,9 +72,21 @@ export function columnTitle(id: string): string {
   return column.kind === "field" ? (FIELDS[column.key] ?? column.key) : column.key;
 }
 
-/** Whether the server must be asked for the column's values. */
+/** Whether the list of runs brings the column's values. */
 export function isAsked(id: string): boolean {
-  return parseColumn(id).kind !== "field";
+  const column = parseColumn(id);
+  return column.kind === "metric" ? READY.has(column.aggregate) : column.kind === "config" || column.kind === "summary";
+}
+
+/** Whether the column is drawn from the points of a series, for rows in view only. */
+export function isDrawn(id: string): boolean {
+  const { kind } = parseColumn(id);
+  return kind === "at" || kind === "spark";
+}
+
+/** Whether the server can order by the column. */
+export function isSortable(id: string): boolean {
+  return isAsked(id) || (id !== "tags" && !isDrawn(id) && (id === "name" || id in FIELDS));
 }
 
 /** The value of a field column as text. */
@@ -71,10 +98,19 @@ export function fieldText(run: RunRow, field: string, nowUs: number): string {
   return formatValue(value);
 }
 
-/** A metric column with its aggregate exchanged for the next one. */
-export function nextAggregate(id: string): string {
-  const column = parseColumn(id);
-  if (column.kind !== "metric") return id;
-  const at = AGGREGATES.indexOf(column.aggregate as Aggregate);
-  return metricColumn(AGGREGATES[(at + 1) % AGGREGATES.length], column.key);
+/**
+ * The order after a click on a column. The first click ascends for texts and descends for numbers, the next one turns it
+ * round; with `more` (Shift) other columns stay, and the third click takes the column out.
+ */
+export function nextSort(sort: readonly string[], id: string, numeric: boolean, more: boolean): string[] {
+  const [first, second] = numeric ? [`-${id}`, id] : [id, `-${id}`];
+  if (!more) return [sort[0] === first ? second : first];
+  const at = sort.findIndex((s) => s === first || s === second);
+  if (at < 0) return [...sort, first];
+  return sort[at] === first ? sort.map((s, i) => (i === at ? second : s)) : sort.filter((_, i) => i !== at);
+}
+
+/** The column that an entry of an order names. */
+export function sortedColumn(entry: string): string {
+  return entry.replace(/^-/, "");
 }

@@ -51,11 +51,12 @@ export function columnEdges(widths: readonly number[]): number[] {
   return edges;
 }
 
-/** Columns that touch the view, the first (frozen) one left out: it is always drawn. */
-export function columnWindow(scrollLeft: number, viewWidth: number, edges: readonly number[]): { first: number; end: number } {
+/** Columns that touch the view, the first `frozen` left out: they are always drawn. */
+export function columnWindow(scrollLeft: number, viewWidth: number, edges: readonly number[], frozen = 1): { first: number; end: number } {
   const count = edges.length - 1;
-  let first = 1;
-  while (first < count && edges[first + 1] <= scrollLeft + (edges[1] ?? 0)) first++;
+  const beside = edges[Math.min(frozen, count)] ?? 0;
+  let first = frozen;
+  while (first < count && edges[first + 1] <= scrollLeft + beside) first++;
   let end = first;
   while (end < count && edges[end] < scrollLeft + viewWidth) end++;
   return { first: Math.min(first, count), end };

@@ -1,8 +1,9 @@
 /**
  * A table of any size in a few hundred elements: rows and cells that scroll out are used again for those that scroll in.
  *
- * Promises: cost follows the window, not the table; the header row and first column stay in view; the ARIA grid
- * pattern holds (row and column counts, indices, active descendant). Text goes in as text, never as markup.
+ * Promises: cost follows the window, not the table; the header row, the first column and the pinned ones after it
+ * stay in view, the pinned ones as long as half of the view is left for others; the ARIA grid pattern holds (row and column counts, indices,
+ * active descendant). Text goes in as text, never as markup.
  */
 import { columnEdges, columnWindow, contentHeight, rowWindow, scrollTopFor, topRow } from "./grid";
 
@@ -11,6 +12,8 @@ export interface GridColumn {
   title: string;
   width: number;
   numeric: boolean;
+  /** Stays beside the first column; pinned columns stand before all others. */
+  pinned?: boolean;
 }
 
 /** Where the grid asks for what it shows. */
@@ -22,6 +25,8 @@ export interface GridSource {
   rowClass(row: number): string;
   cellClass(row: number, column: number): string;
   head(cell: HTMLElement, column: number): void;
+  /** Fills a cell that shows more than text; false leaves it to `text`. */
+  draw?(cell: HTMLElement, row: number, column: number): boolean;
   /** The rows on screen have changed. */
   window(first: number, end: number): void;
 }
@@ -29,6 +34,7 @@ export interface GridSource {
 interface RowSlot {
   element: HTMLElement;
   lead: (row: number) => void;
+  pinned: HTMLElement[];
   cells: HTMLElement[];
   row: number;
 }
@@ -38,6 +44,8 @@ export class GridView {
   private columns: readonly GridColumn[] = [];
   private edges: number[] = [0];
   private rows = 0;
+  /** Columns that do not scroll, the first one counted. */
+  private frozen = 1;
   private readonly slots: RowSlot[] = [];
   private readonly head = document.createElement("div");
   private readonly body = document.createElement("div");
@@ -78,12 +86,43 @@ export class GridView {
     const total = this.edges[columns.length];
     this.root.setAttribute("aria-colcount", String(columns.length));
     this.head.style.width = this.body.style.width = `max(100%, ${total}px)`;
+    this.rebuild();
+  }
+
+  /** The columns with this one, wherever they were drawn, at another width: nothing else is built anew. */
+  resizeColumn(column: number, width: number): void {
+    this.setColumns(this.columns.map((c, i) => (i === column ? { ...c, width } : c)));
+  }
+
+  /** The column whose head is at a place of the screen, -1 for none. */
+  columnAt(clientX: number): number {
+    for (const cell of this.head.querySelectorAll<HTMLElement>(".grid-headcell")) {
+      const { left, right } = cell.getBoundingClientRect();
+      if (clientX >= left && clientX < right) return Number(cell.dataset.column);
+    }
+    return -1;
+  }
+
+  private rebuild(): void {
+    this.frozen = this.frozenFitting();
     const focused = this.focusedHead();
-    this.head.replaceChildren(...columns.map((_, i) => this.headCell(i)));
+    const stay = document.createElement("div");
+    stay.className = "grid-stay";
+    const heads = this.columns.map((_, i) => this.headCell(i));
+    stay.append(...heads.slice(0, this.frozen));
+    this.head.replaceChildren(stay, ...heads.slice(this.frozen));
     if (focused) this.head.querySelector<HTMLElement>(focused)?.focus();
     for (const slot of this.slots) slot.element.remove();
     this.slots.length = 0;
     this.schedule(true);
+  }
+
+  /** How many columns stay: those that are pinned, while half of the view is left for the rest. */
+  private frozenFitting(): number {
+    let count = 1;
+    const most = this.root.clientWidth / 2;
+    while (count < this.columns.length && this.columns[count].pinned && (this.edges[count + 1] <= most || this.root.clientWidth === 0)) count++;
+    return count;
   }
 
   setRows(rows: number): void {
@@ -144,8 +183,9 @@ export class GridView {
 
   private render(): void {
     if (!this.root.isConnected || this.columns.length === 0) return;
+    if (this.frozenFitting() !== this.frozen) this.rebuild();
     const view = rowWindow(this.root.scrollTop, this.viewHeight(), this.rows, this.rowHeight);
-    const across = columnWindow(this.root.scrollLeft, this.root.clientWidth, this.edges);
+    const across = columnWindow(this.root.scrollLeft, this.root.clientWidth, this.edges, this.frozen);
     const count = view.end - view.first;
     while (this.slots.length < count) this.slots.push(this.newSlot());
     for (let i = 0; i < this.slots.length; i++) {
@@ -166,14 +206,19 @@ export class GridView {
   private newSlot(): RowSlot {
     const element = document.createElement("div");
     element.setAttribute("role", "row");
+    const stay = document.createElement("div");
+    stay.className = "grid-stay";
     const lead = document.createElement("div");
     lead.className = "grid-lead";
     lead.setAttribute("role", "rowheader");
     lead.setAttribute("aria-colindex", "1");
     lead.style.width = `${this.columns[0].width}px`;
-    element.append(lead);
+    stay.append(lead);
+    const pinned: HTMLElement[] = [];
+    for (let column = 1; column < this.frozen; column++) pinned.push(this.newCell(stay));
+    element.append(stay);
     this.body.append(element);
-    return { element, lead: this.source.lead(lead), cells: [], row: -1 };
+    return { element, lead: this.source.lead(lead), pinned, cells: [], row: -1 };
   }
 
   private fill(slot: RowSlot, row: number, top: number, first: number, end: number): void {
@@ -187,6 +232,7 @@ export class GridView {
       slot.element.id = `${this.root.id}-row-${row}`;
       slot.element.setAttribute("aria-rowindex", String(row + 2));
       slot.lead(row);
+      for (const [i, cell] of slot.pinned.entries()) this.fillCell(cell, row, i + 1, this.frozen, true);
     }
     const count = end - first;
     while (slot.cells.length < count) slot.cells.push(this.newCell(slot.element));
@@ -209,6 +255,7 @@ export class GridView {
     cell.style.width = `${this.columns[column].width}px`;
     cell.setAttribute("aria-colindex", String(column + 1));
     cell.className = `grid-cell${this.columns[column].numeric ? " num" : ""} ${this.source.cellClass(row, column)}`;
+    if (this.source.draw?.(cell, row, column)) return;
     const text = this.source.text(row, column);
     cell.textContent = text;
     cell.title = text.length > 10 ? text : "";
@@ -227,7 +274,7 @@ export class GridView {
     cell.setAttribute("role", "columnheader");
     cell.setAttribute("aria-colindex", String(column + 1));
     cell.dataset.column = String(column);
-    cell.style.left = column === 0 ? "0" : `${this.edges[column]}px`;
+    cell.style.left = `${this.edges[column]}px`;
     cell.style.width = `${this.columns[column].width}px`;
     this.source.head(cell, column);
     return cell;

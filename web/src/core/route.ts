@@ -1,5 +1,5 @@
 /**
- * The paths of the page. `/`, `/p/{project}`, `/p/{project}/r/{run}[/tab]`, `/p/{project}/sweeps[/{sweep}]`, `/p/{project}/artifacts[/{name}@{version}[/tab]]`,
+ * The paths of the page. `/`, `/p/{project}[/runs]`, `/p/{project}/r/{run}[/tab]`, `/p/{project}/sweeps[/{sweep}]`, `/p/{project}/artifacts[/{name}@{version}[/tab]]`,
  * `/p/{project}/pipelines[/{id}[/n/{step}]]`, `/models[/{name}]`; an entity other than `local` stands as `@entity` before the project or model. Names are
  * percent-encoded, so a project may hold any character, `/` among them.
  */
@@ -15,7 +15,7 @@ export const LATEST = "latest";
 
 export type Route =
   | { page: "projects" }
-  | { page: "workspace"; entity: string; project: string }
+  | { page: "workspace"; entity: string; project: string; wide: boolean }
   | { page: "run"; entity: string; project: string; run: string; tab: RunTab }
   | { page: "sweeps"; entity: string; project: string }
   | { page: "sweep"; entity: string; project: string; sweep: string }
@@ -46,7 +46,8 @@ export function parseRoute(path: string): Route {
   const [project, kind, run, tab, ...rest] = parts.slice(hasEntity ? 2 : 1);
   if (kind === "pipelines" && project) return parsePipeline(path, { entity, project }, run, tab, rest);
   if (!project || rest.length > 0) return { page: "missing", path };
-  if (kind === undefined) return { page: "workspace", entity, project };
+  if (kind === undefined) return { page: "workspace", entity, project, wide: false };
+  if (kind === "runs" && run === undefined) return { page: "workspace", entity, project, wide: true };
   if (kind === "artifacts") return parseArtifact(path, { entity, project }, run, tab);
   if (kind === "sweeps" && tab === undefined) return run ? { page: "sweep", entity, project, sweep: run } : { page: "sweeps", entity, project };
   if (kind !== "r" || !run) return { page: "missing", path };

@@ -9,10 +9,16 @@ import type { XAxis } from "./wire";
 export interface View {
   /** The `where` expression of the runs table. */
   q: string;
-  /** Column to order by, with `-` before it for descending. */
-  sort: string;
+  /** Columns to order by, the first above all, with `-` before each that descends. */
+  sort: string[];
   /** Columns of the table; null means the project's own choice. */
   cols: string[] | null;
+  /** How many of them stay beside the name when the table is scrolled. */
+  pin: number;
+  /** Widths in pixels of columns that were resized. */
+  w: Readonly<Record<string, number>>;
+  /** Fields to group the runs by, outermost first. */
+  group: string[];
   /** Ids of the plotted runs; null means the first rows of the table. */
   sel: string[] | null;
   x: XAxis;
@@ -28,12 +34,19 @@ export interface View {
 }
 
 /** The parameters of an address that belong to the view. */
-export const VIEW_KEYS = ["q", "sort", "cols", "sel", "x", "xl", "yl", "sm", "z", "pf"] as const;
+export const VIEW_KEYS = ["q", "sort", "cols", "pin", "w", "group", "sel", "x", "xl", "yl", "sm", "z", "pf"] as const;
 
 export const DEFAULT_SORT = "-created";
+/** What the server takes at most. */
+export const MOST_SORTS = 8;
+export const MOST_LEVELS = 4;
+
+export function isDefaultSort(sort: readonly string[]): boolean {
+  return sort.length === 1 && sort[0] === DEFAULT_SORT;
+}
 
 export function defaultView(): View {
-  return { q: "", sort: DEFAULT_SORT, cols: null, sel: null, x: "step", xl: [], yl: [], sm: 0, z: null, pf: "" };
+  return { q: "", sort: [DEFAULT_SORT], cols: null, pin: 0, w: {}, group: [], sel: null, x: "step", xl: [], yl: [], sm: 0, z: null, pf: "" };
 }
 
 /** Only what separates or escapes is escaped inside an item, so that addresses stay readable. */
@@ -57,8 +70,13 @@ export function formatView(view: View): string {
   const put = (key: string, value: string): void => void out.push(`${key}=${value}`);
   const free = (text: string): string => encodeURIComponent(text).replace(/%2F/g, "/").replace(/%3A/g, ":").replace(/%20/g, "+");
   if (view.q) put("q", free(view.q));
-  if (view.sort !== DEFAULT_SORT) put("sort", free(view.sort));
-  if (view.cols) put("cols", free(list(view.cols)).replace(/%2C/g, ","));
+  const items = (key: string, values: string[]): void => put(key, free(list(values)).replace(/%2C/g, ","));
+  if (!isDefaultSort(view.sort)) items("sort", view.sort);
+  if (view.cols) items("cols", view.cols);
+  if (view.pin > 0) put("pin", String(view.pin));
+  const widths = Object.entries(view.w);
+  if (widths.length > 0) items("w", widths.map(([id, width]) => `${width}~${id}`));
+  if (view.group.length > 0) items("group", view.group);
   if (view.sel) put("sel", free(list(view.sel)).replace(/%2C/g, ","));
   if (view.x !== "step") put("x", free(typeof view.x === "string" ? X_SHORT[view.x] : `m:${view.x.metric}`));
   for (const axis of ["xl", "yl"] as const) {
@@ -79,8 +97,11 @@ export function parseView(query: string): View {
   const params = new URLSearchParams(query);
   const view = defaultView();
   view.q = params.get("q") ?? "";
-  view.sort = params.get("sort") || DEFAULT_SORT;
+  if (params.get("sort")) view.sort = unlist(params.get("sort") ?? "").slice(0, MOST_SORTS);
   view.cols = params.has("cols") ? unlist(params.get("cols") ?? "") : null;
+  view.pin = Math.min(view.cols?.length ?? 0, parseCount(params.get("pin")));
+  view.w = parseWidths(params.get("w"));
+  view.group = unlist(params.get("group") ?? "").slice(0, MOST_LEVELS);
   view.sel = params.has("sel") ? unlist(params.get("sel") ?? "") : null;
   view.x = parseX(params.get("x"));
   view.xl = parseLog(params.get("xl"));
@@ -89,6 +110,19 @@ export function parseView(query: string): View {
   view.z = parseZoom(params.get("z"));
   view.pf = params.get("pf") ?? "";
   return view;
+}
+
+function parseCount(text: string | null): number {
+  return /^\d{1,3}$/.test(text ?? "") ? Number(text) : 0;
+}
+
+function parseWidths(text: string | null): Record<string, number> {
+  const widths: Record<string, number> = {};
+  for (const item of unlist(text ?? "")) {
+    const match = /^(\d{2,4})~(.+)$/s.exec(item);
+    if (match) widths[match[2]] = Number(match[1]);
+  }
+  return widths;
 }
 
 function parseX(text: string | null): XAxis {

@@ -88,6 +88,45 @@ export interface RunPage {
   columns: Record<string, Value[]>;
 }
 
+export interface GroupQuery {
+  entity?: string;
+  project: string;
+  by: string[];
+  where?: string;
+  order?: string[];
+  limit?: number;
+  columns?: string[];
+  archived?: boolean;
+  members?: boolean;
+}
+
+export interface GroupRow {
+  values: Value[];
+  runs: number;
+  color: number;
+  where: string;
+  uids: string[] | null;
+}
+
+export interface GroupCell {
+  n: number;
+  bad: number;
+  distinct: number;
+  value: Value;
+  mean: WireNumber | null;
+  std: WireNumber | null;
+  min: WireNumber | null;
+  max: WireNumber | null;
+}
+
+export interface GroupPage {
+  total: number;
+  matched: number;
+  found: number;
+  groups: GroupRow[];
+  columns: Record<string, GroupCell[]>;
+}
+
 export interface Metric {
   key: string;
   count: number;

@@ -5,7 +5,7 @@
  * the expression leaves the last good table standing.
  */
 import { api, ApiError } from "../core/api";
-import { DEFAULT_SORT } from "../core/url";
+import { isDefaultSort } from "../core/url";
 import type { Change, RunPage, RunPatch, RunQuery, RunRow, Value } from "../core/wire";
 
 const FIRST_PAGE = 100;
@@ -42,9 +42,9 @@ export class Runs {
   }
 
   /** Asks for the first page of a table. Same table again: nothing moves except what changed. */
-  async load(where: string, order: string, columns: string[]): Promise<void> {
+  async load(where: string, order: string[], columns: string[]): Promise<void> {
     const mine = ++this.generation;
-    this.query = { ...this.query, where: where.trim() || undefined, order: [order], columns };
+    this.query = { ...this.query, where: where.trim() || undefined, order, columns };
     try {
       const page = await api.queryRuns({ ...this.query, limit: Math.min(1000, Math.max(FIRST_PAGE, this.rows.length)) });
       if (mine !== this.generation) return;
@@ -109,7 +109,7 @@ export class Runs {
     if ((this.dirty.size === 0 && this.waiting === 0) || this.timer !== undefined) return;
     this.timer = setTimeout(() => {
       this.timer = undefined;
-      if (this.waiting > 0 && this.query.order?.[0] === DEFAULT_SORT) reload();
+      if (this.waiting > 0 && isDefaultSort(this.query.order ?? [])) reload();
       else void this.refresh();
     }, REFRESH_MS);
   }

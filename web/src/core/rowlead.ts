@@ -1,0 +1,98 @@
+/** The first cell of the runs table: what is plotted, how the run ended, its name, its NaN; or a group and its size. Text goes in as text. */
+import { formatCount } from "./format";
+import { glyphOf } from "./glyph";
+import { lookOf, swatchOf, type Theme } from "./palette";
+import { runPath } from "./route";
+import type { GroupRow, RunRow } from "./wire";
+
+export interface LeadLine {
+  run?: RunRow;
+  group?: GroupRow;
+  /** What the group's innermost value is, and of which field. */
+  label?: string;
+  field?: string;
+  level: number;
+  open?: boolean;
+  plotted: boolean;
+}
+
+const INDENT = 14;
+
+/** Builds the cell once; the returned function fills it for a line (null: not loaded yet). */
+export function buildLead(cell: HTMLElement): (line: LeadLine | null, theme: Theme) => void {
+  const fold = element("button", "fold");
+  fold.dataset.act = "fold";
+  const swatch = element("button", "swatch");
+  swatch.dataset.act = "plot";
+  swatch.append(document.createElement("i"));
+  const glyph = element("span", "sign");
+  const link = element("a", "clip grow") as HTMLAnchorElement;
+  const label = element("span", "clip grow");
+  const count = element("span", "count");
+  const nan = element("span", "nan");
+  for (const part of [fold, swatch, link]) part.tabIndex = -1;
+  nan.textContent = "NaN";
+  cell.append(fold, swatch, glyph, link, label, count, nan);
+  return (line, theme) => {
+    const { run, group } = line ?? {};
+    cell.classList.toggle("waiting", !run && !group);
+    cell.style.paddingLeft = `${6 + (line?.level ?? 0) * INDENT}px`;
+    fold.hidden = label.hidden = count.hidden = !group;
+    glyph.hidden = link.hidden = group !== undefined;
+    swatch.hidden = !run && !group;
+    nan.hidden = !run || run.nan_key === null;
+    if (group) fillGroup(line as LeadLine, group, theme, { fold, swatch, label, count });
+    else if (run) fillRun(line as LeadLine, run, theme, { swatch, glyph, link, nan });
+    else {
+      link.textContent = "…";
+      link.removeAttribute("href");
+      glyph.textContent = "";
+    }
+  };
+}
+
+function fillRun(line: LeadLine, run: RunRow, theme: Theme, parts: { swatch: HTMLElement; glyph: HTMLElement; link: HTMLAnchorElement; nan: HTMLElement }): void {
+  const { swatch, glyph, link, nan } = parts;
+  paintSwatch(swatch, run.color, theme, line.plotted);
+  swatch.removeAttribute("aria-disabled");
+  swatch.setAttribute("aria-label", `${line.plotted ? "Hide" : "Plot"} ${run.name}`);
+  swatch.setAttribute("aria-pressed", String(line.plotted));
+  swatch.title = line.plotted ? "Plotted: click to hide (space)" : "Click to plot (space)";
+  const { sign, tone, what } = glyphOf(run.state);
+  glyph.textContent = sign;
+  glyph.title = what;
+  glyph.style.color = `var(--${tone})`;
+  link.textContent = run.name;
+  link.href = runPath(run.entity, run.project, run.id);
+  link.title = run.name;
+  nan.title = `${run.nan_key} is NaN from step ${run.nan_step}`;
+}
+
+function fillGroup(line: LeadLine, group: GroupRow, theme: Theme, parts: { fold: HTMLElement; swatch: HTMLElement; label: HTMLElement; count: HTMLElement }): void {
+  const { fold, swatch, label, count } = parts;
+  paintSwatch(swatch, group.color, theme, true);
+  swatch.setAttribute("aria-label", `Color of the group ${line.label}`);
+  swatch.setAttribute("aria-disabled", "true");
+  swatch.removeAttribute("aria-pressed");
+  swatch.title = "The color of this group";
+  fold.textContent = line.open ? "▾" : "▸";
+  fold.setAttribute("aria-expanded", String(line.open));
+  fold.setAttribute("aria-label", `${line.open ? "Close" : "Open"} the group ${line.label}`);
+  label.textContent = line.label ?? "";
+  label.title = `${line.field}: ${line.label}`;
+  count.textContent = formatCount(group.runs);
+  count.title = group.runs === 1 ? "1 run" : `${group.runs} runs`;
+}
+
+function paintSwatch(swatch: HTMLElement, color: number, theme: Theme, on: boolean): void {
+  const look = lookOf(color, theme);
+  swatch.style.setProperty("--run", look.color);
+  swatch.style.setProperty("--fill", swatchOf(look));
+  swatch.classList.toggle("off", !on);
+}
+
+function element(tag: string, name: string): HTMLElement {
+  const made = document.createElement(tag);
+  made.className = name;
+  return made;
+}

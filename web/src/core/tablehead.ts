@@ -1,0 +1,46 @@
+/** The head of a column of the runs table: what it sorts by, which value of a series it shows, the edge that is dragged. */
+import { parseColumn } from "./columnid";
+
+export function fillHead(cell: HTMLElement, { id, title, mark }: { id: string; title: string; mark: string }): void {
+  const sort = button("sort", "sort", `Sort by ${id}`);
+  const name = document.createElement("span");
+  name.className = "clip";
+  name.textContent = title;
+  sort.append(name, mark);
+  sort.classList.toggle("sorted", mark !== "");
+  const options = button("more", "menu", `Options of ${id}`);
+  options.setAttribute("aria-label", options.title);
+  options.setAttribute("aria-haspopup", "dialog");
+  const value = valueShown(id);
+  options.textContent = value ?? "⋯";
+  options.classList.toggle("aggregate", value !== null);
+  const edge = document.createElement("span");
+  edge.className = "edge";
+  cell.append(sort, options, edge);
+}
+
+/** The box above all that selects what is loaded. */
+export function pickAllBox(): HTMLInputElement {
+  const all = document.createElement("input");
+  all.type = "checkbox";
+  all.dataset.act = "all";
+  all.title = "Select the loaded runs";
+  all.setAttribute("aria-label", all.title);
+  return all;
+}
+
+/** Which value of its series a column shows; null for columns of other things. */
+function valueShown(id: string): string | null {
+  const column = parseColumn(id);
+  if (column.kind === "metric") return column.aggregate;
+  if (column.kind === "at") return `@${column.step}`;
+  return column.kind === "spark" ? "curve" : null;
+}
+
+function button(name: string, act: string, title: string): HTMLButtonElement {
+  const made = document.createElement("button");
+  made.className = name;
+  made.dataset.act = act;
+  made.title = title;
+  return made;
+}
