@@ -54,6 +54,29 @@ def dies_once() -> Annotated[int, "attempt"]:
     return current_step().attempt
 
 
+@step
+def second(n: int) -> int:
+    """Count on."""
+    return n + 1
+
+
+@step
+def lives_later(n: int, sign: str) -> int:
+    """Die by a signal until a file is there."""
+    if not Path(sign).exists():
+        os.kill(os.getpid(), signal.SIGKILL)
+    return n
+
+
+@step
+def meets(folder: str, me: int) -> int:
+    """Wait until the other one of two is there."""
+    Path(folder, str(me)).touch()
+    while not Path(folder, str(1 - me)).exists():
+        time.sleep(0.02)
+    return me
+
+
 @step(executor="process")
 def fails() -> int:
     """Raise in the other process."""

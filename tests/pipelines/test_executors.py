@@ -1,7 +1,14 @@
-"""What every executor has to do: one suite for threads, processes and jobs."""
+"""What every executor has to do: one suite for threads, processes, Ray and jobs."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -11,15 +18,45 @@ from epochal.errors import StepFailed
 from epochal.pipelines import Pipeline, pipeline
 from tests.pipelines import elsewhere
 
-EXECUTORS = ["thread", "process", "slurm"]
-KILLING = ["process", "slurm"]
+EXECUTORS = ["thread", "process", "ray", "slurm"]
+KILLING = ["process", "ray", "slurm"]
+STORE_BYTES = 80 * 1024 * 1024
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A small cluster of Ray on this machine, for this module."""
+    ray: Any = pytest.importorskip("ray")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        ray.init(
+            num_cpus=2,
+            object_store_memory=STORE_BYTES,
+            include_dashboard=False,
+            log_to_driver=False,
+            _temp_dir=tempfile.mkdtemp(prefix="ray-"),
+        )
+        yield
+        ray.shutdown()
 
 
 @pytest.fixture(params=EXECUTORS)
 def executor(request: pytest.FixtureRequest) -> str:
-    if request.param == "slurm":
-        pytest.importorskip("submitit")
+    return usable(request)
+
+
+@pytest.fixture(params=KILLING)
+def killing(request: pytest.FixtureRequest) -> str:
+    """An executor that can end what it runs."""
+    return usable(request)
+
+
+def usable(request: pytest.FixtureRequest) -> str:
     name: str = request.param
+    if name == "slurm":
+        pytest.importorskip("submitit")
+    if name == "ray":
+        request.getfixturevalue("cluster")
     return name
 
 
@@ -64,17 +101,64 @@ def test_a_failed_attempt_is_followed_by_another(executor: str) -> None:
     assert run.step("second_time").output.load() == 2
 
 
-@pytest.mark.parametrize("executor", KILLING)
-def test_what_takes_too_long_is_killed(executor: str) -> None:
-    if executor == "slurm":
-        pytest.importorskip("submitit")
+def test_what_takes_too_long_is_killed(killing: str) -> None:
     with pytest.raises(StepFailed, match=r"took longer than 2 s and was killed"):
-        flow_of(elsewhere.sleeps, executor=executor, timeout=2)()
+        flow_of(elsewhere.sleeps, executor=killing, timeout=2)()
 
 
-@pytest.mark.parametrize("executor", KILLING)
-def test_a_worker_that_dies_fails_its_step(executor: str) -> None:
-    if executor == "slurm":
-        pytest.importorskip("submitit")
-    with pytest.raises(StepFailed, match=r"died by signal SIGKILL|ended without a result"):
-        flow_of(elsewhere.dies_once, executor=executor, retries=0)()
+def test_a_worker_that_dies_fails_its_step_and_the_run_is_resumed(
+    killing: str, tmp_path: Path
+) -> None:
+    """What had finished stays; the run of the step says that it crashed."""
+
+    @pipeline(name="flow", cache=False)
+    def flow() -> None:
+        two = elsewhere.second(1)
+        elsewhere.lives_later.with_options(executor=killing)(two, str(tmp_path / "later"))
+
+    with pytest.raises(StepFailed, match=r"died by signal SIGKILL|ended without a result") as died:
+        flow()
+    failed: Any = died.value.run
+    assert [each.state for each in failed.steps.values()] == ["finished", "failed"]
+    crashed = failed.step("lives_later").run_id
+    assert {each.id: each.state for each in epochal.runs("flow")}[crashed] == "crashed"
+    (tmp_path / "later").touch()
+    resumed = flow.resume(failed.id)
+    assert [each.state for each in resumed.steps.values()] == ["cached", "finished"]
+    assert resumed.step("lives_later").output.load() == 2
+
+
+def test_independent_steps_run_side_by_side(executor: str, tmp_path: Path) -> None:
+    """Each of two steps waits for the other one."""
+
+    @pipeline(name="flow", cache=False, executor=executor, parallel=2)
+    def flow() -> None:
+        elsewhere.meets.map(str(tmp_path), me=[0, 1])
+
+    assert [each.state for each in flow().steps.values()] == ["finished", "finished"]
+
+
+def test_without_a_cluster_ray_says_how_to_get_one(home: Path) -> None:
+    """In a process of its own, which is connected to none."""
+    pytest.importorskip("ray")
+    source = """
+    from epochal.pipelines import pipeline
+    from tests.pipelines import elsewhere
+
+    @pipeline(name="flow", cache=False)
+    def flow():
+        elsewhere.add.with_options(executor="ray")(1)
+
+    flow()
+    """
+    nowhere = {"RAY_ADDRESS": "127.0.0.1:1"}
+    done = subprocess.run(
+        [sys.executable, "-c", dedent(source)],
+        env={**os.environ, **nowhere},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert "ray start --head" in done.stderr
+    assert "step 'add' failed" in done.stderr

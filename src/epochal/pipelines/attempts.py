@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from epochal.client import guard
 from epochal.domain.pipeline import Ended, Facts, Started
-from epochal.errors import InvalidInput, MissingExtra
+from epochal.errors import InvalidInput, MissingExtra, Unavailable
 from epochal.pipelines import tracking
 from epochal.pipelines.cache import Hit
 from epochal.pipelines.context import StepContext, attachments
 from epochal.pipelines.execution import Outcome, Task
-from epochal.pipelines.executors.processes import processes
-from epochal.pipelines.executors.slurm import slurm
+from epochal.pipelines.executors.processes import Processes, processes
+from epochal.pipelines.executors.ray import Ray, ray_tasks
+from epochal.pipelines.executors.slurm import Slurm, slurm
 from epochal.pipelines.executors.threads import run_here
 from epochal.pipelines.ledger import Ledger
 from epochal.pipelines.named import MAINS, script_of
 from epochal.pipelines.node import Node
 from epochal.pipelines.options import PipelineOptions
+
+ELSEWHERE: Final[Mapping[str, Processes | Ray | Slurm]] = {
+    "process": processes,
+    "ray": ray_tasks,
+    "slurm": slurm,
+}
+"""The executors that can end what they run, by name."""
 
 
 class Attempts:
@@ -93,12 +101,12 @@ class Attempts:
     ) -> Outcome:
         if place == "thread":
             return run_here(task, node.signature, None, raised)
-        run = slurm.run if place == "slurm" else processes.run
+        executor = ELSEWHERE[place]
         with self._lock:
             self._elsewhere.add(task.run_id)
         try:
-            return run(task, node.signature, node.options.timeout, raised)
-        except MissingExtra as error:
+            return executor.run(task, node.signature, node.options.timeout, raised)
+        except (MissingExtra, Unavailable) as error:
             return Outcome(None, error.message, "", ["epochal.errors:InvalidInput"])
         finally:
             with self._lock:
@@ -177,8 +185,8 @@ class Attempts:
         self._stopped.set()
         with self._lock:
             running = list(self._elsewhere)
-        processes.kill(running)
-        slurm.kill(running)
+        for executor in ELSEWHERE.values():
+            executor.kill(running)
 
     def _write(self, line: Started | Ended) -> None:
         if self._ledger is not None:

@@ -12,7 +12,7 @@ from epochal.domain.names import check_name
 from epochal.errors import InvalidInput
 from epochal.pipelines.fingerprint import PINS
 
-EXECUTORS: Final = ("thread", "process", "slurm")
+EXECUTORS: Final = ("thread", "process", "ray", "slurm")
 ON_ERROR: Final = ("fail_fast", "stop", "continue")
 _TIME: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)?")
 _UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -30,7 +30,7 @@ class StepOptions(msgspec.Struct, frozen=True):
         retry_on: only these exceptions are worth a retry.
         timeout: seconds after which an attempt is killed; makes the step run in a process.
         resources: tokens that it holds while it runs, such as ``{"gpu": 1}``.
-        executor: ``thread``, ``process`` or ``slurm``.
+        executor: ``thread``, ``process``, ``ray`` or ``slurm``.
         deps: files, directories, functions, classes and modules that the key shall see.
         env: names of environment variables that the key shall see.
         version: text that the key shall see.

@@ -20,13 +20,11 @@ from collections.abc import Callable
 import msgspec
 
 from epochal.pipelines.execution import Outcome, Task
-from epochal.pipelines.executors.remote import OTHER_CODE_KIND
+from epochal.pipelines.executors.remote import OTHER_CODE_KIND, died, took_too_long
 from epochal.pipelines.executors.wire import Hello, receive, send
 from epochal.pipelines.signature import Signature
 
 MAX_IDLE = 8
-TIMEOUT = "builtins:TimeoutError"
-DIED = "epochal.pipelines:WorkerDied"
 
 
 class Worker:
@@ -62,8 +60,7 @@ class Worker:
                 data = receive(self.link)
         except TimeoutError:
             self.kill()
-            text = f"TimeoutError: it took longer than {timeout:g} s and was killed"
-            return Outcome(None, text, "", [TIMEOUT, "builtins:Exception"])
+            return took_too_long(timeout or 0.0)
         except OSError:
             data = None
         if data is None:
@@ -74,8 +71,7 @@ class Worker:
         self.kill()
         code = self.process.returncode
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        text = f"its worker process (pid {self.process.pid}) died by {how}"
-        return Outcome(None, text, "", [DIED, "builtins:Exception"])
+        return died(f"its worker process (pid {self.process.pid}) died by {how}")
 
     @property
     def alive(self) -> bool:

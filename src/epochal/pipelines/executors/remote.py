@@ -1,22 +1,76 @@
-"""Carrying out a task in a process that is not the driver's: the step is found by its name."""
+"""Carrying out a task in a process that is not the driver's: the step is found by its name.
+
+Also what all executors of such processes share: the errand that is sent, and the outcome of an
+attempt that did not come to its end.
+"""
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
+from typing import Final
 
+import msgspec
+
+from epochal.pipelines.console import routed
 from epochal.pipelines.execution import Outcome, Task, carry_out, failure
 from epochal.pipelines.fingerprint import fingerprint
 from epochal.pipelines.named import find_definition, open_definitions
 from epochal.pipelines.signature import Signature
 
-OTHER_CODE_KIND = "epochal.pipelines:OtherCode"
-OTHER_CODE = (
+TIMEOUT: Final = "builtins:TimeoutError"
+DIED: Final = "epochal.pipelines:WorkerDied"
+OTHER_CODE_KIND: Final = "epochal.pipelines:OtherCode"
+OTHER_CODE: Final = (
     "the code of step {!r} in its worker process is another than in the driver: a file was edited "
     "since the driver started, or a function was replaced at run time; start the driver again, or "
     "use executor='thread'"
 )
+OURS: Final = "EPOCHAL_"
+"""How variables of the environment begin that a worker gets from its driver."""
 
 _signatures: dict[str, Signature] = {}
+
+
+class Errand(msgspec.Struct):
+    """What a worker on another machine needs: where modules lie, settings, and its task."""
+
+    path: list[str]
+    environment: dict[str, str]
+    task: Task
+
+
+def errand_of(task: Task) -> bytes:
+    """A task as it is sent to another machine."""
+    path = [os.path.abspath(each) for each in sys.path]
+    ours = {name: value for name, value in os.environ.items() if name.startswith(OURS)}
+    return msgspec.msgpack.encode(Errand(path, ours, task))
+
+
+def do_errand(data: bytes) -> bytes:
+    """Carry out an errand; runs on the other machine."""
+    errand = msgspec.msgpack.decode(data, type=Errand)
+    sys.path[:] = errand.path
+    os.environ.update(errand.environment)
+    with routed():
+        outcome = carry_out_by_name(errand.task, lambda: None)
+    return msgspec.msgpack.encode(outcome)
+
+
+def took_too_long(timeout: float) -> Outcome:
+    """The outcome of an attempt that was killed for it.
+
+    Args:
+        timeout: in seconds.
+    """
+    text = f"TimeoutError: it took longer than {timeout:g} s and was killed"
+    return Outcome(None, text, "", [TIMEOUT, "builtins:Exception"])
+
+
+def died(text: str, trace: str = "") -> Outcome:
+    """The outcome of an attempt whose worker came to no end that it could tell."""
+    return Outcome(None, text, trace[-5000:], [DIED, "builtins:Exception"])
 
 
 def carry_out_by_name(task: Task, begun: Callable[[], None]) -> Outcome:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import math
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -18,31 +17,13 @@ from typing import Any, Final
 import msgspec
 
 from epochal.errors import MissingExtra
-from epochal.pipelines.console import routed
 from epochal.pipelines.execution import Outcome, Task
-from epochal.pipelines.executors.processes import DIED, TIMEOUT
-from epochal.pipelines.executors.remote import carry_out_by_name
+from epochal.pipelines.executors.remote import died, do_errand, errand_of, took_too_long
 from epochal.pipelines.ledger import DIRECTORY
 from epochal.pipelines.signature import Signature
 
 POLL_S: Final = 0.1
 LONGEST_MINUTES: Final = 60 * 24
-
-
-class Errand(msgspec.Struct):
-    """What a job needs: where modules lie, and its task."""
-
-    path: list[str]
-    task: Task
-
-
-def work(data: bytes) -> bytes:
-    """Carry out an errand; runs in the job."""
-    errand = msgspec.msgpack.decode(data, type=Errand)
-    sys.path[:] = errand.path
-    with routed():
-        outcome = carry_out_by_name(errand.task, lambda: None)
-    return msgspec.msgpack.encode(outcome)
 
 
 class Slurm:
@@ -61,9 +42,7 @@ class Slurm:
     ) -> Outcome:
         """See the package."""
         del raised
-        job = _submitter(task, signature, timeout).submit(
-            work, msgspec.msgpack.encode(Errand(list(sys.path), task))
-        )
+        job = _submitter(task, signature, timeout).submit(do_errand, errand_of(task))
         with self._lock:
             self._jobs[task.run_id] = job
         try:
@@ -110,12 +89,11 @@ def _wait(job: Any, timeout: float | None) -> Outcome:
             deadline = now + timeout
         if timeout is not None and deadline is not None and now >= deadline:
             job.cancel(check=False)
-            text = f"TimeoutError: it took longer than {timeout:g} s and was killed"
-            return Outcome(None, text, "", [TIMEOUT, "builtins:Exception"])
+            return took_too_long(timeout)
         time.sleep(POLL_S)
     try:
         return msgspec.msgpack.decode(job.result(), type=Outcome)
     except Exception as error:  # noqa: BLE001 - submitit raises of many kinds
         first = str(error).partition("\n")[0]
         text = f"its job {job.job_id} ended without a result: {type(error).__name__}: {first:.300}"
-        return Outcome(None, text, str(error)[-5000:], [DIED, "builtins:Exception"])
+        return died(text, str(error))
