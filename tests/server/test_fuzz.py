@@ -67,6 +67,7 @@ BODIES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 QUERIES = {
     "/api/v1/projects/keys": ["entity", "project"],
+    "/api/v1/projects/insights": ["entity", "project"],
     "/api/v1/runs/resolve": ["entity", "project", "id"],
     f"/api/v1/runs/{SCRIPT.uid}/logs": ["start", "limit", "tail", "search", "stream"],
     f"/api/v1/runs/{SCRIPT.uid}/logs/find": ["search", "stream", "errors"],

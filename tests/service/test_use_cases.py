@@ -17,6 +17,7 @@ import epochal.service
 from epochal.domain.access import LOCAL_USER, Permission, Principal, Role
 from epochal.domain.artifact import read_reference
 from epochal.domain.importance import ImportanceQuery
+from epochal.domain.insight import InsightSettings
 from epochal.domain.objects import (
     ArtifactChanges,
     MediaQuery,
@@ -42,6 +43,7 @@ from epochal.service import (
     foreign,
     history,
     importance,
+    insights,
     journals,
     logged,
     logs,
@@ -79,6 +81,9 @@ CALLS: dict[Any, tuple[Permission, tuple[Any, ...], dict[str, Any]]] = {
     runs.query_groups: (Permission.READ, (GroupQuery("p", ["state"]),), {}),
     runs.get_run: (Permission.READ, (UID,), {}),
     importance.judge_parameters: (Permission.READ, (ImportanceQuery("p", "last(a)"),), {}),
+    insights.run_insights: (Permission.READ, (UID,), {}),
+    insights.get_settings: (Permission.READ, (None, "p"), {}),
+    insights.change_settings: (Permission.WRITE, (None, "p", InsightSettings([])), {}),
     runs.resolve_run: (Permission.READ, (None, "p", "r1"), {}),
     runs.update_run: (Permission.WRITE, (UID, RunChanges(name="x")), {}),
     runs.delete_run: (Permission.WRITE, (UID,), {}),

@@ -14,6 +14,7 @@ from typing import Generic, Protocol, TypeVar
 import msgspec
 
 from epochal.api.content import Content, OpenContent
+from epochal.domain.insight import InsightReport
 from epochal.domain.view import (
     BucketQuery,
     LogPage,
@@ -53,6 +54,12 @@ class QueryRuns(Question[RunPage], frozen=True):
 
 class GetRun(Question[RunDetail], frozen=True):
     """A run by its uid."""
+
+    uid: str
+
+
+class ReadInsights(Question[InsightReport], frozen=True):
+    """What a run shows by itself."""
 
     uid: str
 

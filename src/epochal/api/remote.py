@@ -23,6 +23,7 @@ from epochal.api import question as q
 from epochal.api.content import Content, OpenContent, Readable
 from epochal.api.object_routes import ROUTES as OBJECT_ROUTES
 from epochal.api.route import Route, as_json, at, changes, fields, finite_or_not, nothing, run_path
+from epochal.domain.insight import InsightReport
 from epochal.domain.objects import WantedParcel
 from epochal.domain.parcel import open_parcel
 from epochal.domain.values import number_from_json
@@ -69,6 +70,7 @@ ROUTES: Mapping[type[q.Question[Any]], Route] = {
     ),
     q.QueryRuns: Route("POST", at("/api/v1/runs/query"), read_page, body=lambda x: x.query),
     q.GetRun: Route("GET", run_path(), read_detail),
+    q.ReadInsights: Route("GET", run_path("/insights"), as_json(InsightReport)),
     q.ResolveRun: Route(
         "GET", at("/api/v1/runs/resolve"), read_detail, query=fields("entity", "project", "id")
     ),

@@ -6,13 +6,16 @@ import msgspec
 import numpy as np
 
 from epochal.api import RunView
+from epochal.api.question import ReadInsights
 from epochal.cli.figures import ago, literal, number, size, span, sparkline
 from epochal.cli.files import print_files
 from epochal.cli.options import Home, Json, RunArgument, Url, run_of
 from epochal.cli.terminal import Col, print_json, print_line, print_table, state_style
+from epochal.domain.insight import Insight
 from epochal.domain.names import SYSTEM_PREFIX
 from epochal.domain.values import flatten
 from epochal.domain.view import Metric, RunDetail
+from epochal.errors import NotFound, Unavailable
 
 SPARKS = 24
 MAX_SPARKS = 60
@@ -23,9 +26,11 @@ def show(run: RunArgument, home: Home = None, url: Url = None, json: Json = Fals
     found = run_of(home, url, run)
     detail = found.detail
     if json:
-        print_json({**msgspec.to_builtins(detail), **_belongings(found)})
+        findings = {"insights": msgspec.to_builtins(_insights(found))}
+        print_json({**msgspec.to_builtins(detail), **_belongings(found), **findings})
         return
     _print_head(found)
+    _print_insights(found)
     _print_mapping("config", dict(flatten(detail.config)))
     _print_metrics(found)
     own = {key: value for key, value in detail.summary.items() if key not in found.metrics}
@@ -94,6 +99,22 @@ def _print_head(run: RunView) -> None:
     for name, text in facts.items():
         if text:
             print_line(f"{name:<10} {text}")
+
+
+def _insights(run: RunView) -> list[Insight]:
+    """What the run shows by itself; nothing from a server that is older than this."""
+    try:
+        return run.source.ask(ReadInsights(run.uid)).insights
+    except (NotFound, Unavailable):
+        return []
+
+
+def _print_insights(run: RunView) -> None:
+    found = _insights(run)
+    if found:
+        print_line()
+        rows = [(one.kind, one.title, one.text) for one in found]
+        print_table([Col("finding"), Col("", wrap=True), Col("evidence", wrap=True)], rows)
 
 
 def _print_mapping(title: str, values: dict[str, object]) -> None:

@@ -27,7 +27,7 @@ from epochal._version import __version__
 from epochal.domain.access import Permission
 from epochal.protocols import PERMISSION, Call, mlflow, native, needs, wandb
 from epochal.protocols.native.body import Budget
-from epochal.server import asgi, keys, page, routes, sessions
+from epochal.server import asgi, insights, keys, page, routes, sessions
 from epochal.server.auth import Authentication, Gatekeeper
 from epochal.server.errors import HANDLERS
 from epochal.server.json import encode
@@ -45,6 +45,7 @@ HANDLER_LIST: Final[list[Any]] = [
     *routes.ROUTES,
     *sessions.ROUTES,
     *keys.ROUTES,
+    *insights.ROUTES,
     *page.ROUTES,
     *native.ROUTES,
     *mlflow.ROUTES,

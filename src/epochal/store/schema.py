@@ -13,7 +13,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-REVISION = 5
+REVISION = 6
 """Number of the newest migration under ``store/migrations/versions``."""
 
 metadata = sa.MetaData(
@@ -79,6 +79,17 @@ note = sa.Table(
     sa.Column("wall_us", Micros, nullable=False),
 )
 """What foreign protocols keep in mind between requests. See `store.notes`."""
+
+preference = sa.Table(
+    "preference",
+    metadata,
+    sa.Column("entity", Text, primary_key=True),
+    sa.Column("project", Text, primary_key=True),
+    sa.Column("name", Text, primary_key=True),
+    sa.Column("value", Blob, nullable=False),
+    sa.Column("changed_us", Micros, nullable=False),
+)
+"""What people chose for a project on this server. See `store.preferences`."""
 
 run = sa.Table(
     "run",

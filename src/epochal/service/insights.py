@@ -1,0 +1,147 @@
+"""What a run shows by itself; computed when somebody asks, never while points come in.
+
+The cost is bounded: at most `MAX_KEYS` series, each reduced to a few hundred stretches, a few
+thousand records of gradients and the configs of two hundred runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from epochal.domain.access import Permission, Principal
+from epochal.domain.health import SEVERITY, State, diagnose, layer_of
+from epochal.domain.insight import (
+    Insight,
+    InsightReport,
+    InsightSettings,
+    Kind,
+    ranked,
+    steps_text,
+)
+from epochal.domain.names import check_uid
+from epochal.domain.peers import find_difference
+from epochal.domain.throughput import CPU, GPU, find_idle, find_waiting, is_time
+from epochal.domain.trends import (
+    find_bad_values,
+    find_overfit,
+    find_plateau,
+    find_spike,
+    is_gain,
+    is_loss,
+)
+from epochal.domain.values import flatten
+from epochal.domain.view import RunDetail
+from epochal.service import bounds
+from epochal.service.permission import require
+from epochal.store import insights as stored
+from epochal.store import runs
+from epochal.store.owner import Store
+from epochal.store.preferences import read_preference, write_preference
+
+MAX_KEYS: Final = 64
+MAX_OF_A_KIND: Final = 3
+"""Findings of one kind that are told; a run with fifty spiking losses has one problem."""
+PREFERENCE: Final = "insights.off"
+
+_decode = msgspec.msgpack.Decoder(list[str]).decode
+
+
+def run_insights(store: Store, principal: Principal | None, uid: str) -> InsightReport:
+    """The findings of a run, worst first.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    require(principal, Permission.READ)
+    detail = runs.get_run(store, check_uid(uid))
+    off = _read_off(store, detail.entity, detail.project)
+    lines = stored.read_lines(store, uid, _keys(detail))
+    found = [
+        *find_bad_values(detail.metrics, lines),
+        *_few(find_spike(line) for line in lines if is_loss(line.key)),
+        *find_overfit(lines)[:MAX_OF_A_KIND],
+        *_few(find_plateau(line) for line in lines if is_loss(line.key)),
+        *find_idle(lines),
+        *find_waiting(lines),
+        *_layers(store, uid),
+        *_difference(store, uid, detail),
+    ]
+    return InsightReport([one for one in ranked(found) if one.kind not in off], off)
+
+
+def get_settings(
+    store: Store, principal: Principal | None, entity: str | None, project: str
+) -> InsightSettings:
+    """Which kinds are switched off in a project."""
+    require(principal, Permission.READ)
+    place = bounds.entity_name(entity), bounds.project_name(project)
+    return InsightSettings(_read_off(store, *place))
+
+
+def change_settings(
+    store: Store,
+    principal: Principal | None,
+    entity: str | None,
+    project: str,
+    settings: InsightSettings,
+) -> InsightSettings:
+    """Switch kinds off, and all others on."""
+    require(principal, Permission.WRITE)
+    place = bounds.entity_name(entity), bounds.project_name(project)
+    off = [kind for kind in Kind if kind in settings.off]
+    write_preference(store, *place, PREFERENCE, msgspec.msgpack.encode(off))
+    return InsightSettings(off)
+
+
+def _read_off(store: Store, entity: str, project: str) -> list[Kind]:
+    """Kinds of newer versions are left out."""
+    known = read_preference(store, entity, project, PREFERENCE)
+    names = _decode(known) if known is not None else []
+    return [kind for kind in Kind if kind in names]
+
+
+def _keys(detail: RunDetail) -> list[str]:
+    """The series that are looked at: losses first, then what else has a say."""
+    names = [one.key for one in detail.metrics]
+    infinite = [one.key for one in detail.metrics if one.n_inf]
+    machine = [name for name in names if name == CPU or GPU.fullmatch(name)]
+    judged = [name for test in (is_loss, is_gain, is_time) for name in names if test(name)]
+    half = MAX_KEYS // 4
+    chosen = dict.fromkeys([*infinite[:half], *machine[:half], *judged])
+    return list(chosen)[:MAX_KEYS]
+
+
+def _few(found: Iterable[Insight | None]) -> list[Insight]:
+    return [one for one in found if one is not None][:MAX_OF_A_KIND]
+
+
+def _layers(store: Store, uid: str) -> list[Insight]:
+    """Layers whose gradients are dead, exploding or no numbers, the worst state of all."""
+    records = stored.read_gradients(store, uid)
+    found = diagnose(records)
+    worst = max((one.worst for one in found.values()), key=SEVERITY.__getitem__, default=State.OK)
+    if SEVERITY[worst] < SEVERITY[State.DEAD]:
+        return []
+    same = {key: one for key, one in found.items() if one.worst is worst}
+    key, first = min(same.items(), key=lambda pair: pair[1].first[worst])
+    step = first.first[worst]
+    layer = layer_of(key.removeprefix(stored.GRADIENTS))
+    others = f", as are {len(same) - 1} more parameters" if len(same) > 1 else ""
+    word = {State.NAN: "NaN", State.INF: "infinite"}.get(worst, worst.value)
+    return [Insight(
+        kind=Kind.LAYER, severity="warning" if worst is State.DEAD else "error",
+        title=f"Layer {layer} is {word} from step {steps_text(step)}",
+        text=f"The gradients of {key.removeprefix(stored.GRADIENTS)} are {word} at step "
+        f"{steps_text(step)} for the first time{others}; {len(found)} were looked at.",
+        key=key, lo=step, hi=first.steps[-1], place="gradients",
+        numbers={"parameters": len(same), "of": len(found)},
+    )]  # fmt: skip
+
+
+def _difference(store: Store, uid: str, detail: RunDetail) -> list[Insight]:
+    group, mine, others = stored.read_peers(store, uid)
+    name = f"group {group}" if group else f"project {detail.project}"
+    return find_difference(dict(flatten(mine)), [dict(flatten(config)) for config in others], name)

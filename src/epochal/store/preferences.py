@@ -1,0 +1,39 @@
+"""Preferences: what people chose for a project on this server, by name.
+
+They are in no journal: a database that was rebuilt has the defaults again.
+"""
+
+from __future__ import annotations
+
+import time
+
+import sqlalchemy as sa
+
+from epochal.store.dialect import replace, upsert
+from epochal.store.schema import preference
+from epochal.store.store import Store
+
+_PLACE = ("entity", "project", "name")
+
+
+def read_preference(store: Store, entity: str, project: str, name: str) -> bytes | None:
+    """A preference; None when nobody chose."""
+    query = sa.select(preference.c.value).where(
+        preference.c.entity == entity, preference.c.project == project, preference.c.name == name
+    )
+    with store.database.read() as connection:
+        found = connection.execute(query).scalar()
+    return None if found is None else bytes(found)
+
+
+def write_preference(store: Store, entity: str, project: str, name: str, value: bytes) -> None:
+    """Choose."""
+    row = {
+        "entity": entity, "project": project, "name": name, "value": value,
+        "changed_us": time.time_ns() // 1000,
+    }  # fmt: skip
+    with store.database.write() as connection:
+        change = upsert(
+            connection.dialect.name, preference, _PLACE, replace("value", "changed_us")
+        )
+        connection.execute(change, [row])
