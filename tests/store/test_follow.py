@@ -14,7 +14,7 @@ from epochal.domain.view import RunChanges
 from epochal.journal.home import run_directory
 from epochal.journal.writer import open_journal
 from epochal.store.compact import LONG_TAIL
-from epochal.store.follow import Follower
+from epochal.store.follow import COMPANY, Follower
 from epochal.store.ingest import ingest_home
 from epochal.store.owner import open_store
 from epochal.store.runs import delete_run, get_run, update_run
@@ -53,6 +53,32 @@ def follower(store, clock):
 
 def later(clock: Clock, seconds: float = 2.0) -> None:
     clock.ahead += seconds
+
+
+def test_short_journals_of_ended_runs_wait_for_company(store, clock):
+    """They are moved together: when enough wait, or when the first has waited long enough."""
+    clocks = {"clock": clock.monotonic, "time_of_day": clock.time_of_day}
+    follower = Follower(store, patience=60.0, **clocks)
+    first = Writing(store.home, "first")
+    first.line(0, 3)
+    first.finish()
+    follower.poll()
+    assert first.path.exists(), "one journal waits"
+    assert len(series_points(store, first.uid, "loss", "all").step) == 3
+    others = [Writing(store.home, f"r{number}") for number in range(COMPANY - 1)]
+    for one in others:
+        one.row(0, loss=1.0)
+        one.finish()
+    follower.poll()
+    assert not any(one.path.exists() for one in (first, *others)), "with company they go"
+    last = Writing(store.home, "last")
+    last.finish()
+    follower.poll()
+    assert last.path.exists()
+    later(clock, 61)
+    follower.poll()
+    assert not last.path.exists()
+    assert len(series_points(store, first.uid, "loss", "all").step) == 3
 
 
 def test_a_poll_tells_what_changed_and_a_second_one_nothing(store, follower):

@@ -1,8 +1,9 @@
 """Puts the application together, and refuses to when a route forgot to say who may call it.
 
 From the outside in: `Security` (hosts, origins, headers), `Limits` (how much, how slow),
-`Authentication` (who), `Packing` (gzip), then the routes, each with its permission. The
-application owns the tailer, the feed and the worker threads; the caller owns the store.
+`Authentication` (who), `Direct` (short requests of MLflow's client), `Packing` (gzip), then the
+routes, each with its permission. The application owns the tailer, the feed and the worker threads;
+the caller owns the store.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from epochal.protocols import PERMISSION, Call, mlflow, native, needs, wandb
 from epochal.protocols.native.body import Budget
 from epochal.server import asgi, insights, keys, page, routes, sessions
 from epochal.server.auth import Authentication, Gatekeeper
+from epochal.server.direct import Direct
 from epochal.server.errors import HANDLERS
 from epochal.server.json import encode
 from epochal.server.limits import Limits
@@ -100,7 +102,7 @@ class Application:
         self.routes = self._litestar()
         check_permissions(self.routes)
         packing = Packing(cast("asgi.Application", self.routes))
-        inner = Authentication(packing, self.gatekeeper)
+        inner = Authentication(Direct(packing, self.routes), self.gatekeeper)
         self._app = Security(Limits(inner, settings), settings)
 
     async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:

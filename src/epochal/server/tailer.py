@@ -25,6 +25,8 @@ LIVE_SECONDS: Final = 10.0
 SLOWEST: Final = 5.0
 LEAST_GAP: Final = 0.05
 CATCH_UP_SECONDS: Final = 2.0
+PATIENCE_SECONDS: Final = 2.0
+"""How long the short journal of a run that ended waits for others before it is moved."""
 
 
 class Tailer:
@@ -39,7 +41,7 @@ class Tailer:
     def __init__(
         self, store: Store, publish: Callable[[list[RunChange]], None], settings: Settings
     ) -> None:
-        self._follower = Follower(store)
+        self._follower = Follower(store, patience=PATIENCE_SECONDS)
         self._publish = publish
         self._fast = settings.poll_interval
         self._slow = settings.idle_interval

@@ -51,6 +51,10 @@ STUCK_SECONDS = 1.0
 SHORT_READ = 128 * 1024
 """Bytes read from a journal that grows slowly; a living journal has megabytes of blank space."""
 SETTLE_SECONDS = 15.0
+SHORT_TAIL = 64 * 1024
+"""Bytes of a journal that may wait for others when its run has ended."""
+COMPANY = 64
+"""So many journals that wait are moved at once."""
 
 T = TypeVar("T")
 
@@ -74,6 +78,8 @@ class Follower:
 
     Args:
         store: the home.
+        patience: seconds for which the short journal of a run that ended may wait for others, so
+            that many runs in a row share transactions and syncs.
         clock: seconds that never go back.
         time_of_day: seconds since 1970, as file times count them.
 
@@ -85,10 +91,12 @@ class Follower:
         self,
         store: Store,
         *,
+        patience: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
         time_of_day: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
+        self._patience = patience
         self._clock = clock
         self._time_of_day = time_of_day
         self._finder = JournalFinder(store.home)
@@ -258,6 +266,7 @@ class Follower:
         """Compact and give up what is due."""
         due: list[Watched] = []
         over: list[Watched] = []
+        waiting: list[Watched] = []
         size = 0
         for watched in self._watched.values():
             tail = self._store.tails.get(watched.key)
@@ -265,13 +274,19 @@ class Follower:
                 continue
             ended = tail.row.closed or tail.row.lost
             resting = now - watched.grown >= IDLE_SECONDS
+            if ended and tail.pending_bytes < SHORT_TAIL and now - watched.grown < self._patience:
+                waiting.append(watched)
+                continue
             if tail.pending_bytes and (tail.pending_bytes >= LONG_TAIL or ended or resting):
                 size += tail.pending_bytes
                 due.append(watched)
             if ended and now >= watched.next_retire:
                 over.append(watched)
-            if size >= BUDGET or len(due) >= GROUP or len(over) >= GROUP:
+            if size >= BUDGET or max(len(due), len(over), len(waiting)) >= GROUP:
                 break
+        if due or over or len(waiting) >= COMPANY:  # a journal more costs little then
+            due += waiting
+            over += [watched for watched in waiting if now >= watched.next_retire]
         self._together(due, now, self._compact)
         for watched in over:
             watched.next_retire = now + RETRY_SECONDS

@@ -33,7 +33,7 @@ from epochal.protocols.mlflow.arguments import Arguments, read_arguments
 from epochal.protocols.mlflow.errors import HANDLERS
 from epochal.protocols.mlflow.shapes import encode
 
-__all__ = ["ENDPOINTS", "PREFIXES", "ROUTES", "Endpoint"]
+__all__ = ["DIRECT", "ENDPOINTS", "PREFIXES", "ROUTES", "Endpoint", "respond"]
 
 READ, WRITE = Permission.READ, Permission.WRITE
 Method: TypeAlias = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -136,6 +136,15 @@ ENDPOINTS: Final = (
 )
 
 
+DIRECT: Final = {
+    (endpoint.method, prefix + endpoint.path): endpoint
+    for prefix in PREFIXES
+    for endpoint in ENDPOINTS
+    if "{" not in endpoint.path
+}
+"""Endpoints by method and whole address, for who finds them without the web library."""
+
+
 class Ready(Response[bytes]):
     """A JSON answer that is ready to be sent; the web library's way costs as much as a use case.
 
@@ -162,13 +171,18 @@ class Ready(Response[bytes]):
         await send({"type": "http.response.body", "body": self.content, "more_body": False})
 
 
+async def respond(endpoint: Endpoint, request: Call) -> Ready:
+    """Answer a request whose sender may make it."""
+    given = await read_arguments(request)
+    given.fields.update(
+        (name, str(value).removeprefix("/")) for name, value in request.path_params.items()
+    )
+    return Ready(encode(await endpoint.handler(request, given)))
+
+
 def _serve(endpoint: Endpoint) -> HTTPRouteHandler:
     async def answer(request: Call) -> Ready:
-        given = await read_arguments(request)
-        given.fields.update(
-            (name, str(value).removeprefix("/")) for name, value in request.path_params.items()
-        )
-        return Ready(encode(await endpoint.handler(request, given)))
+        return await respond(endpoint, request)
 
     return route(
         endpoint.path,

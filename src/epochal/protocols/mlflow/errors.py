@@ -98,7 +98,8 @@ def mlflow_body(error: EpochalError | HTTPException) -> bytes:
     return msgspec.json.encode({"error_code": code, "message": message or str(error)})
 
 
-def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """The answer that tells a client of an exception."""
     code, message = code_of(error)
     if code == "INTERNAL_ERROR":
         number = secrets.token_hex(6)
@@ -112,4 +113,4 @@ def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes
     return Response(body, status_code=STATUS[code], headers=headers, media_type="application/json")
 
 
-HANDLERS: Final[ExceptionHandlersMap] = {Exception: _answer}
+HANDLERS: Final[ExceptionHandlersMap] = {Exception: answer_error}
