@@ -37,6 +37,7 @@ def write(folder: Path) -> str:
             "many": [wandb.Image(pixels), wandb.Image(pixels + 1)],
             "table": wandb.Table(columns=["a", "b"], data=[[1, "x"], [2, "y"]]),
             "html": wandb.Html("<b>hi</b>"),
+            "bars": wandb.plot.bar(wandb.Table(columns=["a", "b"], data=[["x", 1]]), "a", "b"),
         }
     )
     run.save(str(saved), base_path=str(folder))

@@ -24,6 +24,8 @@ MEDIA = {
     "many": ["image", "image"],
     "table": ["table"],
     "html": ["html"],
+    "bars": ["plot"],
+    "bars_table": ["table"],
 }
 
 

@@ -6,10 +6,11 @@ lie beside; system metrics stand under ``system/``; of the summary what is not j
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,7 +40,7 @@ from epochal.imports.wandb.folder import Folder, staging_roots, store_staged
 from epochal.imports.wandb.log import LogFile
 from epochal.imports.wandb.messages import join_items, micros
 from epochal.journal.blobs import Blobs
-from epochal.protocols.wandb import media
+from epochal.protocols.wandb import charts, media
 from epochal.protocols.wandb.arguments import read_json
 from epochal.protocols.wandb.config import definitions
 from epochal.protocols.wandb.rows import read_event, read_row
@@ -88,7 +89,7 @@ class RunReader:
             state=state_of(facts, self._log.path),
             facts=told,
             once=once,
-            stream=lambda: self._stream(store),
+            stream=lambda: self._stream(store, charts.charts_of({charts.OWN: facts.charts})),
             lines=facts.lines,
             exit_code=facts.exit_code,
             host=facts.run.get("host", ""),
@@ -115,8 +116,8 @@ class RunReader:
         for what, count in facts.bad.items():
             yield f"{self._log.path} has {count} {what}"
 
-    def _stream(self, store: media.Store) -> Iterator[Item]:
-        """Points, texts and media, in the order of the file."""
+    def _stream(self, store: media.Store, drawn: Mapping[str, charts.Chart]) -> Iterator[Item]:
+        """Points, texts and media, in the order of the file; charts follow their tables."""
         rows = events = wall = 0
         for record in self._log:
             try:
@@ -125,7 +126,7 @@ class RunReader:
                     continue
                 kind, message = found
                 if kind == messages.HISTORY:
-                    items = list(_history(message, rows, wall, store))
+                    items = list(_history(message, rows, wall, store, drawn))
                     rows += 1
                     wall = items[0].wall_us if items and isinstance(items[0], Row) else wall
                 elif kind == messages.STATS:
@@ -236,7 +237,13 @@ def _same(first: float, second: float) -> bool:
     return first == second or (math.isnan(first) and math.isnan(second))
 
 
-def _history(message: Message, number: int, wall: int, store: media.Store) -> Iterator[Item]:
+def _history(
+    message: Message,
+    number: int,
+    wall: int,
+    store: media.Store,
+    drawn: Mapping[str, charts.Chart],
+) -> Iterator[Item]:
     row = read_row(join_items(message.every(1)), number, wall)
     step = clamp_step(row.step)
     if row.numbers:
@@ -244,7 +251,12 @@ def _history(message: Message, number: int, wall: int, store: media.Store) -> It
     for key, value in row.texts.items():
         yield Text(key, step, row.wall_us, value)
     for key, value in row.media.items():
-        yield _medium(key, step, row.wall_us, value, store)
+        medium = _medium(key, step, row.wall_us, value, store)
+        yield medium
+        if key in drawn and isinstance(medium, Media):
+            with contextlib.suppress(InvalidInput, KeyError):  # it stays a table
+                item = charts.draw(drawn[key], store.json(str(value["path"])), store.put)
+                yield Media(drawn[key].key, step, row.wall_us, [item])
 
 
 def _medium(key: str, step: int, wall: int, value: dict[str, Any], store: media.Store) -> Fact:

@@ -24,7 +24,7 @@ from epochal.protocols.wandb.files import rows_of
 from epochal.protocols.wandb.ids import Place
 from epochal.protocols.wandb.pages import read_cursor, write_cursor
 from epochal.protocols.wandb.projects import detail_of, moment
-from epochal.protocols.wandb.shown import value_of
+from epochal.protocols.wandb.shown import is_drawn, value_of
 from epochal.service import history, logs, media
 from epochal.service.history import HistoryRow
 
@@ -118,7 +118,8 @@ async def _everything(
     if entries:
         paths = {row.digest: row.path for row in await rows_of(asked, place) if row.digest}
         for entry in entries:
-            _add(by_step, entry.step, entry.wall_us, entry.key, value_of(entry, paths))
+            if not is_drawn(entry):
+                _add(by_step, entry.step, entry.wall_us, entry.key, value_of(entry, paths))
     return _spread([by_step[step] for step in sorted(by_step)], most)
 
 

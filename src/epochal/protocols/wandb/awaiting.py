@@ -1,6 +1,7 @@
 """Media in the history, recorded as soon as their files are there.
 
-A row often comes before the files that it names; it waits in the run's memory until they are.
+A row often comes before the files that it names; it waits in the run's memory until they are. A
+table of ``wandb.plot`` becomes a chart, too, as soon as the config says how it is drawn.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from typing import Final
 
 from epochal.domain.record import Event, Media
 from epochal.errors import EpochalError
-from epochal.protocols.wandb import media
-from epochal.protocols.wandb.memory import WAITING, Memory, Waiting, save
+from epochal.protocols.wandb import charts, media
+from epochal.protocols.wandb.memory import TABLES, WAITING, Memory, Waiting, save
 from epochal.protocols.wandb.rows import Row
 from epochal.service import foreign
 from epochal.service.foreign import Recorder, Recording
 
 MAX_WAITING: Final = 2_000
+MAX_TABLES: Final = 100
 
 
 def take(recorder: Recorder, recording: Recording, memory: Memory, rows: list[Row]) -> None:
@@ -33,6 +35,7 @@ def take(recorder: Recorder, recording: Recording, memory: Memory, rows: list[Ro
     if waiting:
         memory.waiting = [*memory.waiting, *waiting][-MAX_WAITING:]
         save(recorder, recording, WAITING, memory.waiting)
+    _keep_tables(recorder, recording, memory, fresh, waiting)
 
 
 def resolve(recorder: Recorder, recording: Recording, memory: Memory) -> None:
@@ -42,8 +45,50 @@ def resolve(recorder: Recorder, recording: Recording, memory: Memory) -> None:
     store = _store(recorder, recording, memory)
     left = [one for one in memory.waiting if not _record(recorder, recording, store, one)]
     if len(left) != len(memory.waiting):
-        memory.waiting = left
+        before, memory.waiting = memory.waiting, left
         save(recorder, recording, WAITING, left)
+        _keep_tables(recorder, recording, memory, before, left)
+
+
+def draw(recorder: Recorder, recording: Recording, memory: Memory) -> None:
+    """Record the charts of tables that are there, as far as the config names them."""
+    known = charts.charts_of(memory.kept.config) if memory.tables else {}
+    drawn = [one for one in memory.tables if one.key in known]
+    if not drawn:
+        return
+    store = _store(recorder, recording, memory)
+    for one in drawn:
+        chart = known[one.key]
+        try:
+            item = charts.draw(chart, store.json(str(one.value["path"])), store.put)
+        except (EpochalError, KeyError) as error:
+            title = f"the chart {chart.key!r:.100} at step {one.step} is shown as a table only"
+            recorder.write(recording, [Event(one.wall_us, "warning", title, f"{error!s:.300}")])
+            continue
+        recorder.write(recording, [Media(chart.key, one.step, one.wall_us, [item])])
+    memory.tables = [one for one in memory.tables if one.key not in known]
+    save(recorder, recording, TABLES, memory.tables)
+
+
+def _keep_tables(
+    recorder: Recorder,
+    recording: Recording,
+    memory: Memory,
+    before: list[Waiting],
+    left: list[Waiting],
+) -> None:
+    """Remember the tables among those that wait no longer, and draw what can be drawn."""
+    tables = [
+        one
+        for one in before
+        if one.key.endswith(charts.TABLE)
+        and one.value.get("_type") == "table-file"
+        and one not in left
+    ]
+    if tables:
+        memory.tables = [*memory.tables, *tables][-MAX_TABLES:]
+        save(recorder, recording, TABLES, memory.tables)
+        draw(recorder, recording, memory)
 
 
 def _store(recorder: Recorder, recording: Recording, memory: Memory) -> media.Store:

@@ -22,6 +22,7 @@ CLIENT: Final = "wandb"
 LINES: Final = "$wandb.lines"
 RUN: Final = "$wandb.run"
 WAITING: Final = "$wandb.waiting"
+TABLES: Final = "$wandb.tables"
 SUMMARY: Final = "$wandb.summary"
 MAX_SPANS: Final = 256
 RECENT: Final = 4
@@ -113,6 +114,8 @@ class Memory:
         self.lines = Lines()
         self.kept = Kept()
         self.waiting: list[Waiting] = []
+        self.tables: list[Waiting] = []
+        """Tables that may be drawn, when a config comes to say how."""
         self.objects: dict[str, Any] = {}
         """Entries of the summary that are media."""
         self.last: dict[str, Any] = {}
@@ -145,6 +148,7 @@ def remembered(labels: Mapping[str, str]) -> Memory:
     memory.lines = _read(labels, LINES, Lines) or Lines()
     memory.kept = _read(labels, RUN, Kept) or Kept()
     memory.waiting = _read(labels, WAITING, list[Waiting]) or []
+    memory.tables = _read(labels, TABLES, list[Waiting]) or []
     memory.objects = _read(labels, SUMMARY, dict[str, Any]) or {}
     return memory
 

@@ -13,7 +13,7 @@ from epochal.domain.record import Attributes, Config, Event
 from epochal.domain.run import RunState
 from epochal.domain.values import flatten
 from epochal.errors import NotFound
-from epochal.protocols.wandb import branching
+from epochal.protocols.wandb import awaiting, branching
 from epochal.protocols.wandb import config as configs
 from epochal.protocols.wandb.arguments import Given
 from epochal.protocols.wandb.execution import Asked, Fields
@@ -127,6 +127,7 @@ def write_config(
             recorder.write(recording, list(configs.definitions(own, now_us)))
         memory.kept.config = {**memory.kept.config, **own}
         save(recorder, recording, RUN, memory.kept)
+        awaiting.draw(recorder, recording, memory)
 
 
 def _keep(recorder: Recorder, recording: Recording, memory: Memory, given: Given) -> None:

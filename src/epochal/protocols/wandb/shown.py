@@ -43,6 +43,11 @@ def value_of(entry: MediaEntry, paths: Mapping[str, str]) -> Any:
     return items
 
 
+def is_drawn(entry: MediaEntry) -> bool:
+    """Whether it is a chart that was drawn from a table here: the client logged the table."""
+    return any(item.kind == "plot" and item.meta.get("table") is True for item in entry.items)
+
+
 def _item(item: MediaView, entry: MediaEntry, paths: Mapping[str, str]) -> Any:
     meta = item.meta
     if item.kind == "histogram":
