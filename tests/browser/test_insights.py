@@ -1,0 +1,59 @@
+"""Findings on a run's page: their evidence, where they lead to, and switching them off."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.browser.gallery import wait_known
+from tests.browser.visitor import Visitor, until, wait_drawn
+from tests.conftest import Server
+from tests.store.journals import Writing
+
+pytestmark = pytest.mark.browser
+
+
+def test_findings_lead_to_their_chart_and_stay_off_when_switched_off(
+    home: Path, server: Server, visit: Callable[..., Visitor]
+) -> None:
+    """A planted spike and NaN; nobody looks for anything."""
+    source = random.Random(1)
+    writing = Writing(home, "r1")
+    writing.rows(
+        list(range(600)),
+        [{"train/loss": 9.0 if i == 300 else 1 + source.gauss(0, 0.02),
+          "norm": math.nan if i > 500 else 1.0} for i in range(600)],
+    )  # fmt: skip
+    writing.finish()
+    wait_known(server.url, "p", "r1")
+    visitor = visit(server.url)
+    page = visitor.go("/p/p/r/r1")
+    findings = page.get_by_role("region", name="Findings")
+    nan, spike = findings.locator("a.chip").all_text_contents() or until(
+        lambda: findings.locator("a.chip").all_text_contents(), what="findings are shown"
+    )
+    assert "NaN from step 501" in nan
+    assert "Spike of train/loss" in spike
+    findings.get_by_role("button", name="Why").click()
+    assert "99 of 600 points are" in findings.inner_text()
+
+    findings.locator("a.chip", has_text="Spike").click()
+    wait_drawn(page, "train/loss")
+    shown = page.evaluate("window.__epochal.drawn('train/loss')")
+    assert shown, "the chart of the finding is drawn"
+    assert "/charts?" in page.url
+    assert page.locator("section.panel").count() == 1, "and no other"
+    lo, hi = (int(x) for x in page.url.split("z=")[1].split("&")[0].replace("%2C", ",").split(","))
+    assert lo < 300 < hi < 400
+
+    findings.get_by_role("button", name="Choose…").click()
+    page.get_by_label("A loss that jumped far above what it did before").uncheck()
+    page.get_by_role("button", name="Save").click()
+    until(lambda: findings.locator("a.chip").count() == 1, what="the spike is gone")
+    page.reload()
+    findings.get_by_text("1 kind off").wait_for()
+    assert findings.locator("a.chip").count() == 1

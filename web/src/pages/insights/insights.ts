@@ -1,0 +1,2 @@
+/** The door of the findings' chunk. */
+export { default as Badges } from "../../parts/insights/Badges.svelte";
