@@ -280,7 +280,7 @@ def talking(url: str, folder: Path, sizes: dict[str, int]) -> Iterator[Callable[
 
 def mlflow(quick: bool, servers: tuple[str, ...] = tuple(SERVERS)) -> Result:
     """All servers, one after the other."""
-    sizes = {"calls": 300, "batches": 100, "runs": 1_000, "megabytes": 100}
+    sizes = {"calls": 1_000, "batches": 100, "runs": 1_000, "megabytes": 100}
     if quick:
         sizes = {"calls": 100, "batches": 10, "runs": 100, "megabytes": 10}
     return {"sizes": sizes, **{name: measure(name, sizes, ORDER) for name in servers}}

@@ -215,7 +215,9 @@ class ArtifactUse(msgspec.Struct, frozen=True, array_like=True, tag=-18):
 class ModelLink(msgspec.Struct, frozen=True, array_like=True, tag=-19):
     """Make a version of the registered ``model`` out of an artifact version.
 
-    ``artifact`` is ``entity/project/name``, ``digest`` that of its manifest.
+    ``artifact`` is ``entity/project/name``, ``digest`` that of its manifest, ``entity`` the owner
+    of the model where that is not the run's. With ``number`` it is a version of its own with that
+    number, where that is free, even if the newest one has the same content.
     """
 
     wall_us: int
@@ -225,6 +227,8 @@ class ModelLink(msgspec.Struct, frozen=True, array_like=True, tag=-19):
     aliases: list[str] = []
     tags: dict[str, str] = {}
     description: str = ""
+    entity: str = ""
+    number: int = 0
 
 
 class Stored(msgspec.Struct, frozen=True, array_like=True, tag=-20):

@@ -1,13 +1,16 @@
-"""What outlives a deleted run, for the day on which the database has to be made anew.
+"""Records that no journal holds, for the day on which the database has to be made anew.
 
 Artifact versions and model versions stay when the run that made them is deleted, but their records
-go with its journals. So the records are written once more to ``kept/<run>.records`` first.
+go with its journals. So the records are written once more to ``kept/<run>.records`` first. A model
+version that people or foreign clients register is in no journal at all: its record is written to
+``kept/<run>-<time>.records`` before it is acknowledged, and goes when the version is deleted.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 import sqlalchemy as sa
@@ -36,6 +39,7 @@ class Kept(msgspec.Struct, array_like=True, frozen=True):
 
 
 _decode = msgspec.msgpack.Decoder(Kept).decode
+_decode_ref = msgspec.msgpack.Decoder(RunRef).decode
 
 
 def keep_records(store: Store, run_id: int, ref: RunRef) -> None:
@@ -46,14 +50,65 @@ def keep_records(store: Store, run_id: int, ref: RunRef) -> None:
     """
     with store.database.read() as connection:
         records = sorted(
-            [*_commits(connection, run_id), *_links(connection, ref)],
+            [*_commits(connection, run_id), *_links(store, connection, ref)],
             key=lambda record: record.wall_us,
         )
     if records:
-        directory = store.home / DIRECTORY
-        directory.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
-        with durable_file(directory / f"{ref.uid}{SUFFIX}", store.disk) as write:
-            write(msgspec.msgpack.encode(Kept(ref, records)))
+        _write(store, ref.uid, Kept(ref, records))
+
+
+class Creation(NamedTuple):
+    """Which model version: the packed reference of its maker, and when it was made."""
+
+    maker: bytes
+    created_us: int
+
+
+def keep_version(store: Store, maker: RunRef, fact: ModelLink) -> None:
+    """Write down a model version that is about to be registered.
+
+    Raises:
+        StorageFull: no room.
+    """
+    _write(store, f"{maker.uid}-{fact.wall_us}", Kept(maker, [fact]))
+
+
+def forget_versions(store: Store, versions: Iterable[Creation]) -> None:
+    """Remove what `keep_version` wrote of these versions."""
+    for version in versions:
+        if (path := _path(store, version)) is not None:
+            path.unlink()
+
+
+def rename_versions(store: Store, versions: Iterable[Creation], name: str) -> None:
+    """Their model has another name now.
+
+    Raises:
+        StorageFull: no room.
+    """
+    for version in versions:
+        if (path := _path(store, version)) is not None:
+            kept = _decode(path.read_bytes())
+            facts = [msgspec.structs.replace(fact, model=name) for fact in kept.records]
+            _write(store, path.name.removesuffix(SUFFIX), Kept(kept.run, facts))
+
+
+def _path(store: Store, version: Creation) -> Path | None:
+    """The file that `keep_version` wrote, if it did."""
+    if not version.maker:
+        return None
+    name = f"{_decode_ref(version.maker).uid}-{version.created_us}{SUFFIX}"
+    path = store.home / DIRECTORY / name
+    return path if path.exists() else None
+
+
+def _write(store: Store, name: str, kept: Kept) -> None:
+    directory = store.home / DIRECTORY
+    if not directory.is_dir():
+        directory.mkdir(mode=DIRECTORY_MODE)
+        store.disk.sync_directory(store.home)
+    with durable_file(directory / f"{name}{SUFFIX}", store.disk) as write:
+        write(msgspec.msgpack.encode(kept))
 
 
 def read_kept(home: Path) -> list[Kept]:
@@ -90,7 +145,8 @@ def _commits(connection: sa.Connection, run_id: int) -> list[KeptRecord]:
     ]  # fmt: skip
 
 
-def _links(connection: sa.Connection, ref: RunRef) -> list[KeptRecord]:
+def _links(store: Store, connection: sa.Connection, ref: RunRef) -> list[KeptRecord]:
+    """Versions that the run made. Those with a record of their own are kept by that."""
     query = (
         sa.select(model_version, model.c.name.label("model"))
         .join(model, model.c.id == model_version.c.model_id)
@@ -103,4 +159,5 @@ def _links(connection: sa.Connection, ref: RunRef) -> list[KeptRecord]:
             description=row.description,
         )
         for row in connection.execute(query)
+        if _path(store, Creation(row.maker, row.created_us)) is None
     ]  # fmt: skip

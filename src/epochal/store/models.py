@@ -22,9 +22,11 @@ from epochal.domain.objects import (
     NewModelVersion,
     RunRef,
 )
+from epochal.domain.record import ModelLink
 from epochal.errors import Conflict, InvalidInput, NotFound
 from epochal.store import registry
 from epochal.store.artifacts import find_version
+from epochal.store.keep import Creation, forget_versions, keep_version, rename_versions
 from epochal.store.registry import READY, Change
 from epochal.store.rows import suggest
 from epochal.store.scalars import storable
@@ -144,6 +146,8 @@ def update_model(
             )  # fmt: skip
         if values:
             connection.execute(sa.update(model).where(model.c.id == row.id).values(values))
+        if "name" in values:
+            rename_versions(store, _creations(connection, row.id), values["name"])
         registry.set_tags(connection, row.id, 0, changes.tags, change)
         registry.touch(connection, row.id, change)
         return _model_row(connection, _find(connection, entity, values.get("name", name)))
@@ -157,7 +161,15 @@ def delete_model(store: Store, entity: str, name: str) -> None:
     """
     with store.database.write() as connection:
         row = _find(connection, entity, name)
+        made = _creations(connection, row.id)
         connection.execute(sa.delete(model).where(model.c.id == row.id))
+    forget_versions(store, made)
+
+
+def _creations(connection: sa.Connection, model_id: int) -> list[Creation]:
+    made = sa.select(model_version.c.maker, model_version.c.created_us)
+    rows = connection.execute(made.where(model_version.c.model_id == model_id))
+    return [Creation(row.maker, row.created_us) for row in rows]
 
 
 def create_version(
@@ -202,6 +214,12 @@ def create_version(
         )  # fmt: skip
         changed = note_makers(connection, [version.id])
         made = _one_version(connection, row, number)
+        if made.created_us == change.t_us:  # not the newest one, given again
+            link = ModelLink(
+                change.t_us, name, made.artifact, made.digest, given.aliases, given.tags,
+                given.description, entity, number,
+            )  # fmt: skip
+            keep_version(store, maker, link)
     announce(store, changed)
     return made
 
@@ -306,6 +324,7 @@ def delete_version(store: Store, entity: str, name: str, number: int, who: str) 
         registry.note(connection, row.id, number, change, "deleted", before=path)
         registry.touch(connection, row.id, change)
         changed = note_makers(connection, _behind(connection, version))
+    forget_versions(store, [Creation(version.maker, version.created_us)])
     announce(store, changed)
 
 

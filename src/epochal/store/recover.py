@@ -4,7 +4,7 @@ Journals and archives of facts together hold every record, segments every row; s
 whole, and so do artifacts and models: their records are applied over all runs in the order of
 their times, so that versions get their numbers again. What only the database knew is lost: edits
 made by hand (names, notes, tags, colors, archived marks; aliases, stages and descriptions set
-later, versions deleted) and API keys.
+later, models without versions) and API keys.
 """
 
 from __future__ import annotations

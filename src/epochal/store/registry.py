@@ -75,7 +75,7 @@ def link(connection: sa.Connection, maker: RunRef, fact: ModelLink) -> list[str]
     parts = split_path(fact.artifact)
     path = (storable(parts[0]), storable(parts[1]), storable(parts[2]))
     change = Change(f"run {maker.id}", clamp(fact.wall_us))
-    model_id = ensure_model(connection, maker.entity, name, change)
+    model_id = ensure_model(connection, fact.entity or maker.entity, name, change)
     aliases, problems = [], []
     for alias in fact.aliases[:MAX_ALIASES]:
         try:
@@ -85,6 +85,7 @@ def link(connection: sa.Connection, maker: RunRef, fact: ModelLink) -> list[str]
     add_version(
         connection, model_id, path, fact.digest, change,
         aliases=aliases, tags=fact.tags, description=fact.description, maker=maker,
+        fresh=fact.number > 0, number=fact.number,
     )  # fmt: skip
     return problems
 
@@ -130,6 +131,7 @@ def add_version(
     description: str = "",
     maker: RunRef | None = None,
     fresh: bool = False,
+    number: int = 0,
 ) -> int:
     """A version of a model; the newest one is given again when it stands on the same content.
 
@@ -144,6 +146,7 @@ def add_version(
         description: of a new version.
         maker: the run that made the artifact version.
         fresh: make a new version even of the same content.
+        number: to give it when it is new; the next one by default, and when that number was given.
 
     Returns:
         Its number.
@@ -170,7 +173,7 @@ def add_version(
         )
     else:
         id, number = _insert_version(
-            connection, model_id, path, digest, change, wanted, description, maker
+            connection, model_id, path, digest, change, wanted, description, maker, number
         )
     set_tags(connection, model_id, number, dict(tags), change)
     touch(connection, model_id, change)
@@ -188,9 +191,11 @@ def _insert_version(
     wanted: list[str],
     description: str,
     maker: RunRef | None,
+    number: int,
 ) -> tuple[int, int]:
     here = model.c.id == model_id
-    number = int(connection.execute(sa.select(model.c.next_number).where(here)).scalar_one())
+    least = int(connection.execute(sa.select(model.c.next_number).where(here)).scalar_one())
+    number = max(least, number)
     connection.execute(sa.update(model).where(here).values(next_number=number + 1))
     entity, project, name = path
     inserted = connection.execute(
