@@ -36,7 +36,8 @@ anything = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
     max_leaves=8,
 )
-series = st.lists(st.fixed_dictionaries({"run": text, "key": text}), max_size=3)
+ref = {"run": text, "key": text, "formula": text, "runs": st.lists(text, max_size=2)}
+series = st.lists(st.fixed_dictionaries({}, optional=ref), max_size=3)
 BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/runs/query": {
         "project": text, "entity": text, "where": text, "order": st.lists(text, max_size=3),
@@ -58,6 +59,7 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "POST /api/v1/series/points": {
         "run": text, "keys": st.lists(text, max_size=3), "view": text, "lo": number, "hi": number,
+        "formulas": st.lists(text, max_size=2),
     },
     f"PATCH /api/v1/runs/{SCRIPT.uid}": {
         "name": text, "notes": text, "tags": st.lists(text, max_size=3), "group": text,

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from epochal.domain.columns import unpack_columns
-from epochal.domain.view import BucketQuery, MetricAxis, SeriesRef
+from epochal.domain.view import BucketQuery, MetricAxis, PointQuery, SeriesRef
 from epochal.errors import QuerySyntaxError
 from epochal.store.formulas import formula_points
 from epochal.store.gather import gather
 from epochal.store.ingest import ingest_home
 from epochal.store.owner import open_store
-from epochal.store.series import query_buckets
+from epochal.store.series import query_buckets, query_points
 from tests.store.journals import Writing
 
 
@@ -93,3 +93,15 @@ def test_buckets_of_a_formula_are_those_of_its_points(store, w, x):
         for row, bucket in enumerate(columns["bucket"].tolist()):
             inside = [exact[s] for s in range(100) if s // width == bucket]
             assert columns["mean"][row] == pytest.approx(np.mean(inside), rel=1e-6)
+
+
+def test_the_points_of_a_formula_can_be_read(store, w):
+    query = PointQuery(w.uid, ["top-1"], lo=10, hi=19, formulas=["k * 2", "val/loss / 2"])
+    head, columns = unpack_columns(query_points(store, query))
+    assert [(s["key"], s["count"]) for s in head["series"]] == [
+        ("top-1", 10),
+        ("k * 2", 10),
+        ("val/loss / 2", 1),
+    ]
+    assert columns["step"].tolist() == [*range(10, 20), *range(10, 20), 15]
+    assert columns["value"][10:20].tolist() == [2.0 * step for step in range(10, 20)]

@@ -1,4 +1,7 @@
-/** Fails when the bundle is heavier than ui.md allows: 150 kB of gzipped JavaScript and CSS at first, 250 kB in all. */
+/**
+ * Fails when the bundle is heavier than ui.md allows: 150 kB of gzipped JavaScript and CSS at first, 250 kB with every chunk but
+ * those of models and artifacts (graphs, previews of files, Markdown), which few visits load, 350 kB with them.
+ */
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,8 +16,10 @@ const initial = names.filter((name) => html.includes(`/static/${name}`));
 const sum = (list) => list.reduce((total, name) => total + weigh(name), 0);
 
 for (const name of names) console.log(`${weigh(name).toFixed(1).padStart(8)} kB gz  ${name}`);
-console.log(`initial ${sum(initial).toFixed(1)} kB of 150, all ${sum(names).toFixed(1)} kB of 250`);
-if (sum(initial) > 150 || sum(names) > 250) {
+const EXTRAS = new Set(["objects.js", "Markdown.js"]);
+const usual = names.filter((name) => !EXTRAS.has(name));
+console.log(`initial ${sum(initial).toFixed(1)} kB of 150, without models ${sum(usual).toFixed(1)} kB of 250, all ${sum(names).toFixed(1)} kB of 350`);
+if (sum(initial) > 150 || sum(usual) > 250 || sum(names) > 350) {
   console.error("the bundle is over its budget");
   process.exit(1);
 }

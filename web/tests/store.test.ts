@@ -16,7 +16,7 @@ class Server {
     this.asked.push(query);
     if (this.down) throw new Error("away");
     const inside = ([x]: Point): boolean => x >= (query.lo ?? -Infinity) && x <= (query.hi ?? Infinity);
-    const series = query.series.map((s) => ({ ...s, points: (this.points.get(`${s.run}/${s.key}`) ?? []).filter(inside) }));
+    const series = query.series.map(({ run = "", key = "" }) => ({ run, key, points: (this.points.get(`${run}/${key}`) ?? []).filter(inside) }));
     const xs = series.flatMap((s) => s.points.map((p) => p[0]));
     const lo = query.lo ?? Math.min(...xs, Infinity);
     const hi = query.hi ?? Math.max(...xs, -Infinity);

@@ -30,6 +30,8 @@ describe("the view in the address", () => {
     { z: [1200, 3400.5] },
     { z: [1.7e15, 1.7000001e15] },
     { pf: "train/*|val+x" },
+    { top: ["a,b", "val/loss"], hide: ["x%"], po: ["b", "a"], so: ["val", "train"], fold: ["system"] },
+    { add: ["lines:train/*|val/loss", "formula:a + b, c", "scatter:x;y;"], clip: ["a"], full: "pinned:a", band: "std" },
   ])("comes back as it was: %j", (part) => {
     expect(parseView(formatView(view(part)))).toEqual(view(part));
   });

@@ -287,13 +287,18 @@ class BucketQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PointQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Exact points of some series of one run. ``lo`` and ``hi`` bound the step, both included."""
+    """Exact points of some series of one run. ``lo`` and ``hi`` bound the step, both included.
+
+    ``formulas`` (`domain.formula`) follow the keys in the answer; of each step they take the last
+    point.
+    """
 
     run: str
-    keys: list[str]
+    keys: list[str] = []
     view: Literal["last", "all"] = "last"
     lo: int | None = None
     hi: int | None = None
+    formulas: list[str] = []
 
 
 LogStream = Literal["out", "err"]

@@ -16,6 +16,8 @@ from epochal.service.permission import require
 from epochal.store import series as stored
 from epochal.store.owner import Store
 
+MAX_FORMULAS = 100
+
 
 def query_buckets(store: Store, principal: Principal | None, query: BucketQuery) -> bytes:
     """Series on one shared grid.
@@ -49,11 +51,15 @@ def query_points(store: Store, principal: Principal | None, query: PointQuery) -
 
     Raises:
         NotFound: there is no such run.
+        QuerySyntaxError: a formula cannot be read.
         InvalidInput: too many keys, or steps that make no range.
     """
     require(principal, Permission.READ)
     check_uid(query.run)
     bounds.keys(query.keys, bounds.MAX_POINT_KEYS, "keys")
+    bounds.at_most(query.formulas, MAX_FORMULAS, "formulas")
+    for text in query.formulas:
+        bounds.plain_text(text, "a formula", MAX_LENGTH)
     for name, step in (("lo", query.lo), ("hi", query.hi)):
         if step is not None and not -(2**63) <= step < 2**63:
             raise InvalidInput(f"{name} must be a step of 64 bits, got {step}")

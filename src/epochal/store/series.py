@@ -56,14 +56,19 @@ def query_points(store: Store, query: PointQuery) -> bytes:
 
     Raises:
         NotFound: no such run.
+        QuerySyntaxError: a formula cannot be read.
         InvalidInput: too many keys.
         CorruptFile: a file of the run is damaged.
     """
-    _check_count(len(query.keys))
+    _check_count(len(query.keys) + len(query.formulas))
     series = gather(store, query.run)
     found = [
         (key, assemble(series.points_of(store, key), query.view, lo=query.lo, hi=query.hi))
         for key in query.keys
+    ]
+    found += [
+        (text, formula_points(store, series, text).between(query.lo, query.hi))
+        for text in query.formulas
     ]
     return pack_points(query.run, query.view, found)
 

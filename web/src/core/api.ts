@@ -8,7 +8,7 @@
 import { decodeColumns, type ColumnMessage } from "./columns";
 import { Session } from "./session";
 import type {
-  BucketHead, BucketQuery, GroupPage, GroupQuery, Info, LogPage, Project, ProjectKeys, RunDetail, RunPage, RunPatch, RunQuery, RunRow,
+  BucketHead, BucketQuery, GroupPage, GroupQuery, Info, LogPage, PointHead, PointQuery, Project, ProjectKeys, RunDetail, RunPage, RunPatch, RunQuery, RunRow,
 } from "./wire";
 
 export class ApiError extends Error {
@@ -117,10 +117,19 @@ export class Api {
     return this.json("GET", `/api/v1/runs/${uid}/logs?${query(window)}`);
   }
 
-  async buckets(body: BucketQuery, signal?: AbortSignal): Promise<ColumnMessage<BucketHead>> {
-    const response = await this.send("POST", "/api/v1/series/buckets", body, signal);
+  buckets(body: BucketQuery, signal?: AbortSignal): Promise<ColumnMessage<BucketHead>> {
+    return this.columns("/api/v1/series/buckets", body, signal);
+  }
+
+  /** Exact points of some series of one run. */
+  points(body: PointQuery, signal?: AbortSignal): Promise<ColumnMessage<PointHead>> {
+    return this.columns("/api/v1/series/points", body, signal);
+  }
+
+  private async columns<Head>(path: string, body: unknown, signal?: AbortSignal): Promise<ColumnMessage<Head>> {
+    const response = await this.send("POST", path, body, signal);
     try {
-      return decodeColumns<BucketHead>(await response.arrayBuffer());
+      return decodeColumns<Head>(await response.arrayBuffer());
     } catch (error) {
       if (signal?.aborted) throw new ApiError("aborted", "the request was given up");
       throw new ApiError("bad_answer", error instanceof Error ? error.message : String(error), response.status);

@@ -31,6 +31,9 @@ export interface BucketSeries {
   readonly nNan: Numbers | null;
   readonly nPos: Numbers | null;
   readonly nNeg: Numbers | null;
+  /** Of a group: the standard deviation over its runs, and how many runs count. A group is never merged, always asked for anew. */
+  readonly std?: Numbers | null;
+  readonly runs?: Numbers | null;
 }
 
 const COUNT_COLUMNS = { nNan: "n_nan", nPos: "n_posinf", nNeg: "n_neginf" } as const;
@@ -62,8 +65,19 @@ export function seriesOf(message: ColumnMessage<BucketHead>): BucketSeries[] {
       nNan: cut(COUNT_COLUMNS.nNan),
       nPos: cut(COUNT_COLUMNS.nPos),
       nNeg: cut(COUNT_COLUMNS.nNeg),
+      std: cut("std"),
+      runs: cut("runs"),
     };
   });
+}
+
+/** A group as it is drawn: its line is the mean, its extent the band that was asked for. */
+export function banded(s: BucketSeries, band: "range" | "std" | "none"): BucketSeries {
+  const { mean, std } = s;
+  if (!mean) return s;
+  if (band === "range") return { ...s, first: null, last: mean };
+  const shift = (sign: number): Float64Array => Float64Array.from(mean, (m, i) => m + sign * (band === "std" ? (std?.[i] ?? 0) : 0));
+  return { ...s, first: null, last: mean, min: shift(-1), max: shift(1) };
 }
 
 /** Finite points in bucket `i`. */

@@ -6,11 +6,11 @@
  */
 import uPlot from "uplot";
 import { tickLabels, ticks, type AxisKind } from "./axis";
-import { isExact, pointCount, type BucketSeries } from "./buckets";
+import { firstX, isExact, lastX, pointCount, type BucketSeries } from "./buckets";
 import { xExtent, yExtent } from "./extent";
 import { frames } from "./frame";
 import { forgetDrawn, markOnce, noteDrawn } from "./hooks";
-import { hitsAt, type Hit } from "./nearest";
+import { hitsAt, nearestBucket, type Hit } from "./nearest";
 import { paint, type Curve, type Plane } from "./paint";
 import type { Look } from "./palette";
 import { chartColors } from "./theme";
@@ -23,6 +23,8 @@ export interface ChartSeries {
   name: string;
   look: Look;
   buckets: BucketSeries | null;
+  /** A group with its band, see paint.ts. */
+  band?: boolean;
 }
 
 export interface ChartData {
@@ -44,7 +46,23 @@ export interface ChartNotes {
   hidden: number;
   /** x from which a series holds NaN; null when none does. */
   nanFrom: number | null;
+  /** The newest x; null when there is no point. */
+  end: number | null;
   empty: boolean;
+}
+
+/** What a chart shows at this moment, for drawing it elsewhere (core/charts/picture.ts). */
+export interface Scene {
+  x: [number, number];
+  y: [number, number];
+  kindX: AxisKind;
+  kindY: AxisKind;
+  curves: readonly Curve[];
+  /** Names of the curves, in their order. */
+  names: readonly string[];
+  smooth: boolean;
+  width: number;
+  height: number;
 }
 
 export interface ChartEvents {
@@ -100,6 +118,32 @@ export class Chart {
     if (this.data) frames.add(this, () => this.render());
   }
 
+  scene(): Scene | null {
+    const { data } = this;
+    if (!data || !this.plot) return null;
+    const names = new Map(data.series.map((s) => [s.buckets, s.name]));
+    return {
+      x: [...this.x], y: [...this.y], kindX: axisKind(data.x, data.logX), kindY: data.logY ? "log" : "number", curves: this.curves,
+      names: this.curves.map((c) => names.get(c.buckets) ?? ""), smooth: data.smooth, ...this.size,
+    };
+  }
+
+  /** Moves the cursor by some buckets of the curve that has the most; whether there was anything to move to. */
+  nudge(by: number): boolean {
+    const { plot, pointer } = this;
+    const longest = this.curves.reduce<BucketSeries | null>((most, c) => (most && most.length >= c.buckets.length ? most : c.buckets), null);
+    if (!plot || !pointer || !longest || longest.length === 0) return false;
+    const from = nearestBucket(longest, plot.posToVal(pointer.left, "x"));
+    const to = Math.max(0, Math.min(longest.length - 1, from + by));
+    const left = plot.valToPos((firstX(longest, to) + lastX(longest, to)) / 2, "x");
+    if (!(left >= 0 && left <= plot.over.clientWidth)) return false;
+    const box = plot.over.getBoundingClientRect();
+    this.pointer = { ...pointer, left, clientX: box.left + left };
+    plot.setCursor({ left, top: pointer.top });
+    this.hover();
+    return true;
+  }
+
   destroy(): void {
     frames.cancel(this);
     this.gone.abort();
@@ -113,7 +157,7 @@ export class Chart {
     const data = this.data;
     if (!data || this.size.width < 40 || this.size.height < 40) return;
     const started = performance.now();
-    this.curves = data.series.filter((s) => s.buckets && s.buckets.length > 0).map((s) => ({ buckets: s.buckets as BucketSeries, look: s.look }));
+    this.curves = data.series.filter((s) => s.buckets && s.buckets.length > 0).map((s) => ({ buckets: s.buckets as BucketSeries, look: s.look, band: s.band }));
     const all = this.curves.map((c) => c.buckets);
     const whole = xExtent(all, data.logX);
     this.x = data.range && (!data.logX || data.range[0] > 0) ? [...data.range] : (whole ?? [data.logX ? 1 : 0, data.logX ? 10 : 1]);
@@ -228,8 +272,8 @@ export class Chart {
     const ratio = devicePixelRatio;
     const plane = this.plane(plot);
     const hits = hitsAt(plane, this.curves, plane.left + pointer.left * ratio, plane.top + pointer.top * ratio, data.smooth);
-    const names = new Map(data.series.map((s) => [s.run, s.name]));
-    const rows = hits.slice(0, 5).map((hit: Hit) => ({ hit, name: names.get(hit.curve.buckets.run) ?? "" }));
+    const names = new Map(data.series.map((s) => [s.buckets, s.name]));
+    const rows = hits.slice(0, 5).map((hit: Hit) => ({ hit, name: names.get(hit.curve.buckets) ?? "" }));
     showTooltip(data.x, rows, hits.length - rows.length, pointer.clientX, pointer.clientY);
     const near = hits[0] && hits[0].distance <= HOVER_PX * ratio ? hits[0].curve.buckets.run : null;
     this.events.hover(this.curves.length > 1 ? near : null);
@@ -256,13 +300,15 @@ function roundRange(lo: number, hi: number, x: XAxis): [number, number] {
 
 function notesOf(all: readonly BucketSeries[], clipped: number, hidden: number): ChartNotes {
   let nanFrom: number | null = null;
+  let end: number | null = null;
   let buckets = 0;
   let points = 0;
   for (const s of all) {
     buckets += s.length;
     points += pointCount(s);
+    end = Math.max(end ?? -Infinity, lastX(s, s.length - 1));
     const at = s.nNan ? s.nNan.findIndex((n) => n > 0) : -1;
     if (at >= 0) nanFrom = Math.min(nanFrom ?? Infinity, s.index[at] * s.width + s.xFirst[at]);
   }
-  return { buckets, points, exact: all.every(isExact), clipped, hidden, nanFrom, empty: all.length === 0 };
+  return { buckets, points, exact: all.every(isExact), clipped, hidden, nanFrom, end, empty: all.length === 0 };
 }

@@ -9,6 +9,8 @@ export interface Shortcut {
   run: (event: KeyboardEvent) => void;
   /** Group in the help. */
   group: string;
+  /** Where it means nothing now, an older shortcut of the same key answers. */
+  when?: () => boolean;
 }
 
 const STORAGE_KEY = "epochal:single-keys";
@@ -23,9 +25,10 @@ export function addShortcuts(shortcuts: Shortcut[]): () => void {
   };
 }
 
-/** All shortcuts in force, for the help. */
+/** All shortcuts in force, for the help; of those with the same keys the newest. */
 export function allShortcuts(): Shortcut[] {
-  return stack.flat();
+  const newest = new Map(stack.flat().map((shortcut) => [shortcut.keys, shortcut]));
+  return stack.flat().filter((shortcut) => newest.get(shortcut.keys) === shortcut);
 }
 
 export function singleKeysOn(): boolean {
@@ -67,7 +70,7 @@ export function startKeyboard(): void {
     if (event.key !== "Escape" && !singleKeysOn()) return;
     for (const shortcut of stack.flat().reverse()) {
       const keys = shortcut.keys.split(" ").map((k) => (k === "Space" ? " " : k));
-      if (!keys.includes(event.key)) continue;
+      if (!keys.includes(event.key) || shortcut.when?.() === false) continue;
       event.preventDefault();
       shortcut.run(event);
       return;

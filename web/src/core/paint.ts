@@ -28,6 +28,8 @@ export interface Plane {
 export interface Curve {
   buckets: BucketSeries;
   look: Look;
+  /** A group: the line is `last`, the band reaches from `min` to `max`. */
+  band?: boolean;
 }
 
 export interface PaintOptions {
@@ -42,6 +44,7 @@ const HAIRLINE_ABOVE = 4000;
 const M4_UP_TO = 4;
 const FADED = 0.22;
 const GHOST = 0.28;
+const BAND = 0.17;
 const DOTS_UP_TO = 60;
 /** Dashes need this many pixels per bucket. */
 const DASH_PX = 4;
@@ -85,6 +88,7 @@ export function paint(ctx: CanvasRenderingContext2D, plane: Plane, curves: reado
   const back = front.length > 0 ? curves.filter((c) => c.buckets.run !== options.highlight) : curves;
   const most = Math.max(0, ...curves.map((c) => visibleCount(c.buckets, plane)));
   const shared = { m4: curves.length <= M4_UP_TO, smooth: options.smooth, dots: most <= DOTS_UP_TO && most * 8 * plane.ratio < plane.width };
+  for (const curve of curves) if (curve.band) paintBand(ctx, plane, x, y, curve, front.length > 0 && !front.includes(curve) ? FADED : 1);
   for (const curve of back) paintCurve(ctx, plane, x, y, curve, { ...shared, alpha: front.length > 0 ? FADED : 1, width: hairline ? 1 : 1.25 * plane.ratio });
   for (const curve of front) paintCurve(ctx, plane, x, y, curve, { ...shared, alpha: 1, width: hairline && options.dragging ? 1 : 2 * plane.ratio });
   paintMarks(ctx, plane, x, curves, options.fail);
@@ -105,7 +109,60 @@ interface Stroke {
   smooth: boolean;
 }
 
-function paintCurve(ctx: CanvasRenderingContext2D, plane: Plane, x: Map1, y: Map1, { buckets, look }: Curve, stroke: Stroke): void {
+/** The band of a group, where it is one; it breaks where no run counts. */
+function paintBand(ctx: CanvasRenderingContext2D, plane: Plane, x: Map1, y: Map1, { buckets: s, look }: Curve, alpha: number): void {
+  const { min, max } = s;
+  if (!min || !max) return;
+  const [from, to] = bucketWindow(s, plane.xLo, plane.xHi);
+  ctx.fillStyle = look.color;
+  ctx.globalAlpha = BAND * alpha;
+  for (let start = from; start < to; start++) {
+    let end = start;
+    while (end < to && min[end] <= max[end]) end++;
+    if (end - start > 1) {
+      const at = (i: number): number => x(s.index[i] * s.width + (s.xFirst[i] + s.xLast[i]) / 2);
+      ctx.beginPath();
+      ctx.moveTo(at(start), y(max[start]));
+      for (let i = start + 1; i < end; i++) ctx.lineTo(at(i), y(max[i]));
+      for (let i = end - 1; i >= start; i--) ctx.lineTo(at(i), y(min[i]));
+      ctx.fill();
+    }
+    start = end;
+  }
+  ctx.globalAlpha = 1;
+}
+
+/** The mean of a group. */
+function paintMean(ctx: CanvasRenderingContext2D, plane: Plane, x: Map1, y: Map1, { buckets: s, look }: Curve, stroke: Stroke): void {
+  const [from, to] = bucketWindow(s, plane.xLo, plane.xHi);
+  const values = stroke.smooth && s.smooth ? s.smooth : s.last;
+  if (!values) return;
+  ctx.strokeStyle = look.color;
+  ctx.globalAlpha = stroke.alpha;
+  ctx.lineWidth = Math.max(stroke.width, 1.5 * plane.ratio);
+  ctx.setLineDash(look.dash.map((d) => d * plane.ratio));
+  ctx.beginPath();
+  let down = false;
+  for (let i = from; i < to; i++) {
+    if (Number.isNaN(values[i])) {
+      down = false;
+      continue;
+    }
+    const px = x(s.index[i] * s.width + (s.xFirst[i] + s.xLast[i]) / 2);
+    if (down) ctx.lineTo(px, y(values[i]));
+    else ctx.moveTo(px, y(values[i]));
+    // A mean between two gaps is a dot.
+    if (!down && (i + 1 >= to || Number.isNaN(values[i + 1]))) ctx.lineTo(px + plane.ratio * 2, y(values[i]));
+    down = true;
+  }
+  ctx.stroke();
+  ctx.setLineDash([]);
+  ctx.globalAlpha = 1;
+}
+
+function paintCurve(ctx: CanvasRenderingContext2D, plane: Plane, x: Map1, y: Map1, curve: Curve, stroke: Stroke): void {
+  const { buckets, look } = curve;
+  if (curve.band) return paintMean(ctx, plane, x, y, curve, stroke);
   if (!buckets.min || !buckets.max) return;
   const [from, to] = bucketWindow(buckets, plane.xLo, plane.xHi);
   const smooth = stroke.smooth ? buckets.smooth : null;

@@ -8,25 +8,10 @@
  */
 import { coarsen, extend, isExact, lastX, firstX, seriesOf, type BucketSeries } from "./buckets";
 import type { ColumnMessage } from "./columns";
-import { xName } from "./url";
+import { bucketsOf, changeFor, entryKey, gridOf, queryOf, refOf, sameRuns, type SeriesId, type Want } from "./want";
 import type { BucketHead, BucketQuery, Change, XAxis } from "./wire";
 
-export interface SeriesId {
-  run: string;
-  key: string;
-}
-
-/** What one panel shows. */
-export interface Want {
-  series: readonly SeriesId[];
-  x: XAxis;
-  /** Visible range of x, null for all. */
-  range: readonly [number, number] | null;
-  /** Upper limit of buckets per series, about one per pixel. */
-  buckets: number;
-  /** Weight of the moving average, 0 for none. */
-  smooth: number;
-}
+export type { SeriesId, Want } from "./want";
 
 export interface PanelListener {
   data(): void;
@@ -42,6 +27,7 @@ interface Entry {
   freshness: Freshness;
   loading: boolean;
   used: number;
+  asked: number;
 }
 
 interface Panel {
@@ -52,15 +38,13 @@ interface Panel {
 
 type Fetch = (query: BucketQuery) => Promise<ColumnMessage<BucketHead>>;
 
-/** Few runs are drawn first-to-last through their extent (paint.ts); with many, `first` would only be ballast. */
-const FEW_RUNS = 4;
-const FIELDS_OF_FEW: BucketQuery["fields"] = ["first", "last", "min", "max"];
-const FIELDS_OF_MANY: BucketQuery["fields"] = ["last", "min", "max"];
 const MAX_SERIES_PER_REQUEST = 800;
 /** So many series are answered so soon that a second request would only cost. */
 const FEW_SERIES = 40;
 const MAX_ENTRIES = 6000;
 const SPARE_BUCKETS = 8;
+/** A group is asked for as a whole whenever one of its runs goes on: seldom. */
+const GROUP_EVERY_MS = 2000;
 /** Part of a zoomed range that is asked for on each side of it. */
 const BEYOND_VIEW = 1 / 32;
 const MIN_PACE_MS = 200;
@@ -119,7 +103,7 @@ export class SeriesStore {
     const runs = new Map(changes.map((c) => [c.uid, c]));
     for (const change of changes) if (change.last_step !== null) this.lastStep.set(change.uid, change.last_step);
     for (const entry of this.entries.values()) {
-      const change = runs.get(entry.id.run);
+      const change = changeFor(entry.id, runs);
       if (!change || !(change.what.includes("series") || change.reset)) continue;
       if (change.reset) entry.freshness = "void";
       else if (entry.freshness === "fresh") entry.freshness = "stale";
@@ -159,8 +143,12 @@ export class SeriesStore {
     const key = entryKey(grid, id);
     let entry = this.entries.get(key);
     if (!entry) {
-      entry = { id, grid, buckets: null, freshness: "missing", loading: false, used: 0 };
+      entry = { id, grid, buckets: null, freshness: "missing", loading: false, used: 0, asked: -Infinity };
       this.entries.set(key, entry);
+    } else if (id.runs && !sameRuns(id.runs, entry.id.runs)) {
+      entry.id = id;
+      entry.asked = -Infinity;
+      if (entry.freshness !== "missing") entry.freshness = "void";
     }
     return entry;
   }
@@ -176,8 +164,13 @@ export class SeriesStore {
         const entry = this.entry(want, id);
         entry.used = this.clock;
         if (entry.loading || entry.freshness === "fresh") continue;
+        const rest = id.runs ? entry.asked + GROUP_EVERY_MS - this.flushedAt : 0;
+        if (rest > 0) {
+          this.schedule(rest);
+          continue;
+        }
         const range = entry.grid === gridOf(want) ? want.range : null;
-        const delta = entry.freshness === "stale" && entry.buckets !== null && entry.buckets.length > 0 && typeof want.x === "string";
+        const delta = entry.freshness === "stale" && !id.runs && entry.buckets !== null && entry.buckets.length > 0 && typeof want.x === "string";
         const groups = delta ? partly : whole;
         const name = delta ? `${entry.grid} ${entry.buckets?.width}` : `${entry.grid} ${want.buckets}`;
         const group = groups.get(name) ?? { want: { ...want, range }, entries: new Set() };
@@ -193,14 +186,14 @@ export class SeriesStore {
   }
 
   private async loadWhole(want: Want, entries: Entry[], range = want.range): Promise<void> {
-    const query: BucketQuery = { ...queryOf(want), series: entries.map((e) => e.id), buckets: want.buckets };
+    const query: BucketQuery = { ...queryOf(want), series: entries.map((e) => refOf(e.id)), buckets: bucketsOf(want) };
     if (range) {
       // A little more than is visible, so that curves run on to the edges as they do in the whole picture.
       const [lo, hi] = range;
       const beyond = (hi - lo) * BEYOND_VIEW;
       query.lo = lo - beyond;
       query.hi = hi + beyond;
-      query.buckets = Math.ceil(want.buckets * (1 + 2 * BEYOND_VIEW));
+      query.buckets = Math.ceil(bucketsOf(want) * (1 + 2 * BEYOND_VIEW));
     }
     const answer = await this.ask(query, entries);
     if (!answer) return;
@@ -254,7 +247,7 @@ export class SeriesStore {
     }
     if (count > want.buckets * 2) return this.loadWhole(want, entries);
     // `hi` is the last whole unit of the last bucket, so that the server's grid is the one we hold, or finer.
-    const query: BucketQuery = { ...queryOf(want), series: entries.map((e) => e.id), lo, hi: lo + count * width - 1, buckets: count + 2 };
+    const query: BucketQuery = { ...queryOf(want), series: entries.map((e) => refOf(e.id)), lo, hi: lo + count * width - 1, buckets: count + 2 };
     const starts = entries.map(from);
     const answer = await this.ask(query, entries);
     if (!answer) return;
@@ -291,9 +284,10 @@ export class SeriesStore {
     for (const entry of entries) {
       entry.loading = true;
       entry.freshness = "fresh";
+      entry.asked = this.now();
     }
     try {
-      return seriesOf(await this.fetch(query));
+      return seriesOf(await this.fetch(query)).map((b, i) => ({ ...b, run: entries[i].id.run }));
     } catch (error) {
       for (const entry of entries) entry.freshness = entry.buckets ? "void" : "missing";
       this.tellFailure(entries, error instanceof Error ? error.message : String(error));
@@ -331,21 +325,8 @@ function defaultSoon(job: () => void, ms: number): void {
   else requestAnimationFrame(job);
 }
 
-function fieldsOf(want: Want): BucketQuery["fields"] {
-  return want.series.length <= FEW_RUNS ? FIELDS_OF_FEW : FIELDS_OF_MANY;
-}
-
-function gridOf(want: Want): string {
-  return `${xName(want.x)}|${want.smooth}|${fieldsOf(want)?.length}|${want.range?.join(",") ?? ""}`;
-}
-
-function entryKey(grid: string, id: SeriesId): string {
-  return `${grid}|${id.run}|${id.key}`;
-}
-
-function queryOf(want: Want): Omit<BucketQuery, "series"> {
-  return { x: want.x, fields: fieldsOf(want), ...(want.smooth > 0 ? { smooth: want.smooth } : {}) };
-}
+/** Series that one costs the server: all runs of a group. */
+const weight = (entry: Entry): number => entry.id.runs?.length ?? 1;
 
 /**
  * The series of the first panel alone, so that it is drawn while the others are still under way; the rest together.
@@ -359,9 +340,17 @@ function firstAlone(entries: Entry[]): Entry[][] {
   return [entries.slice(0, first), ...chunks(entries.slice(first), MAX_SERIES_PER_REQUEST)];
 }
 
-function chunks<T>(values: T[], size: number): T[][] {
-  const out: T[][] = [];
-  for (let i = 0; i < values.length; i += size) out.push(values.slice(i, i + size));
+function chunks(entries: Entry[], size: number): Entry[][] {
+  const out: Entry[][] = [];
+  let room = 0;
+  for (const entry of entries) {
+    if (room < weight(entry) || out.length === 0) {
+      out.push([]);
+      room = size;
+    }
+    out[out.length - 1].push(entry);
+    room -= weight(entry);
+  }
   return out;
 }
 

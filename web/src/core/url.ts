@@ -1,5 +1,6 @@
 /**
- * The view as a query string: q, sort, cols, sel, x, xl, yl, sm, z, pf, line (ui.md 5.2).
+ * The view as a query string: q, sort, cols, sel, x, xl, yl, sm, z, pf, line (ui.md 5.2), and how charts are arranged: top,
+ * hide, po, so, fold, add, clip, full, band.
  *
  * Promises: what is default is absent, so an untouched page has a bare address; reading back what was written gives an
  * equal view; nonsense in an address falls back to the default of that one part.
@@ -31,10 +32,34 @@ export interface View {
   z: [number, number] | null;
   /** Filter of panels. */
   pf: string;
+  /** Keys of pinned panels, in their order. */
+  top: string[];
+  /** Panels that are not shown. */
+  hide: string[];
+  /** Panels in the order they were dragged to; others follow in their own order. */
+  po: string[];
+  /** Sections in the order they were dragged to. */
+  so: string[];
+  /** Sections that are not as they are by default: folded or open. */
+  fold: string[];
+  /** Panels that the user added, as core/panelspec.ts spells them. */
+  add: string[];
+  /** Panels whose outliers are clipped. */
+  clip: string[];
+  /** The panel that fills the page. */
+  full: string;
+  /** What is drawn around the mean of a group. */
+  band: Band;
 }
 
+export type Band = "range" | "std" | "none";
+
+/** The parts of a view that say how charts are arranged; they are kept for each project on this machine, too. */
+export const ARRANGEMENT = ["top", "hide", "po", "so", "fold", "add"] as const;
+export type Arrangement = Pick<View, (typeof ARRANGEMENT)[number]>;
+
 /** The parameters of an address that belong to the view. */
-export const VIEW_KEYS = ["q", "sort", "cols", "pin", "w", "group", "sel", "x", "xl", "yl", "sm", "z", "pf"] as const;
+export const VIEW_KEYS = ["q", "sort", "cols", "pin", "w", "group", "sel", "x", "xl", "yl", "sm", "z", "pf", ...ARRANGEMENT, "clip", "full", "band"] as const;
 
 export const DEFAULT_SORT = "-created";
 /** What the server takes at most. */
@@ -46,7 +71,10 @@ export function isDefaultSort(sort: readonly string[]): boolean {
 }
 
 export function defaultView(): View {
-  return { q: "", sort: [DEFAULT_SORT], cols: null, pin: 0, w: {}, group: [], sel: null, x: "step", xl: [], yl: [], sm: 0, z: null, pf: "" };
+  return {
+    q: "", sort: [DEFAULT_SORT], cols: null, pin: 0, w: {}, group: [], sel: null, x: "step", xl: [], yl: [], sm: 0, z: null, pf: "",
+    top: [], hide: [], po: [], so: [], fold: [], add: [], clip: [], full: "", band: "range",
+  };
 }
 
 /** Only what separates or escapes is escaped inside an item, so that addresses stay readable. */
@@ -87,6 +115,9 @@ export function formatView(view: View): string {
   if (view.sm > 0) put("sm", `ema:${view.sm}`);
   if (view.z) put("z", `${view.z[0]},${view.z[1]}`);
   if (view.pf) put("pf", free(view.pf));
+  for (const key of [...ARRANGEMENT, "clip"] as const) if (view[key].length > 0) put(key, free(list(view[key])).replace(/%2C/g, ","));
+  if (view.full) put("full", free(view.full));
+  if (view.band !== "range") put("band", view.band);
   return out.length === 0 ? "" : `?${out.join("&")}`;
 }
 
@@ -109,6 +140,10 @@ export function parseView(query: string): View {
   view.sm = parseSmooth(params.get("sm"));
   view.z = parseZoom(params.get("z"));
   view.pf = params.get("pf") ?? "";
+  for (const key of [...ARRANGEMENT, "clip"] as const) view[key] = [...new Set(unlist(params.get(key) ?? ""))];
+  view.full = params.get("full") ?? "";
+  const band = params.get("band");
+  view.band = band === "std" || band === "none" ? band : "range";
   return view;
 }
 
@@ -148,11 +183,6 @@ function parseZoom(text: string | null): [number, number] | null {
   if (parts.length !== 2 || parts.some((p) => p.trim() === "")) return null;
   const [lo, hi] = parts.map(Number);
   return Number.isFinite(lo) && Number.isFinite(hi) && lo < hi ? [lo, hi] : null;
-}
-
-/** Whether a panel's axis is logarithmic under this view. */
-export function isLog(setting: "all" | string[], panel: string): boolean {
-  return setting === "all" || setting.includes(panel);
 }
 
 /** A short text that tells two x axes apart. */

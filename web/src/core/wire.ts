@@ -181,8 +181,16 @@ export type RunPatch = Partial<Pick<RunRow, "name" | "notes" | "tags" | "group" 
 export type XAxis = "step" | "wall" | "relative" | { metric: string };
 export type BucketField = "first" | "last" | "min" | "max" | "mean";
 
+/** One series: of a run or a group of runs, by its key or a formula. */
+export interface SeriesRef {
+  run?: string;
+  runs?: readonly string[];
+  key?: string;
+  formula?: string;
+}
+
 export interface BucketQuery {
-  series: { run: string; key: string }[];
+  series: SeriesRef[];
   x?: XAxis;
   lo?: number;
   hi?: number;
@@ -198,6 +206,21 @@ export interface BucketHead {
   lo: number | null;
   hi: number | null;
   series: { run: string; key: string; start: number; count: number; points: number; n_nan: number; exact: boolean }[];
+}
+
+export interface PointQuery {
+  run: string;
+  keys?: readonly string[];
+  formulas?: readonly string[];
+  view?: "last" | "all";
+  lo?: number;
+  hi?: number;
+}
+
+export interface PointHead {
+  run: string;
+  view: "last" | "all";
+  series: { key: string; start: number; count: number; integer: boolean }[];
 }
 
 export interface LogLine {

@@ -18,7 +18,7 @@ export interface ColumnAxis {
 }
 
 /** A logarithmic axis suggests itself above this ratio of the greatest to the least value. */
-const LOG_FROM = 100;
+const LOG_FROM = 30;
 
 const order = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
 

@@ -1,0 +1,134 @@
+/**
+ * A chart as a picture of its own: title, axes, curves as core/paint.ts draws them on the page, and a legend.
+ * The ground is painted, so that it reads wherever it is pasted.
+ */
+import { tickLabels, ticks } from "../axis";
+import type { Scene } from "../chart";
+import { paint, xMap, yMap, type Plane } from "../paint";
+import { chartColors } from "../theme";
+import { SvgPen } from "./svg";
+
+const LEAST = { width: 480, height: 260 };
+const TOP = 34;
+const BOTTOM = 24;
+const RIGHT = 14;
+const ROW = 16;
+const LEGEND_COLUMN = 230;
+/** More names than these are not told one by one. */
+const MOST_NAMES = 24;
+const CHARACTER = 6.4;
+
+type Pen = Pick<CanvasRenderingContext2D, "save" | "restore" | "beginPath" | "rect" | "clip" | "moveTo" | "lineTo" | "arc" | "stroke" | "fill" | "fillRect" | "fillText" | "setLineDash"> & {
+  strokeStyle: unknown; fillStyle: unknown; lineWidth: number; globalAlpha: number; font: string; textAlign: unknown; textBaseline: unknown;
+};
+
+interface Layout {
+  width: number;
+  height: number;
+  plane: Plane;
+  xs: { at: number; text: string }[];
+  ys: { at: number; text: string }[];
+}
+
+const namesShown = (scene: Scene): readonly string[] => scene.names.slice(0, MOST_NAMES);
+
+function layOut(scene: Scene): Layout {
+  const width = Math.max(LEAST.width, scene.width);
+  const perRow = Math.max(1, Math.floor((width - 20) / LEGEND_COLUMN));
+  const legend = Math.ceil((namesShown(scene).length + (scene.names.length > MOST_NAMES ? 1 : 0)) / perRow) * ROW;
+  const plotHeight = Math.max(LEAST.height, scene.height) - TOP - BOTTOM;
+  const yTicks = ticks(scene.kindY, ...scene.y, Math.max(2, Math.floor(plotHeight / 36)));
+  const yLabels = tickLabels(scene.kindY, yTicks);
+  const left = Math.max(34, Math.max(0, ...yLabels.map((l) => l.length)) * CHARACTER + 14);
+  const plane: Plane = {
+    left, top: TOP, width: width - left - RIGHT, height: plotHeight, xLo: scene.x[0], xHi: scene.x[1], yLo: scene.y[0], yHi: scene.y[1],
+    logX: scene.kindX === "log", logY: scene.kindY === "log", ratio: 1,
+  };
+  const xTicks = ticks(scene.kindX, ...scene.x, Math.max(2, Math.floor(plane.width / 90)));
+  const xLabels = tickLabels(scene.kindX, xTicks);
+  const [toX, toY] = [xMap(plane), yMap(plane)];
+  return {
+    width, height: TOP + plotHeight + BOTTOM + legend + 8, plane,
+    xs: xTicks.map((v, i) => ({ at: toX(v), text: xLabels[i] })), ys: yTicks.map((v, i) => ({ at: toY(v), text: yLabels[i] })),
+  };
+}
+
+function drawScene(pen: Pen, scene: Scene, title: string, { width, height, plane, xs, ys }: Layout): void {
+  const colors = chartColors();
+  const ground = getComputedStyle(document.documentElement).getPropertyValue("--bg").trim() || "#ffffff";
+  const bottom = plane.top + plane.height;
+  pen.fillStyle = ground;
+  pen.fillRect(0, 0, width, height);
+  pen.fillStyle = colors.text;
+  pen.font = "600 13px sans-serif";
+  pen.textAlign = "left";
+  pen.textBaseline = "middle";
+  pen.fillText(title, 10, 16);
+  pen.font = "11px sans-serif";
+  pen.strokeStyle = colors.grid;
+  pen.lineWidth = 1;
+  pen.fillStyle = colors.muted;
+  for (const { at, text } of ys) {
+    rule(pen, plane.left, at, plane.left + plane.width, at);
+    pen.textAlign = "right";
+    pen.fillText(text, plane.left - 6, at);
+  }
+  for (const { at, text } of xs) {
+    rule(pen, at, plane.top, at, bottom);
+    pen.textAlign = "center";
+    pen.fillText(text, at, bottom + 12);
+  }
+  paint(pen as unknown as CanvasRenderingContext2D, plane, scene.curves, { highlight: null, fail: colors.fail, smooth: scene.smooth, dragging: false });
+  drawLegend(pen, scene, width, bottom + BOTTOM + 4, colors.text);
+}
+
+function drawLegend(pen: Pen, scene: Scene, width: number, top: number, ink: string): void {
+  const perRow = Math.max(1, Math.floor((width - 20) / LEGEND_COLUMN));
+  const most = Math.floor((LEGEND_COLUMN - 36) / CHARACTER);
+  pen.textAlign = "left";
+  const names = namesShown(scene);
+  for (let i = 0; i <= names.length; i++) {
+    const [x, y] = [10 + (i % perRow) * LEGEND_COLUMN, top + Math.floor(i / perRow) * ROW + ROW / 2];
+    const rest = scene.names.length - MOST_NAMES;
+    const name = i < names.length ? names[i] : rest > 0 ? `and ${rest} more` : "";
+    if (name === "") continue;
+    if (i < names.length) {
+      const { look } = scene.curves[i];
+      pen.strokeStyle = look.color;
+      pen.lineWidth = 2;
+      pen.setLineDash([...look.dash]);
+      rule(pen, x, y, x + 18, y);
+      pen.setLineDash([]);
+    }
+    pen.fillStyle = ink;
+    pen.fillText(name.length > most ? `${name.slice(0, most - 1)}…` : name, x + 24, y);
+  }
+}
+
+function rule(pen: Pen, x0: number, y0: number, x1: number, y1: number): void {
+  pen.beginPath();
+  pen.moveTo(x0, y0);
+  pen.lineTo(x1, y1);
+  pen.stroke();
+}
+
+/** The picture as the text of an SVG file. */
+export function svgOf(scene: Scene, title: string): string {
+  const layout = layOut(scene);
+  const pen = new SvgPen(Math.ceil(layout.width), Math.ceil(layout.height));
+  drawScene(pen as unknown as Pen, scene, title, layout);
+  return pen.toString();
+}
+
+/** The picture as a PNG, two pixels for one of the page. */
+export async function pngOf(scene: Scene, title: string): Promise<Blob> {
+  const layout = layOut(scene);
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.ceil(layout.width * 2);
+  canvas.height = Math.ceil(layout.height * 2);
+  const context = canvas.getContext("2d");
+  if (!context) throw new Error("this browser gives no canvas to draw on");
+  context.scale(2, 2);
+  drawScene(context, scene, title, layout);
+  return new Promise((resolve, reject) => canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("the picture could not be made"))), "image/png"));
+}
