@@ -155,3 +155,27 @@ def test_gc_removes_what_is_old_and_what_lost_its_outputs(script: Path) -> None:
     assert cli("pipeline", "gc", "--older-than", "1d", "--yes").returncode == 0
     assert len(json.loads(cli("pipeline", "ls", "--json").stdout)) == 1
     assert "double.output" in cli("artifact", "ls").stdout
+
+
+def test_two_runs_are_compared_step_by_step(script: Path) -> None:
+    """With what differs, and the numbers that the steps logged."""
+    logging = "epochal.log({'seen': n}); return helper(n)"
+    code = script.read_text().replace("return helper(n)", logging)
+    script.write_text(f"import epochal\n{code}")
+    ids = []
+    for n in (1, 2):
+        assert cli("pipeline", "run", "job.py", f"n={n}").returncode == 0
+        ids.append(newest())
+    done = cli("pipeline", "compare", *ids)
+    assert done.stdout.splitlines() == [
+        "double: finished -> finished",
+        "  parameter n: 1 -> 2",
+        "  seen: 1 -> 2",
+        "check: finished -> finished",
+        "  input n: other content",
+    ]
+    found = json.loads(cli("pipeline", "compare", *ids, "--json").stdout)
+    assert [each["name"] for each in found["steps"]] == ["double", "check"]
+    assert found["metrics"]["double"] == {"seen": [1, 2]}
+    assert "no step differs" in cli("pipeline", "compare", ids[0], ids[0]).stderr
+    assert "the same" in cli("pipeline", "compare", ids[0], ids[0], "--all").stdout

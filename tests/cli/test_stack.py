@@ -1,4 +1,4 @@
-"""``epochal stack`` and ``epochal experiment-tracker``: the verbs of ZenML's guides."""
+"""``epochal stack``, ``experiment-tracker``, ``artifact-store``: verbs of ZenML's guides."""
 
 from __future__ import annotations
 
@@ -35,12 +35,26 @@ def test_the_commands_of_the_guide_work_and_keep_the_secret(tmp_path: Path) -> N
     assert 'active = "default"' in (tmp_path / "stacks.toml").read_text()
 
 
+def test_an_artifact_store_is_a_name_for_the_home(tmp_path: Path) -> None:
+    register = ["artifact-store", "register", "mine", "--flavor=local", f"--path={tmp_path}"]
+    assert run_cli(*register, home=tmp_path).returncode == 0
+    assert run_cli("stack", "register", "a", "-a", "mine", home=tmp_path).returncode == 0
+    listed = json.loads(run_cli("artifact-store", "list", "--json", home=tmp_path).stdout)
+    assert listed == {
+        name: {"flavor": "local", "path": str(tmp_path)} for name in ("default", "mine")
+    }
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
         (["stack", "set", "none"], 4, "there is no stack 'none'; there are default"),
         (["stack", "register", "a", "-e", "none"], 4, "there is no experiment tracker 'none'"),
         (["stack", "register", "a", "-o", "kubeflow"], 2, "the only orchestrator is 'default'"),
+        (["stack", "register", "a", "-a", "s3"], 4, "there is no artifact store 's3'"),
+        (["artifact-store", "register", "a", "--flavor=s3"], 2, "has the flavor 'local'"),
+        (["artifact-store", "register", "a", "--path=/other"], 2, "EPOCHAL_HOME=/other"),
+        (["artifact-store", "register", "default"], 5, "there is an artifact store 'default'"),
         (["stack", "register", "default"], 5, "there is a stack 'default' already"),
         (["experiment-tracker", "register", "a", "--flavor=comet"], 2, "a tracker has the flavor"),
         (["experiment-tracker", "register", "a", "--flavor=wandb", "x"], 2, "--name=value"),

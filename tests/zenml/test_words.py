@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from epochal.errors import InvalidInput, StepFailed
 from epochal.pipelines import get_runs
+from epochal.pipelines.opening import pipeline_of_run
 from epochal.zenml import get_step_context, pipeline, step
 from epochal.zenml import pipelines as old_pipelines
 from epochal.zenml import steps as old_steps
@@ -48,6 +50,43 @@ def test_steps_of_2022_make_instances_that_a_pipeline_is_given() -> None:
     assert (again.step("first").state, again.step("second").state) == ("cached", "finished")
     assert [each.id for each in get_runs("flow")] == [run.id]
     assert first.entrypoint(2) == (2, 3)
+
+
+@old_steps.step
+def counted(n: int = 1) -> int:
+    return n
+
+
+@old_steps.step(enable_cache=False)
+def judged(n: int, sign: str = "") -> int:
+    if not Path(sign).exists():
+        raise ValueError("not yet")
+    return n
+
+
+@old_pipelines.pipeline
+def judging(one: Any, two: Any) -> None:
+    two(one())
+
+
+def test_a_run_of_a_pipeline_of_2022_is_resumed_by_its_id(tmp_path: Path) -> None:
+    """Its step instances are made anew from what was written down of them."""
+    sign = tmp_path / "sign"
+    with pytest.raises(StepFailed) as failed:
+        judging(one=counted(n=5), two=judged(sign=str(sign))).run()
+    sign.touch()
+    run = failed.value.run
+    assert run is not None
+    resumed = pipeline_of_run(run.id).resume(run.id)
+    assert [each.state for each in resumed.steps.values()] == ["cached", "finished"]
+    assert resumed.step("judged").output.load() == 5
+
+
+def test_an_instance_that_was_configured_cannot_be_resumed_by_id_and_says_what_to_do() -> None:
+    steps = counted(), judged(sign="/").configure(enable_cache=True)
+    run = judging(*steps).run()
+    with pytest.raises(InvalidInput, match="call the pipeline with them again"):
+        judging.resume(run.id)
 
 
 def test_a_step_that_was_not_called_is_refused() -> None:

@@ -20,5 +20,5 @@ def ask(question: str) -> None:
         InvalidInput: there is no terminal to ask at.
     """
     if not sys.stdin.isatty():
-        raise InvalidInput("nobody can be asked here; add --yes to delete without asking")
+        raise InvalidInput("nobody can be asked here; add --yes to go on without")
     typer.confirm(question, abort=True)

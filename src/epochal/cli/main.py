@@ -60,6 +60,8 @@ COMMANDS = (
     Entry("pipeline", "epochal.cli.pipeline:app", "Run pipelines, and see what they did and why."),
     Entry("sweep", "epochal.cli.sweep:app", "Search for hyperparameters: create, run, steer."),
     Entry("stack", "epochal.cli.stack:stacks", "Name sets of trackers for pipelines."),
+    Entry("artifact-store", "epochal.cli.stack:stores", "Name the artifact store for stacks."),
+    Entry("integration", "epochal.cli.integration:app", "Libraries that Epochal knows."),
     Entry("experiment-tracker", "epochal.cli.stack:trackers", "Name trackers for pipelines."),
     Entry("sync", "epochal.cli.sync:sync", "Send to a server what it does not have yet."),
     Entry("import", "epochal.cli.import_group:app", "Bring in what other programs recorded."),

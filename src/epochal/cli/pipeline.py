@@ -9,10 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
+from epochal.api import Reader, connect
 from epochal.cli.asking import DryRun, Yes, ask
-from epochal.cli.figures import size
+from epochal.cli.figures import literal, size
 from epochal.cli.options import Json
 from epochal.cli.terminal import Col, note, print_json, print_line, print_table, state_style
+from epochal.domain.names import SYSTEM_PREFIX
 from epochal.errors import InvalidInput
 from epochal.journal.home import find_home
 from epochal.pipelines.collecting import collect
@@ -117,6 +119,36 @@ def why(
 
 
 @app.command()
+def compare(
+    before: Annotated[str, typer.Argument(help="Id of a pipeline run.")],
+    after: Annotated[str, typer.Argument(help="Id of another one.")],
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also steps that are the same.")
+    ] = False,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Tell which steps of two pipeline runs differ and why, with their metrics."""
+    one, other = get_run(before, home), get_run(after, home)
+    pairs = [each for each in one.compare(other) if everything or not each.same]
+    reader = connect(home=find_home(home))
+    with reader.source.session():
+        metrics = {each.name: _metrics(reader, one, other, each.name) for each in pairs}
+    if json:
+        print_json({"before": one.id, "after": other.id, "steps": pairs, "metrics": metrics})
+        return
+    if not pairs:
+        note("no step differs")
+    for each in pairs:
+        states = f"{each.before or 'not there'} -> {each.after or 'not there'}"
+        print_line(f"{each.name}: {states}{', the same' if each.same else ''}")
+        for line in [line for reason in each.reasons for line in reason.split("\n")]:
+            print_line(f"  {line}")
+        for key, (old, new) in metrics[each.name].items():
+            print_line(f"  {key}: {literal(old)} -> {literal(new)}")
+
+
+@app.command()
 def resume(run: RunId, home: Home = None, json: Json = False) -> None:
     """Go on with a run that failed or was killed: what it finished is not run again."""
     _use(home)
@@ -166,6 +198,23 @@ def _read_parameters(texts: list[str]) -> dict[str, str]:
             raise InvalidInput(f"a parameter looks like name=value, got {text!r:.80}")
         pairs[name] = value
     return pairs
+
+
+def _metrics(
+    reader: Reader, before: PipelineRun, after: PipelineRun, name: str
+) -> dict[str, list[Any]]:
+    """The numbers of a step's summary in two runs; none when the same run did the work."""
+    steps = [each.steps.get(name) for each in (before, after)]
+    places = [f"{s.project}/{s.run_id}" if s is not None and s.run_id else "" for s in steps]
+    if places[0] == places[1]:
+        return {}
+    sides = [reader.run(place).summary if place else {} for place in places]
+    keys = sorted({key for side in sides for key, value in side.items() if _is_metric(key, value)})
+    return {key: [side.get(key) for side in sides] for key in keys}
+
+
+def _is_metric(key: str, value: Any) -> bool:
+    return isinstance(value, int | float) and not key.startswith(SYSTEM_PREFIX)
 
 
 def _show(found: PipelineRun, *, json: bool) -> None:

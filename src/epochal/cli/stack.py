@@ -1,4 +1,4 @@
-"""``epochal stack`` and ``epochal experiment-tracker``: names for trackers, in one file."""
+"""``epochal stack``, ``experiment-tracker`` and ``artifact-store``: names, in one file."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from epochal.pipelines.stacks import (
     activate_stack,
     read_profile,
     register_stack,
+    register_store,
     register_tracker,
 )
 
 stacks = typer.Typer(rich_markup_mode=None)
 trackers = typer.Typer(rich_markup_mode=None)
+stores = typer.Typer(rich_markup_mode=None)
 
 Home = Annotated[
     Path | None,
@@ -98,6 +100,32 @@ def list_trackers(home: Home = None, json: Json = False) -> None:
         for name, each in found.items()
     ]
     print_table([Col("name"), Col("flavor"), Col("settings", rank=1)], rows)
+
+
+@stores.command("register")
+def register_artifact_store(
+    name: Name,
+    flavor: Annotated[str, typer.Option(help="local: the home is the artifact store.")] = "local",
+    path: Annotated[
+        Path | None, typer.Option(help="The home; another one is chosen with EPOCHAL_HOME.")
+    ] = None,
+    home: Home = None,
+) -> None:
+    """Give the artifact store of this home another name."""
+    register_store(find_home(home), name, flavor, path)
+    note(f"artifact store {name!r} is registered: it is this home")
+
+
+@stores.command("list")
+def list_artifact_stores(home: Home = None, json: Json = False) -> None:
+    """List the names of the artifact store, and where it is."""
+    place = find_home(home)
+    names = ["default", *read_profile(place).artifact_stores]
+    if json:
+        print_json({name: {"flavor": "local", "path": str(place)} for name in names})
+        return
+    rows = [[name, "local", str(place)] for name in names]
+    print_table([Col("name"), Col("flavor"), Col("path", rank=1)], rows)
 
 
 def _settings(words: list[str]) -> dict[str, str]:

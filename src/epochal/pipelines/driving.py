@@ -27,6 +27,7 @@ from epochal.journal import liveness
 from epochal.journal.home import find_home
 from epochal.pipelines import ledger, plain, tracking
 from epochal.pipelines.cache import Hit
+from epochal.pipelines.calls import write_argument
 from epochal.pipelines.console import Sink, heard, routed
 from epochal.pipelines.engine import Engine, current_engine
 from epochal.pipelines.options import PipelineOptions
@@ -162,7 +163,7 @@ def _began(call: Call, run_id: str, run: Run) -> Began:
 def _encoded(parameters: Mapping[str, Any]) -> Any:
     """The arguments as they can be given again; None when they cannot be written down."""
     try:
-        return {name: plain.encode(value) for name, value in parameters.items()}
+        return {name: write_argument(value) for name, value in parameters.items()}
     except InvalidInput:
         return None
 

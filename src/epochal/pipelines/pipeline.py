@@ -12,7 +12,8 @@ import msgspec
 from epochal.domain.names import check_name
 from epochal.errors import InvalidInput
 from epochal.journal.home import find_home
-from epochal.pipelines import ledger, plain
+from epochal.pipelines import ledger
+from epochal.pipelines.calls import read_argument
 from epochal.pipelines.configuring import Configuration, read_configuration
 from epochal.pipelines.driving import Call, drive
 from epochal.pipelines.engine import current_engine
@@ -90,7 +91,7 @@ class Pipeline:
                 f"the arguments of run {run_id} could not be written down; call the pipeline with "
                 f"them again, and what it finished is taken from the cache"
             )
-        kwargs = {name: plain.decode(node) for name, node in began.parameters.items()}
+        kwargs = {name: read_argument(node) for name, node in began.parameters.items()}
         call = self._call((), kwargs)
         return drive(msgspec.structs.replace(call, resumed_from=run_id))
 

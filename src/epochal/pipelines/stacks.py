@@ -1,4 +1,4 @@
-"""Named trackers and stacks: one readable file in the home, with secrets kept out of it.
+"""Named trackers, stores and stacks: one readable file in the home, with secrets kept out of it.
 
 ``stacks.toml`` holds what each name stands for, ``stacks.secrets.json`` (mode 0600) what nobody
 should read: settings whose name speaks of a key, token, password or secret.
@@ -29,7 +29,7 @@ class Stack(msgspec.Struct, omit_defaults=True):
     Attributes:
         experiment_tracker: name of a registered one, or None.
         orchestrator: ``default``.
-        artifact_store: ``default``.
+        artifact_store: ``default``, or another name that was registered for the home.
     """
 
     experiment_tracker: str | None = None
@@ -43,11 +43,13 @@ class Profile(msgspec.Struct, omit_defaults=True):
     Attributes:
         active: name of the stack in use.
         experiment_trackers: flavor and settings by name, without secrets.
+        artifact_stores: flavor by name; each one is this home.
         stacks: by name.
     """
 
     active: str = "default"
     experiment_trackers: dict[str, dict[str, str]] = {}
+    artifact_stores: dict[str, dict[str, str]] = {}
     stacks: dict[str, Stack] = {}
 
 
@@ -87,21 +89,42 @@ def register_tracker(home: Path, name: str, flavor: str, settings: Mapping[str, 
     _write(home, profile)
 
 
+def register_store(home: Path, name: str, flavor: str, path: Path | None) -> None:
+    """Give the artifact store of a home, which is the home, another name.
+
+    Raises:
+        InvalidInput: it is of another flavor than ``local``, or lies elsewhere.
+        Conflict: the name is taken.
+    """
+    check_name(name, "artifact store name", 128)
+    if flavor != "local":
+        raise InvalidInput(f"an artifact store has the flavor 'local', got {flavor!r}")
+    if path is not None and path.resolve() != home.resolve():
+        raise InvalidInput(
+            f"outputs lie in the home, {home}, not in {path}; EPOCHAL_HOME={path} uses that one"
+        )
+    profile = read_profile(home)
+    if name == "default" or name in profile.artifact_stores:
+        raise Conflict(f"there is an artifact store {name!r} already; choose another name")
+    profile.artifact_stores[name] = {"flavor": flavor}
+    _write(home, profile)
+
+
 def register_stack(home: Path, name: str, stack: Stack, *, activate: bool) -> None:
     """Give a stack a name.
 
     Raises:
-        InvalidInput: it names another orchestrator or artifact store than ``default``.
-        NotFound: its tracker is not registered.
+        InvalidInput: it names another orchestrator than ``default``.
+        NotFound: its tracker or artifact store is not registered.
         Conflict: the name is taken.
     """
     check_name(name, "stack name", 128)
     profile = read_profile(home)
-    for what in ("orchestrator", "artifact_store"):
-        if getattr(stack, what) != "default":
-            raise InvalidInput(
-                f"the only {what.replace('_', ' ')} is 'default', got {getattr(stack, what)!r}"
-            )
+    if stack.orchestrator != "default":
+        raise InvalidInput(f"the only orchestrator is 'default', got {stack.orchestrator!r}")
+    if stack.artifact_store not in ("default", *profile.artifact_stores):
+        known = ", ".join(["default", *profile.artifact_stores])
+        raise NotFound(f"there is no artifact store {stack.artifact_store!r}; there are {known}")
     if stack.experiment_tracker is not None:
         _need_tracker(profile, stack.experiment_tracker)
     if name == "default" or name in profile.stacks:
@@ -169,6 +192,8 @@ def _write(home: Path, profile: Profile) -> None:
     lines = [f"active = {_quoted(profile.active)}"]
     for name, tracker in profile.experiment_trackers.items():
         lines += ["", f"[experiment_trackers.{_quoted(name)}]", *_pairs(tracker)]
+    for name, store in profile.artifact_stores.items():
+        lines += ["", f"[artifact_stores.{_quoted(name)}]", *_pairs(store)]
     for name, stack in profile.stacks.items():
         lines += ["", f"[stacks.{_quoted(name)}]", *_pairs(msgspec.to_builtins(stack))]
     _replace(home / FILE, ("\n".join(lines) + "\n").encode())

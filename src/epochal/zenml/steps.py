@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from epochal.pipelines.calls import StepCall
 from epochal.pipelines.context import StepContext
 from epochal.pipelines.engine import current_engine
 from epochal.pipelines.options import StepOptions, read_step_options
@@ -18,19 +19,8 @@ from epochal.zenml.options import STEP_WORDS, translate
 __all__ = ["Output", "StepContext", "StepInstance", "step"]
 
 
-class StepInstance:
-    """A step with some of its arguments, to be given to a pipeline and called in it.
-
-    Attributes:
-        step: the step.
-        args: arguments of the call that made the instance.
-        kwargs: the named ones.
-    """
-
-    def __init__(self, step: Step, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        self.step = step
-        self.args = args
-        self.kwargs = kwargs
+class StepInstance(StepCall):
+    """A step with some of its arguments, to be given to a pipeline and called in it."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Inside of a pipeline: futures of its outputs."""
