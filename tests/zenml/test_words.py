@@ -75,8 +75,7 @@ def test_a_run_of_a_pipeline_of_2022_is_resumed_by_its_id(tmp_path: Path) -> Non
     with pytest.raises(StepFailed) as failed:
         judging(one=counted(n=5), two=judged(sign=str(sign))).run()
     sign.touch()
-    run = failed.value.run
-    assert run is not None
+    run: Any = failed.value.run
     resumed = pipeline_of_run(run.id).resume(run.id)
     assert [each.state for each in resumed.steps.values()] == ["cached", "finished"]
     assert resumed.step("judged").output.load() == 5
