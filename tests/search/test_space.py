@@ -11,12 +11,11 @@ import pytest
 
 from epochal.search.betas import beta_cdf, beta_quantile
 from epochal.search.config import Parameter
+from epochal.search.grid import grid_point, grid_size
 from epochal.search.parse import read_sweep
 from epochal.search.space import (
     coordinate_of,
     draw,
-    grid_point,
-    grid_size,
     nested,
     value_at,
     values_of,

@@ -102,6 +102,8 @@ MATRIX: dict[tuple[str, str], Permission | None] = {
     ("GET", "/api/v1/sweeps/{sweep:str}/best"): READ,
     ("GET", "/api/v1/sweeps/{sweep:str}/importance"): READ,
     ("POST", "/api/v1/sweeps/{sweep:str}/queue"): WRITE,
+    ("POST", "/api/v1/sweeps/{sweep:str}/repeat"): WRITE,
+    ("POST", "/api/v1/agents/{agent:str}/suggest"): WRITE,
     ("POST", "/api/v1/agents"): WRITE,
     ("POST", "/api/v1/agents/{agent:str}/next"): WRITE,
     ("POST", "/api/v1/agents/{agent:str}/beat"): WRITE,

@@ -25,7 +25,7 @@ from epochal.domain.sweep import (
     TrialState,
 )
 from epochal.errors import Conflict, InvalidInput, NotFound
-from epochal.service import agents, choosers, importance, sweeps
+from epochal.service import agents, bests, choosers, importance, sweeps
 from epochal.service.agents import held_of
 from epochal.service.handing import LOST_US, MAX_ATTEMPTS
 from epochal.store.ingest import ingest_home
@@ -216,7 +216,7 @@ def test_a_metric_that_was_never_logged_is_named_with_the_nearest(store: Store) 
     assert ended.value is None
     assert "lss was never logged; did you mean 'loss'?" in ended.note
     with pytest.raises(NotFound, match="has a value of 'lss' yet"):
-        sweeps.best_trial(store, LOCAL_USER, desk.id)
+        bests.best_trial(store, LOCAL_USER, desk.id)
 
 
 @pytest.mark.parametrize("value", [math.nan, "NaN", math.inf, "text"])
@@ -228,7 +228,7 @@ def test_an_objective_that_is_no_number_never_is_the_best(store: Store, value: A
     assert (ended.state, ended.value) == ("finished", None)
     assert "loss is" in ended.note
     desk.report(agent, desk.number(agent), 7.0)
-    assert sweeps.best_trial(store, LOCAL_USER, desk.id).trial.number == 1
+    assert bests.best_trial(store, LOCAL_USER, desk.id).trial.number == 1
 
 
 def test_queued_configurations_come_first_and_are_completed(store: Store) -> None:

@@ -27,7 +27,16 @@ from epochal.domain.objects import (
     NewModelVersion,
     VersionChanges,
 )
-from epochal.domain.sweep import Beat, NewAgent, NewSweep, Queue, SweepChanges, TrialReport
+from epochal.domain.sweep import (
+    Beat,
+    NewAgent,
+    NewSweep,
+    Queue,
+    Repeat,
+    Suggest,
+    SweepChanges,
+    TrialReport,
+)
 from epochal.domain.tracked import TrackedQuery
 from epochal.domain.view import BucketQuery, GroupQuery, PointQuery, RunChanges, RunQuery
 from epochal.errors import Conflict, InvalidInput, NotFound, PermissionDenied, Unauthenticated
@@ -35,6 +44,7 @@ from epochal.service import (
     access,
     agents,
     artifacts,
+    bests,
     bounds,
     capabilities,
     checksums,
@@ -57,6 +67,7 @@ from epochal.service import (
     projects,
     runs,
     series,
+    suggesting,
     sweeps,
     tracking,
     uploads,
@@ -147,7 +158,9 @@ CALLS: dict[Any, tuple[Permission, tuple[Any, ...], dict[str, Any]]] = {
     sweeps.get_sweep: (Permission.READ, ("s",), {}),
     sweeps.change_sweep: (Permission.WRITE, ("s", SweepChanges("paused")), {}),
     sweeps.delete_sweep: (Permission.WRITE, ("s",), {}),
-    sweeps.best_trial: (Permission.READ, ("s",), {}),
+    bests.best_trial: (Permission.READ, ("s",), {}),
+    bests.repeat_trial: (Permission.WRITE, ("s", Repeat([1])), {}),
+    suggesting.suggest: (Permission.WRITE, ("a", Suggest(0, 1, "x", {"value": 1})), {}),
     importance.judge_sweep: (Permission.READ, ("s",), {}),
     sweeps.enqueue: (Permission.WRITE, ("s", Queue([])), {}),
     agents.add_agent: (Permission.WRITE, (NewAgent("s"),), {}),

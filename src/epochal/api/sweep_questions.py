@@ -12,6 +12,9 @@ from epochal.domain.sweep import (
     NewSweep,
     Orders,
     Queue,
+    Repeat,
+    Suggest,
+    Suggested,
     SweepChanges,
     SweepDetail,
     SweepList,
@@ -66,6 +69,13 @@ class Enqueue(Question[SweepRow], frozen=True):
     queue: Queue
 
 
+class RepeatTrial(Question[SweepRow], frozen=True):
+    """Run a trial again with other seeds."""
+
+    id: str
+    repeat: Repeat
+
+
 class AddAgent(Question[AgentRow], frozen=True):
     """Begin to run trials of a sweep."""
 
@@ -76,6 +86,13 @@ class NextTrial(Question[Assignment], frozen=True):
     """The trial that an agent runs now."""
 
     agent: str
+
+
+class AskValue(Question[Suggested], frozen=True):
+    """The value of a parameter for a running trial."""
+
+    agent: str
+    suggest: Suggest
 
 
 class SendBeat(Question[Orders], frozen=True):

@@ -14,6 +14,7 @@ from epochal.domain.sweep import (
     Assignment,
     BestTrial,
     Orders,
+    Suggested,
     SweepDetail,
     SweepList,
     SweepRow,
@@ -41,8 +42,10 @@ ROUTES: Mapping[type[Question[Any]], Route] = {
     q.DeleteSweep: Route("DELETE", _sweep(), nothing),
     q.FindBest: Route("GET", _sweep("/best"), as_json(BestTrial)),
     q.Enqueue: Route("POST", _sweep("/queue"), as_json(SweepRow), body=lambda x: x.queue),
+    q.RepeatTrial: Route("POST", _sweep("/repeat"), as_json(SweepRow), body=lambda x: x.repeat),
     q.AddAgent: Route("POST", at("/api/v1/agents"), as_json(AgentRow), body=lambda x: x.agent),
     q.NextTrial: Route("POST", _agent("/next"), as_json(Assignment), body=lambda _: {}),
+    q.AskValue: Route("POST", _agent("/suggest"), as_json(Suggested), body=lambda x: x.suggest),
     q.SendBeat: Route("POST", _agent("/beat"), as_json(Orders), body=lambda x: x.beat),
     q.ReportTrial: Route("POST", _agent("/report"), as_json(TrialRow), body=lambda x: x.report),
 }

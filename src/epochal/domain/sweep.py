@@ -52,10 +52,19 @@ class NewSweep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prior_runs: list[str] = []
 
 
+class Objective(msgspec.Struct, frozen=True):
+    """A value that is searched for."""
+
+    name: str
+    goal: Literal["minimize", "maximize"]
+
+
 class SweepRow(msgspec.Struct, frozen=True):
     """A sweep in a list.
 
     Attributes:
+        metric: the first objective.
+        objectives: all of them; with several there is no single best.
         trials: how many there are, by state.
         expected: how many there will be at most; None: no end is known.
         queued: configurations that wait to be tried first.
@@ -81,6 +90,7 @@ class SweepRow(msgspec.Struct, frozen=True):
     created_us: int
     updated_us: int
     created_by: str
+    objectives: list[Objective] = []
 
 
 class SweepList(msgspec.Struct, frozen=True):
@@ -89,15 +99,16 @@ class SweepList(msgspec.Struct, frozen=True):
     sweeps: list[SweepRow]
 
 
-class TrialRow(msgspec.Struct, frozen=True):
-    """A trial.
+class TrialFacts(msgspec.Struct, frozen=True):
+    """What is told and stored of a trial.
 
     Attributes:
         params: values by name; those of nested parameters have dots.
-        run: id of the run of the present attempt, and ``uid`` its uid.
+        run: id of the run of the present attempt.
         value: of the metric; None while there is none, or when it is not finite.
-        origin: ``search``, ``queue`` when somebody asked for it, or ``earlier`` for a run that was
-            there before the sweep.
+        outcomes: of all objectives, where there are several and none is missing.
+        origin: ``search``, ``queue`` when somebody asked for it, ``repeat:3`` when trial 3 is run
+            again, or ``earlier`` for a run that was there before the sweep.
         note: why it ended so.
     """
 
@@ -105,16 +116,22 @@ class TrialRow(msgspec.Struct, frozen=True):
     state: TrialState
     params: dict[str, Any]
     run: str
-    uid: str
     agent: str
     attempt: int
     origin: str
     value: float | None
+    outcomes: list[float] | None
     iterations: int
     note: str
     started_us: int
     seen_us: int
     ended_us: int | None
+
+
+class TrialRow(TrialFacts, frozen=True):
+    """A trial; ``uid`` is that of its run."""
+
+    uid: str
 
 
 class AgentRow(msgspec.Struct, frozen=True):
@@ -155,6 +172,7 @@ class SweepDetail(msgspec.Struct, frozen=True):
     Attributes:
         rev: grows with every change of a trial; who says it next time gets what changed since.
         parameters: what is searched.
+        front: numbers of the trials that no other beats in all of several objectives.
     """
 
     sweep: SweepRow
@@ -163,6 +181,7 @@ class SweepDetail(msgspec.Struct, frozen=True):
     agents: list[AgentRow]
     rev: int
     parameters: list[SearchedParameter]
+    front: list[int] = []
 
 
 class SweepChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -176,6 +195,20 @@ class Queue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Configurations to try before anything else; what they leave out is chosen by chance."""
 
     configs: list[dict[str, Any]]
+
+
+class Repeat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Run a trial again, once with each seed.
+
+    Attributes:
+        seeds: what the config gets under ``key``.
+        key: name of the seed in the config.
+        trial: number of the trial; None: the best one.
+    """
+
+    seeds: list[int]
+    key: str = "seed"
+    trial: int | None = None
 
 
 class NewAgent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -194,6 +227,7 @@ class Assignment(msgspec.Struct, frozen=True):
         reason: why, when it is not ``run``.
         config: what the run gets, nested.
         watched: whether trials may be ended early, so that beats should be frequent.
+        by_run: the function asks for its parameters by name.
     """
 
     verdict: Literal["run", "wait", "exit"]
@@ -207,6 +241,22 @@ class Assignment(msgspec.Struct, frozen=True):
     command: list[str] = []
     metric: str = ""
     watched: bool = False
+    by_run: bool = False
+
+
+class Suggest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A running trial asks for a parameter; ``parameter`` is W&B's form of one."""
+
+    number: int
+    attempt: int
+    name: str
+    parameter: dict[str, Any]
+
+
+class Suggested(msgspec.Struct, frozen=True):
+    """The value to take; asked again, it is the same."""
+
+    value: Any
 
 
 class Held(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -244,6 +294,7 @@ class TrialReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         state: ``finished``, ``stopped``, ``failed`` or ``cancelled``; ``ended`` when only the run
             knows.
         value: of the metric; None to read it from the run.
+        outcomes: of all objectives, where there are several; None likewise.
         note: what to tell people.
     """
 
@@ -252,12 +303,21 @@ class TrialReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     state: Literal["finished", "stopped", "failed", "cancelled", "ended"]
     value: float | str | None = None
     note: str = ""
+    outcomes: list[float | str] | None = None
 
 
 class BestTrial(msgspec.Struct, frozen=True):
-    """The best trial so far, with its config as a run gets it."""
+    """The best trial so far, with its config as a run gets it.
+
+    Attributes:
+        trial: with several objectives, the one of the front that is best in the first.
+        repeats: trials that ran it again.
+        front: of several objectives, all trials that no other beats in all of them.
+    """
 
     trial: TrialRow
     config: dict[str, Any]
     entity: str
     project: str
+    repeats: list[TrialRow] = []
+    front: list[TrialRow] = []

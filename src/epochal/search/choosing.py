@@ -16,8 +16,9 @@ from typing import Any, Protocol, cast
 import msgspec
 
 from epochal.errors import MissingExtra
-from epochal.search.config import SweepConfig
-from epochal.search.space import Coordinate, draw, grid_point, grid_size
+from epochal.search.config import Parameter, SweepConfig
+from epochal.search.grid import grid_point, grid_size
+from epochal.search.space import Coordinate, choose, draw
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -29,6 +30,8 @@ class Told(msgspec.Struct, frozen=True):
         state: ``running``, ``finished``, ``stopped`` or ``failed``.
         value: of the metric; None when there is none that can be compared.
         iterations: how many values were logged.
+        values: of all objectives; empty when there is one, or when some are missing.
+        space: what a function asked for by name.
     """
 
     number: int
@@ -36,6 +39,8 @@ class Told(msgspec.Struct, frozen=True):
     state: str
     value: float | None
     iterations: int = 0
+    values: tuple[float, ...] = ()
+    space: tuple[Parameter, ...] = ()
 
 
 class Chooser(Protocol):
@@ -51,6 +56,9 @@ class Chooser(Protocol):
             number: the number that it will have.
             searched: how many trials this sweep has chosen already.
         """
+
+    def suggest(self, number: int, parameter: Parameter) -> Coordinate:
+        """The coordinate of a parameter that the function of a running trial asks for by name."""
 
 
 class GridChooser:
@@ -69,6 +77,10 @@ class GridChooser:
         del number
         return grid_point(self._config, searched) if searched < self._size else None
 
+    def suggest(self, number: int, parameter: Parameter) -> Coordinate:
+        """A grid has no parameters but those of its configuration."""
+        raise RuntimeError(f"a grid was asked for {parameter.name} of trial {number}")
+
 
 class RandomChooser:
     """Each trial for itself."""
@@ -84,7 +96,12 @@ class RandomChooser:
         """Anything."""
         del searched
         source = random.Random(seed_of(self._seed, number))  # noqa: S311 - no secret is made
-        return {p.name: draw(p, source) for p in self._config.searched}
+        return choose(self._config, lambda parameter: draw(parameter, source))
+
+    def suggest(self, number: int, parameter: Parameter) -> Coordinate:
+        """Anything; the same for the same name."""
+        seed = seed_of(self._seed, f"{number}/{parameter.name}")
+        return draw(parameter, random.Random(seed))  # noqa: S311 - no secret is made
 
 
 def make_chooser(config: SweepConfig, seed: int) -> Chooser:
@@ -96,7 +113,7 @@ def make_chooser(config: SweepConfig, seed: int) -> Chooser:
     """
     if config.method == "grid":
         return GridChooser(config, seed)
-    if config.method == "random" or not config.searched:
+    if config.method == "random" or not (config.searched or config.by_run):
         return RandomChooser(config, seed)
     try:
         engine: Any = importlib.import_module("epochal.search.engine")
@@ -109,7 +126,7 @@ def make_chooser(config: SweepConfig, seed: int) -> Chooser:
         raise MissingExtra(what, "sweeps") from None
 
 
-def seed_of(seed: int, number: int) -> int:
-    """32 bits for a trial, from the sweep's seed."""
+def seed_of(seed: int, number: int | str) -> int:
+    """32 bits for a trial, or a part of one, from the sweep's seed."""
     text = f"{seed}/{number}".encode()
     return int.from_bytes(hashlib.blake2b(text, digest_size=4).digest(), "little")

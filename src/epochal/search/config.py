@@ -33,6 +33,7 @@ class Parameter(msgspec.Struct, frozen=True):
         sigma: its standard deviation; ``b`` of ``beta``.
         q: values are multiples of it; 0 when they are not.
         whole: values are integers.
+        when: it is there only in trials in which each of these parameters has one of these values.
     """
 
     path: tuple[str, ...]
@@ -45,6 +46,7 @@ class Parameter(msgspec.Struct, frozen=True):
     sigma: float = 1.0
     q: float = 0.0
     whole: bool = False
+    when: tuple[tuple[str, tuple[Any, ...]], ...] = ()
 
     @property
     def name(self) -> str:
@@ -97,6 +99,7 @@ class SweepConfig(msgspec.Struct, frozen=True):
         method: who chooses: ``grid``, ``random`` or ``bayes``, which asks ``sampler``.
         parameters: what is chosen, in the order given.
         metric: what for; None only for grid and random.
+        others: further objectives, when there are several.
         stopping: when trials end early; None: never.
         run_cap: most trials; None: no limit.
         command: the words of the command line, with macros.
@@ -105,14 +108,16 @@ class SweepConfig(msgspec.Struct, frozen=True):
         description: for people.
         project: where the runs go, when nobody says otherwise.
         entity: whose project.
-        sampler: which of Optuna's samplers ``bayes`` is.
+        sampler: which of Optuna's samplers ``bayes`` is; ``auto`` decides by the space.
         options: of the sampler, by the names that Optuna gives them.
         seed: makes a sweep repeatable; None: drawn once, when the sweep is made.
+        by_run: the function asks for its parameters by name; there are none here.
     """
 
     method: Method
     parameters: tuple[Parameter, ...]
     metric: Metric | None = None
+    others: tuple[Metric, ...] = ()
     stopping: Stopping | None = None
     run_cap: int | None = None
     command: tuple[str, ...] = DEFAULT_COMMAND
@@ -121,11 +126,22 @@ class SweepConfig(msgspec.Struct, frozen=True):
     description: str = ""
     project: str | None = None
     entity: str | None = None
-    sampler: str = "tpe"
+    sampler: str = "auto"
     options: dict[str, Any] = {}
     seed: int | None = None
+    by_run: bool = False
 
     @property
     def searched(self) -> tuple[Parameter, ...]:
         """The parameters that are not constant."""
         return tuple(p for p in self.parameters if p.distribution != "constant")
+
+    @property
+    def objectives(self) -> tuple[Metric, ...]:
+        """What is searched for, the first one first; empty without a metric."""
+        return () if self.metric is None else (self.metric, *self.others)
+
+    @property
+    def conditional(self) -> bool:
+        """Whether some parameters are there in some trials only."""
+        return any(p.when for p in self.parameters)

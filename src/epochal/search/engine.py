@@ -2,12 +2,17 @@
 
 The study lives in memory and mirrors the store's trials: its numbers are theirs. Each question
 gets a sampler with a seed of its own, so what is chosen depends on the trials and the seed and not
-on how often a server was restarted. Samplers that keep a population (``cma-es``) begin it anew
-then.
+on how often a server was restarted. ``cma-es`` begins its population anew then.
+
+``auto`` takes turns between a Gaussian process and TPE while a space of numbers is small and its
+trials are few: the one closes in on a valley, the other looks around (docs/benchmarks.md has both
+alone and together). Elsewhere it is TPE, and NSGA-II for several objectives.
 """
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import math
 import warnings
 from collections.abc import Callable
@@ -25,7 +30,7 @@ from optuna.trial import TrialState
 from epochal.errors import InvalidInput
 from epochal.search.choosing import Told, seed_of
 from epochal.search.config import Parameter, SweepConfig
-from epochal.search.space import Coordinate, axis_of
+from epochal.search.space import Coordinate, axis_of, choose
 
 
 class KnownSpaceTPE(optuna.samplers.TPESampler):  # type: ignore[misc]  # lazily typed
@@ -51,10 +56,18 @@ SAMPLERS: Final[dict[str, Callable[..., Any]]] = {
     "gp": optuna.samplers.GPSampler,
     "cma-es": optuna.samplers.CmaEsSampler,
     "qmc": optuna.samplers.QMCSampler,
+    "nsga-ii": optuna.samplers.NSGAIISampler,
     "random": optuna.samplers.RandomSampler,
 }
 CONSTANT_SEED: Final = frozenset({"qmc", "cma-es"})
 """Samplers whose trials belong to one sequence."""
+
+GP_TRIALS: Final = 150
+"""A Gaussian process costs the cube of its trials; 100 of them a twentieth of a second."""
+GP_PARAMETERS: Final = 16
+GP_NEEDS: Final = ("torch", "scipy")
+GENERATION: Final = "NSGAIISampler:generation"
+POPULATION: Final = 50
 
 STATES: Final = {
     "running": TrialState.RUNNING,
@@ -76,9 +89,11 @@ class OptunaChooser:
         self._config = config
         self._seed = seed
         self._space = {p.name: _distribution(p) for p in config.searched}
-        self._sampler = self._make_sampler(0)
-        direction = "minimize" if config.metric is None else config.metric.goal
-        self._study = optuna.create_study(direction=direction, sampler=self._sampler)
+        self._name = _sampler_of(config)
+        self._several = len(config.objectives) > 1
+        self._complete = 0
+        directions = [objective.goal for objective in config.objectives] or ["minimize"]
+        self._study = optuna.create_study(directions=directions, sampler=self._make_sampler(0))
         self._known = 0
         self._running: set[int] = set()
 
@@ -94,7 +109,7 @@ class OptunaChooser:
             self._add(trial, TrialState.RUNNING)
             self._running.add(trial.number)
         else:
-            self._add(trial, _state(trial))
+            self._add(trial, self._state(trial))
         self._known += 1
 
     def ask(self, number: int, searched: int) -> dict[str, Coordinate] | None:
@@ -102,26 +117,46 @@ class OptunaChooser:
         del searched
         if number != self._known:
             raise RuntimeError(f"trial {number} was asked for, {self._known} are known")
-        if self._config.sampler not in CONSTANT_SEED:
+        if self._name not in CONSTANT_SEED:
             self._study.sampler = self._make_sampler(number)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            trial = self._study.ask(self._space)
+            if self._config.conditional:
+                trial = self._study.ask()
+                choose(self._config, lambda one: _ask(trial, one.name, self._space[one.name]))
+            else:
+                trial = self._study.ask(self._space)
         self._known += 1
         self._running.add(number)
         return dict(trial.params)
 
-    def _make_sampler(self, number: int) -> Any:
-        name, options = self._config.sampler, self._config.options
-        constant = name in CONSTANT_SEED
-        seed = seed_of(self._seed, 0 if constant else number)
+    def suggest(self, number: int, parameter: Parameter) -> Coordinate:
+        """A coordinate for a running trial; see `Chooser.suggest`."""
+        self._study.sampler = self._make_sampler(f"{number}/{parameter.name}")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            trial = optuna.trial.Trial(self._study, self._identity(number))
+            return _ask(trial, parameter.name, _distribution(parameter))
+
+    def _turn(self, number: int | str) -> str:
+        """The sampler of one question."""
+        if self._name != "auto":
+            return self._name
+        odd = isinstance(number, int) and number % 2 == 1
+        return "gp" if odd and self._complete <= GP_TRIALS else "tpe"
+
+    def _make_sampler(self, number: int | str) -> Any:
+        name, options = self._turn(number), self._config.options
+        seed = seed_of(self._seed, 0 if name in CONSTANT_SEED else number)
         if name == "qmc":
             options = {"scramble": True, **options}
+        if name == "tpe" and (self._config.conditional or self._config.by_run):
+            options = {"multivariate": True, "group": True, **options}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
                 made = SAMPLERS[name](seed=seed, **options)
-                if isinstance(made, KnownSpaceTPE):
+                if isinstance(made, KnownSpaceTPE) and "group" not in options:
                     space = sorted(self._space.items())
                     made.space = {key: value for key, value in space if not value.single()}
                 return made
@@ -136,35 +171,86 @@ class OptunaChooser:
                 raise ModuleNotFoundError(str(error), name=f"of {name}") from None
 
     def _add(self, trial: Told, state: TrialState) -> None:
+        places = dict(trial.coordinates or {})
+        space = {**self._space, **{one.name: _distribution(one) for one in trial.space}}
+        complete = state is TrialState.COMPLETE
+        attributes = {}
+        if complete and self._name == "nsga-ii":  # generations of those that came before
+            size = int(self._config.options.get("population_size", POPULATION))
+            attributes = {GENERATION: self._complete // size}
+        self._complete += complete
         self._study.add_trial(
             optuna.create_trial(
                 state=state,
-                value=trial.value if state is TrialState.COMPLETE else None,
-                params=dict(trial.coordinates or {}),
-                distributions=self._space,
+                values=self._values(trial) if complete else None,
+                params=places,
+                distributions={name: space[name] for name in places},
                 intermediate_values=_seen(trial) if state is TrialState.PRUNED else None,
+                system_attrs=attributes,
             )
         )
 
     def _finish(self, trial: Told) -> None:
         self._running.discard(trial.number)
-        state = _state(trial)
+        state = self._state(trial)
         if state is TrialState.PRUNED:
-            storage = self._study._storage  # noqa: SLF001 - a trial that is reopened has no handle
-            identity = storage.get_trial_id_from_study_id_trial_number(
-                self._study._study_id,  # noqa: SLF001 - the same
-                trial.number,
-            )
+            identity = self._identity(trial.number)
             for iteration, value in _seen(trial).items():
+                storage = self._study._storage  # noqa: SLF001 - a reopened trial has no handle
                 storage.set_trial_intermediate_value(identity, iteration, value)
-        final = trial.value if state is TrialState.COMPLETE else None
-        self._study.tell(trial.number, final, state=state)
+        complete = state is TrialState.COMPLETE
+        self._complete += complete
+        self._study.tell(trial.number, self._values(trial) if complete else None, state=state)
+
+    def _identity(self, number: int) -> int:
+        """Optuna's own id of a trial."""
+        storage = self._study._storage  # noqa: SLF001 - a reopened trial has no handle
+        found: int = storage.get_trial_id_from_study_id_trial_number(
+            self._study._study_id,  # noqa: SLF001 - the same
+            number,
+        )
+        return found
+
+    def _values(self, trial: Told) -> list[float]:
+        return list(trial.values) if self._several else [float(trial.value or 0.0)]
+
+    def _state(self, trial: Told) -> TrialState:
+        state = STATES.get(trial.state, TrialState.FAIL)
+        if self._several:
+            usable = len(trial.values) == len(self._config.objectives)
+        else:
+            usable = trial.value is not None and math.isfinite(trial.value)
+        if self._several and state is TrialState.PRUNED:
+            return TrialState.FAIL
+        return state if usable else TrialState.FAIL
 
 
-def _state(trial: Told) -> TrialState:
-    state = STATES.get(trial.state, TrialState.FAIL)
-    usable = trial.value is not None and math.isfinite(trial.value)
-    return state if usable else TrialState.FAIL
+def _sampler_of(config: SweepConfig) -> str:
+    """The sampler by name; ``auto`` stays where it takes turns."""
+    if config.sampler != "auto":
+        return config.sampler
+    if len(config.objectives) > 1:
+        return "nsga-ii"
+    numbers = all(not parameter.values for parameter in config.searched)
+    small = 0 < len(config.searched) <= GP_PARAMETERS
+    there = all(importlib.util.find_spec(name) for name in GP_NEEDS)
+    if not (numbers and small and there) or config.conditional:
+        return "tpe"
+    for name in GP_NEEDS:  # seconds, which no transaction shall wait for
+        importlib.import_module(name)
+    return "auto"
+
+
+def _ask(trial: optuna.Trial, name: str, space: BaseDistribution) -> Coordinate:
+    """One coordinate, by Optuna's own door for it."""
+    found: Coordinate
+    if isinstance(space, CategoricalDistribution):
+        found = trial.suggest_categorical(name, space.choices)
+    elif isinstance(space, IntDistribution):
+        found = trial.suggest_int(name, space.low, space.high)
+    else:
+        found = trial.suggest_float(name, space.low, space.high, log=space.log)
+    return found
 
 
 def _seen(trial: Told) -> dict[int, float]:

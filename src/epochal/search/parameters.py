@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 
+import msgspec
+
+from epochal.search.conditions import check_conditions, read_when
 from epochal.search.config import Distribution, Parameter
 from epochal.search.places import Path, Places
 
@@ -36,7 +39,7 @@ FIELDS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
 
 WORDS: Final = (
     "value", "values", "distribution", "probabilities", "min", "max", "mu", "sigma", "a", "b", "q",
-    "parameters",
+    "parameters", "when",
 )  # fmt: skip
 MAX_PARAMETERS: Final = 1_000
 MAX_VALUES: Final = 100_000
@@ -51,7 +54,7 @@ def read_parameters(given: Any, places: Places) -> tuple[Parameter, ...]:
     Raises:
         InvalidInput: one cannot be used; the message names it.
     """
-    found = tuple(_read(given, ("parameters",), (), places))
+    found = tuple(_read(given, ("parameters",), (), places, ()))
     if not found:
         places.refuse(("parameters",), "there are none; name at least one parameter")
     if len(found) > MAX_PARAMETERS:
@@ -61,10 +64,16 @@ def read_parameters(given: Any, places: Places) -> tuple[Parameter, ...]:
         if parameter.name in names:
             places.refuse(("parameters", *parameter.path), "two parameters have this name")
         names.add(parameter.name)
+    check_conditions(found, places)
     return found
 
 
-def _read(given: Any, path: Path, outer: tuple[str, ...], places: Places) -> Iterator[Parameter]:
+When: TypeAlias = tuple[tuple[str, tuple[Any, ...]], ...]
+
+
+def _read(
+    given: Any, path: Path, outer: tuple[str, ...], places: Places, when: When
+) -> Iterator[Parameter]:
     if not isinstance(given, Mapping):
         places.refuse(path, f"it must map names to distributions, got {given!r:.80}")
     for key, value in given.items():
@@ -74,14 +83,17 @@ def _read(given: Any, path: Path, outer: tuple[str, ...], places: Places) -> Ite
             places.refuse(here, f"it must be a mapping; write {{{hint}}}")
         for word in value:
             places.choice((*here, str(word)), word, WORDS, "key of a parameter")
+        whenever = (*when, *read_when(value.get("when"), (*here, "when"), places))
         if "parameters" in value:
-            if len(value) > 1:
+            if value.keys() - {"parameters", "when"}:
                 places.refuse(here, "parameters stand alone; they nest, and have no distribution")
             if len(outer) > 16:
                 places.refuse(here, "parameters nest too deeply")
-            yield from _read(value["parameters"], (*here, "parameters"), name, places)
+            yield from _read(value["parameters"], (*here, "parameters"), name, places, whenever)
         else:
-            yield _one(value, here, name, places)
+            plain = {word: item for word, item in value.items() if word != "when"}
+            found = _one(plain, here, name, places)
+            yield msgspec.structs.replace(found, when=whenever)
 
 
 def _one(given: Mapping[str, Any], path: Path, name: tuple[str, ...], places: Places) -> Parameter:

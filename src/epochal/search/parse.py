@@ -13,17 +13,21 @@ from typing import Any, Final, cast
 from epochal.domain.names import MAX_KEY, MAX_TEXT, check_name
 from epochal.errors import InvalidInput
 from epochal.search.config import DEFAULT_COMMAND, Method, Metric, SweepConfig
+from epochal.search.grid import grid_size
 from epochal.search.parameters import read_parameters
 from epochal.search.places import Lines, Path, Places, check_plain, nearest, read_yaml
-from epochal.search.space import grid_size
 from epochal.search.stopping import read_stopping
 
 METHODS: Final = ("grid", "random", "bayes")
-SAMPLERS: Final = ("tpe", "gp", "cma-es", "qmc", "random")
+SAMPLERS: Final = ("auto", "tpe", "gp", "cma-es", "qmc", "nsga-ii", "random")
+FOR_ALL: Final = ("auto", "tpe", "nsga-ii", "random")
+"""Samplers that bear conditions and parameters that nobody named before."""
+FOR_SEVERAL: Final = ("auto", "tpe", "gp", "qmc", "nsga-ii", "random")
+MAX_OBJECTIVES: Final = 8
 GOALS: Final = ("minimize", "maximize")
 KEYS: Final = (
     "method", "parameters", "metric", "early_terminate", "run_cap", "command", "program", "name",
-    "description", "project", "entity", "sampler", "seed", "controller",
+    "description", "project", "entity", "sampler", "seed", "controller", "define_by_run",
 )  # fmt: skip
 MACROS: Final = (
     "env", "interpreter", "program", "args", "args_no_hyphens", "args_no_boolean_flags",
@@ -62,9 +66,13 @@ def _assemble(given: Mapping[str, Any], places: Places) -> SweepConfig:
     if "method" not in given:
         places.refuse((), f"it has no method; give one of {', '.join(METHODS)}")
     method = cast("Method", places.choice(("method",), given["method"], METHODS, "method"))
-    parameters = read_parameters(given.get("parameters"), places)
-    metric = None if given.get("metric") is None else _metric(given["metric"], places)
+    by_run = _by_run(given, method, places)
+    parameters = () if by_run else read_parameters(given.get("parameters"), places)
+    metrics = _metrics(given.get("metric"), places)
+    metric = metrics[0] if metrics else None
     stopping = read_stopping(given.get("early_terminate"), places)
+    if stopping is not None and len(metrics) > 1:
+        places.refuse(("early_terminate",), "trials of several objectives cannot be ended early")
     if metric is None and (method == "bayes" or stopping is not None):
         what = "bayes" if method == "bayes" else "early_terminate"
         places.refuse((), f"{what} needs a metric; write metric: {{name: ..., goal: minimize}}")
@@ -74,6 +82,7 @@ def _assemble(given: Mapping[str, Any], places: Places) -> SweepConfig:
         method=method,
         parameters=parameters,
         metric=metric,
+        others=metrics[1:],
         stopping=stopping,
         run_cap=_whole(given, "run_cap", places, 1, MAX_CAP),
         command=_command(given.get("command"), program, places),
@@ -85,15 +94,62 @@ def _assemble(given: Mapping[str, Any], places: Places) -> SweepConfig:
         sampler=sampler,
         options=options,
         seed=_whole(given, "seed", places, 0, 2**63 - 1),
+        by_run=by_run,
     )
+    _check_sampler(config, places)
     if method == "grid":
         _check_grid(config, places)
     _check_controller(given.get("controller"), places)
     return config
 
 
-def _metric(given: Any, places: Places) -> Metric:
-    path: Path = ("metric",)
+def _by_run(given: Mapping[str, Any], method: str, places: Places) -> bool:
+    value = given.get("define_by_run", False)
+    if not isinstance(value, bool):
+        places.refuse(("define_by_run",), f"it must be true or false, got {value!r:.80}")
+    if value and method == "grid":
+        places.refuse(("define_by_run",), "a grid needs its parameters; write method: random")
+    if value and given.get("parameters"):
+        places.refuse(
+            ("parameters",), "with define_by_run the function names them; leave one of both out"
+        )
+    return value
+
+
+def _metrics(given: Any, places: Places) -> tuple[Metric, ...]:
+    """One objective, or a list of several."""
+    if given is None:
+        return ()
+    if not isinstance(given, list | tuple):
+        return (_metric(given, ("metric",), places),)
+    if not 0 < len(given) <= MAX_OBJECTIVES:
+        places.refuse(("metric",), f"from 1 to {MAX_OBJECTIVES} objectives go, got {len(given)}")
+    found = tuple(_metric(one, ("metric", n), places) for n, one in enumerate(given))
+    names = [one.name for one in found]
+    if len(set(names)) < len(names):
+        places.refuse(("metric",), f"an objective stands here twice: {', '.join(names)}")
+    if len(found) > 1 and any(one.target is not None for one in found):
+        places.refuse(("metric",), "target goes with a single objective only; use run_cap")
+    return found
+
+
+def _check_sampler(config: SweepConfig, places: Places) -> None:
+    """See that the sampler bears what the configuration asks for."""
+    name = config.sampler
+    if len(config.objectives) > 1 and name not in FOR_SEVERAL:
+        places.refuse(
+            ("sampler",),
+            f"{name} knows one objective, here are {len(config.objectives)}; "
+            f"take one of {', '.join(FOR_SEVERAL)}",
+        )
+    if (config.conditional or config.by_run) and name not in FOR_ALL:
+        what = "define_by_run" if config.by_run else "parameters with when"
+        places.refuse(
+            ("sampler",), f"{name} does not go with {what}; take one of {', '.join(FOR_ALL)}"
+        )
+
+
+def _metric(given: Any, path: Path, places: Places) -> Metric:
     if isinstance(given, str):
         given = {"name": given}
     if not isinstance(given, Mapping):
@@ -112,7 +168,7 @@ def _metric(given: Any, places: Places) -> Metric:
 
 def _sampler(given: Any, method: str, places: Places) -> tuple[str, dict[str, Any]]:
     if given is None:
-        return "tpe", {}
+        return "auto", {}
     if method != "bayes":
         places.refuse(("sampler",), f"only method bayes has one, the method is {method}")
     if isinstance(given, str):
@@ -120,6 +176,8 @@ def _sampler(given: Any, method: str, places: Places) -> tuple[str, dict[str, An
     if not isinstance(given, Mapping) or "name" not in given:
         places.refuse(("sampler",), f"it must be one of {', '.join(SAMPLERS)}, got {given!r:.80}")
     name = places.choice(("sampler", "name"), given["name"], SAMPLERS, "sampler")
+    if name == "auto" and len(given) > 1:
+        places.refuse(("sampler",), "auto takes no options; name the sampler that they are for")
     return name, {str(key): value for key, value in given.items() if key != "name"}
 
 

@@ -16,8 +16,8 @@ from typing import Any, Final, Literal, TypeAlias
 import msgspec
 
 from epochal.domain.sweep import SearchedParameter
-from epochal.errors import InvalidInput
 from epochal.search.betas import beta_cdf, beta_quantile
+from epochal.search.conditions import is_there, same
 from epochal.search.config import Parameter, SweepConfig
 
 Coordinate: TypeAlias = int | float
@@ -84,11 +84,7 @@ def value_at(parameter: Parameter, coordinate: Coordinate) -> Any:
 def coordinate_of(parameter: Parameter, value: Any) -> Coordinate | None:
     """Where a value that somebody gave lies; None when the parameter cannot have it."""
     if parameter.values:
-        alike = (
-            index
-            for index, known in enumerate(parameter.values)
-            if known == value and isinstance(known, bool) == isinstance(value, bool)
-        )
+        alike = (index for index, known in enumerate(parameter.values) if same(known, value))
         return next(alike, None)
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
@@ -116,16 +112,46 @@ def draw(parameter: Parameter, source: random.Random) -> Coordinate:
     return min(max(found, axis.low), axis.high)
 
 
+def choose(config: SweepConfig, pick: Callable[[Parameter], Coordinate]) -> dict[str, Coordinate]:
+    """Coordinates of the parameters that are there, each picked after those above it."""
+    found: dict[str, Coordinate] = {}
+    values: dict[str, Any] = {}
+    for parameter in config.parameters:
+        if not is_there(parameter, values):
+            continue
+        if parameter.distribution == "constant":
+            values[parameter.name] = parameter.values[0]
+        else:
+            found[parameter.name] = pick(parameter)
+            values[parameter.name] = value_at(parameter, found[parameter.name])
+    return found
+
+
 def values_of(config: SweepConfig, coordinates: Mapping[str, Coordinate]) -> dict[str, Any]:
-    """The values of all parameters by name, constants included."""
-    return {
-        parameter.name: (
-            parameter.values[0]
-            if parameter.distribution == "constant"
-            else value_at(parameter, coordinates[parameter.name])
-        )
-        for parameter in config.parameters
-    }
+    """The values of the parameters that are there by name, constants included."""
+    values: dict[str, Any] = {}
+    for parameter in config.parameters:
+        if is_there(parameter, values):
+            constant = parameter.distribution == "constant"
+            values[parameter.name] = (
+                parameter.values[0]
+                if constant
+                else value_at(parameter, coordinates[parameter.name])
+            )
+    return values
+
+
+def coordinates_of(config: SweepConfig, values: Mapping[str, Any]) -> dict[str, Coordinate] | None:
+    """Where values that somebody gave lie; None when not all of them lie in the space."""
+    found: dict[str, Coordinate] = {}
+    for parameter in config.searched:
+        if not is_there(parameter, values):
+            continue
+        place = coordinate_of(parameter, values.get(parameter.name))
+        if place is None:
+            return None
+        found[parameter.name] = place
+    return found
 
 
 def nested(config: SweepConfig, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -139,49 +165,6 @@ def nested(config: SweepConfig, values: Mapping[str, Any]) -> dict[str, Any]:
             inner = inner.setdefault(word, {})
         inner[last] = value
     return found
-
-
-def grid_size(config: SweepConfig) -> int:
-    """How many points the grid has.
-
-    Raises:
-        InvalidInput: a parameter has no end of values.
-    """
-    return math.prod(_count(parameter) for parameter in config.searched)
-
-
-def grid_point(config: SweepConfig, index: int) -> dict[str, Coordinate]:
-    """The coordinates of a point of the grid; the last parameter changes first."""
-    found: dict[str, Coordinate] = {}
-    for parameter in reversed(config.searched):
-        index, place = divmod(index, _count(parameter))
-        if parameter.values:
-            found[parameter.name] = place
-        elif parameter.distribution == "int_uniform":
-            found[parameter.name] = int(parameter.low) + place
-        else:
-            found[parameter.name] = (_first_multiple(parameter) + place) * parameter.q
-    return found
-
-
-def _count(parameter: Parameter) -> int:
-    if parameter.values:
-        return len(parameter.values)
-    if parameter.distribution == "int_uniform":
-        return int(parameter.high - parameter.low) + 1
-    if parameter.distribution == "q_uniform":
-        last = math.floor(parameter.high / parameter.q + EDGE)
-        count = last - _first_multiple(parameter) + 1
-        if count > 0:
-            return count
-    raise InvalidInput(
-        f"{parameter.name}: {parameter.distribution} has no list of values, which method grid "
-        f"needs; write values: [...], a q_uniform, or method: random"
-    )
-
-
-def _first_multiple(parameter: Parameter) -> int:
-    return math.ceil(parameter.low / parameter.q - EDGE)
 
 
 def _rounded(parameter: Parameter, axis: Axis, value: float) -> float:

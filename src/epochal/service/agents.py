@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from epochal.domain.access import Permission, Principal
 from epochal.domain.run import RunState
 from epochal.domain.sweep import (
@@ -31,7 +33,7 @@ from epochal.search.stopping import looks_at, why_stop
 from epochal.service import bounds
 from epochal.service.choosers import following
 from epochal.service.handing import LOST_US, Ending, Handing, end_trial, uid_of
-from epochal.service.outcomes import Outcome, finite, outcome_of, reported, take_in
+from epochal.service.outcomes import Outcome, finite, outcome_of, reported, take_in, together
 from epochal.service.permission import require
 from epochal.service.sweeps import now_us, sweep_name, trial_row
 from epochal.store.owner import Store
@@ -71,6 +73,7 @@ def next_trial(
     agent_id = bounds.plain_text(agent_id, "agent id", 128)
     sweep, overdue = _overdue(store, agent_id, now)
     followed = following(store, sweep)
+    followed.prepare()
     try:
         with changing(store) as ledger:
             agent, sweep = ledger.agent(agent_id)
@@ -104,7 +107,7 @@ def beat(
         ledger.touch_agent(agent, now)
         stops: list[Stop] = []
         for held in given.running:
-            trial = _find(ledger, sweep, held.number)
+            trial = find_trial(ledger, sweep, held.number)
             mine = trial.agent == agent.id and trial.attempt == held.attempt
             if mine and trial.state is TrialState.LOST:
                 state = TrialState.RUNNING.value
@@ -145,7 +148,7 @@ def report(
     outcome, values = _told(store, agent_id, given)
     with changing(store) as ledger:
         agent, sweep = ledger.agent(agent_id)
-        trial = _find(ledger, sweep, given.number)
+        trial = find_trial(ledger, sweep, given.number)
         mine = trial.agent == agent.id and trial.attempt == given.attempt
         if not mine or trial.state not in (TrialState.RUNNING, TrialState.LOST):
             raise Conflict(
@@ -170,7 +173,7 @@ def held_of(run_id: str) -> Held | None:
     return Held(int(number), int(attempt or 1))
 
 
-def _find(ledger: Ledger, sweep: StoredSweep, number: int) -> StoredTrial:
+def find_trial(ledger: Ledger, sweep: StoredSweep, number: int) -> StoredTrial:
     """A trial of the sweep; no database is asked for numbers that it cannot hold."""
     if not 0 <= number < MAX_NUMBER:
         raise NotFound(f"sweep {sweep.uid} has no trial {number}")
@@ -188,7 +191,7 @@ def _overdue(store: Store, agent_id: str, now: int) -> tuple[StoredSweep, dict[i
         if now - trial.seen_us >= LOST_US:
             uid = uid_of(sweep, trial)
             found[trial.number] = (
-                outcome_of(store, uid, config.metric),
+                outcome_of(store, uid, config.objectives),
                 _values(store, config, uid),
             )
     return sweep, found
@@ -201,7 +204,7 @@ def _logged(store: Store, agent_id: str, given: Beat) -> dict[int, list[float]]:
         config = following(store, sweep).config
         if config.stopping is None:
             return {}
-        trials = [_find(ledger, sweep, held.number) for held in given.running]
+        trials = [find_trial(ledger, sweep, held.number) for held in given.running]
     return {trial.number: _values(store, config, uid_of(sweep, trial)) for trial in trials}
 
 
@@ -209,7 +212,7 @@ def _told(store: Store, agent_id: str, given: TrialReport) -> Ending:
     """What a report and the run behind it say."""
     with reading(store) as ledger:
         _, sweep = ledger.agent(agent_id)
-        trial = _find(ledger, sweep, given.number)
+        trial = find_trial(ledger, sweep, given.number)
     config = following(store, sweep).config
     note = bounds.plain_text(given.note[:MAX_NOTE], "note")
     uid = uid_of(sweep, trial)
@@ -217,12 +220,19 @@ def _told(store: Store, agent_id: str, given: TrialReport) -> Ending:
     values = _values(store, config, uid)
     if given.state in ("failed", "cancelled"):
         return Outcome(None, note=note), values
-    if given.value is not None and config.metric is not None:
-        number = number_from_json(given.value)
-        value, why = finite(given.value if number is None else number, config.metric.name)
-        return Outcome(None, value, note or why), values
-    found = outcome_of(store, uid, config.metric)
-    return Outcome(found.state, found.value, note or found.note), values
+    said = given.outcomes if given.value is None else [given.value]
+    if said is not None and len(said) == len(config.objectives):
+        found = together(
+            None, [_finite(one, o.name) for one, o in zip(said, config.objectives, strict=True)]
+        )
+    else:
+        found = outcome_of(store, uid, config.objectives)
+    return msgspec.structs.replace(found, note=note or found.note), values
+
+
+def _finite(said: float | str, name: str) -> tuple[float | None, str]:
+    number = number_from_json(said)
+    return finite(said if number is None else number, name)
 
 
 def _values(store: Store, config: SweepConfig, uid: str) -> list[float]:

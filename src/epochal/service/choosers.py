@@ -13,8 +13,10 @@ from typing import Final
 
 from epochal.domain.sweep import TrialState
 from epochal.search.choosing import Chooser, Told, make_chooser
-from epochal.search.config import SweepConfig
+from epochal.search.config import Parameter, SweepConfig
+from epochal.search.parameters import read_parameters
 from epochal.search.parse import read_sweep
+from epochal.search.places import Places
 from epochal.search.space import Coordinate
 from epochal.store.store import Store
 from epochal.store.sweeps import Ledger, StoredSweep, StoredTrial
@@ -47,6 +49,23 @@ class Following:
                 self._chooser = None
                 raise
 
+    def suggest(
+        self, ledger: Ledger, sweep: StoredSweep, number: int, parameter: Parameter
+    ) -> Coordinate:
+        """The coordinate of a parameter that a running trial asks for."""
+        with self._lock:
+            try:
+                return self._follow(ledger, sweep).suggest(number, parameter)
+            except BaseException:
+                self._chooser = None
+                raise
+
+    def prepare(self) -> None:
+        """Load what the chooser needs before a transaction begins."""
+        with self._lock:
+            if self._chooser is None:
+                self._chooser, self._rev = make_chooser(self.config, self.seed), 0
+
     def forget(self) -> None:
         """What was chosen last did not come to be."""
         with self._lock:
@@ -67,7 +86,15 @@ def _told(trial: StoredTrial) -> Told:
         state = TrialState.RUNNING.value
     elif trial.state is TrialState.CANCELLED:
         state = _FAILED
-    return Told(trial.number, trial.coordinates, state, trial.value, trial.iterations)
+    return Told(
+        trial.number,
+        trial.coordinates,
+        state,
+        trial.value,
+        trial.iterations,
+        tuple(trial.outcomes or ()),
+        read_parameters(trial.space, Places({})) if trial.space else (),
+    )
 
 
 _kept: OrderedDict[tuple[Path, str, int], Following] = OrderedDict()

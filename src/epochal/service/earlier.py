@@ -7,8 +7,9 @@ from typing import Any
 
 from epochal.domain.names import run_uid
 from epochal.domain.sweep import TrialState
+from epochal.search.conditions import is_there
 from epochal.search.config import Parameter, SweepConfig
-from epochal.search.space import Coordinate, coordinate_of
+from epochal.search.space import coordinates_of
 from epochal.service.outcomes import outcome_of
 from epochal.store import runs
 from epochal.store.store import Store
@@ -32,21 +33,16 @@ def earlier_trial(
     uid = run_uid(*place, run_id)
     detail = runs.get_run(store, uid)
     params: dict[str, Any] = {}
-    coordinates: dict[str, Coordinate] = {}
     for parameter in config.parameters:
-        value = _value_of(detail.config, parameter)
-        params[parameter.name] = value
-        if parameter.distribution != "constant":
-            found = coordinate_of(parameter, value)
-            if found is not None:
-                coordinates[parameter.name] = found
-    inside = len(coordinates) == len(config.searched)
-    outcome = outcome_of(store, uid, config.metric)
+        if is_there(parameter, params):
+            params[parameter.name] = _value_of(detail.config, parameter)
+    outcome = outcome_of(store, uid, config.objectives)
     ended = detail.ended_us or detail.updated_us
     return {
         "state": TrialState.FINISHED.value, "params": params,
-        "coordinates": coordinates if inside else None,
+        "coordinates": coordinates_of(config, params),
         "run": run_id, "agent": "", "attempt": 1, "origin": EARLIER, "value": outcome.value,
+        "outcomes": outcome.outcomes,
         "note": outcome.note, "started_us": detail.created_us, "seen_us": ended,
         "ended_us": ended,
     }  # fmt: skip

@@ -12,12 +12,12 @@ from epochal.domain.names import run_uid
 from epochal.domain.run import RunState
 from epochal.domain.sweep import AgentRow, Assignment, SweepState, TrialState
 from epochal.search.choosing import seed_of
-from epochal.search.space import coordinate_of, nested, values_of
+from epochal.search.space import coordinates_of, nested, values_of
 from epochal.service.choosers import Following
 from epochal.service.outcomes import Outcome
 from epochal.service.queued import complete
 from epochal.service.sweeps import trial_row
-from epochal.store.sweeps import Ledger, StoredSweep, StoredTrial
+from epochal.store.sweeps import REPEAT, Ledger, StoredSweep, StoredTrial, Wanted
 
 LOST_US: Final = 60_000_000
 """An agent beats every few seconds; one that was silent for a minute is taken for dead."""
@@ -56,14 +56,17 @@ class Handing:
         if lost:
             return self._again(lost[0])
         self.sweep = self.ledger.sweep(self.sweep.uid)
+        queue = self.sweep.queue
+        if queue and queue[0].origin.startswith(REPEAT):  # the cap does not count them
+            return self._queued(queue[0])
         cap = self.sweep.run_cap
-        handed = self.sweep.next_number - self.ledger.adopted(self.sweep)
+        handed = self.sweep.next_number - self.ledger.besides(self.sweep)
         if cap is not None and handed >= cap:
             return self._no_more(running, f"all {cap} trials were handed out")
         if self._reached():
             return self._no_more(running, "the target was reached")
-        if self.sweep.queue:
-            return self._queued(self.sweep.queue[0])
+        if queue:
+            return self._queued(queue[0])
         coordinates = self.followed.choose(self.ledger, self.sweep)
         if coordinates is None:
             return self._no_more(running, "the grid is done")
@@ -121,17 +124,11 @@ class Handing:
         )  # fmt: skip
         return self._assign(trial)
 
-    def _queued(self, wanted: dict[str, Any]) -> Assignment:
-        values = complete(self.config, wanted, seed_of(self.sweep.seed, self.sweep.next_number))
-        coordinates: dict[str, Any] | None = {}
-        for parameter in self.config.searched:
-            place = coordinate_of(parameter, values[parameter.name])
-            if place is None:
-                coordinates = None
-                break
-            coordinates = {**(coordinates or {}), parameter.name: place}
+    def _queued(self, wanted: Wanted) -> Assignment:
+        seed = seed_of(self.sweep.seed, self.sweep.next_number)
+        values = complete(self.config, wanted.values, seed)
         self.ledger.change_sweep(self.sweep, self.now, queue=self.sweep.queue[1:])
-        return self._hand(values, coordinates, "queue")
+        return self._hand(values, coordinates_of(self.config, values), wanted.origin)
 
     def _hand(
         self, values: dict[str, Any], coordinates: dict[str, Any] | None, origin: str
@@ -160,8 +157,9 @@ class Handing:
             sweep=self.sweep.uid,
             program=self.config.program,
             command=list(self.config.command),
-            metric=self.config.metric.name if self.config.metric else "",
+            metric=self.config.objectives[0].name if len(self.config.objectives) == 1 else "",
             watched=self.config.stopping is not None,
+            by_run=self.config.by_run,
         )
 
 
@@ -181,6 +179,6 @@ def end_trial(
     outcome, values = ending
     return ledger.change_trial(
         sweep, trial.number,
-        state=state, value=outcome.value, note=outcome.note, seen_us=now, ended_us=now,
-        reports=values, iterations=len(values),
+        state=state, value=outcome.value, outcomes=outcome.outcomes, note=outcome.note,
+        seen_us=now, ended_us=now, reports=values, iterations=len(values),
     )  # fmt: skip

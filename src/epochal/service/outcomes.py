@@ -6,6 +6,7 @@ The run is the truth about a trial, whichever client recorded it.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -33,11 +34,13 @@ class Outcome(msgspec.Struct, frozen=True):
         state: of the run; None when the store does not know it.
         value: of the metric, when it is a finite number.
         note: why there is no value.
+        outcomes: of all objectives, where there are several and each has a value.
     """
 
     state: RunState | None
     value: float | None = None
     note: str = ""
+    outcomes: list[float] | None = None
 
 
 def take_in(store: Store, uid: str) -> None:
@@ -46,16 +49,25 @@ def take_in(store: Store, uid: str) -> None:
     catch_up(store, [str(folder / f"{key.writer}.ej") for key in find_journals(store.home, uid)])
 
 
-def outcome_of(store: Store, uid: str, metric: Metric | None) -> Outcome:
-    """What a run says about a metric."""
+def outcome_of(store: Store, uid: str, objectives: Sequence[Metric]) -> Outcome:
+    """What a run says about what is searched for."""
     try:
         detail = runs.get_run(store, uid)
     except NotFound:
         return Outcome(None, note="it recorded no run")
-    if metric is None:
-        return Outcome(detail.state)
-    value, note = _value(detail, metric.name)
-    return Outcome(detail.state, value, note)
+    told = [_value(detail, objective.name) for objective in objectives]
+    return together(detail.state, told)
+
+
+def together(state: RunState | None, told: Sequence[tuple[float | None, str]]) -> Outcome:
+    """One outcome of the values of all objectives, or of why there are none."""
+    if not told:
+        return Outcome(state)
+    values = [value for value, _ in told if value is not None]
+    if len(told) == 1 or len(values) < len(told):
+        value = told[0][0] if len(told) == 1 else None
+        return Outcome(state, value, "; ".join(note for _, note in told if note))
+    return Outcome(state, values[0], "", values)
 
 
 def finite(value: Any, name: str) -> tuple[float | None, str]:

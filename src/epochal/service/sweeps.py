@@ -7,37 +7,52 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Sequence
 from typing import Any, Final
 
 from epochal.domain.access import Permission, Principal
+from epochal.domain.front import front_of
 from epochal.domain.names import DEFAULT_ENTITY, DEFAULT_PROJECT, check_run_id, run_uid
 from epochal.domain.sweep import (
-    BestTrial,
     NewSweep,
+    Objective,
     Queue,
     SweepChanges,
     SweepDetail,
     SweepList,
     SweepRow,
     SweepState,
+    TrialFacts,
     TrialRow,
     TrialState,
 )
-from epochal.errors import Conflict, InvalidInput, NotFound
+from epochal.errors import Conflict, InvalidInput
 from epochal.search.choosing import make_chooser
-from epochal.search.config import SweepConfig
+from epochal.search.config import Parameter, SweepConfig
+from epochal.search.grid import grid_size
+from epochal.search.parameters import read_parameters
 from epochal.search.parse import MAX_CAP, read_sweep
 from epochal.search.places import Places, check_plain, nearest
-from epochal.search.space import drawn, grid_size, nested
+from epochal.search.space import drawn
 from epochal.service import bounds
 from epochal.service.choosers import following
 from epochal.service.earlier import earlier_trial
 from epochal.service.permission import require
 from epochal.store.owner import Store
-from epochal.store.sweeps import Ledger, StoredSweep, StoredTrial, changing, reading
+from epochal.store.sweeps import (
+    REPEAT,
+    Ledger,
+    StoredSweep,
+    StoredTrial,
+    Wanted,
+    changing,
+    reading,
+)
 
 MAX_SWEEP: Final = 64
 MAX_QUEUE: Final = 10_000
+QUEUE: Final = "queue"
+COUNTED: Final = (TrialState.FINISHED, TrialState.STOPPED)
 
 
 def now_us() -> int:
@@ -107,13 +122,18 @@ def get_sweep(
         sweep = ledger.sweep(sweep_name(sweep_id))
         config = following(store, sweep).config
         since = since if since <= sweep.rev else -1
+        several = len(config.objectives) > 1
+        whole = ledger.trials(sweep) if since < 0 or several or config.by_run else []
+        changed = ledger.trials(sweep, beyond=since) if since >= 0 else whole
+        searched = asked_for(whole) if config.by_run else config.searched
         return SweepDetail(
             row_of(ledger, sweep, config),
             sweep.config,
-            [trial_row(sweep, trial) for trial in ledger.trials(sweep, beyond=since)],
+            [trial_row(sweep, trial) for trial in changed],
             ledger.agents(sweep),
             sweep.rev,
-            [drawn(parameter) for parameter in config.searched],
+            [drawn(parameter) for parameter in searched],
+            [trial.number for trial in front(config, whole)] if several else [],
         )
 
 
@@ -176,7 +196,8 @@ def enqueue(store: Store, principal: Principal | None, sweep_id: str, queue: Que
         config = following(store, sweep).config
         if sweep.state is SweepState.CANCELLED:
             raise Conflict(f"sweep {sweep.uid} was cancelled; make a new one")
-        waiting = [*sweep.queue, *(_flat(config, one) for one in queue.configs)]
+        asked = [Wanted(flat(config, one), QUEUE) for one in queue.configs]
+        waiting = [*sweep.queue, *asked]
         bounds.at_most(waiting, MAX_QUEUE, "configurations that wait")
         state = sweep.state
         if state is SweepState.FINISHED:
@@ -185,28 +206,13 @@ def enqueue(store: Store, principal: Principal | None, sweep_id: str, queue: Que
         return row_of(ledger, sweep, config)
 
 
-def best_trial(store: Store, principal: Principal | None, sweep_id: str) -> BestTrial:
-    """The best trial so far.
-
-    Raises:
-        NotFound: there is no such sweep, or no trial of it has a value.
-        InvalidInput: the sweep has no metric.
-    """
-    require(principal, Permission.READ)
-    with reading(store) as ledger:
-        sweep = ledger.sweep(sweep_name(sweep_id))
-        config = following(store, sweep).config
-        if config.metric is None:
-            raise InvalidInput(f"sweep {sweep.uid} has no metric, so no trial of it is the best")
-        trial = ledger.best(sweep, maximize=config.metric.goal == "maximize")
-        if trial is None:
-            raise NotFound(
-                f"no trial of sweep {sweep.uid} has a value of {config.metric.name!r} yet; "
-                f"`epochal sweep show {sweep.uid}` says why"
-            )
-        return BestTrial(
-            trial_row(sweep, trial), nested(config, trial.params), sweep.entity, sweep.project
-        )
+def asked_for(trials: Sequence[StoredTrial]) -> list[Parameter]:
+    """The parameters that functions asked for by name, as the newest trial that had each did."""
+    space: dict[str, Any] = {}
+    for trial in trials:
+        space.update(trial.space or {})
+    found = read_parameters(space, Places({})) if space else ()
+    return [parameter for parameter in found if parameter.distribution != "constant"]
 
 
 def sweep_name(text: str) -> str:
@@ -215,9 +221,10 @@ def sweep_name(text: str) -> str:
 
 
 def row_of(ledger: Ledger, sweep: StoredSweep, config: SweepConfig) -> SweepRow:
-    """A sweep as lists show it."""
+    """A sweep as lists show it; with several objectives there is no single best."""
     metric = config.metric
-    best = ledger.best(sweep, maximize=metric.goal == "maximize") if metric else None
+    single = len(config.objectives) == 1
+    best = best_of(ledger, sweep, config) if single else None
     return SweepRow(
         id=sweep.uid,
         entity=sweep.entity,
@@ -229,7 +236,7 @@ def row_of(ledger: Ledger, sweep: StoredSweep, config: SweepConfig) -> SweepRow:
         goal=metric.goal if metric else None,
         state=sweep.state,
         run_cap=sweep.run_cap,
-        expected=_expected(sweep, config, ledger.adopted(sweep)),
+        expected=_expected(sweep, config, ledger.besides(sweep)),
         seed=sweep.seed,
         trials=ledger.counts(sweep),
         queued=len(sweep.queue),
@@ -238,32 +245,40 @@ def row_of(ledger: Ledger, sweep: StoredSweep, config: SweepConfig) -> SweepRow:
         created_us=sweep.created_us,
         updated_us=sweep.updated_us,
         created_by=sweep.created_by,
+        objectives=[Objective(one.name, one.goal) for one in config.objectives],
     )
+
+
+def best_of(ledger: Ledger, sweep: StoredSweep, config: SweepConfig) -> StoredTrial | None:
+    """The trial that is best in the first objective."""
+    if config.metric is None:
+        return None
+    return ledger.best(sweep, maximize=config.metric.goal == "maximize")
+
+
+def front(config: SweepConfig, trials: Sequence[StoredTrial]) -> list[StoredTrial]:
+    """The trials that no other beats in all objectives; none with a single objective."""
+    told = [
+        trial
+        for trial in trials
+        if trial.outcomes and trial.state in COUNTED and not trial.origin.startswith(REPEAT)
+    ]
+    maximize = [objective.goal == "maximize" for objective in config.objectives]
+    return [told[at] for at in front_of([trial.outcomes or [] for trial in told], maximize)]
 
 
 def trial_row(sweep: StoredSweep, trial: StoredTrial) -> TrialRow:
     """A trial as it crosses the seams."""
-    return TrialRow(
-        number=trial.number,
-        state=TrialState(trial.state),
-        params=trial.params,
-        run=trial.run,
-        uid=run_uid(sweep.entity, sweep.project, trial.run),
-        agent=trial.agent,
-        attempt=trial.attempt,
-        origin=trial.origin,
-        value=trial.value,
-        iterations=trial.iterations,
-        note=trial.note,
-        started_us=trial.started_us,
-        seen_us=trial.seen_us,
-        ended_us=trial.ended_us,
-    )
+    facts = {name: getattr(trial, name) for name in TrialFacts.__struct_fields__}
+    return TrialRow(**facts, uid=run_uid(sweep.entity, sweep.project, trial.run))
 
 
-def _expected(sweep: StoredSweep, config: SweepConfig, adopted: int) -> int | None:
+def _expected(sweep: StoredSweep, config: SweepConfig, besides: int) -> int | None:
     """How many trials there will be at most."""
-    cap = None if sweep.run_cap is None else sweep.run_cap + adopted
+    cap = None
+    if sweep.run_cap is not None:
+        repeats = sum(one.origin.startswith(REPEAT) for one in sweep.queue)
+        cap = sweep.run_cap + besides + repeats
     grid = None
     if config.method == "grid":
         queued = sweep.next_number - sweep.searched + len(sweep.queue)
@@ -272,8 +287,10 @@ def _expected(sweep: StoredSweep, config: SweepConfig, adopted: int) -> int | No
     return min(ends) if ends else None
 
 
-def _flat(config: SweepConfig, given: dict[str, Any]) -> dict[str, Any]:
+def flat(config: SweepConfig, given: dict[str, Any]) -> dict[str, Any]:
     """Values by name, of a config that is nested as the parameters are, or flat already."""
+    if config.by_run:
+        return dict(given)
     known = {parameter.path: parameter.name for parameter in config.parameters}
     names = set(known.values())
     found: dict[str, Any] = {}

@@ -31,7 +31,8 @@ sweep = sa.Table(
     sa.Column("created_by", Text, nullable=False),
     sa.Index("ix_sweep_project", "entity", "project", "created_us"),
 )
-"""``config`` as it was given; ``searched`` counts trials that were chosen, not queued."""
+"""``config`` as it was given; ``searched`` counts trials that were chosen, not queued; ``queue``
+holds ``{"values", "origin"}`` in the order in which they are tried."""
 
 trial = sa.Table(
     "trial",
@@ -54,11 +55,14 @@ trial = sa.Table(
     sa.Column("seen_us", Micros, nullable=False),
     sa.Column("ended_us", Micros),
     sa.Column("rev", sa.BigInteger, nullable=False),
+    sa.Column("outcomes", Blob),
+    sa.Column("space", Blob),
     sa.UniqueConstraint("sweep_id", "number"),
     sa.Index("ix_trial_rev", "sweep_id", "rev"),
     sa.Index("ix_trial_state", "sweep_id", "state"),
 )
-"""``reports`` are the first values of the metric, where trials may end early."""
+"""``reports`` are the first values of the metric, where trials may end early; ``outcomes`` the
+values of all objectives, where there are several; ``space`` what a function asked for by name."""
 
 sweep_agent = sa.Table(
     "sweep_agent",

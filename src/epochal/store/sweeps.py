@@ -16,7 +16,7 @@ import msgspec
 import sqlalchemy as sa
 
 from epochal.domain.names import new_run_id
-from epochal.domain.sweep import AgentRow, SweepState, TrialState
+from epochal.domain.sweep import AgentRow, SweepState, TrialFacts, TrialState
 from epochal.errors import NotFound
 from epochal.store.dialect import inserted_id
 from epochal.store.schema_sweeps import sweep, sweep_agent, trial
@@ -24,9 +24,17 @@ from epochal.store.store import Store
 
 _encode = msgspec.msgpack.encode
 _decode = msgspec.msgpack.decode
-BLOBS: Final = ("params", "coordinates", "reports", "queue", "config")
+BLOBS: Final = ("params", "coordinates", "reports", "queue", "config", "outcomes", "space")
 EARLIER: Final = "earlier"
+REPEAT: Final = "repeat:"
 Given: TypeAlias = Mapping[str, Any]
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """A configuration that waits to be tried: values by name, and who asked (see `TrialFacts`)."""
+
+    values: dict[str, Any]
+    origin: str
 
 
 class StoredSweep(msgspec.Struct, frozen=True):
@@ -42,30 +50,18 @@ class StoredSweep(msgspec.Struct, frozen=True):
     run_cap: int | None
     next_number: int
     searched: int
-    queue: list[dict[str, Any]]
+    queue: list[Wanted]
     rev: int
     created_us: int
     updated_us: int
     created_by: str
 
 
-class StoredTrial(msgspec.Struct, frozen=True):
+class StoredTrial(TrialFacts, frozen=True):
     """A row of ``trial``, without what it reported."""
 
-    number: int
-    state: TrialState
-    params: dict[str, Any]
     coordinates: dict[str, int | float] | None
-    run: str
-    agent: str
-    attempt: int
-    origin: str
-    value: float | None
-    iterations: int
-    note: str
-    started_us: int
-    seen_us: int
-    ended_us: int | None
+    space: dict[str, dict[str, Any]] | None
     rev: int
 
 
@@ -180,15 +176,16 @@ class Ledger:
         )
         return {str(state): int(count) for state, count in self._connection.execute(query)}
 
-    def adopted(self, found: StoredSweep) -> int:
-        """How many trials are runs that were there before the sweep."""
+    def besides(self, found: StoredSweep) -> int:
+        """How many trials the cap does not count: earlier runs, and repeats."""
         query = sa.select(sa.func.count()).where(
-            trial.c.sweep_id == found.id, trial.c.origin == EARLIER
+            trial.c.sweep_id == found.id,
+            sa.or_(trial.c.origin == EARLIER, trial.c.origin.startswith(REPEAT)),
         )
         return int(self._connection.execute(query).scalar_one())
 
     def best(self, found: StoredSweep, *, maximize: bool) -> StoredTrial | None:
-        """The trial with the best value; the first one of equals."""
+        """The trial with the best value, the first one of equals; repeats do not count."""
         order = trial.c.value.desc() if maximize else trial.c.value.asc()
         ended = (TrialState.FINISHED.value, TrialState.STOPPED.value)
         query = (
@@ -197,6 +194,7 @@ class Ledger:
                 trial.c.sweep_id == found.id,
                 trial.c.value.is_not(None),
                 trial.c.state.in_(ended),
+                sa.not_(trial.c.origin.startswith(REPEAT)),
             )
             .order_by(order, trial.c.number)
             .limit(1)
@@ -298,7 +296,7 @@ def _packed(values: Given) -> dict[str, Any]:
 
 def _row(row: Any, kind: type[Row]) -> Row:
     given: dict[str, Any] = {
-        name: _decode(bytes(row[name])) if name in BLOBS else row[name]
+        name: _decode(bytes(row[name])) if name in BLOBS and row[name] is not None else row[name]
         for name in kind.__struct_fields__
     }
     return msgspec.convert(given, kind)

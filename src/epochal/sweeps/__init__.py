@@ -4,7 +4,17 @@ Works on a home without a server as well as with one: the same use cases choose 
 """
 
 from epochal.sweeps.agent import agent
+from epochal.sweeps.asking import ActiveTrial
 from epochal.sweeps.handle import Best, Sweep, list_sweeps, open_sweep, sweep
 from epochal.sweeps.trials import Stopped
 
-__all__ = ["Best", "Stopped", "Sweep", "agent", "list_sweeps", "open_sweep", "sweep"]
+__all__ = [
+    "ActiveTrial",
+    "Best",
+    "Stopped",
+    "Sweep",
+    "agent",
+    "list_sweeps",
+    "open_sweep",
+    "sweep",
+]

@@ -31,7 +31,7 @@ MAX_FIRST_FAILURES: Final = 5
 
 def agent(
     sweep_id: str,
-    function: Callable[[], Any] | None = None,
+    function: Callable[..., Any] | None = None,
     entity: str | None = None,
     project: str | None = None,
     count: int | None = None,
@@ -45,7 +45,8 @@ def agent(
     Args:
         sweep_id: what `sweep` returned.
         function: called for each trial; its `init` gets the trial's parameters as ``config``.
-            Without one, the sweep's command is run.
+            With ``define_by_run`` it is called with an `ActiveTrial`. Without one, the sweep's
+            command is run.
         entity: accepted for compatibility; the id is enough.
         project: accepted for compatibility.
         count: most trials; by default as many as there are.
@@ -107,7 +108,7 @@ class _Agent:
     """The loop of an agent."""
 
     def __init__(
-        self, desk: Desk, function: Callable[[], Any] | None, home: Path, grace: float
+        self, desk: Desk, function: Callable[..., Any] | None, home: Path, grace: float
     ) -> None:
         self._desk = desk
         self._function = function
@@ -137,6 +138,11 @@ class _Agent:
 
     def _run(self, given: Assignment) -> Ended:
         trial = trial_of(given)
+        if given.by_run and self._function is None:
+            raise InvalidInput(
+                f"sweep {given.sweep} has define_by_run: its parameters are asked for by a "
+                f"function; give agent() one"
+            )
         chosen = " ".join(f"{name}={text_of(value)}" for name, value in trial.params.items())
         guard.write_line(f"epochal: trial {trial.number} of sweep {given.sweep}: {chosen:.400}")
         try:
@@ -152,7 +158,10 @@ class _Agent:
 
     def _report(self, given: Assignment, ended: Ended) -> None:
         trial = trial_of(given)
-        report = TrialReport(trial.number, trial.attempt, ended.state, ended.value, ended.note)
+        outcomes: list[float | str] | None = None if ended.outcomes is None else [*ended.outcomes]
+        report = TrialReport(
+            trial.number, trial.attempt, ended.state, ended.value, ended.note, outcomes
+        )
         refused = self._desk.report(report)
         if refused:
             guard.write_line(f"epochal: {refused}")

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import socket
 import time
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from epochal.api.question import Question, Source
-from epochal.api.sweep_questions import AddAgent, NextTrial, ReportTrial, SendBeat
+from epochal.api.sweep_questions import AddAgent, AskValue, NextTrial, ReportTrial, SendBeat
 from epochal.domain.sweep import (
     Assignment,
     Beat,
     Held,
     NewAgent,
     Orders,
+    Suggest,
     TrialReport,
 )
 from epochal.errors import Conflict, Unavailable
@@ -44,6 +45,15 @@ class Desk:
     def next(self) -> Assignment:
         """The trial to run now, or what to do instead."""
         return self._patiently(NextTrial(self.id))
+
+    def suggest(self, suggest: Suggest) -> Any:
+        """The value of a parameter of a running trial.
+
+        Raises:
+            InvalidInput: the parameter cannot be used.
+            Conflict: another agent has the trial by now.
+        """
+        return self._patiently(AskValue(self.id, suggest)).value
 
     def beat(self, held: Held) -> Orders:
         """Say that a trial goes on. Not patient: the next beat comes soon.

@@ -20,12 +20,14 @@ from epochal.api.sweep_questions import (
     FindBest,
     GetSweep,
     ListSweeps,
+    RepeatTrial,
 )
 from epochal.client.plain import to_plain
 from epochal.domain.names import check_name
 from epochal.domain.sweep import (
     NewSweep,
     Queue,
+    Repeat,
     SweepChanges,
     SweepDetail,
     SweepRow,
@@ -45,12 +47,16 @@ class Best(msgspec.Struct, frozen=True):
         value: of the metric.
         config: what the run got from the sweep.
         run: the run.
+        repeats: trials that ran it again with other seeds; see `Sweep.repeat`.
+        front: with several objectives, all trials that no other beats in all of them.
     """
 
     number: int
     value: float
     config: dict[str, Any]
     run: RunView
+    repeats: list[TrialRow] = []
+    front: list[TrialRow] = []
 
     def model(self) -> ArtifactVersion:
         """The newest model that the run logged.
@@ -93,7 +99,7 @@ class Sweep:
         return self.detail().trials
 
     def best(self) -> Best:
-        """The best trial so far.
+        """The best trial so far; with several objectives, the best one in the first of them.
 
         Raises:
             NotFound: no trial has a value yet.
@@ -102,7 +108,36 @@ class Sweep:
         with self._source.session():
             found = self._source.ask(FindBest(self.id))
             run = RunView(self._source, self._source.ask(GetRun(found.trial.uid)))
-        return Best(found.trial.number, found.trial.value or 0.0, found.config, run)
+        return Best(
+            found.trial.number,
+            found.trial.value or 0.0,
+            found.config,
+            run,
+            found.repeats,
+            found.front,
+        )
+
+    def repeat(
+        self, seeds: int | Iterable[int] = 5, *, trial: int | None = None, key: str = "seed"
+    ) -> SweepRow:
+        """Run the best trial again, once with each seed, to see how much of it was luck.
+
+        Agents do that before anything else; the cap does not count it, and a repeat is never the
+        best. `best` gives what came of it as ``repeats``.
+
+        Args:
+            seeds: how many, counted from 1, or which ones.
+            trial: number of another trial than the best.
+            key: name under which the config gets the seed.
+
+        Raises:
+            NotFound: no trial has a value yet.
+            InvalidInput: the seeds cannot be used.
+        """
+        wanted = (
+            list(range(1, seeds + 1)) if isinstance(seeds, int) else [int(one) for one in seeds]
+        )
+        return self._source.ask(RepeatTrial(self.id, Repeat(wanted, key, trial)))
 
     def pause(self) -> SweepRow:
         """Hand out nothing new; what runs goes on, agents wait."""

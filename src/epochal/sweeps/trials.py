@@ -23,6 +23,7 @@ from epochal.client.exit import read_exit_code
 from epochal.client.trial import VARIABLE, Trial
 from epochal.domain.sweep import Assignment, Held, Stop, TrialRow, TrialState
 from epochal.errors import RunStateError
+from epochal.sweeps.asking import ActiveTrial
 from epochal.sweeps.beating import Beating
 from epochal.sweeps.desk import Desk
 
@@ -43,6 +44,7 @@ class Ended(msgspec.Struct, frozen=True):
     state: State
     value: float | None = None
     note: str = ""
+    outcomes: list[float] | None = None
 
 
 def trial_of(given: Assignment) -> TrialRow:
@@ -97,9 +99,9 @@ class Interruption:
 
 
 def run_function(
-    desk: Desk, given: Assignment, function: Callable[[], Any], home: Path, grace: float
+    desk: Desk, given: Assignment, function: Callable[..., Any], home: Path, grace: float
 ) -> Ended:
-    """Run one trial by calling a function.
+    """Run one trial by calling a function; with ``define_by_run`` it gets an `ActiveTrial`.
 
     Raises:
         KeyboardInterrupt: the user wants to go; the trial was reported.
@@ -121,7 +123,7 @@ def run_function(
     with _environment(trial), Beating(desk, held, watched=given.watched, on_stop=on_stop) as beats:
         try:
             try:
-                ended = _call(function)
+                ended = _call(function, [ActiveTrial(desk, held)] if given.by_run else [])
             finally:
                 blow.end()
         except Stopped:
@@ -129,24 +131,47 @@ def run_function(
             ended = Ended("stopped")
         for timer in timers:
             timer.cancel()
+        if given.by_run and trials.run_of(row.run) is None:
+            _record(given.metric, ended)
     ended = end_of(beats.stop) or ended
     _finish(ended)
     value = _value(row.run, given.metric)
     trials.forget(row.run)
-    return msgspec.structs.replace(ended, value=value)
+    return ended if value is None else msgspec.structs.replace(ended, value=value, outcomes=None)
 
 
-def _call(function: Callable[[], Any]) -> Ended:
-    """The function's end; what it raises is shown, as it would be without a sweep."""
+def _call(function: Callable[..., Any], arguments: list[Any]) -> Ended:
+    """The function's end; what it raises is shown, as it would be without a sweep.
+
+    A function that asks for its parameters may return what it found, as Optuna's objectives do.
+    """
     try:
-        function()
+        returned = function(*arguments)
     except SystemExit as error:
         code = read_exit_code(error.code)
         return Ended("finished") if code == 0 else Ended("failed", note=f"exit code {code}")
     except Exception as error:  # noqa: BLE001 - the user's function; the sweep goes on
         traceback.print_exc()
         return Ended("failed", note=f"{type(error).__name__}: {error!s:.300}")
-    return Ended("finished")
+    return _returned(returned) if arguments else Ended("finished")
+
+
+def _returned(found: Any) -> Ended:
+    """Numbers that a function returned."""
+    several = list(found) if isinstance(found, list | tuple) else [found]
+    plain = guard.attempt(lambda: [float(one) for one in several], default=None)
+    if found is None or plain is None:
+        return Ended("finished")
+    if len(plain) == 1:
+        return Ended("finished", value=plain[0])
+    return Ended("finished", outcomes=plain)
+
+
+def _record(metric: str, ended: Ended) -> None:
+    """The run of a trial whose function made none, so that each trial has one."""
+    run = api.init()
+    if metric and ended.value is not None:
+        run.summary[metric] = ended.value
 
 
 def _finish(ended: Ended) -> None:

@@ -18,6 +18,9 @@ from epochal.domain.sweep import (
     NewSweep,
     Orders,
     Queue,
+    Repeat,
+    Suggest,
+    Suggested,
     SweepChanges,
     SweepDetail,
     SweepList,
@@ -26,7 +29,7 @@ from epochal.domain.sweep import (
     TrialRow,
 )
 from epochal.protocols import Call, needs
-from epochal.service import agents, importance, sweeps
+from epochal.service import agents, bests, importance, suggesting, sweeps
 
 READ: Final = needs(Permission.READ)
 WRITE: Final = needs(Permission.WRITE)
@@ -71,7 +74,13 @@ async def delete_sweep(request: Call, sweep: FromPath[str]) -> None:
 @get("/api/v1/sweeps/{sweep:str}/best", opt=READ)
 async def best_trial(request: Call, sweep: FromPath[str]) -> BestTrial:
     """The best trial so far."""
-    return await request.read(sweeps.best_trial, sweep)
+    return await request.read(bests.best_trial, sweep)
+
+
+@post("/api/v1/sweeps/{sweep:str}/repeat", opt=WRITE)
+async def repeat_trial(request: Call, sweep: FromPath[str], data: JSONBody[Repeat]) -> SweepRow:
+    """Run the best trial, or another, again with other seeds."""
+    return await request.write(bests.repeat_trial, sweep, data)
 
 
 @get("/api/v1/sweeps/{sweep:str}/importance", opt=READ)
@@ -98,6 +107,12 @@ async def next_trial(request: Call, agent: FromPath[str]) -> Assignment:
     return await request.write(agents.next_trial, agent)
 
 
+@post("/api/v1/agents/{agent:str}/suggest", opt=WRITE, status_code=200)
+async def suggest(request: Call, agent: FromPath[str], data: JSONBody[Suggest]) -> Suggested:
+    """The value of a parameter that a running trial asks for by name."""
+    return await request.write(suggesting.suggest, agent, data)
+
+
 @post("/api/v1/agents/{agent:str}/beat", opt=WRITE, status_code=200)
 async def beat(request: Call, agent: FromPath[str], data: JSONBody[Beat]) -> Orders:
     """The agent lives; which of its trials shall end."""
@@ -117,10 +132,12 @@ ROUTES: Final[list[Any]] = [
     change_sweep,
     delete_sweep,
     best_trial,
+    repeat_trial,
     sweep_importance,
     enqueue,
     add_agent,
     next_trial,
+    suggest,
     beat,
     report,
 ]
