@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
+from epochal.store import schema
 from epochal.store.schema import Blob, Id, Micros, Real, Text
 
 revision = "0005"
@@ -10,7 +11,7 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-metadata = sa.MetaData()
+metadata = sa.MetaData(naming_convention=schema.metadata.naming_convention)
 sweep = sa.Table(
     "sweep",
     metadata,
