@@ -21,7 +21,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 
-from bench import data, stores
+from bench import console, data, stores
 from bench.clients import Result
 from epochal.journal.home import read_server_address
 from epochal.store.ingest import ingest_home
@@ -103,6 +103,7 @@ def fill(home: Path, runs: int, keys: int, steps: int) -> None:
         journal = stores.new_journal(home, f"r{number:04d}", {"lr": 10.0 ** -(number % 5)})
         stores.write_rows(journal, iter(rows))
         stores.close(journal)
+    console.fill(home)
     with open_store(home) as store:
         ingest_home(store)
 
@@ -297,6 +298,7 @@ def page(quick: bool) -> Result:
                 slowness.append(speed(browser))
                 used = use(browser, f"{base}/p/bench")
                 lived = live(browser, home, base, 15 if quick else 60)
+                logged = console.read(browser, f"{base}/p/{console.PROJECT}/r/{console.RUN}/logs")
                 slowness.append(speed(browser))
                 browser.close()
         finally:
@@ -308,4 +310,5 @@ def page(quick: bool) -> Result:
         **{name: statistics.median(visit[name] for visit in visits) for name in visits[0]},
         **used,
         **lived,
+        **logged,
     }

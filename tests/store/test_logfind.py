@@ -35,6 +35,14 @@ def test_matches_are_counted_and_numbered_whatever_the_case_and_by_stream(store)
     assert [line.n for line in last] == [510, 511]
 
 
+def test_colors_part_no_words(store):
+    w = Writing(store.home)
+    w.print(0, "loss \x1b[1m0.5\x1b[0m fell")
+    ingest_home(store)
+    assert find_lines(store, w.uid, search="loss 0.5 fell").numbers == [0]
+    assert [line.n for line in read_logs(store, w.uid, search="loss 0.5").lines] == [0]
+
+
 def test_more_matches_than_are_numbered_are_counted(store):
     w = Writing(store.home)
     for first in range(0, MAX_NUMBERS + 100, 1000):
@@ -50,6 +58,7 @@ def test_more_matches_than_are_numbered_are_counted(store):
         ("ERROR: bad", True),
         ("Traceback (most recent call last):", True),
         ("ValueError: x", True),
+        ("\x1b[31mERROR\x1b[0m in color", True),
         ("torch.cuda.OutOfMemoryError: no", True),
         ("  error: no such file", True),
         ("mean error 0.3", False),

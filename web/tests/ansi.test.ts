@@ -1,6 +1,6 @@
 /** Law: the text survives whole, colours become spans, anything else that looks like an escape is dropped. */
 import { describe, expect, it } from "vitest";
-import { parseAnsi, stripAnsi } from "../src/core/ansi";
+import { parseAnsi, stripAnsi } from "../src/core/logs/ansi";
 
 const ESC = "\x1b";
 

@@ -1,6 +1,6 @@
 /** Law: a million lines cost a few windows; growth, search and late answers never mix lines up. */
 import { describe, expect, it } from "vitest";
-import { LogWindow } from "../src/core/logs";
+import { LogWindow } from "../src/core/logs/window";
 import type { LogLine, LogPage } from "../src/core/wire";
 
 const line = (n: number): LogLine => ({ n, t_us: n, stream: "out", writer: "w", text: n % 10 === 3 ? `error ${n}` : `line ${n}` });
@@ -67,10 +67,10 @@ describe("a log window", () => {
     const { fetch } = server(1000);
     const log = new LogWindow(fetch, () => undefined);
     await log.open();
-    await log.find("error");
+    await log.sift({ search: "error" });
     expect(log.total).toBe(100);
     expect(log.line(2)?.n).toBe(23);
-    await log.find("");
+    await log.sift({ search: "" });
     expect(log.total).toBe(1000);
     expect(log.line(999)?.n).toBe(999);
   });
@@ -78,7 +78,7 @@ describe("a log window", () => {
   it("loads further matches as they are scrolled to", async () => {
     const { fetch } = server(12_000);
     const log = new LogWindow(fetch, () => undefined);
-    await log.find("error");
+    await log.sift({ search: "error" });
     expect([log.total, log.more]).toEqual([500, true]);
     for (const expected of [1000, 1200]) {
       log.need(log.total - 20, log.total);
@@ -92,7 +92,7 @@ describe("a log window", () => {
   it("knows the end when the last block of matches is full", async () => {
     const { fetch } = server(5000);
     const log = new LogWindow(fetch, () => undefined);
-    await log.find("error");
+    await log.sift({ search: "error" });
     expect([log.total, log.more]).toEqual([500, true]);
     log.need(480, 500);
     await settle();
@@ -112,8 +112,8 @@ describe("a log window", () => {
       },
       () => undefined,
     );
-    const slow = log.find("slow");
-    await log.find("quick");
+    const slow = log.sift({ search: "slow" });
+    await log.sift({ search: "quick" });
     release({ total: 99, start: 0, lines: [line(1)] });
     await slow;
     expect(log.total).toBe(1);

@@ -23,6 +23,7 @@ ERROR: Final = re.compile(
     re.MULTILINE,
 )
 """What a line that tells of an error looks like: levels of logging, and Python's exceptions."""
+COLOR: Final = re.compile(r"\x1b\[[0-9;:]*m")
 
 
 def find_lines(
@@ -53,20 +54,25 @@ def find_lines(
         total = _total(connection, run_id)
         parts = [0] * (PARTS if errors and total else 0)
         for first, _, lines in read_chunks(connection, run_id, 0, None):
-            whole = "\n".join(line.text for line in lines)
+            whole = plain("\n".join(line.text for line in lines))
             if parts and ERROR.search(whole):
                 for number, line in enumerate(lines, first):
-                    if ERROR.search(line.text):
+                    if ERROR.search(plain(line.text)):
                         parts[min(PARTS - 1, number * PARTS // total)] += 1
             if needle and needle in whole.casefold():
                 found = [
                     number
                     for number, line in enumerate(lines, first)
-                    if is_of(line, stream) and needle in line.text.casefold()
+                    if is_of(line, stream) and needle in plain(line.text).casefold()
                 ]
                 count += len(found)
                 numbers += found[: MAX_NUMBERS - len(numbers)]
     return LogFind(total, count, numbers, parts)
+
+
+def plain(text: str) -> str:
+    """Text without colors: they neither hide a word nor part two."""
+    return COLOR.sub("", text) if "\x1b" in text else text
 
 
 def is_of(line: Line, stream: LogStream | None) -> bool:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from epochal.domain.view import LogLine, LogPage, LogStream
 from epochal.errors import InvalidInput
 from epochal.store.lines import Line, read_chunks
-from epochal.store.logfind import is_of
+from epochal.store.logfind import is_of, plain
 from epochal.store.rows import find_run_id
 from epochal.store.schema import journal, run
 from epochal.store.store import Store
@@ -80,7 +80,7 @@ class Sieve(NamedTuple):
 
     def passes(self, line: Line) -> bool:
         """Whether a line is wanted."""
-        return is_of(line, self.stream) and self.needle in line.text.casefold()
+        return is_of(line, self.stream) and self.needle in plain(line.text).casefold()
 
 
 def _collect(

@@ -8,7 +8,7 @@
 import { decodeColumns, type ColumnMessage } from "./columns";
 import { Session } from "./session";
 import type {
-  BucketHead, BucketQuery, GroupPage, GroupQuery, Info, LogPage, PointHead, PointQuery, Project, ProjectKeys, RunDetail, RunPage, RunPatch, RunQuery, RunRow,
+  BucketHead, BucketQuery, GroupPage, GroupQuery, Info, LogFind, LogPage, PointHead, PointQuery, Project, ProjectKeys, RunDetail, RunPage, RunPatch, RunQuery, RunRow,
 } from "./wire";
 
 export class ApiError extends Error {
@@ -113,8 +113,19 @@ export class Api {
     await this.send("DELETE", `/api/v1/runs/${uid}`);
   }
 
-  logs(uid: string, window: { start?: number; limit?: number; tail?: number; search?: string }): Promise<LogPage> {
+  logs(uid: string, window: { start?: number; limit?: number; tail?: number; search?: string; stream?: string }): Promise<LogPage> {
     return this.json("GET", `/api/v1/runs/${uid}/logs?${query(window)}`);
+  }
+
+  /** Which lines match, and where errors are. */
+  findLines(uid: string, wanted: { search?: string; stream?: string; errors?: boolean }): Promise<LogFind> {
+    const { errors, ...rest } = wanted;
+    return this.json("GET", `/api/v1/runs/${uid}/logs/find?${query({ ...rest, errors: errors ? "true" : undefined })}`);
+  }
+
+  /** The line that was printed last at a time. */
+  async lineAt(uid: string, t_us: number): Promise<number | null> {
+    return (await this.json<{ line: number | null }>("GET", `/api/v1/runs/${uid}/logs/at?${query({ t_us })}`)).line;
   }
 
   buckets(body: BucketQuery, signal?: AbortSignal): Promise<ColumnMessage<BucketHead>> {

@@ -83,6 +83,7 @@ export class Chart {
   private x: [number, number] = [0, 1];
   private y: [number, number] = [0, 1];
   private highlight: string | null = null;
+  private mark: number | null = null;
   private pointer: { left: number; top: number; clientX: number; clientY: number } | null = null;
   private dragging = false;
   private readonly gone = new AbortController();
@@ -104,6 +105,13 @@ export class Chart {
   emphasize(run: string | null): void {
     if (this.highlight === run) return;
     this.highlight = run;
+    if (this.plot) frames.add(this, () => this.render());
+  }
+
+  /** Draws a line at an x; null takes it away. */
+  markAt(x: number | null): void {
+    if (this.mark === x) return;
+    this.mark = x;
     if (this.plot) frames.add(this, () => this.render());
   }
 
@@ -237,6 +245,21 @@ export class Chart {
     paint(u.ctx, this.plane(u), this.curves, {
       highlight: this.highlight, fail: chartColors().fail, smooth: this.data?.smooth ?? false, dragging: this.dragging,
     });
+    this.drawMark(u);
+  }
+
+  private drawMark(u: uPlot): void {
+    if (this.mark === null || this.mark < this.x[0] || this.mark > this.x[1]) return;
+    const { ctx } = u;
+    const x = Math.round(u.valToPos(this.mark, "x", true)) + 0.5;
+    ctx.save();
+    ctx.strokeStyle = chartColors().accent;
+    ctx.lineWidth = devicePixelRatio;
+    ctx.beginPath();
+    ctx.moveTo(x, u.bbox.top);
+    ctx.lineTo(x, u.bbox.top + u.bbox.height);
+    ctx.stroke();
+    ctx.restore();
   }
 
   private selected(u: uPlot): void {

@@ -1,10 +1,10 @@
 /**
- * The paths of the page. `/`, `/p/{project}[/runs]`, `/p/{project}/r/{run}[/tab]`, `/p/{project}/sweeps[/{sweep}]`, `/p/{project}/artifacts[/{name}@{version}[/tab]]`,
+ * The paths of the page. `/`, `/p/{project}[/runs]`, `/p/{project}/r/{run}[/tab]`, `/p/{project}/compare`, `/p/{project}/sweeps[/{sweep}]`, `/p/{project}/artifacts[/{name}@{version}[/tab]]`,
  * `/p/{project}/pipelines[/{id}[/n/{step}]]`, `/models[/{name}]`; an entity other than `local` stands as `@entity` before the project or model. Names are
  * percent-encoded, so a project may hold any character, `/` among them.
  */
 
-export const RUN_TABS = ["overview", "charts", "system", "logs", "media", "gradients", "files", "model"] as const;
+export const RUN_TABS = ["overview", "charts", "system", "logs", "media", "gradients", "files", "model", "notes"] as const;
 export type RunTab = (typeof RUN_TABS)[number];
 
 export const ARTIFACT_TABS = ["overview", "files", "versions", "diff", "lineage"] as const;
@@ -17,6 +17,7 @@ export type Route =
   | { page: "projects" }
   | { page: "workspace"; entity: string; project: string; wide: boolean }
   | { page: "run"; entity: string; project: string; run: string; tab: RunTab }
+  | { page: "compare"; entity: string; project: string }
   | { page: "sweeps"; entity: string; project: string }
   | { page: "sweep"; entity: string; project: string; sweep: string }
   | { page: "artifacts"; entity: string; project: string }
@@ -48,6 +49,7 @@ export function parseRoute(path: string): Route {
   if (!project || rest.length > 0) return { page: "missing", path };
   if (kind === undefined) return { page: "workspace", entity, project, wide: false };
   if (kind === "runs" && run === undefined) return { page: "workspace", entity, project, wide: true };
+  if (kind === "compare" && run === undefined) return { page: "compare", entity, project };
   if (kind === "artifacts") return parseArtifact(path, { entity, project }, run, tab);
   if (kind === "sweeps" && tab === undefined) return run ? { page: "sweep", entity, project, sweep: run } : { page: "sweeps", entity, project };
   if (kind !== "r" || !run) return { page: "missing", path };
@@ -86,6 +88,11 @@ export function projectPath(entity: string, project: string): string {
 export function runPath(entity: string, project: string, run: string, tab: RunTab = "overview"): string {
   const base = `${projectPath(entity, project)}/r/${encodeURIComponent(run)}`;
   return tab === "overview" ? base : `${base}/${tab}`;
+}
+
+/** Runs side by side, the first of them as baseline. */
+export function comparePath(entity: string, project: string, ids: readonly string[]): string {
+  return `${projectPath(entity, project)}/compare${ids.length > 0 ? `?r=${ids.map(encodeURIComponent).join(",")}` : ""}`;
 }
 
 /** The sweeps of a project, or one of them. */

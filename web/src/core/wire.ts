@@ -176,7 +176,10 @@ export interface RunDetail extends RunRow {
   stop: { asked_us: number; by: string } | null;
 }
 
-export type RunPatch = Partial<Pick<RunRow, "name" | "notes" | "tags" | "group" | "job_type" | "archived" | "color">>;
+export type RunPatch = Partial<Pick<RunRow, "name" | "notes" | "tags" | "group" | "job_type" | "archived" | "color">> & {
+  /** Nothing is changed when the notes are other ones by now. */
+  notes_were?: string;
+};
 
 export type XAxis = "step" | "wall" | "relative" | { metric: string };
 export type BucketField = "first" | "last" | "min" | "max" | "mean";
@@ -235,6 +238,15 @@ export interface LogPage {
   total: number;
   start: number;
   lines: LogLine[];
+}
+
+/** Which lines match, and how many tell of an error in each of equal parts of the log. */
+export interface LogFind {
+  total: number;
+  count: number;
+  /** The first of those that match. */
+  numbers: number[];
+  errors: number[];
 }
 
 export interface Change {

@@ -4,9 +4,14 @@
  * Promises: memory holds a bounded number of lines, whatever the log's length; a line once loaded never changes;
  * an answer to an older question is dropped.
  */
-import type { LogLine, LogPage } from "./wire";
+import type { LogLine, LogPage } from "../wire";
 
-export type LogFetch = (window: { start?: number; limit?: number; tail?: number; search?: string }) => Promise<LogPage>;
+export interface Sieve {
+  search?: string;
+  stream?: "out" | "err";
+}
+
+export type LogFetch = (window: { start?: number; limit?: number; tail?: number } & Sieve) => Promise<LogPage>;
 
 const BLOCK = 500;
 const MAX_BLOCKS = 60;
@@ -15,9 +20,9 @@ export class LogWindow {
   total = 0;
   loaded = false;
   error: string | null = null;
-  search = "";
+  private sieve: Sieve = {};
   private blocks = new Map<number, LogLine[]>();
-  /** While searching: the line that each block of matches begins at. The server counts lines, not matches. */
+  /** While lines are sifted: the line that each block of matches begins at. The server counts lines, not matches. */
   private starts: number[] = [];
   private readonly loading = new Set<number>();
   private generation = 0;
@@ -32,19 +37,24 @@ export class LogWindow {
     return this.blocks.get(Math.floor(i / BLOCK))?.[i % BLOCK];
   }
 
+  /** Whether only some of the lines are shown. */
+  get sifted(): boolean {
+    return Boolean(this.sieve.search || this.sieve.stream);
+  }
+
   /** Whether there may be more matches than `total`. */
   get more(): boolean {
-    return this.search !== "" && this.total > 0 && this.total === (this.starts.length - 1) * BLOCK;
+    return this.sifted && this.total > 0 && this.total === (this.starts.length - 1) * BLOCK;
   }
 
-  /** Opens at the end of the log; while searching, at the first match. */
+  /** Opens at the end of the log; while lines are sifted, at the first match. */
   async open(): Promise<void> {
-    await (this.search ? this.load(0) : this.ask(() => this.fetch({ tail: BLOCK })));
+    await (this.sifted ? this.load(0) : this.ask(() => this.fetch({ tail: BLOCK })));
   }
 
-  /** Keeps only lines that contain the text; empty for all lines. */
-  async find(text: string): Promise<void> {
-    this.search = text;
+  /** Keeps only lines that contain the text and are of the stream; an empty sieve keeps all. */
+  async sift(sieve: Sieve): Promise<void> {
+    this.sieve = sieve;
     this.blocks = new Map();
     this.starts = [0];
     this.loading.clear();
@@ -67,7 +77,7 @@ export class LogWindow {
 
   /** The log may have grown. */
   async grow(): Promise<void> {
-    if (this.search === "") await this.open();
+    if (!this.sifted) await this.open();
   }
 
   private whole(block: number, rows: number): boolean {
@@ -79,8 +89,8 @@ export class LogWindow {
 
   private async load(block: number): Promise<void> {
     this.loading.add(block);
-    const { search } = this;
-    if (search) await this.ask(() => this.fetch({ start: this.starts[block], limit: BLOCK, search }), block);
+    const { sieve } = this;
+    if (this.sifted) await this.ask(() => this.fetch({ start: this.starts[block], limit: BLOCK, ...sieve }), block);
     else await this.ask(() => this.fetch({ start: block * BLOCK, limit: BLOCK }));
     this.loading.delete(block);
   }
@@ -123,4 +133,33 @@ export class LogWindow {
     const far = [...this.blocks.keys()].sort((a, b) => Math.abs(b - keep) - Math.abs(a - keep));
     for (const block of far.slice(0, this.blocks.size - MAX_BLOCKS)) this.blocks.delete(block);
   }
+}
+
+const COPIED = 5000;
+
+/** All lines that a sieve lets through, as plain text, window by window; `told` hears how many lines came so far. */
+export async function allText(fetch: LogFetch, sieve: Sieve, plain: (text: string) => string, told: (lines: number) => void): Promise<string[]> {
+  const parts: string[] = [];
+  let start = 0;
+  let lines = 0;
+  for (;;) {
+    const page = await fetch({ start, limit: COPIED, ...sieve });
+    if (page.lines.length === 0) return parts;
+    parts.push(`${page.lines.map((line) => plain(line.text)).join("\n")}\n`);
+    start = page.lines[page.lines.length - 1].n + 1;
+    told((lines += page.lines.length));
+    if (page.lines.length < COPIED) return parts;
+  }
+}
+
+/** The place among ascending numbers from which one goes `by` on; null where there is none. */
+export function stepAmong(numbers: readonly number[], from: number | null, by: 1 | -1): number | null {
+  if (numbers.length === 0) return null;
+  if (from === null) return by > 0 ? 0 : numbers.length - 1;
+  if (by > 0) {
+    const next = numbers.findIndex((n) => n > from);
+    return next < 0 ? 0 : next;
+  }
+  for (let i = numbers.length - 1; i >= 0; i--) if (numbers[i] < from) return i;
+  return numbers.length - 1;
 }

@@ -13,6 +13,8 @@ export interface Span {
   italic?: boolean;
   underline?: boolean;
   inverse?: boolean;
+  /** Part of what is searched. */
+  found?: boolean;
 }
 
 type Style = Omit<Span, "text">;
@@ -98,4 +100,31 @@ function indexed(n: number | undefined): number | string | undefined {
   const level = (v: number): number => (v === 0 ? 0 : 55 + v * 40);
   const cube = n - 16;
   return `rgb(${level(Math.floor(cube / 36))},${level(Math.floor(cube / 6) % 6)},${level(cube % 6)})`;
+}
+
+/** Cuts spans at every place where their joined text holds `needle`, whatever the case. */
+export function markFound(spans: readonly Span[], needle: string): Span[] {
+  if (needle === "") return [...spans];
+  const text = spans.map((s) => s.text).join("").toLowerCase();
+  const wanted = needle.toLowerCase();
+  const marks: [number, number][] = [];
+  for (let at = text.indexOf(wanted); at >= 0; at = text.indexOf(wanted, at + wanted.length)) marks.push([at, at + wanted.length]);
+  if (marks.length === 0) return [...spans];
+  const cut: Span[] = [];
+  let start = 0;
+  for (const span of spans) {
+    const end = start + span.text.length;
+    let at = start;
+    for (const [lo, hi] of marks) {
+      if (hi <= at || lo >= end) continue;
+      const from = Math.max(lo, at);
+      const to = Math.min(hi, end);
+      if (from > at) cut.push({ ...span, text: span.text.slice(at - start, from - start) });
+      cut.push({ ...span, text: span.text.slice(from - start, to - start), found: true });
+      at = to;
+    }
+    if (at < end) cut.push({ ...span, text: span.text.slice(at - start) });
+    start = end;
+  }
+  return cut;
 }

@@ -1,0 +1,91 @@
+/** Law: a row stands where runs differ; a delta has a sign and an arrow, and a tone only where better is known. */
+import { describe, expect, it } from "vitest";
+import { compareRows, deltaOf, MOST_RUNS, readRuns, shownRows } from "../src/core/compare/rows";
+import { clockOf, stopsOf, timeOf } from "../src/core/run/steptime";
+import { markFound, parseAnsi } from "../src/core/logs/ansi";
+import { stepAmong } from "../src/core/logs/window";
+import type { Metric, RunDetail } from "../src/core/wire";
+
+const metric = (key: string, last: Metric["last"], more: Partial<Metric> = {}): Metric => ({ key, count: 10, last, last_step: 9, min: last, max: last, mean: last, n_nan: 0, n_inf: 0, first_nan_step: null, ...more });
+
+const run = (id: string, more: Partial<RunDetail>): RunDetail =>
+  ({ id, uid: id, name: id, config: {}, summary: {}, metrics: [], definitions: [], environment: {}, events: [], writers: [], ...more }) as RunDetail;
+
+const A = run("a", { config: { lr: 0.1, optim: { name: "sgd" }, same: 1 }, metrics: [metric("val/loss", 0.5), metric("speed", 10)], summary: { best: "x", "val/loss": 0.5 }, environment: { python: "3.11", git: { commit: "c1", diff: "p" } } });
+const B = run("b", { config: { lr: 0.2, optim: { name: "sgd" }, same: 1 }, metrics: [metric("val/loss", 0.25), metric("speed", "NaN")], summary: { best: "y" }, environment: { python: "3.11", git: { commit: "c1", diff: "q" } } });
+
+describe("comparing runs", () => {
+  const rows = compareRows([A, B], "last");
+  const shown = shownRows(rows, { all: false, find: "", ignored: new Set() });
+
+  it("shows only what differs, in sections", () => {
+    expect(shown.map((r) => `${r.section}.${r.key}`)).toEqual(["config.lr", "metrics.val/loss", "metrics.speed", "metrics.best", "code.patch"]);
+    expect(rows.map((r) => r.key)).toEqual(expect.arrayContaining(["optim.name", "same", "python", "commit"]));
+  });
+
+  it("filters by key or value and ignores keys", () => {
+    expect(shownRows(rows, { all: true, find: "SGD", ignored: new Set() }).map((r) => r.key)).toEqual(["optim.name"]);
+    expect(shownRows(rows, { all: false, find: "", ignored: new Set(["config.lr"]) }).map((r) => r.key)).not.toContain("lr");
+  });
+
+  it("tells how far a run is from the baseline, and whether that is better", () => {
+    const loss = rows.find((r) => r.key === "val/loss");
+    const lr = rows.find((r) => r.key === "lr");
+    const speed = rows.find((r) => r.key === "speed");
+    if (!loss || !lr || !speed) throw new Error("a row is missing");
+    expect(deltaOf(loss, 1, 0)).toEqual({ text: "▼ −0.25 (−50 %)", tone: "better" });
+    expect(deltaOf(loss, 0, 1)?.tone).toBe("worse");
+    expect(deltaOf(lr, 1, 0)).toEqual({ text: "▲ +0.1 (+100 %)", tone: "none" });
+    expect(deltaOf(loss, 0, 0)).toBeNull();
+    expect(deltaOf(speed, 1, 0)).toBeNull();
+  });
+
+  it("tells 0.1 from a text and a missing key from an empty one", () => {
+    const [row] = compareRows([run("a", { config: { k: "" } }), run("b", {})], "last");
+    expect(row.differs).toBe(true);
+    expect(row.cells.map((c) => c.there)).toEqual([true, false]);
+  });
+
+  it("reads an address, each run once and at most twenty", () => {
+    expect(readRuns("a,b,,a")).toEqual({ ids: ["a", "b"], left: 0 });
+    expect(readRuns(undefined)).toEqual({ ids: [], left: 0 });
+    const many = readRuns(Array.from({ length: 25 }, (_, i) => `r${i}`).join());
+    expect([many.ids.length, many.left]).toEqual([MOST_RUNS, 5]);
+  });
+});
+
+describe("the time of a step", () => {
+  const points = (pairs: [number, number][]) => ({ head: {}, columns: new Map([["step", new Float64Array(pairs.map((p) => p[0]))], ["wall_us", new Float64Array(pairs.map((p) => p[1]))]]) });
+
+  it("comes from the longest series that reaches far, by a few of its points", async () => {
+    const metrics = [metric("short", 1, { count: 1000, last_step: 10 }), metric("long", 1, { count: 100, last_step: 1000 }), metric("system/cpu", 1, { count: 9999, last_step: 1000 })];
+    expect(clockOf(metrics)?.key).toBe("long");
+    const asked: object[] = [];
+    const time = await timeOf("r", metrics, 505, async (q) => (asked.push(q), points([[500, 5000], [510, 5100]])));
+    expect(time).toBe(5000);
+    expect(asked).toEqual([{ run: "r", keys: ["long"], lo: 505 - 44, hi: 505 + 44 }]);
+    expect(await timeOf("r", [], 5, async () => points([]))).toBeNull();
+  });
+
+  it("has every step as a stop, or an even choice of many", () => {
+    expect(stopsOf(3)).toEqual([0, 1, 2, 3]);
+    const stops = stopsOf(1_000_000);
+    expect([stops.length, stops[0], stops[stops.length - 1]]).toEqual([2000, 0, 1_000_000]);
+  });
+});
+
+describe("searching a log", () => {
+  it("marks what was found across colors and loses no letter", () => {
+    const spans = markFound(parseAnsi("a \x1b[31mLoss\x1b[0m 0.5 loss"), "loss 0");
+    expect(spans.map((s) => s.text).join("")).toBe("a Loss 0.5 loss");
+    expect(spans.filter((s) => s.found).map((s) => s.text)).toEqual(["Loss", " 0"]);
+    expect(markFound(parseAnsi("plain"), "")).toEqual([{ text: "plain" }]);
+  });
+
+  it("goes from match to match and around the end", () => {
+    const numbers = [3, 7, 9];
+    expect([stepAmong(numbers, null, 1), stepAmong(numbers, 3, 1), stepAmong(numbers, 9, 1)]).toEqual([0, 1, 0]);
+    expect([stepAmong(numbers, null, -1), stepAmong(numbers, 9, -1), stepAmong(numbers, 3, -1)]).toEqual([2, 1, 2]);
+    expect(stepAmong([], null, 1)).toBeNull();
+  });
+});
