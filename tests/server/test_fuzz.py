@@ -65,6 +65,9 @@ BODIES: dict[str, dict[str, Any]] = {
         "name": text, "notes": text, "tags": st.lists(text, max_size=3), "group": text,
         "job_type": text, "archived": st.booleans(), "color": number,
     },
+    "POST /api/v1/views": {
+        "project": text, "entity": text, "name": text, "query": text, "preferred": st.booleans(),
+    },
     "POST /api/v1/keys": {"name": text, "role": text},
 }  # fmt: skip
 QUERIES = {
@@ -74,6 +77,7 @@ QUERIES = {
     f"/api/v1/runs/{SCRIPT.uid}/logs": ["start", "limit", "tail", "search", "stream"],
     f"/api/v1/runs/{SCRIPT.uid}/logs/find": ["search", "stream", "errors"],
     f"/api/v1/runs/{SCRIPT.uid}/logs/at": ["t_us"],
+    "/api/v1/views/resolve": ["entity", "project", "name"],
     "/login": ["code"],
 }
 

@@ -27,6 +27,7 @@ from epochal.domain.objects import (
     NewModelVersion,
     VersionChanges,
 )
+from epochal.domain.saved import NewView, ViewChanges
 from epochal.domain.sweep import (
     Beat,
     NewAgent,
@@ -71,6 +72,7 @@ from epochal.service import (
     sweeps,
     tracking,
     uploads,
+    views,
 )
 from epochal.service.permission import require
 from epochal.service.recording import Recorder
@@ -153,6 +155,11 @@ CALLS: dict[Any, tuple[Permission, tuple[Any, ...], dict[str, Any]]] = {
     pipelines.get_pipeline: (Permission.READ, (UID,), {}),
     pipelines.get_step: (Permission.READ, (UID, "s"), {}),
     pipelines.compare_pipelines: (Permission.READ, (UID, UID), {}),
+    views.list_views: (Permission.READ, (None, "p"), {}),
+    views.find_view: (Permission.READ, (None, "p", "v"), {}),
+    views.create_view: (Permission.WRITE, (NewView("p", "q=x"),), {}),
+    views.change_view: (Permission.WRITE, (None, "p", "v", ViewChanges()), {}),
+    views.delete_view: (Permission.WRITE, (None, "p", "v"), {}),
     sweeps.create_sweep: (Permission.WRITE, (SWEEP,), {}),
     sweeps.list_sweeps: (Permission.READ, (None, "p"), {}),
     sweeps.get_sweep: (Permission.READ, ("s",), {}),

@@ -13,6 +13,7 @@ import msgspec
 
 from epochal.domain.names import DEFAULT_ENTITY
 from epochal.domain.run import RunState, StopRequest
+from epochal.domain.saved import ViewRow
 
 
 class ProjectRow(msgspec.Struct, frozen=True):
@@ -41,11 +42,15 @@ class KeyUse(msgspec.Struct, frozen=True):
 
 
 class ProjectKeys(msgspec.Struct, frozen=True):
-    """Every key that a project's runs use: series, flattened config, user-set summary."""
+    """Every key that a project's runs use: series, flattened config, user-set summary.
+
+    ``view`` is the saved view that a bare address of the project opens with.
+    """
 
     metrics: list[KeyUse]
     config: list[KeyUse]
     summary: list[KeyUse]
+    view: ViewRow | None = None
 
 
 class RunQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

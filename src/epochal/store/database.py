@@ -30,7 +30,7 @@ from epochal.errors import (
     StorageFull,
     Unavailable,
 )
-from epochal.store import schema_objects, schema_sweeps
+from epochal.store import schema_objects, schema_sweeps, schema_views
 from epochal.store.schema import REVISION
 
 BUSY_MS = 10_000
@@ -93,7 +93,8 @@ class Database:
     def create(self) -> None:
         """Make all tables in an empty database and stamp it with the newest revision."""
         with self.write() as connection:
-            for module in (schema_objects, schema_sweeps):  # one metadata holds all their tables
+            # One metadata holds all their tables.
+            for module in (schema_objects, schema_sweeps, schema_views):
                 module.metadata.create_all(connection)
             stamp(connection, REVISION)
 

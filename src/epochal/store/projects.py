@@ -8,6 +8,7 @@ from epochal.domain.run import RunState
 from epochal.domain.view import KeyUse, ProjectKeys, ProjectRow
 from epochal.store.filters import CONFIG, SUMMARY, TEXT
 from epochal.store.rows import find_project_id
+from epochal.store.saved import preferred_view
 from epochal.store.scalars import NUMBER_KINDS, Kind
 from epochal.store.schema import key, latest, param, project, run
 from epochal.store.store import Store
@@ -51,9 +52,13 @@ def project_keys(store: Store, entity: str, name: str) -> ProjectKeys:
         metrics = _metric_keys(connection, project_id)
         config = _param_keys(connection, project_id, (CONFIG,))
         summary = _param_keys(connection, project_id, (SUMMARY, TEXT))
+        preferred = preferred_view(connection, entity, name)
     series = {use.key for use in metrics}
     return ProjectKeys(
-        metrics=metrics, config=config, summary=[use for use in summary if use.key not in series]
+        metrics=metrics,
+        config=config,
+        summary=[use for use in summary if use.key not in series],
+        view=preferred,
     )
 
 

@@ -43,6 +43,19 @@ export interface ProjectKeys {
   metrics: MetricKey[];
   config: FactKey[];
   summary: FactKey[];
+  /** The saved view that a bare address opens with. */
+  view: ViewRow | null;
+}
+
+export interface ViewRow {
+  entity: string;
+  project: string;
+  name: string;
+  query: string;
+  preferred: boolean;
+  created_us: number;
+  updated_us: number;
+  created_by: string;
 }
 
 export interface RunQuery {

@@ -44,11 +44,22 @@ class Nav {
     this.write();
   }
 
-  private write(): void {
+  /** Shows what a query string says instead of what the address says now. */
+  show(query: string): void {
+    history.replaceState(null, "", location.pathname + (query && `?${query}`));
+    this.read();
+  }
+
+  /** The query string of what is shown, without the parameters named. */
+  query(...without: string[]): string {
     const parts = [formatView(this.view).slice(1)];
     if (this.line !== null) parts.push(`line=${this.line}`);
-    for (const [key, value] of Object.entries(this.rest)) parts.push(`${encodeURIComponent(key)}=${encodeURIComponent(value).replace(/%2F/g, "/").replace(/%3A/g, ":")}`);
-    const query = parts.filter((part) => part !== "").join("&");
+    for (const [key, value] of Object.entries(this.rest)) if (!without.includes(key)) parts.push(`${encodeURIComponent(key)}=${encodeURIComponent(value).replace(/%2F/g, "/").replace(/%3A/g, ":")}`);
+    return parts.filter((part) => part !== "").join("&");
+  }
+
+  private write(): void {
+    const query = this.query();
     history.replaceState(null, "", location.pathname + (query && `?${query}`));
   }
 

@@ -1,11 +1,12 @@
 """Epochal's own protocol: journals and blobs are sent as stretches of bytes at offsets (wire.md).
 
-What is said of media, files, artifacts, models, pipelines and sweeps has its routes here, too.
+What is said of media, files, artifacts, models, pipelines, sweeps and views has its routes here,
+too.
 """
 
 from typing import Any, Final
 
-from epochal.protocols.native import artifacts, journals, media, models, pipelines, sweeps
+from epochal.protocols.native import artifacts, journals, media, models, pipelines, sweeps, views
 
 __all__ = ["ROUTES"]
 
@@ -16,4 +17,5 @@ ROUTES: Final[list[Any]] = [
     *models.ROUTES,
     *pipelines.ROUTES,
     *sweeps.ROUTES,
+    *views.ROUTES,
 ]

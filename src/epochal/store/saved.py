@@ -1,0 +1,138 @@
+"""Saved views in the database.
+
+They are in no journal, so a database that is lost takes them along. A project has at most one
+preferred view.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import sqlalchemy as sa
+
+from epochal.domain.saved import MARK, NewView, ViewChanges, ViewRow, content_name
+from epochal.errors import Conflict, NotFound
+from epochal.store.rows import suggest
+from epochal.store.schema_views import saved_view as view
+from epochal.store.store import Store
+
+_ROWS = sa.select(
+    view.c.entity, view.c.project, view.c.name, view.c.query, view.c.preferred, view.c.created_us,
+    view.c.updated_us, view.c.created_by,
+)  # fmt: skip
+
+
+def list_views(store: Store, entity: str, project: str) -> list[ViewRow]:
+    """The named views of a project, by name."""
+    named = sa.not_(view.c.name.startswith(MARK, autoescape=True))
+    query = _ROWS.where(*_of(entity, project), named).order_by(view.c.name)
+    with store.database.read() as connection:
+        return [ViewRow(*row) for row in connection.execute(query)]
+
+
+def find_view(store: Store, entity: str, project: str, name: str) -> ViewRow:
+    """One view.
+
+    Raises:
+        NotFound: there is none of that name; the message names a similar one.
+    """
+    with store.database.read() as connection:
+        return _find(connection, entity, project, name)
+
+
+def preferred_view(connection: sa.Connection, entity: str, project: str) -> ViewRow | None:
+    """The view that a bare address of the project opens with."""
+    query = _ROWS.where(*_of(entity, project), view.c.preferred == sa.true())
+    row = connection.execute(query).first()
+    return None if row is None else ViewRow(*row)
+
+
+def create_view(store: Store, new: NewView, author: str) -> ViewRow:
+    """Keep a view; one that its content names is kept once.
+
+    Raises:
+        Conflict: the project has a view of that name.
+    """
+    now = time.time_ns() // 1000
+    name = new.name or content_name(new.query)
+    own = view.c.name == name
+    with store.database.write() as connection:
+        there = connection.execute(_ROWS.where(*_of(new.entity, new.project), own)).first()
+        if there is not None and not new.name:
+            return ViewRow(*there)
+        if there is not None:
+            raise Conflict(
+                f"project {new.project!r} has a view {name!r} already; "
+                "save under another name, or change that view"
+            )
+        if new.preferred:
+            _prefer_none(connection, new.entity, new.project)
+        row = ViewRow(new.entity, new.project, name, new.query, new.preferred, now, now, author)
+        connection.execute(sa.insert(view).values(_values(row)))
+    return row
+
+
+def change_view(
+    store: Store, entity: str, project: str, name: str, changes: ViewChanges
+) -> ViewRow:
+    """Rename a view, keep another state under its name, or prefer it.
+
+    Raises:
+        NotFound: there is none of that name.
+        Conflict: the new name is in use.
+    """
+    values: dict[str, Any] = {"updated_us": time.time_ns() // 1000}
+    if changes.query is not None:
+        values["query"] = changes.query
+    if changes.preferred is not None:
+        values["preferred"] = changes.preferred
+    with store.database.write() as connection:
+        _find(connection, entity, project, name)
+        if changes.name is not None and changes.name != name:
+            values["name"] = changes.name
+            taken = _ROWS.where(*_of(entity, project), view.c.name == changes.name)
+            if connection.execute(taken).first() is not None:
+                raise Conflict(
+                    f"project {project!r} has a view {changes.name!r} already; choose another name"
+                )
+        if changes.preferred:
+            _prefer_none(connection, entity, project)
+        mine = (*_of(entity, project), view.c.name == name)
+        connection.execute(sa.update(view).where(*mine).values(values))
+        return _find(connection, entity, project, values.get("name", name))
+
+
+def delete_view(store: Store, entity: str, project: str, name: str) -> None:
+    """Forget a view.
+
+    Raises:
+        NotFound: there is none of that name.
+    """
+    with store.database.write() as connection:
+        _find(connection, entity, project, name)
+        connection.execute(sa.delete(view).where(*_of(entity, project), view.c.name == name))
+
+
+def _of(entity: str, project: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return view.c.entity == entity, view.c.project == project
+
+
+def _find(connection: sa.Connection, entity: str, project: str, name: str) -> ViewRow:
+    row = connection.execute(_ROWS.where(*_of(entity, project), view.c.name == name)).first()
+    if row is not None:
+        return ViewRow(*row)
+    known = connection.execute(sa.select(view.c.name).where(*_of(entity, project))).scalars()
+    named = [other for other in known if not other.startswith(MARK)]
+    raise NotFound(
+        f"project {project!r} has no view {name[:80]!r}{suggest(name, named)}; "
+        "it was renamed or deleted, or the link was cut short"
+    )
+
+
+def _prefer_none(connection: sa.Connection, entity: str, project: str) -> None:
+    connection.execute(sa.update(view).where(*_of(entity, project)).values(preferred=False))
+
+
+def _values(row: ViewRow) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in ViewRow.__struct_fields__}

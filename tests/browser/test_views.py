@@ -1,0 +1,99 @@
+"""Saved views: under names, as short links, and as what a project opens with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.clients import run_script
+from tests.browser.gallery import wait_known
+from tests.browser.visitor import Visitor, rows, until
+from tests.conftest import Server
+
+pytestmark = pytest.mark.browser
+
+_FOUR = """
+for number in range(4):
+    run = epochal.init(project="seen", name=f"n{number}", id=f"n{number}", settings=QUIET,
+                       config={"lr": number, "optim": ["sgd", "adam"][number % 2]},
+                       reinit="create_new")
+    run.log({"loss": number / 4}, step=0)
+    run.finish()
+"""
+MISSING = ("Failed to load resource: the server responded with a status of 404 (Not Found)",)
+
+
+@pytest.fixture
+def seen(server: Server) -> str:
+    run_script(server.home, _FOUR)
+    wait_known(server.url, "seen", "n3")
+    return server.url
+
+
+def menu(page: Page) -> None:
+    """Open the list of views."""
+    page.locator(".tools .view").click()
+    page.get_by_role("dialog", name="Saved views").wait_for()
+
+
+def test_a_view_is_saved_shared_changed_and_opened_first(
+    seen: str, visit: Callable[..., Visitor]
+) -> None:
+    """Its name in an address brings back filter, order and columns, for anybody."""
+    page = visit(seen).workspace("seen", "?q=config.lr+%3E+0&sort=name&cols=config.lr")
+    until(lambda: rows(page) == ["n1", "n2", "n3"])
+    menu(page)
+    page.get_by_label("Name of a new view").fill("by name")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.wait_for_url("**v=by%20name*")
+    page.get_by_role("button", name="Open the project with by name").click()
+    until(lambda: page.get_by_text("opens first").count() == 1)
+    other = visit(seen).go("/p/seen?v=by%20name")
+    until(lambda: rows(other) == ["n1", "n2", "n3"], what="the view by its name")
+    other.get_by_title("Sort by name").click()
+    until(lambda: rows(other) == ["n3", "n2", "n1"])
+    other.get_by_label("changed").wait_for()
+    menu(other)
+    other.get_by_role("button", name="Save changes to by name").click()
+    other.get_by_label("changed").wait_for(state="detached")
+    third = visit(seen).go("/p/seen")
+    until(lambda: rows(third) == ["n3", "n2", "n1"], what="the view that the project opens with")
+    menu(third)
+    third.get_by_role("button", name="Default").click()
+    until(lambda: len(rows(third)) == 4, what="every run")
+    assert third.url == f"{seen}/p/seen"
+    menu(third)
+    third.get_by_role("button", name="Rename by name").click()
+    third.get_by_label("New name of the view").fill("descending")
+    third.get_by_role("button", name="Rename", exact=True).click()
+    third.get_by_role("button", name="Delete descending").click()
+    third.get_by_role("button", name="Delete", exact=True).click()
+    third.get_by_role("button", name="Delete descending").wait_for(state="detached")
+
+
+def test_a_long_address_becomes_a_short_link_that_shows_the_same(
+    seen: str, visit: Callable[..., Visitor]
+) -> None:
+    """Under 200 characters; whoever opens it sees the whole state; a cut link is told."""
+    visitor = visit(seen)
+    visitor.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    filters = " or ".join(f"config.lr == {number}" for number in (*range(4, 40), 2))
+    page = visitor.workspace("seen", f"?q={filters}&group=config.optim&sort=name")
+    page.locator(".grouping").wait_for()
+    page.keyboard.press("y")
+    link = until(lambda: page.evaluate("navigator.clipboard.readText()"), what="a link")
+    assert len(link) < 200, link
+    assert len(page.url) > 500
+    guest = visit(seen)
+    guest.forgiven = MISSING
+    other = guest.go(link.removeprefix(seen))
+    other.locator(".grouping").wait_for()
+    until(lambda: len(other.url) > 500, what="the whole state in the address")
+    assert other.get_by_label("Filter runs").input_value() == filters
+    cut = guest.go(link.removeprefix(seen)[:-4])
+    cut.get_by_role("alert").wait_for()
+    assert "renamed or deleted" in cut.get_by_role("alert").inner_text()
+    until(lambda: len(rows(cut)) == 4, what="the project all the same")
+    assert "v=" not in cut.url

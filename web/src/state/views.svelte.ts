@@ -1,0 +1,136 @@
+/**
+ * Saved views of a project: the state of the page's address, kept on the server under a name or under its content.
+ *
+ * Promises: what an address says beside `v` wins over the view it names; a view that is gone is told and nothing else
+ * changes; without `v` in the address, and without a preferred view, nothing is asked for.
+ */
+import { api, ApiError, query as queryOf } from "../core/api";
+import type { ViewRow } from "../core/wire";
+import { nav } from "./nav.svelte";
+import { page } from "./page.svelte";
+
+const MARK = "~";
+/** Longer addresses are kept by the server, so that a link stays short. */
+const SHORT = 200;
+const ROUTE = "/api/v1/views";
+
+export class Views {
+  list = $state.raw<ViewRow[] | null>(null);
+  /** The view that the address names, as it was saved. */
+  current = $state.raw<ViewRow | null>(null);
+  error = $state<string | null>(null);
+
+  /** Whether the address said nothing when the page was opened. */
+  private untouched = location.search === "";
+
+  constructor(
+    private readonly entity: string,
+    private readonly project: string,
+  ) {}
+
+  /** Whether what is shown is no longer what was saved. */
+  get changed(): boolean {
+    return this.current !== null && this.current.query !== nav.query("v");
+  }
+
+  /** Reads the view that the address names, and shows it when the address says nothing else. */
+  async open(): Promise<void> {
+    const name = nav.rest.v;
+    if (!name) return;
+    try {
+      const found = await api.ask<ViewRow>("GET", `${ROUTE}/resolve?${this.place(name)}`);
+      if (nav.rest.v !== name) return;
+      if (nav.query("v") === "") this.show(found);
+      else if (!name.startsWith(MARK)) this.current = found;
+    } catch (error) {
+      this.error = error instanceof ApiError ? error.message : String(error);
+      nav.set({ v: null });
+    }
+  }
+
+  /** What the project opens with, once it is known; only for an address that said nothing. */
+  prefer(view: ViewRow | null): void {
+    if (this.untouched && view) this.show(view);
+    this.untouched = false;
+  }
+
+  show(view: ViewRow): void {
+    const named = !view.name.startsWith(MARK);
+    nav.show(view.query);
+    // What this page would write is what later changes are compared with.
+    this.current = named ? { ...view, query: nav.query("v") } : null;
+    if (named) nav.set({ v: view.name });
+    this.error = null;
+  }
+
+  /** Back to what the project looks like when nobody has saved anything. */
+  leave(): void {
+    this.current = null;
+    nav.show("");
+  }
+
+  async load(): Promise<void> {
+    this.list = (await this.told(() => api.ask<{ views: ViewRow[] }>("GET", `${ROUTE}?${queryOf({ entity: this.entity, project: this.project })}`)))?.views ?? this.list;
+  }
+
+  /** Saves what is shown under a new name. */
+  async create(name: string): Promise<boolean> {
+    const made = await this.told(() => api.ask<ViewRow>("POST", ROUTE, { entity: this.entity, project: this.project, name, query: nav.query("v") }));
+    if (!made) return false;
+    this.take(made);
+    return true;
+  }
+
+  /** Changes a view: its name, what it shows, or whether the project opens with it. */
+  async change(view: ViewRow, changes: Partial<Pick<ViewRow, "name" | "query" | "preferred">>): Promise<boolean> {
+    const made = await this.told(() => api.ask<ViewRow>("PATCH", `${ROUTE}?${this.place(view.name)}`, changes));
+    if (!made) return false;
+    if (this.current?.name === view.name) this.take(made);
+    else await this.load();
+    return true;
+  }
+
+  async remove(view: ViewRow): Promise<void> {
+    await this.told(() => api.ask("DELETE", `${ROUTE}?${this.place(view.name)}`));
+    if (this.current?.name === view.name) {
+      this.current = null;
+      nav.set({ v: null });
+    }
+    await this.load();
+  }
+
+  private take(view: ViewRow): void {
+    this.current = view;
+    nav.set({ v: view.name });
+    void this.load();
+  }
+
+  private place(name: string): string {
+    return queryOf({ entity: this.entity, project: this.project, name });
+  }
+
+  private async told<T>(act: () => Promise<T>): Promise<T | null> {
+    try {
+      const answer = await act();
+      this.error = null;
+      return answer;
+    } catch (error) {
+      this.error = error instanceof Error ? error.message : String(error);
+      return null;
+    }
+  }
+}
+
+/** A link to what is shown: the address, or a short one where the address is long and may be kept. */
+export async function linkHere(): Promise<string> {
+  const { route } = nav;
+  if (location.href.length <= SHORT || route.page !== "workspace" || !page.mayWrite) return location.href;
+  try {
+    const { entity, project } = route;
+    const kept = await api.ask<ViewRow>("POST", ROUTE, { entity, project, query: nav.query("v") });
+    return `${location.origin}${location.pathname}?v=${encodeURIComponent(kept.name)}`;
+  } catch {
+    // The long address says the same.
+    return location.href;
+  }
+}
