@@ -15,7 +15,14 @@ PACKAGES = {
     "tensorboard": ["tensorboard", "tensorboardX"],
     "trackio": ["trackio"],
 }
-ASIDE = {"sweeps": ["sweeps"], "aim": ["aim"]}
+ASIDE = {
+    "sweeps": ["sweeps"],
+    "aim": ["aim"],
+    "zenml": ["zenml[local]"],
+    "prefect": ["prefect", "fastapi<0.116"],  # with a later one 3.8 does not start
+    "dagster": ["dagster"],
+    "joblib": ["joblib"],
+}
 """Packages that are compared in one part only."""
 
 OWN = ("list_append", "sqlite_rows", "epochal")
