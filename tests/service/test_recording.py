@@ -16,7 +16,8 @@ from epochal.domain.run import RunState
 from epochal.errors import NotFound, Unavailable
 from epochal.journal.journal import Journal
 from epochal.service import runs, tracking
-from epochal.service.recording import Point, Recorder
+from epochal.service.recorded import Point
+from epochal.service.recording import Recorder
 from epochal.service.tracking import Batch, NewRun
 from epochal.store.follow import Follower
 from epochal.store.owner import Store, open_store

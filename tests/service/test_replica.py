@@ -18,7 +18,8 @@ from epochal.domain.tracked import TrackedRun
 from epochal.domain.view import RunChanges
 from epochal.journal.home import run_directory
 from epochal.service import runs, tracking
-from epochal.service.recording import Point, Recorder
+from epochal.service.recorded import Point
+from epochal.service.recording import Recorder
 from epochal.service.tracking import Batch, NewRun
 from epochal.store.owner import Store, open_store
 from epochal.store.tracked import read_tracked

@@ -26,7 +26,8 @@ from epochal.domain.objects import FileRow
 from epochal.domain.record import BlobRef, File
 from epochal.errors import InvalidInput, NotFound
 from epochal.service.permission import require
-from epochal.service.recording import Recorder, Recording
+from epochal.service.recorded import Recording
+from epochal.service.recording import Recorder
 from epochal.store import contents, files
 from epochal.store.contents import Content
 from epochal.store.owner import Store

@@ -17,7 +17,8 @@ from epochal.domain.names import check_name, check_run_id, run_uid
 from epochal.domain.record import BlobRef
 from epochal.errors import InvalidInput, NotFound
 from epochal.service.permission import require
-from epochal.service.recording import Recorder, Recording
+from epochal.service.recorded import Recording
+from epochal.service.recording import Recorder
 from epochal.store import runs, tracked
 from epochal.store.files import list_files
 from epochal.store.owner import Store

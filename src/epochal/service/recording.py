@@ -15,7 +15,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -29,11 +29,10 @@ from epochal.journal.buffered import BufferedJournal
 from epochal.journal.files import DIRECTORY_MODE, sync_directories
 from epochal.journal.frame import FileHeader
 from epochal.journal.home import run_directory
-from epochal.journal.journal import Journal
 from epochal.service.places import Places
+from epochal.service.recorded import CLIENT, Columns, Point, Recording
 from epochal.service.replica import Replica
-from epochal.store.catchup import catch_up
-from epochal.store.codec import Integers, Values
+from epochal.service.settling import Unsettled
 from epochal.store.owner import Store
 from epochal.store.strides import pack_run
 from epochal.store.tracked import read_tracked
@@ -43,101 +42,8 @@ LOOK_SECONDS: Final = 5.0
 MOST_OPEN: Final = 128
 MOST_KNOWN: Final = 4096
 LONGEST: Final = 256 * 1024 * 1024
-REMEMBERED: Final = 256
-CLIENT: Final = "$client"
-"""The label that names the protocol of the client that made a run."""
 
 _encode = msgspec.msgpack.Encoder().encode
-
-
-class Point(NamedTuple):
-    """Values that were logged together: keys and as many values at a step and a time."""
-
-    step: int
-    wall_us: int
-    keys: tuple[str, ...]
-    values: list[float]
-
-
-class Columns(NamedTuple):
-    """Many rows of one key set, in writing order; steps and times are not negative."""
-
-    keys: tuple[str, ...]
-    step: Integers
-    wall_us: Integers
-    values: list[Values]
-
-
-class Recording:
-    """What the server knows of one run while it may be written. Hold ``lock`` to use it.
-
-    Attributes:
-        uid: the run.
-        entity: and
-        project: and
-        run_id: what its uid is made of.
-        name: what people call it.
-        created_us: when it began, microseconds since 1970 UTC.
-        state: as told last.
-        ended_us: when it ended, as told.
-        archived: whether it takes no more records.
-        params: its config, flat, as texts.
-        labels: its labels.
-        seen: digests of the last requests, to know one that is sent again.
-        replica: all of the run, as long as it was written here.
-        exit_code: of the client's program, as told.
-        memory: what the protocol of its client keeps in mind of it; gone with the recording.
-        patience_s: seconds of silence after which its client is taken for dead; None where clients
-            give no sign of life.
-        heard: when its client was heard last, on the clock of `time.monotonic`.
-    """
-
-    def __init__(self, uid: str) -> None:
-        self.uid = uid
-        self.lock = threading.RLock()
-        self.loaded = False
-        self.gone = False
-        self.entity = self.project = self.run_id = self.name = ""
-        self.created_us = 0
-        self.state = RunState.RUNNING
-        self.ended_us: int | None = None
-        self.archived = False
-        self.params: dict[str, str] = {}
-        self.labels: dict[str, str] = {}
-        self.seen: dict[bytes, None] = {}
-        self.exit_code: int | None = None
-        self.memory: object = None
-        self.patience_s: float | None = None
-        self.heard = time.monotonic()
-        self.replica: Replica | None = None
-        self.journal: BufferedJournal | None = None
-        self.started_us = 0
-        self.used = 0.0
-        self.written = 0
-        self.synced = 0
-        self.sync_lock = threading.Lock()
-
-    @property
-    def foreign(self) -> bool:
-        """Whether its state is what a client tells, and not whether a writer lives."""
-        return CLIENT in self.labels
-
-    def shown(self) -> TrackedRun:
-        """The run as foreign clients see it, without its metrics."""
-        return TrackedRun(
-            self.uid, self.run_id, self.name, self.entity, self.project, self.state,
-            self.created_us, self.ended_us, self.archived, dict(self.params),
-            dict(self.labels), [],
-        )  # fmt: skip
-
-    def repeats(self, digest: bytes) -> bool:
-        """Whether a request with this digest was among the last ones; it is from now on."""
-        if digest in self.seen:
-            return True
-        self.seen[digest] = None
-        if len(self.seen) > REMEMBERED:
-            del self.seen[next(iter(self.seen))]
-        return False
 
 
 class Recorder:
@@ -155,8 +61,7 @@ class Recorder:
         self.places = Places(store)
         self._known: dict[str, Recording] = {}
         self._guard = threading.Lock()
-        self._dirty: dict[str, str] = {}
-        self._settling = threading.Lock()
+        self._unsettled = Unsettled(store)
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -350,11 +255,7 @@ class Recorder:
                     f"free some space, the client tries again"
                 )
             recording.synced = max(recording.synced, mark)
-            self._note(journal, recording.uid)
-
-    def _note(self, journal: Journal, uid: str) -> None:
-        with self._guard:
-            self._dirty[str(journal.path)] = uid
+            self._unsettled.note(recording.uid, str(journal.path))
 
     def _open(self, recording: Recording, started_us: int, user: str) -> BufferedJournal:
         self._make_room()
@@ -396,7 +297,7 @@ class Recorder:
             recording.synced = recording.written
         else:
             self._forget(recording)  # what it says is not on the disk: it is read anew
-        self._note(journal, recording.uid)
+        self._unsettled.note(recording.uid, str(journal.path))
 
     def release(self, uid: str) -> None:
         """Close the journal of a run and forget the run; it is about to be deleted."""
@@ -492,16 +393,7 @@ class Recorder:
             StorageFull: the disk has no room.
             Unavailable: the database is busy.
         """
-        with self._settling:
-            with self._guard:
-                wanted = [path for path, uid in self._dirty.items() if uids is None or uid in uids]
-                taken = {path: self._dirty.pop(path) for path in wanted}
-            try:
-                catch_up(self._store, wanted)
-            except BaseException:
-                with self._guard:
-                    self._dirty |= taken
-                raise
+        self._unsettled.settle(uids)
 
 
 def _now_us() -> int:

@@ -18,7 +18,8 @@ from epochal.domain.run import RunState
 from epochal.domain.tracked import TrackedQuery, TrackedRun
 from epochal.errors import InvalidInput, NotFound
 from epochal.service.permission import require
-from epochal.service.recording import Point, Recorder, Recording
+from epochal.service.recorded import Point, Recording
+from epochal.service.recording import Recorder
 from epochal.store import tracked
 from epochal.store.owner import Store
 from epochal.store.tracked import History

@@ -98,6 +98,7 @@ class RunReader:
         self._uid_of = uid_of
         self._models = models
         self._versions = versions
+        self._below: dict[str, list[tuple[Artifact, BlobRef]]] = {}
         self._left: Counter[str] = Counter()
         self._problems: list[str] = []
 
@@ -169,7 +170,9 @@ class RunReader:
         return facts
 
     def _stored(self, uri: str, run_id: str, what: str) -> list[tuple[Artifact, BlobRef]]:
-        """The files below a URI whose paths can be used, stored."""
+        """The files below a URI whose paths can be used, stored; once for each URI."""
+        if uri in self._below:
+            return self._below[uri]
         try:
             found = self._store.artifacts(uri, run_id)
         except Elsewhere as error:
@@ -182,6 +185,7 @@ class RunReader:
                 stored.append((artifact, artifact.put(self._blobs)))
             except InvalidInput as error:
                 self._problems.append(f"artifact {artifact.path!r:.120} cannot be kept: {error}")
+        self._below[uri] = stored
         return stored
 
     def _commit(self, model: LoggedModel, run: Run) -> ArtifactCommit | None:

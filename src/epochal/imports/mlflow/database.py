@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -76,7 +77,6 @@ class DatabaseStore:
 
     def runs(self, experiment: Experiment) -> list[Run]:
         """All runs, oldest first."""
-        inputs, outputs = self._inputs(), self._outputs()
         found = []
         for row in self._db.rows(_RUNS, int(experiment.id)):
             id = row["run_uuid"]
@@ -85,7 +85,7 @@ class DatabaseStore:
                 start_ms=row["start_time"] or 0, end_ms=row["end_time"],
                 deleted=row["lifecycle_stage"] == "deleted", user=row["user_id"] or "",
                 artifact_uri=row["artifact_uri"] or "", params=self._params[id],
-                tags=self._tags[id], inputs=inputs[id], outputs=outputs[id],
+                tags=self._tags[id], inputs=self._inputs[id], outputs=self._outputs[id],
             )  # fmt: skip
             found.append(run)
         return found
@@ -190,6 +190,7 @@ class DatabaseStore:
                 found[str(row[0])][row[1]] = row[2] if row[2] is not None else ""
         return found
 
+    @cached_property
     def _inputs(self) -> dict[str, dict[str, Any]]:
         """Datasets and models that runs read, by run."""
         found: dict[str, dict[str, Any]] = defaultdict(dict)
@@ -216,6 +217,7 @@ class DatabaseStore:
             found[row["source_id"]][f"model:{model}"] = {"model_id": model}
         return found
 
+    @cached_property
     def _outputs(self) -> dict[str, dict[str, Any]]:
         """Models that runs made, by run."""
         found: dict[str, dict[str, Any]] = defaultdict(dict)

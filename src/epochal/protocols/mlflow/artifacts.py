@@ -23,7 +23,8 @@ from epochal.protocols.mlflow.errors import NotOffered, invalid
 from epochal.protocols.mlflow.places import CONTENT, MODEL, RUN, Place, place_of
 from epochal.protocols.mlflow.shapes import encode, root
 from epochal.service import deposits, logged, packing, tracking
-from epochal.service.spans import PIECE, read_span
+from epochal.service.receiving import receive
+from epochal.service.spans import read_span
 
 BASE: Final = "/2.0/mlflow-artifacts/artifacts"
 TEXTS: Final = frozenset(
@@ -93,13 +94,7 @@ async def upload(request: Call, path: FromPath[str]) -> Response[bytes]:  # noqa
     recorder = request.workers.recorder
     deposit = await request.upload(deposits.begin_deposit, recorder, target.uid, target.path)
     try:
-        waiting = bytearray()
-        async for chunk in request.stream():
-            waiting += chunk
-            if len(waiting) >= PIECE:
-                await asyncio.to_thread(deposit.write, bytes(waiting))
-                waiting.clear()
-        await asyncio.to_thread(deposit.write, bytes(waiting))
+        await receive(request.stream(), deposit)
         await request.upload(deposits.finish_deposit, recorder, deposit)
     finally:
         await asyncio.to_thread(deposit.discard)

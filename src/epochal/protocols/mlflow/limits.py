@@ -11,7 +11,7 @@ from typing import Any, Final
 from epochal.errors import InvalidInput
 from epochal.protocols.mlflow.arguments import as_float, as_integer, bad, missing
 from epochal.protocols.mlflow.errors import invalid
-from epochal.service.recording import Point
+from epochal.service.recorded import Point
 
 MAX_KEY: Final = 250
 MAX_PARAM: Final = 6_000

@@ -19,7 +19,7 @@ from epochal.protocols.mlflow.artifacts import Target, asked, writable
 from epochal.protocols.mlflow.errors import invalid
 from epochal.protocols.mlflow.shapes import encode
 from epochal.service import pieces
-from epochal.service.spans import PIECE
+from epochal.service.receiving import receive
 
 BASE: Final = "/2.0/mlflow-artifacts/mpu"
 
@@ -60,13 +60,7 @@ async def part(request: Call, upload: FromPath[str], number: FromPath[int]) -> R
     """Take a part in."""
     piece = await request.upload(pieces.begin_piece, upload, number)
     try:
-        waiting = bytearray()
-        async for chunk in request.stream():
-            waiting += chunk
-            if len(waiting) >= PIECE:
-                await asyncio.to_thread(piece.write, bytes(waiting))
-                waiting.clear()
-        await asyncio.to_thread(piece.write, bytes(waiting))
+        await receive(request.stream(), piece)
         digest = await request.upload(pieces.finish_piece, upload, number, piece)
     finally:
         await asyncio.to_thread(piece.discard)

@@ -24,7 +24,7 @@ from epochal.protocols.wandb.memory import LINES, memory_of, save
 from epochal.protocols.wandb.projects import detail_of, run_object
 from epochal.service import foreign, media, tracking
 from epochal.service.foreign import Recorder, Recording
-from epochal.service.recording import Point
+from epochal.service.recorded import Point
 
 STEP: Final = "_step"
 MAX_STEP: Final = 2**53

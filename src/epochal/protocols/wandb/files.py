@@ -30,9 +30,9 @@ from epochal.protocols.wandb.execution import Asked, Fields, Object
 from epochal.protocols.wandb.ids import Place, read_id, write_id
 from epochal.protocols.wandb.pages import page
 from epochal.protocols.wandb.projects import moment
-from epochal.protocols.wandb.receiving import receive
 from epochal.service import capabilities, deposits, foreign, media
 from epochal.service.foreign import Recorder, Recording
+from epochal.service.receiving import receive
 from epochal.service.workers import Content
 
 ADDRESS: Final = "/files/{entity:str}/{project:str}/{run_id:str}/{path:path}"
@@ -86,7 +86,7 @@ async def upload(
     (uid, name), principal = await workers.read(capabilities.redeem, capability, PUT)
     deposit = await workers.upload(deposits.begin_deposit, principal, recorder, uid, name)
     try:
-        await receive(request, deposit)
+        await receive(request.stream(), deposit)
         ref = await workers.upload(deposits.finish_deposit, principal, recorder, deposit)
     finally:
         await asyncio.to_thread(deposit.discard)

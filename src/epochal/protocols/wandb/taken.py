@@ -19,7 +19,7 @@ from epochal.protocols.wandb.memory import Lines, Memory, added, memory_of, new_
 from epochal.protocols.wandb.rows import Row, Shown, read_console, read_event, read_object
 from epochal.service import foreign
 from epochal.service.foreign import Recorder, Recording
-from epochal.service.recording import Columns, Point
+from epochal.service.recorded import Columns, Point
 
 HISTORY: Final = "wandb-history.jsonl"
 EVENTS: Final = "wandb-events.jsonl"

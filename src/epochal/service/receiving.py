@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Final
 
-from epochal.protocols import Call
 from epochal.service.deposits import Deposit
 
 PIECE: Final = 2 * 1024 * 1024
 
 
-async def receive(request: Call, deposit: Deposit) -> None:
+async def receive(chunks: AsyncIterator[bytes], deposit: Deposit) -> None:
     """Take the whole body in.
 
     Raises:
@@ -21,7 +21,7 @@ async def receive(request: Call, deposit: Deposit) -> None:
     writing: asyncio.Task[None] | None = None
     waiting = bytearray()
     try:
-        async for chunk in request.stream():
+        async for chunk in chunks:
             waiting += chunk
             if len(waiting) >= PIECE:
                 if writing is not None:
