@@ -177,10 +177,18 @@ def wandb_section(found: Results) -> str:
         f" second each: {number(logged['rows'])} rows, {logged['lost']} lost; the server answers"
         f" a request of file_stream in {number(logged['p50_ms'])} ms (p50),"
         f" {number(logged['p99_ms'])} ms (p99), and spends"
-        f" {number(logged['server_cpu_us_per_row'])} us of CPU on a row. A page of 50 runs out of"
-        f" {number(pages['runs'])} costs the server {number(pages['server_cpu_ms_per_page'])} ms"
-        " of CPU.\n\n"
+        f" {number(logged['server_cpu_us_per_row'])} us of CPU on a row; the clients, on the same"
+        f" cores, spend {number(logged.get('clients_cpu_us_per_row'))} us. A page of 50 runs"
+        f" out of {number(pages['runs'])} costs the server"
+        f" {number(pages['server_cpu_ms_per_page'])} ms of CPU.\n\n"
     )
+    if replay := found.get("replay"):
+        text += (
+            "The same requests without the clients, five times as often"
+            f" ({number(replay['rows'])} rows, {replay['lost']} lost): answered in"
+            f" {number(replay['p50_ms'])} ms (p50), {number(replay['p99_ms'])} ms (p99), for"
+            f" {number(replay['server_cpu_us_per_row'])} us of CPU a row.\n\n"
+        )
     head = ["rows", "keys", "scan_history s", "of one key s", "history s", "server CPU s"]
     fields = ("rows", "keys", "scan_s", "scan_one_key_s", "history_s", "server_cpu_s")
     scans = [found["scan"], found["scan_20_keys"]]
