@@ -70,7 +70,14 @@ FUNCTIONS = {
     "Styblinski-Tang, 5": (styblinski, [(-5.0, 5.0)] * 5),
     "Hartmann, 6": (hartmann, [(0.0, 1.0)] * 6),
 }
-SEARCHERS = ("epochal", "optuna", "wandb sweeps", "epochal, gp", "epochal, random")
+SEARCHERS = (
+    "epochal",
+    "epochal, tpe",
+    "optuna, tpe",
+    "wandb sweeps",
+    "epochal, gp",
+    "epochal, random",
+)
 
 
 def config(bounds, method, seed):
@@ -149,13 +156,13 @@ def in_wandbs_environment(name, trials, seed):
 
 def search(searcher, name, trials, seed):
     function, bounds = FUNCTIONS[name]
-    if searcher == "optuna":
+    if searcher == "optuna, tpe":
         return optunas(function, bounds, trials, seed)
     if searcher == "wandb sweeps":
         return wandbs(name, trials, seed)
     if searcher == "epochal, random":
         return ours(function, bounds, trials, seed, "random")
-    return ours(function, bounds, trials, seed, sampler="gp" if "gp" in searcher else None)
+    return ours(function, bounds, trials, seed, sampler=searcher.partition(", ")[2] or None)
 
 
 def quality(trials, seeds, searchers):
@@ -174,7 +181,7 @@ def quality(trials, seeds, searchers):
 
 
 def asking(finished, count):
-    """CPU of one question to TPE with so many finished trials of six parameters."""
+    """CPU of one question to the default with so many finished trials of six parameters."""
     from epochal.domain.access import LOCAL_USER
     from epochal.domain.sweep import NewAgent, NewSweep, Queue, TrialReport
     from epochal.service import agents, sweeps

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.clients import QUIET
+from tests.browser.clients import QUIET, run_script
 from tests.browser.visitor import Visitor, until
 from tests.conftest import Server
 
@@ -132,6 +132,12 @@ def test_a_sweep_is_made_followed_and_steered_on_its_page(
     row = page.locator("[data-trial='14']")
     expect(row).to_contain_text("asked for", timeout=SECONDS)
     expect(row).to_contain_text("0.25")
+    page.get_by_role("button", name="Repeat best").click()
+    page.get_by_label("Seeds").fill("2")
+    page.get_by_role("dialog").get_by_role("button", name="Repeat", exact=True).click()
+    _says(page, "2 asked for")
+    assert _agent(sweep, server, tmp_path / "agent-4").wait(120) == 0
+    expect(page.locator(".facts")).to_contain_text("Again with 2 seeds", timeout=SECONDS)
     page.get_by_role("button", name="Resume").click()
     page.get_by_role("button", name="Pause").click(timeout=SECONDS)
     expect(page.locator("main h1 + .sign")).to_contain_text("paused", timeout=SECONDS)
@@ -139,3 +145,31 @@ def test_a_sweep_is_made_followed_and_steered_on_its_page(
     expect(page.locator("main h1 + .sign")).to_contain_text("finished", timeout=SECONDS)
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_several_objectives_show_their_front(
+    server: Server, visit: Callable[..., Visitor], tmp_path: Path
+) -> None:
+    """With parameters that a function asked for by name, in one branch or the other."""
+    script = """
+config = {"method": "bayes", "define_by_run": True, "seed": 1, "run_cap": 12,
+          "metric": [{"name": "loss"}, {"name": "speed", "goal": "maximize"}]}
+sweep = epochal.sweep(config, project="search")
+def objective(trial):
+    kind = trial.suggest_categorical("kind", ["conv", "mlp"])
+    size = trial.suggest_int("depth" if kind == "conv" else "width", 1, 9)
+    with epochal.init(settings=QUIET) as run:
+        run.summary.update({"loss": 1 / size, "speed": 10 - size})
+epochal.agent(sweep, objective)
+print(sweep)
+"""
+    sweep = run_script(server.home, script).split()[-1]
+    page = visit(server.url).go(f"/p/search/sweeps/{sweep}")
+    _says(page, "12 of 12")
+    expect(page.get_by_label("Trials by their objectives")).to_be_visible()
+    expect(page.locator(".facts")).to_contain_text("that no other beats")
+    heads = page.get_by_role("columnheader")
+    for name in ("loss", "speed", "kind", "depth", "width"):
+        expect(heads.filter(has_text=name).first).to_be_visible()
+    until(lambda: len(_numbers(page)) == 12, 60, "each trial has its row")
+    assert page.locator("[data-trial]").filter(has_text="★").count() > 0

@@ -56,8 +56,14 @@ def test_a_sweep_from_its_file_to_its_best_trial(file: Path) -> None:
         "config": {"x": 2},
         "run": f"{sweep_id}-1",
         "project": "demo",
+        "repeats": [],
+        "front": [],
     }
     assert epochal("sweep", "best", sweep_id).splitlines()[1:] == ["  x: 2"]
+    said = epochal("sweep", "repeat", sweep_id, "--seeds", "2")
+    assert said == f"{sweep_id} is running, 2 trials wait\n"
+    epochal("sweep", "agent", sweep_id)
+    assert epochal("sweep", "best", sweep_id).splitlines()[-1] == "again with 2 seeds: 0 ± 0"
     assert epochal("sweep", "stop", sweep_id, "--now") == f"{sweep_id} is cancelled\n"
 
 

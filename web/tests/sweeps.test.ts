@@ -1,15 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { emptyParameter, lineOf, scalar, typed, yamlOf, type SweepForm } from "../src/core/sweeps/form";
-import { joined, lanes, staircase, wantsLog } from "../src/core/sweeps/search";
+import { joined, lanes, originText, spreadOf, staircase, wantsLog } from "../src/core/sweeps/search";
 import { agentSnippets, beginSnippets } from "../src/core/sweeps/snippet";
 import { surface } from "../src/core/sweeps/surface";
 import type { SweepDetail, SweepRow, TrialRow, TrialStatus } from "../src/core/sweeps/wire";
 
 const trial = (number: number, value: number | null, more: Partial<TrialRow> = {}): TrialRow => ({
-  number, value, state: "finished" as TrialStatus, params: {}, run: `s-${number}`, uid: String(number), agent: "a", attempt: 1, origin: "search", iterations: 0, note: "",
+  number, value, state: "finished" as TrialStatus, params: {}, run: `s-${number}`, uid: String(number), agent: "a", attempt: 1, origin: "search", outcomes: null, iterations: 0, note: "",
   started_us: number * 10, seen_us: number * 10 + 5, ended_us: number * 10 + 5, ...more,
 });
-const detail = (trials: TrialRow[], rev = 1): SweepDetail => ({ sweep: {} as SweepRow, config: {}, trials, agents: [{ id: "a", sweep: "s", host: "box", pid: 7, trials: 1, created_us: 0, seen_us: 0 }], rev, parameters: [] });
+const detail = (trials: TrialRow[], rev = 1): SweepDetail => ({ sweep: {} as SweepRow, config: {}, trials, agents: [{ id: "a", sweep: "s", host: "box", pid: 7, trials: 1, created_us: 0, seen_us: 0 }], rev, parameters: [], front: [] });
 
 describe("a search", () => {
   it("puts what changed onto what was known", () => {
@@ -23,6 +23,14 @@ describe("a search", () => {
     const trials = [trial(0, 3), trial(1, 1, { state: "failed" }), trial(2, 2), trial(3, 2.5), trial(4, null)];
     expect(staircase(trials, "minimize").map((s) => s.value)).toEqual([3, 2]);
     expect(staircase(trials, "maximize").map((s) => s.value)).toEqual([3]);
+  });
+
+  it("says how much of the best was luck, and repeats are no progress", () => {
+    const trials = [trial(0, 3), trial(1, 1, { origin: "repeat:0" }), trial(2, 2, { origin: "repeat:0" }), trial(3, 9, { origin: "repeat:7" })];
+    expect(spreadOf(trials, 0)).toEqual({ runs: 2, mean: 1.5, deviation: Math.SQRT1_2 });
+    expect(spreadOf(trials, 7)).toBeNull();
+    expect(staircase(trials, "minimize").map((s) => s.value)).toEqual([3]);
+    expect(["repeat:7", "queue", "earlier", "search"].map(originText)).toEqual(["trial 7 again", "asked for", "ran before the sweep", ""]);
   });
 
   it("draws logarithms only where they show more", () => {

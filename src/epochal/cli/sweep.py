@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Annotated
 
 import typer
@@ -15,6 +16,7 @@ from epochal.sweeps import Sweep, list_sweeps, open_sweep
 from epochal.sweeps import agent as run_agent
 from epochal.sweeps import sweep as make_sweep
 from epochal.sweeps.commands import text_of
+from epochal.sweeps.crew import read_gpus, run_crew, shares
 
 app = typer.Typer()
 
@@ -48,10 +50,22 @@ def agent(
     grace: Annotated[
         float, typer.Option(help="Seconds that a trial has to end when it is stopped.")
     ] = 10.0,
+    workers: Annotated[
+        int | None, typer.Option(help="Agents side by side; default: one, or one per GPU.")
+    ] = None,
+    gpus: Annotated[
+        str | None, typer.Option(help="GPUs to share out among them: all, or 0,1,3.")
+    ] = None,
     home: Home = None,
     url: Url = None,
 ) -> None:
     """Run trials of a sweep with its command, until there are no more."""
+    if workers is not None or gpus is not None:
+        parts = shares(read_gpus(gpus) if gpus is not None else [], workers)
+        arguments = [sweep, f"--grace={grace}"]
+        arguments += [f"--home={home}"] if home is not None else []
+        arguments += [f"--url={url}"] if url is not None else []
+        raise typer.Exit(run_crew(arguments, parts, count))
     done = run_agent(sweep, count=count, grace=grace, url=url, home=home)
     note(f"{done} trials were run")
 
@@ -100,12 +114,38 @@ def best(sweep: SweepId, home: Home = None, url: Url = None, json: Json = False)
                 "config": found.config,
                 "run": found.run.id,
                 "project": found.run.project,
+                "repeats": found.repeats,
+                "front": found.front,
             }
         )
         return
     print_line(f"{number(found.value)}  trial {found.number}  run {found.run.id}")
     for name, value in found.config.items():
         print_line(f"  {name}: {text_of(value)}")
+    again = [trial.value for trial in found.repeats if trial.value is not None]
+    if len(again) > 1:
+        spread = f"{number(mean(again))} ± {number(stdev(again))}"
+        print_line(f"again with {len(again)} seeds: {spread}")
+    if found.front:
+        print_line()
+        _print_trials(found.front)
+
+
+@app.command()
+def repeat(
+    sweep: SweepId,
+    seeds: Annotated[int, typer.Option(help="How many seeds, counted from 1.")] = 5,
+    trial: Annotated[
+        int | None, typer.Option(help="Number of the trial; default: the best.")
+    ] = None,
+    key: Annotated[str, typer.Option(help="What the config calls the seed.")] = "seed",
+    home: Home = None,
+    url: Url = None,
+) -> None:
+    """Run the best trial, or another, again with other seeds; agents do it next."""
+    found = open_sweep(sweep, url=url, home=home)
+    row = found.repeat(seeds, trial=trial, key=key)
+    print_line(f"{row.id} is {row.state.value}, {row.queued} trials wait")
 
 
 @app.command()
@@ -168,6 +208,12 @@ def _print_sweeps(rows: list[SweepRow]) -> None:
     )
 
 
+def _value(trial: TrialRow) -> str:
+    if trial.outcomes:
+        return ", ".join(number(value) for value in trial.outcomes)
+    return "" if trial.value is None else number(trial.value)
+
+
 def _print_trials(trials: list[TrialRow]) -> None:
     columns = [Col("trial", right=True), Col("state"), Col("value", right=True), Col("run")]
     columns += [Col("time", rank=1, right=True), Col("parameters", rank=1), Col("note", rank=2)]
@@ -177,7 +223,7 @@ def _print_trials(trials: list[TrialRow]) -> None:
             (
                 str(trial.number),
                 trial.state.value,
-                "" if trial.value is None else number(trial.value),
+                _value(trial),
                 trial.run,
                 span(((trial.ended_us or trial.seen_us) - trial.started_us) / 1e6),
                 " ".join(f"{name}={text_of(value)}" for name, value in trial.params.items()),

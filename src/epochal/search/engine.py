@@ -62,8 +62,10 @@ SAMPLERS: Final[dict[str, Callable[..., Any]]] = {
 CONSTANT_SEED: Final = frozenset({"qmc", "cma-es"})
 """Samplers whose trials belong to one sequence."""
 
-GP_TRIALS: Final = 150
-"""A Gaussian process costs the cube of its trials; 100 of them a twentieth of a second."""
+GP_TRIALS: Final = 100
+"""A Gaussian process costs the cube of its trials; 100 of them a tenth of a second."""
+GP_RUNNING: Final = 8
+"""So many agents would wait for each other's answers; what they ask is answered by TPE."""
 GP_PARAMETERS: Final = 16
 GP_NEEDS: Final = ("torch", "scipy")
 GENERATION: Final = "NSGAIISampler:generation"
@@ -92,10 +94,10 @@ class OptunaChooser:
         self._name = _sampler_of(config)
         self._several = len(config.objectives) > 1
         self._complete = 0
-        directions = [objective.goal for objective in config.objectives] or ["minimize"]
-        self._study = optuna.create_study(directions=directions, sampler=self._make_sampler(0))
         self._known = 0
         self._running: set[int] = set()
+        directions = [objective.goal for objective in config.objectives] or ["minimize"]
+        self._study = optuna.create_study(directions=directions, sampler=self._make_sampler(0))
 
     def tell(self, trial: Told) -> None:
         """Take note of a trial; see `Chooser.tell`."""
@@ -143,7 +145,8 @@ class OptunaChooser:
         if self._name != "auto":
             return self._name
         odd = isinstance(number, int) and number % 2 == 1
-        return "gp" if odd and self._complete <= GP_TRIALS else "tpe"
+        few = self._complete <= GP_TRIALS and len(self._running) < GP_RUNNING
+        return "gp" if odd and few else "tpe"
 
     def _make_sampler(self, number: int | str) -> Any:
         name, options = self._turn(number), self._config.options

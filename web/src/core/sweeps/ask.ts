@@ -19,4 +19,6 @@ export const createSweep = (entity: string, project: string, config: string): Pr
 export const changeSweep = (id: string, changes: SweepChanges): Promise<SweepRow> => api.ask("PATCH", at(id), changes);
 export const deleteSweep = (id: string): Promise<void> => api.ask("DELETE", at(id));
 export const enqueueTrial = (id: string, config: Record<string, Value>): Promise<SweepRow> => api.ask("POST", at(id, "/queue"), { configs: [config] });
+/** Runs the best trial again, once with each seed. */
+export const repeatBest = (id: string, seeds: number[]): Promise<SweepRow> => api.ask("POST", at(id, "/repeat"), { seeds });
 export const askImportance = (id: string): Promise<ImportanceReport> => api.ask("GET", at(id, "/importance"));

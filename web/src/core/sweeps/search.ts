@@ -29,11 +29,28 @@ export const better = (goal: Goal | null, a: number, b: number): boolean => (goa
 /** Whether a trial's value counts: those of failed and cancelled trials do not. */
 export const counts = (trial: TrialRow): boolean => trial.value !== null && (trial.state === "finished" || trial.state === "stopped");
 
+const REPEAT = "repeat:";
+
+/** Mean and standard deviation of a trial's repeats with other seeds; null with fewer than two. */
+export function spreadOf(trials: readonly TrialRow[], number: number): { runs: number; mean: number; deviation: number } | null {
+  const values = trials.filter((t) => t.origin === `${REPEAT}${number}` && counts(t)).map((t) => t.value ?? NaN);
+  if (values.length < 2) return null;
+  const mean = values.reduce((sum, v) => sum + v, 0) / values.length;
+  return { runs: values.length, mean, deviation: Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / (values.length - 1)) };
+}
+
+/** Where a trial comes from, when the search did not choose it. */
+export function originText(origin: string): string {
+  if (origin === "queue") return "asked for";
+  if (origin === "earlier") return "ran before the sweep";
+  return origin.startsWith(REPEAT) ? `trial ${origin.slice(REPEAT.length)} again` : "";
+}
+
 /** The best value after each trial that counts, as the corners of a staircase. */
 export function staircase(trials: readonly TrialRow[], goal: Goal | null): { number: number; value: number }[] {
   const steps: { number: number; value: number }[] = [];
   for (const trial of trials) {
-    if (!counts(trial) || trial.value === null) continue;
+    if (!counts(trial) || trial.value === null || trial.origin.startsWith(REPEAT)) continue;
     const last = steps.at(-1);
     if (!last || better(goal, trial.value, last.value)) steps.push({ number: trial.number, value: trial.value });
   }

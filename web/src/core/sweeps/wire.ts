@@ -26,6 +26,8 @@ export interface SweepRow {
   created_us: number;
   updated_us: number;
   created_by: string;
+  /** All of them; with several there is no single best. */
+  objectives: { name: string; goal: Goal }[];
 }
 
 export interface TrialRow {
@@ -38,7 +40,10 @@ export interface TrialRow {
   agent: string;
   attempt: number;
   origin: string;
+  /** Of the first objective. */
   value: number | null;
+  /** Of all objectives, where there are several. */
+  outcomes: number[] | null;
   iterations: number;
   note: string;
   started_us: number;
@@ -73,6 +78,8 @@ export interface SweepDetail {
   agents: AgentRow[];
   rev: number;
   parameters: SearchedParameter[];
+  /** Numbers of the trials that no other beats in all of several objectives. */
+  front: number[];
 }
 
 export interface SweepChanges {
