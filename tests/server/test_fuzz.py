@@ -73,6 +73,8 @@ BODIES: dict[str, dict[str, Any]] = {
 QUERIES = {
     "/api/v1/projects/keys": ["entity", "project"],
     "/api/v1/projects/insights": ["entity", "project"],
+    "/api/v1/alerts": ["entity", "project"],
+    "/api/v1/alerts/log": ["entity", "project"],
     "/api/v1/runs/resolve": ["entity", "project", "id"],
     f"/api/v1/runs/{SCRIPT.uid}/logs": ["start", "limit", "tail", "search", "stream"],
     f"/api/v1/runs/{SCRIPT.uid}/logs/find": ["search", "stream", "errors"],

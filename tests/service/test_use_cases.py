@@ -15,6 +15,7 @@ import pytest
 
 import epochal.service
 from epochal.domain.access import LOCAL_USER, Permission, Principal, Role
+from epochal.domain.alert import MailSettings, NewRule, When
 from epochal.domain.artifact import read_reference
 from epochal.domain.importance import ImportanceQuery
 from epochal.domain.insight import InsightSettings
@@ -44,6 +45,7 @@ from epochal.errors import Conflict, InvalidInput, NotFound, PermissionDenied, U
 from epochal.service import (
     access,
     agents,
+    alerts,
     artifacts,
     bests,
     bounds,
@@ -86,6 +88,7 @@ NAMELESS = checksums.NamedDeposit(Path(tempfile.mkdtemp()) / "y")
 NOTHING = deposits.Deposit(Path(tempfile.mkdtemp()) / "x", UID, "x")
 A_PIECE = deposits.Deposit(Path(tempfile.mkdtemp()) / "y", "", "")
 REF = read_reference("p/data", "p")
+RULE = NewRule(when=When.FAILED, webhook="http://127.0.0.1:9/x")
 SWEEP = NewSweep({"method": "random", "parameters": {"lr": {"min": 0.0, "max": 1.0}}})
 CALLS: dict[Any, tuple[Permission, tuple[Any, ...], dict[str, Any]]] = {
     projects.list_projects: (Permission.READ, (), {}),
@@ -94,6 +97,13 @@ CALLS: dict[Any, tuple[Permission, tuple[Any, ...], dict[str, Any]]] = {
     runs.query_groups: (Permission.READ, (GroupQuery("p", ["state"]),), {}),
     runs.get_run: (Permission.READ, (UID,), {}),
     importance.judge_parameters: (Permission.READ, (ImportanceQuery("p", "last(a)"),), {}),
+    alerts.list_rules: (Permission.READ, (None, "p"), {}),
+    alerts.add_rule: (Permission.ADMINISTER, (None, "p", RULE), {}),
+    alerts.remove_rule: (Permission.ADMINISTER, (None, "p", "r"), {}),
+    alerts.try_rule: (Permission.ADMINISTER, (None, "p", "r"), {}),
+    alerts.list_deliveries: (Permission.READ, (None, "p"), {}),
+    alerts.get_mail: (Permission.ADMINISTER, (), {}),
+    alerts.set_mail: (Permission.ADMINISTER, (MailSettings(host=""),), {}),
     insights.run_insights: (Permission.READ, (UID,), {}),
     insights.get_settings: (Permission.READ, (None, "p"), {}),
     insights.change_settings: (Permission.WRITE, (None, "p", InsightSettings([])), {}),

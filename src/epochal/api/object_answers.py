@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from epochal.api import object_questions as q
+from epochal.api.alert_answers import ANSWERS as ALERT_ANSWERS
 from epochal.api.question import Question
 from epochal.api.sweep_answers import ANSWERS as SWEEP_ANSWERS
 from epochal.domain.access import LOCAL_USER
@@ -69,5 +70,6 @@ ANSWERS: Mapping[type[Question[Any]], Callable[[Store, Any], Any]] = {
     ),
     q.Collect: lambda store, x: artifacts.collect(store, LOCAL_USER, dry_run=x.dry_run),
     **SWEEP_ANSWERS,
+    **ALERT_ANSWERS,
 }
 """The use case behind each question."""

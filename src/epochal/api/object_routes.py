@@ -9,6 +9,7 @@ from urllib.parse import quote
 import msgspec
 
 from epochal.api import object_questions as q
+from epochal.api.alert_routes import ROUTES as ALERT_ROUTES
 from epochal.api.question import Question
 from epochal.api.route import Route, as_json, at, changes, fields, finite_or_not, nothing, run_path
 from epochal.api.sweep_routes import ROUTES as SWEEP_ROUTES
@@ -146,5 +147,6 @@ ROUTES: Mapping[type[Question[Any]], Route] = {
         "POST", at("/api/v1/gc"), as_json(CollectReport), body=lambda x: {"dry_run": x.dry_run}
     ),
     **SWEEP_ROUTES,
+    **ALERT_ROUTES,
 }  # fmt: skip
 """One line per question, to be laid beside the table of docs/internals/wire.md."""

@@ -59,6 +59,7 @@ COMMANDS = (
     Entry("model", "epochal.cli.model:app", "The model registry, and predictions."),
     Entry("pipeline", "epochal.cli.pipeline:app", "Run pipelines, and see what they did and why."),
     Entry("sweep", "epochal.cli.sweep:app", "Search for hyperparameters: create, run, steer."),
+    Entry("alert", "epochal.cli.alert:app", "Be told when runs fail, stall or cross a bound."),
     Entry("stack", "epochal.cli.stack:stacks", "Name sets of trackers for pipelines."),
     Entry("artifact-store", "epochal.cli.stack:stores", "Name the artifact store for stacks."),
     Entry("integration", "epochal.cli.integration:app", "Libraries that Epochal knows."),

@@ -28,7 +28,8 @@ from epochal._version import __version__
 from epochal.domain.access import Permission
 from epochal.protocols import PERMISSION, Call, mlflow, native, needs, wandb
 from epochal.protocols.native.body import Budget
-from epochal.server import asgi, insights, keys, page, routes, sessions
+from epochal.server import alerts, asgi, insights, keys, page, routes, sessions
+from epochal.server.alerting import Alerting
 from epochal.server.auth import Authentication, Gatekeeper
 from epochal.server.direct import Direct
 from epochal.server.errors import HANDLERS
@@ -48,6 +49,7 @@ HANDLER_LIST: Final[list[Any]] = [
     *sessions.ROUTES,
     *keys.ROUTES,
     *insights.ROUTES,
+    *alerts.ROUTES,
     *page.ROUTES,
     *native.ROUTES,
     *mlflow.ROUTES,
@@ -89,6 +91,7 @@ class Application:
     Attributes:
         feed: live events.
         tailer: follows the journals.
+        alerting: tells what rules of alerts find.
         workers: threads that run use cases.
         routes: the web library's own application, for those who list routes.
     """
@@ -98,6 +101,7 @@ class Application:
         self.workers = Workers(store, readers=settings.read_threads)
         self.feed = Feed(settings.max_event_clients)
         self.tailer = Tailer(store, self.feed.publish_from_thread, settings)
+        self.alerting = Alerting(store, settings)
         self.gatekeeper = Gatekeeper(settings, self.workers, token)
         self.routes = self._litestar()
         check_permissions(self.routes)
@@ -116,8 +120,8 @@ class Application:
     def close(self, deadline: float) -> bool:
         """Stop the threads; whether all ended before ``deadline`` (of `time.monotonic`)."""
         self.feed.close()
-        followed = self.tailer.stop(deadline)
-        return self.workers.close(deadline) and followed
+        ended = [self.tailer.stop(deadline), self.alerting.stop(deadline)]
+        return self.workers.close(deadline) and all(ended)
 
     def _litestar(self) -> Litestar:
         schema = Router(
@@ -148,6 +152,7 @@ class Application:
                     "workers": self.workers,
                     "feed": self.feed,
                     "tailer": self.tailer,
+                    "alerting": self.alerting,
                     "gatekeeper": self.gatekeeper,
                     "page": page.Page(),
                     "upload_budget": Budget(self.settings.max_upload_memory),
@@ -161,6 +166,7 @@ class Application:
         self.tailer.start()
         try:
             await asyncio.to_thread(self.tailer.wait_until_caught_up)
+            self.alerting.start()
             yield
         finally:
             deadline = time.monotonic() + self.settings.shutdown_timeout

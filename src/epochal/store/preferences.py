@@ -37,3 +37,13 @@ def write_preference(store: Store, entity: str, project: str, name: str, value: 
             connection.dialect.name, preference, _PLACE, replace("value", "changed_us")
         )
         connection.execute(change, [row])
+
+
+def read_all(store: Store, name: str) -> dict[tuple[str, str], bytes]:
+    """A preference of all projects, by entity and name."""
+    query = sa.select(preference.c.entity, preference.c.project, preference.c.value)
+    with store.database.read() as connection:
+        return {
+            (row.entity, row.project): bytes(row.value)
+            for row in connection.execute(query.where(preference.c.name == name))
+        }

@@ -13,7 +13,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-REVISION = 8
+REVISION = 9
 """Number of the newest migration under ``store/migrations/versions``."""
 
 metadata = sa.MetaData(
