@@ -39,8 +39,9 @@ with wandb.init(project="charts", id=sys.argv[1]) as run:
         "roc": wandb.plot.roc_curve([0, 1, 1], probabilities, labels=["cat", "dog"]),
         "pr": wandb.plot.pr_curve([0, 1, 1], probabilities, labels=["cat", "dog"]),
     })
-found = wandb.Api().run(f"charts/{sys.argv[1]}").history(pandas=False)
-print(json.dumps([sorted(row) for row in found]))
+read = wandb.Api().run(f"charts/{sys.argv[1]}")
+print(json.dumps([*(sorted(row) for row in read.history(pandas=False)),
+                  sorted(read.history_keys["keys"])]))
 """
 
 

@@ -19,7 +19,7 @@ from epochal.imports.found import Line
 from epochal.imports.tensorboard.wire import Malformed, Message
 from epochal.imports.wandb import messages
 from epochal.imports.wandb.log import LogFile
-from epochal.imports.wandb.messages import join_items, micros, read_item
+from epochal.imports.wandb.messages import join_items, micros, put, read_item
 from epochal.protocols.wandb import charts
 from epochal.protocols.wandb.arguments import read_json
 from epochal.protocols.wandb.rows import read_row
@@ -236,13 +236,7 @@ def merge_items(tree: dict[str, Any], items: list[bytes]) -> None:
     """Lay items over a nested mapping."""
     for item in items:
         path, text = read_item(Message(item))
-        place = tree
-        for name in path[:-1]:
-            inner = place.get(name)
-            if not isinstance(inner, dict):
-                inner = place[name] = {}
-            place = inner
-        place[path[-1]] = read_json(text, "a value")
+        put(tree, path, read_json(text, "a value"))
 
 
 def remove_path(tree: dict[str, Any], path: list[str]) -> None:

@@ -57,14 +57,19 @@ def join_items(items: list[bytes]) -> str:
     tree: dict[str, Any] = {}
     for item in items:
         path, text = read_item(Message(item))
-        place = tree
-        for name in path[:-1]:
-            inner = place.get(name)
-            if not isinstance(inner, dict):
-                inner = place[name] = {}
-            place = inner
-        place[path[-1]] = text
+        put(tree, path, text)
     return _text(tree)
+
+
+def put(tree: dict[str, Any], path: list[str], value: Any) -> None:
+    """Lay a value into a nested mapping; what is no mapping on its way gives place to one."""
+    place = tree
+    for name in path[:-1]:
+        inner = place.get(name)
+        if not isinstance(inner, dict):
+            inner = place[name] = {}
+        place = inner
+    place[path[-1]] = value
 
 
 def read_item(item: Message) -> tuple[list[str], str]:

@@ -19,6 +19,7 @@ from epochal.domain.objects import MediaEntry, MediaQuery
 from epochal.domain.values import INT64_MAX, INT64_MIN, to_json
 from epochal.errors import InvalidInput
 from epochal.protocols.wandb.arguments import Given, read_json
+from epochal.protocols.wandb.charts import tables_of
 from epochal.protocols.wandb.execution import Asked, Fields
 from epochal.protocols.wandb.files import rows_of
 from epochal.protocols.wandb.ids import Place
@@ -217,8 +218,11 @@ async def keys_info(asked: Asked, parent: Place, given: Given) -> dict[str, Any]
         if not metric.key.startswith(SYSTEM_PREFIX):
             found[metric.key] = _key("number", metric.count, metric.last)
     pages = await asked.call.read(media.media_keys, parent.uid)
+    media_keys = {entry.key for entry in pages.keys}
     for entry in pages.keys:
-        found[entry.key] = _key(entry.kind, entry.count, None)
+        # A chart that was drawn here is no key of the client's: it logged the table.
+        if entry.kind != "plot" or media_keys.isdisjoint(tables_of(entry.key)):
+            found[entry.key] = _key(entry.kind, entry.count, None)
     steps = [detail.last_step, *(entry.last_step for entry in pages.keys)]
     if ("page", parent.uid) in asked.memory:  # in a list the journals are not read for it
         for key, value in detail.summary.items():

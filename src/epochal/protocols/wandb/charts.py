@@ -65,8 +65,13 @@ def charts_of(own: Mapping[str, Any]) -> dict[str, Chart]:
         fields, texts = panel.get("fieldSettings"), panel.get("stringSettings")
         if preset in _PRESETS and isinstance(fields, dict):
             chart = Chart(key, preset, fields, texts if isinstance(texts, dict) else {})
-            found[f"{key}{TABLE}"] = found[f"{APART}{key}{TABLE}"] = chart
+            found.update(dict.fromkeys(tables_of(key), chart))
     return found
+
+
+def tables_of(key: str) -> tuple[str, str]:
+    """The keys under which the table of a chart may lie."""
+    return f"{key}{TABLE}", f"{APART}{key}{TABLE}"
 
 
 def draw(chart: Chart, table: object, put: Callable[[bytes, str], BlobRef]) -> MediaItem:
