@@ -15,8 +15,14 @@ startKeyboard();
 installHooks();
 mount(App, { target: document.getElementById("app") as HTMLElement });
 
-void mlflowPath(location.hash, api).then((path) => {
-  if (path === null) return;
-  history.replaceState(null, "", "/");
-  nav.go(path);
-});
+/** MLflow's client prints addresses like `/#/experiments/0/runs/…`; one may also be pasted into an open page. */
+function followMlflow(): void {
+  void mlflowPath(location.hash, api).then((path) => {
+    if (path === null) return;
+    history.replaceState(null, "", "/");
+    nav.go(path);
+  });
+}
+
+addEventListener("hashchange", followMlflow);
+followMlflow();
