@@ -123,7 +123,7 @@ def test_a_running_pipeline_is_followed_step_by_step_and_two_runs_are_compared(
     page.keyboard.press("2")
     expect(panel.get_by_role("region", name="Summary values").get_by_text("loss")).to_be_visible()
 
-    page.locator("[data-step=evaluate]").click()
+    page.locator("[data-step='evaluate[]']").click()
     until(lambda: page.locator(BOX).count() == 43, what="the calls are seen one by one")
     page.keyboard.press("Escape")
     expect(panel).to_have_count(0)

@@ -1,6 +1,6 @@
 /** Law: every step is seen exactly once, however many there are, and an address is read back as what it was made of. */
 import { describe, expect, it } from "vitest";
-import { countText, glyphOfStep, groupOf, pairRows, spanOf, ticksOf, unitsOf } from "../src/core/pipelines/units";
+import { countText, glyphOfStep, pairRows, spanOf, ticksOf, unitsOf } from "../src/core/pipelines/units";
 import type { PipelineStep, StepPair, StepState } from "../src/core/pipelines/wire";
 import { parseRoute, pipelinePath, pipelinesPath } from "../src/core/route";
 
@@ -23,10 +23,10 @@ describe("units", () => {
 
   it("take a fan-out together, with what it needs and who needs it", () => {
     const units = unitsOf(steps, new Set());
-    expect(units.map((u) => [u.id, u.steps.length, u.needs])).toEqual([["load", 1, []], ["evaluate", 200, ["load"]], ["best", 1, ["evaluate"]]]);
+    expect(units.map((u) => [u.id, u.steps.length, u.needs])).toEqual([["load", 1, []], ["evaluate[]", 200, ["load"]], ["best", 1, ["evaluate[]"]]]);
   });
   it("show the calls of an opened one, and every step once", () => {
-    const units = unitsOf(steps, new Set(["evaluate"]), 1000);
+    const units = unitsOf(steps, new Set(["evaluate[]"]), 1000);
     expect(units.length).toBe(202);
     expect(units.flatMap((u) => u.steps)).toEqual(steps);
   });
@@ -36,11 +36,11 @@ describe("units", () => {
   });
   it("connect two fan-outs call by call with one edge", () => {
     const chained = [...fan("a", 5), ...Array.from({ length: 5 }, (_, i) => step(`b[${i}]`, [`a[${i}]`]))];
-    expect(unitsOf(chained, new Set()).map((u) => u.needs)).toEqual([[], ["a"]]);
+    expect(unitsOf(chained, new Set()).map((u) => u.needs)).toEqual([[], ["a[]"]]);
   });
   it("take the repeats of a loop together when there are too many to see", () => {
     const loop = Array.from({ length: 500 }, (_, i) => step(i === 0 ? "work" : `work_${i + 1}`, i === 0 ? [] : [i === 1 ? "work" : `work_${i}`]));
-    expect(unitsOf(loop, new Set()).map((u) => [u.id, u.steps.length, u.needs])).toEqual([["work", 500, []]]);
+    expect(unitsOf(loop, new Set()).map((u) => [u.id, u.steps.length, u.needs])).toEqual([["work[]", 500, []]]);
     expect(unitsOf(loop.slice(0, 20), new Set()).length).toBe(20);
   });
   it("are called after what needs attention most", () => {
@@ -49,10 +49,9 @@ describe("units", () => {
     expect(unitsOf(mixed, new Set())[0].state).toBe("running");
     expect(unitsOf([...mixed, step("s[4]", [], "failed")], new Set())[0].state).toBe("failed");
   });
-  it("are found from a step", () => {
-    expect(groupOf(steps, "evaluate[7]")).toBe("evaluate");
-    expect(groupOf(steps, "load")).toBeNull();
-    expect(groupOf(steps, "nobody")).toBeNull();
+  it("never take a step for the fan-out of the same name", () => {
+    const both = [...fan("f", 5), step("f", ["f[0]"])];
+    expect(unitsOf(both, new Set()).map((u) => [u.id, u.label, u.needs])).toEqual([["f[]", "f", []], ["f", "f", ["f[]"]]]);
   });
 });
 

@@ -9,8 +9,10 @@ import { GLYPHS, type Glyph } from "../glyph";
 import type { PipelineStep, StepPair, StepState } from "./wire";
 
 export interface Unit {
-  /** The name of its step, or what the names of its steps begin with. */
+  /** The name of its step; of a group what the names of its steps begin with, and "[]". */
   id: string;
+  /** The same as people read it. */
+  label: string;
   steps: PipelineStep[];
   needs: string[];
   state: StepState;
@@ -21,14 +23,16 @@ export const FEWEST = 4;
 /** With more units than this the repeats of a step are one unit as well. */
 export const MOST = 300;
 
+/** No step is called like this, so that a group is never taken for a step. */
+const GROUP = "[]";
 const FAN = /\[\d+\]$/;
 const REPEAT = /(_\d+)?(\[\d+\])?$/;
 /** What a group is called whose members differ: the first one that any of them is in. */
 const LOUDEST: readonly StepState[] = ["failed", "crashed", "killed", "running", "waiting", "skipped", "finished", "cached"];
 
 export function unitsOf(steps: readonly PipelineStep[], open: ReadonlySet<string>, most = MOST): Unit[] {
-  const fans = gather(steps, (name) => (FAN.test(name) ? name.replace(FAN, "") : null), open);
-  return fans.length <= most ? fans : gather(steps, (name) => name.replace(REPEAT, ""), open);
+  const fans = gather(steps, (name) => (FAN.test(name) ? name.replace(FAN, GROUP) : null), open);
+  return fans.length <= most ? fans : gather(steps, (name) => name.replace(REPEAT, GROUP), open);
 }
 
 function gather(steps: readonly PipelineStep[], groupOf: (name: string) => string | null, open: ReadonlySet<string>): Unit[] {
@@ -44,7 +48,7 @@ function gather(steps: readonly PipelineStep[], groupOf: (name: string) => strin
   const units = new Map<string, Unit>();
   for (const step of steps) {
     const id = unitOf(step.name);
-    const unit = units.get(id) ?? { id, steps: [], needs: [], state: step.state };
+    const unit = units.get(id) ?? { id, label: id.endsWith(GROUP) ? id.slice(0, -GROUP.length) : id, steps: [], needs: [], state: step.state };
     unit.steps.push(step);
     units.set(id, unit);
   }
@@ -72,12 +76,6 @@ export function pairRows(pairs: readonly StepPair[]): { name: string; pairs: Ste
   }
   for (const row of rows) if (row.pairs.length > 1) row.name = `${row.pairs[0].name} … ${row.pairs[row.pairs.length - 1].name}`;
   return rows;
-}
-
-/** The group that a step stands in, open or not; null for a step by itself. */
-export function groupOf(steps: readonly PipelineStep[], name: string): string | null {
-  const unit = unitsOf(steps, new Set()).find((each) => each.steps.some((step) => step.name === name));
-  return unit && unit.steps.length > 1 ? unit.id : null;
 }
 
 const OWN: Record<Exclude<StepState, keyof typeof GLYPHS>, Glyph> = {
