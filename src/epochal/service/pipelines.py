@@ -51,21 +51,12 @@ SURROUNDINGS: Final = (
 
 
 class _Course(msgspec.Struct):
-    """A pipeline run: its tracked run, its lines and its steps."""
+    """A pipeline run: its tracked run, its first and last line, and its steps."""
 
     run: RunDetail
-    lines: list[Line]
+    began: Began
+    last: Line
     steps: dict[str, StepCourse]
-
-    @property
-    def began(self) -> Began:
-        """The first line."""
-        found = self.lines[0] if self.lines else None
-        if not isinstance(found, Began):
-            raise NotFound(
-                f"run {self.run.id!r} of project {self.run.project!r} is no pipeline run"
-            )
-        return found
 
 
 def list_pipelines(
@@ -114,7 +105,7 @@ def get_pipeline(store: Store, principal: Principal | None, uid: str) -> Pipelin
     """
     require(principal, Permission.READ)
     course = _read(store, uid)
-    began, last = course.began, course.lines[-1]
+    began, last = course.began, course.last
     row = _row(course.run, _counts(course.steps.values()))
     return PipelineDetail(
         **msgspec.structs.asdict(row),
@@ -165,7 +156,6 @@ def compare_pipelines(
     """
     require(principal, Permission.READ)
     one, other = _read(store, before), _read(store, after)
-    _ = one.began, other.began
     pairs = compare_courses(
         one.steps, other.steps, lambda digest: courses.read_table(store, digest)
     )
@@ -200,9 +190,16 @@ def compare_pipelines(
 
 # -- reading
 def _read(store: Store, uid: str) -> _Course:
+    """A pipeline run.
+
+    Raises:
+        NotFound: there is no such run, or it is no pipeline's.
+    """
     run = runs.get_run(store, check_uid(uid))
     lines = courses.read_course(store, uid)
-    return _Course(run, lines, fold(lines, run.state))
+    if not lines or not isinstance(lines[0], Began):
+        raise NotFound(f"run {run.id!r} of project {run.project!r} is no pipeline run")
+    return _Course(run, lines[0], lines[-1], fold(lines, run.state))
 
 
 def _earlier(store: Store, course: _Course, name: str) -> StepCourse | None:
