@@ -1,0 +1,41 @@
+"""The course of a pipeline run is read while it grows, and outlives its journal."""
+
+from __future__ import annotations
+
+from epochal.domain.pipeline import Added, Line, Over, write_lines
+from epochal.domain.record import Course
+from epochal.store.courses import read_course, read_table
+from epochal.store.ingest import ingest_home
+from epochal.store.owner import open_store
+from tests.store.journals import Writing
+
+
+def test_lines_are_read_as_they_come_and_from_the_archive_of_a_finished_run(home):
+    lines: list[Line] = [Added("a", "m:a", 1), Added("b", "m:b", 2, ["a"]), Over("finished", 3)]
+    with open_store(home) as store:
+        run = Writing(home)
+        run.line(0, 3)
+        for count, line in enumerate(lines, 1):
+            run.fact(Course(run.now, write_lines([line])))
+            ingest_home(store)
+            assert read_course(store, run.uid) == lines[:count]
+        run.finish()
+        ingest_home(store)
+        assert not run.path.exists()
+        assert read_course(store, run.uid) == lines
+
+
+def test_a_run_without_a_course_has_no_lines(home):
+    with open_store(home) as store:
+        run = Writing(home)
+        run.line(0, 3)
+        ingest_home(store)
+        assert read_course(store, run.uid) == []
+
+
+def test_dependencies_that_are_not_here_or_are_none_are_no_error(home):
+    """A record may name any blob."""
+    with open_store(home) as store:
+        other = store.blobs.put(b"no dependencies").digest
+        for digest in ("", "0" * 64, "../etc/passwd", other):
+            assert list(read_table(store, digest)) == []
