@@ -11,7 +11,13 @@ from pathlib import Path
 import pytest
 
 from epochal.domain.record import Event, Finish, Header
-from epochal.journal.frame import FILE_HEADER_SIZE, MAX_PAYLOAD, FileHeader, scan_frames
+from epochal.journal.frame import (
+    FILE_HEADER_SIZE,
+    MAX_PAYLOAD,
+    FileHeader,
+    pack_frame,
+    scan_frames,
+)
 from epochal.journal.reader import JournalReader
 from epochal.journal.writer import (
     BufferedJournal,
@@ -218,3 +224,17 @@ def test_memory_is_released_up_to_what_a_server_holds() -> None:
     journal.release(held)
     journal.append(b"new")
     assert scan_frames(journal.read(held, 1000)).payloads == [b"new"]
+
+
+def test_whole_frames_are_appended_at_once_but_not_after_the_end(tmp_path) -> None:
+    """In a file of their own order; none is taken that would not be written."""
+    journal = BufferedJournal(str(tmp_path), FileHeader(RUN, WRITER, 1))
+    journal.append(b"first")
+    journal.append_frames(pack_frame(b"second") + pack_frame(b"third"), 2)
+    journal.append(b"fourth")
+    journal.maintain()
+    found = scan_frames(journal.read(FILE_HEADER_SIZE, 1000)).payloads
+    assert found == [b"first", b"second", b"third", b"fourth"]
+    journal.close()
+    with pytest.raises(JournalClosed):
+        journal.append_frames(pack_frame(b"late"), 1)

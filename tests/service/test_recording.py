@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from epochal.domain.access import LOCAL_USER
@@ -16,7 +17,7 @@ from epochal.domain.run import RunState
 from epochal.errors import NotFound, Unavailable
 from epochal.journal.journal import Journal
 from epochal.service import runs, tracking
-from epochal.service.recorded import Point
+from epochal.service.recorded import Columns, Point
 from epochal.service.recording import Recorder
 from epochal.service.tracking import Batch, NewRun
 from epochal.store.follow import Follower
@@ -195,3 +196,25 @@ def test_a_lost_database_comes_back_with_labels_and_states(home: Path) -> None:
         assert [run.state for run in after] == [RunState.KILLED, RunState.RUNNING]
         assert after[0].labels["tag"] == done
         recorder.close()
+
+
+def test_rows_given_as_columns_stand_among_the_others(store: Store, recorder: Recorder) -> None:
+    """In writing order, whole numbers and floats as they are; the index is asked from then on."""
+    uid = new_run(store, recorder)
+    block = Columns(
+        ("m", "n"), np.arange(10, 60), np.arange(10, 60) * 1000,
+        [np.arange(50) / 7, np.arange(50) * 10**9],
+    )  # fmt: skip
+    with recorder.hold(uid) as recording:
+        recorder.write(recording, points=[Point(1, 1, ("m",), [0.5]), block])
+        recorder.write(recording, points=[Point(99, 99_000, ("m", "n"), [2.5, 7])])
+    recorder.commit(recording)
+    assert recorder.peek(uid) is None
+    found = tracking.read_history(store, LOCAL_USER, recorder, uid, "m")
+    assert (found.step, found.value) == (
+        [1, *range(10, 60), 99],
+        [0.5, *(n / 7 for n in range(50)), 2.5],
+    )
+    whole = tracking.read_history(store, LOCAL_USER, recorder, uid, "n")
+    assert whole.value == [*(n * 10**9 for n in range(50)), 7]
+    assert whole.t_us[:2] == [10_000, 11_000]
