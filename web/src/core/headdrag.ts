@@ -6,6 +6,8 @@
  */
 
 const SLACK = 5;
+/** So many pixels at the right of a head change the width. */
+const EDGE = 7;
 const LEAST = 48;
 const MOST = 900;
 
@@ -28,7 +30,7 @@ export function dragHeads(root: HTMLElement, drag: HeadDrag): () => void {
     const head = event.target.closest<HTMLElement>(".grid-headcell");
     if (!head || event.target.closest('[data-act="menu"]')) return;
     const column = Number(head.dataset.column);
-    if (event.target.closest(".edge")) pull(root, event, column, drag);
+    if (head.getBoundingClientRect().right - event.clientX <= EDGE) pull(event, column, drag);
     else if (column > 0) carry(root, event, column, drag);
   }, { signal: stop.signal });
   return () => stop.abort();
@@ -53,7 +55,7 @@ function swallowClick(): void {
   setTimeout(() => late.abort(), 0);
 }
 
-function pull(_root: HTMLElement, start: PointerEvent, column: number, drag: HeadDrag): void {
+function pull(start: PointerEvent, column: number, drag: HeadDrag): void {
   start.preventDefault();
   const before = drag.width(column);
   let width = before;

@@ -16,32 +16,33 @@ export interface LeadLine {
   plotted: boolean;
 }
 
+interface GroupParts { fold: HTMLElement; swatch: HTMLElement; label: HTMLElement; count: HTMLElement }
+
 const INDENT = 14;
 
 /** Builds the cell once; the returned function fills it for a line (null: not loaded yet). */
 export function buildLead(cell: HTMLElement): (line: LeadLine | null, theme: Theme) => void {
-  const fold = element("button", "fold");
-  fold.dataset.act = "fold";
+  let parts: GroupParts | null = null;
   const swatch = element("button", "swatch");
   swatch.dataset.act = "plot";
   swatch.append(document.createElement("i"));
   const glyph = element("span", "sign");
   const link = element("a", "clip grow") as HTMLAnchorElement;
-  const label = element("span", "clip grow");
-  const count = element("span", "count");
   const nan = element("span", "nan");
-  for (const part of [fold, swatch, link]) part.tabIndex = -1;
+  for (const part of [swatch, link]) part.tabIndex = -1;
   nan.textContent = "NaN";
-  cell.append(fold, swatch, glyph, link, label, count, nan);
+  cell.append(swatch, glyph, link, nan);
   return (line, theme) => {
     const { run, group } = line ?? {};
     cell.classList.toggle("waiting", !run && !group);
     cell.style.paddingLeft = `${6 + (line?.level ?? 0) * INDENT}px`;
-    fold.hidden = label.hidden = count.hidden = !group;
+    // Most tables have no groups, and each element of a row counts.
+    if (group) parts ??= buildGroup(cell, swatch);
+    if (parts) parts.fold.hidden = parts.label.hidden = parts.count.hidden = !group;
     glyph.hidden = link.hidden = group !== undefined;
     swatch.hidden = !run && !group;
     nan.hidden = !run || run.nan_key === null;
-    if (group) fillGroup(line as LeadLine, group, theme, { fold, swatch, label, count });
+    if (group && parts) fillGroup(line as LeadLine, group, theme, parts);
     else if (run) fillRun(line as LeadLine, run, theme, { swatch, glyph, link, nan });
     else {
       link.textContent = "…";
@@ -49,6 +50,17 @@ export function buildLead(cell: HTMLElement): (line: LeadLine | null, theme: The
       glyph.textContent = "";
     }
   };
+}
+
+function buildGroup(cell: HTMLElement, swatch: HTMLElement): GroupParts {
+  const fold = element("button", "fold");
+  fold.dataset.act = "fold";
+  fold.tabIndex = -1;
+  const label = element("span", "clip grow");
+  const count = element("span", "count");
+  cell.prepend(fold);
+  cell.append(label, count);
+  return { fold, swatch, label, count };
 }
 
 function fillRun(line: LeadLine, run: RunRow, theme: Theme, parts: { swatch: HTMLElement; glyph: HTMLElement; link: HTMLAnchorElement; nan: HTMLElement }): void {
@@ -68,7 +80,7 @@ function fillRun(line: LeadLine, run: RunRow, theme: Theme, parts: { swatch: HTM
   nan.title = `${run.nan_key} is NaN from step ${run.nan_step}`;
 }
 
-function fillGroup(line: LeadLine, group: GroupRow, theme: Theme, parts: { fold: HTMLElement; swatch: HTMLElement; label: HTMLElement; count: HTMLElement }): void {
+function fillGroup(line: LeadLine, group: GroupRow, theme: Theme, parts: GroupParts): void {
   const { fold, swatch, label, count } = parts;
   paintSwatch(swatch, group.color, theme, true);
   swatch.setAttribute("aria-label", `Color of the group ${line.label}`);

@@ -14,9 +14,7 @@ export function fillHead(cell: HTMLElement, { id, title, mark }: { id: string; t
   const value = valueShown(id);
   options.textContent = value ?? "⋯";
   options.classList.toggle("aggregate", value !== null);
-  const edge = document.createElement("span");
-  edge.className = "edge";
-  cell.append(sort, options, edge);
+  cell.append(sort, options);
 }
 
 /** The box above all that selects what is loaded. */

@@ -124,7 +124,7 @@ export class Views {
 /** A link to what is shown: the address, or a short one where the address is long and may be kept. */
 export async function linkHere(): Promise<string> {
   const { route } = nav;
-  if (location.href.length <= SHORT || route.page !== "workspace" || !page.mayWrite) return location.href;
+  if (location.href.length <= SHORT || route.page !== "workspace" || page.isReader) return location.href;
   try {
     const { entity, project } = route;
     const kept = await api.ask<ViewRow>("POST", ROUTE, { entity, project, query: nav.query("v") });
