@@ -13,6 +13,7 @@ import os
 import random
 import resource
 import sqlite3
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench import baseline, data, lists, stores
+from bench import baseline, data, lists, stores, sweeps
 
 SLACK = 1.25
 ROUNDS = 7
@@ -196,6 +197,17 @@ def server_import() -> float:
     return import_cost("epochal.server.app")
 
 
+def search_gain() -> float:
+    """The best value after 60 trials of Hartmann's function, in those of chance; seeds decide."""
+
+    def best(searcher: str) -> float:
+        return statistics.median(
+            min(sweeps.search(searcher, "Hartmann, 6", 60, seed)) for seed in range(3)
+        )
+
+    return best("epochal, tpe") / best("epochal, random")
+
+
 def checks() -> Iterator[Check]:
     yield Check("log() of 5 scalars, in JSON lines", lambda: log_cost(5, 20_000), 0.9)
     yield Check("log() of 500 scalars, in JSON lines", lambda: log_cost(500, 500), 0.19)
@@ -205,6 +217,7 @@ def checks() -> Iterator[Check]:
     yield Check("short runs taken in, in plain files and rows", short_runs_cost, 10.0)
     yield Check("10,000 runs searched, in scans of a list", list_cost, 10.0)
     yield Check("1M points to 1,500 buckets, times faster", chart_gain, 200.0, True)
+    yield Check("a search's best after 60 trials, in those of chance", search_gain, 0.3)
     panel = lambda: float(stores.panel(100, 10_000, 1000)["ratio"])  # noqa: E731
     yield Check("100 series x 10k, times faster", panel, 25.0, True)
 

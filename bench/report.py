@@ -345,8 +345,8 @@ def sweeps_section(found: Results) -> str:
     ask, crowd = found["asking"], found["crowd"]
     return (
         f"## Sweeps\n\nMedian over {found['seeds']} seeds of the best value after"
-        f" {found['trials']} trials; 0 is the minimum but for Branin (0.398). Epochal's `bayes` is"
-        " Optuna's TPE, asked through service and store.\n\n"
+        f" {found['trials']} trials; 0 is the minimum but for Branin (0.398). Epochal's `bayes`"
+        " takes turns between Optuna's GP and TPE, and is asked through service and store.\n\n"
         + table(["function, dimensions", *searchers], rows)
         + f"\nOne question at {ask['finished']:,} finished trials: {number(ask['ask_p50_ms'])} ms"
         f" of CPU (p99 {number(ask['ask_p99_ms'])}), a report {number(ask['report_ms'])} ms."

@@ -20,7 +20,7 @@ from epochal.domain.sweep import (
     TrialReport,
 )
 from epochal.errors import Conflict, InvalidInput, NotFound
-from epochal.service import agents, bests, choosers, suggesting, sweeps
+from epochal.service import agents, bests, choosers, importance, suggesting, sweeps
 from epochal.service.handing import LOST_US
 from epochal.store.owner import Store, open_store
 
@@ -186,6 +186,8 @@ def test_a_function_asks_for_its_parameters_by_name(store: Store, method: str) -
         desk.end(number, found[-1])
     detail = desk.detail()
     assert {one.name for one in detail.parameters} == {"kind", "depth", "width"}
+    weighed = importance.judge_sweep(store, LOCAL_USER, desk.id)
+    assert {one.name for one in weighed.parameters} == {"kind", "depth", "width"}
     assert all(set(t.params) in ({"kind", "depth"}, {"kind", "width"}) for t in detail.trials)
     if method == "bayes":
         assert sum(found[15:]) / 10 < sum(found[:10]) / 10

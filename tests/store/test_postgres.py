@@ -10,12 +10,14 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from msgspec.structs import replace
 
+from epochal.domain.access import LOCAL_USER
 from epochal.domain.artifact import read_reference
 from epochal.domain.objects import MediaQuery, ModelVersionChanges
 from epochal.domain.record import (
@@ -30,8 +32,10 @@ from epochal.domain.record import (
     Stored,
     Summary,
 )
+from epochal.domain.sweep import NewAgent, NewSweep, Repeat, Suggest, TrialReport
 from epochal.domain.view import RunQuery
 from epochal.journal.blobs import Blobs
+from epochal.service import agents, bests, suggesting, sweeps
 from epochal.store import curation, search
 from epochal.store.artifacts import list_artifacts, list_versions, run_artifacts
 from epochal.store.collect import collect
@@ -246,3 +250,48 @@ def test_both_databases_hold_the_same_objects(address, tmp_path):
             seen += [list_versions(store, ref, 9, 0).total, collect(store, dry_run=False).problems]
             found.append(repr(seen))
     assert found[0] == found[1]
+
+
+def test_sweeps_hand_each_trial_out_once(address, tmp_path):
+    """Many agents at once, several objectives, parameters asked for by name, repeats."""
+    database = Database(address)
+    if database.revision() == 0:
+        database.create()
+    postgres = Store(tmp_path / "home", database)
+    space = {"x": {"min": 0, "max": 9}, "y": {"values": ["a", None, True, 0.5], "when": {"x": 1}}}
+    grid = NewSweep({"method": "grid", "metric": ["m", "n"], "parameters": space}, "p")
+    made = sweeps.create_sweep(postgres, LOCAL_USER, grid).id
+
+    def work(_):
+        agent, got = agents.add_agent(postgres, LOCAL_USER, NewAgent(made, "é")).id, []
+        while (given := agents.next_trial(postgres, LOCAL_USER, agent)).trial is not None:
+            trial = given.trial
+            got.append(trial.number)
+            outcomes = [trial.params["x"], -trial.number]
+            report = TrialReport(trial.number, 1, "finished", None, "", outcomes)
+            agents.report(postgres, LOCAL_USER, agent, report)
+        return got
+
+    with ThreadPoolExecutor(8) as pool:
+        numbers = sorted(number for part in pool.map(work, range(8)) for number in part)
+    assert numbers == list(range(9 + 4))
+    detail = sweeps.get_sweep(postgres, LOCAL_USER, made)
+    assert detail.sweep.trials == {"finished": 13}
+    assert {trial.number for trial in detail.trials if trial.params == {"x": 1, "y": None}}
+    assert detail.front
+    bests.repeat_trial(postgres, LOCAL_USER, made, Repeat([1, 2]))
+    assert len(work(0)) == 2
+    assert [one.value for one in bests.best_trial(postgres, LOCAL_USER, made).repeats] == [0, 0]
+    asked = NewSweep({"method": "bayes", "metric": "m", "define_by_run": True}, "p")
+    made = sweeps.create_sweep(postgres, LOCAL_USER, asked).id
+    agent = agents.add_agent(postgres, LOCAL_USER, NewAgent(made)).id
+    for number in range(15):
+        agents.next_trial(postgres, LOCAL_USER, agent)
+        ask = Suggest(number, 1, "lr", {"min": 0.0, "max": 1.0})
+        value = suggesting.suggest(postgres, LOCAL_USER, agent, ask).value
+        report = TrialReport(number, 1, "finished", value)
+        agents.report(postgres, LOCAL_USER, agent, report)
+    trials = sweeps.get_sweep(postgres, LOCAL_USER, made).trials
+    assert [trial.value for trial in trials] == [trial.params["lr"] for trial in trials]
+    sweeps.delete_sweep(postgres, LOCAL_USER, made)
+    assert len(sweeps.list_sweeps(postgres, LOCAL_USER).sweeps) == 1

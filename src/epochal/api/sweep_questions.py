@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Generic, TypeVar
+
 from epochal.api.question import Question
 from epochal.domain.sweep import (
     AgentRow,
@@ -23,6 +25,20 @@ from epochal.domain.sweep import (
     TrialRow,
 )
 
+Answer = TypeVar("Answer")
+
+
+class OfSweep(Question[Answer], Generic[Answer], frozen=True):
+    """What is asked about one sweep."""
+
+    id: str
+
+
+class OfAgent(Question[Answer], Generic[Answer], frozen=True):
+    """What one agent asks."""
+
+    agent: str
+
 
 class ListSweeps(Question[SweepList], frozen=True):
     """Sweeps, newest first."""
@@ -37,42 +53,33 @@ class CreateSweep(Question[SweepRow], frozen=True):
     sweep: NewSweep
 
 
-class GetSweep(Question[SweepDetail], frozen=True):
+class GetSweep(OfSweep[SweepDetail], frozen=True):
     """A sweep with its trials and agents."""
 
-    id: str
 
-
-class ChangeSweep(Question[SweepRow], frozen=True):
+class ChangeSweep(OfSweep[SweepRow], frozen=True):
     """Pause, resume, finish, cancel or extend a sweep."""
 
-    id: str
     changes: SweepChanges
 
 
-class DeleteSweep(Question[None], frozen=True):
+class DeleteSweep(OfSweep[None], frozen=True):
     """Forget a sweep; its runs stay."""
 
-    id: str
 
-
-class FindBest(Question[BestTrial], frozen=True):
+class FindBest(OfSweep[BestTrial], frozen=True):
     """The best trial of a sweep."""
 
-    id: str
 
-
-class Enqueue(Question[SweepRow], frozen=True):
+class Enqueue(OfSweep[SweepRow], frozen=True):
     """Try some configurations before anything else."""
 
-    id: str
     queue: Queue
 
 
-class RepeatTrial(Question[SweepRow], frozen=True):
+class RepeatTrial(OfSweep[SweepRow], frozen=True):
     """Run a trial again with other seeds."""
 
-    id: str
     repeat: Repeat
 
 
@@ -82,28 +89,23 @@ class AddAgent(Question[AgentRow], frozen=True):
     agent: NewAgent
 
 
-class NextTrial(Question[Assignment], frozen=True):
+class NextTrial(OfAgent[Assignment], frozen=True):
     """The trial that an agent runs now."""
 
-    agent: str
 
-
-class AskValue(Question[Suggested], frozen=True):
+class AskValue(OfAgent[Suggested], frozen=True):
     """The value of a parameter for a running trial."""
 
-    agent: str
     suggest: Suggest
 
 
-class SendBeat(Question[Orders], frozen=True):
+class SendBeat(OfAgent[Orders], frozen=True):
     """An agent lives; which of its trials shall end."""
 
-    agent: str
     beat: Beat
 
 
-class ReportTrial(Question[TrialRow], frozen=True):
+class ReportTrial(OfAgent[TrialRow], frozen=True):
     """How a trial ended."""
 
-    agent: str
     report: TrialReport

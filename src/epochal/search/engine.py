@@ -5,7 +5,7 @@ gets a sampler with a seed of its own, so what is chosen depends on the trials a
 on how often a server was restarted. ``cma-es`` begins its population anew then.
 
 ``auto`` takes turns between a Gaussian process and TPE while a space of numbers is small and its
-trials are few: the one closes in on a valley, the other looks around (docs/benchmarks.md has both
+trials are few: the one closes in on a valley, the other looks around (docs/sweeps.md has both
 alone and together). Elsewhere it is TPE, and NSGA-II for several objectives.
 """
 

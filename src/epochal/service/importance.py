@@ -19,12 +19,11 @@ from epochal.domain.importance import (
     ImportanceReport,
     importance,
 )
-from epochal.domain.sweep import TrialState
 from epochal.domain.view import RunQuery
 from epochal.service import bounds, projects, runs
 from epochal.service.choosers import following
 from epochal.service.permission import require
-from epochal.service.sweeps import sweep_name
+from epochal.service.sweeps import COUNTED, asked_for, sweep_name
 from epochal.store.owner import Store
 from epochal.store.sweeps import reading
 
@@ -81,8 +80,9 @@ def judge_sweep(store: Store, principal: Principal | None, sweep_id: str) -> Imp
     with reading(store) as ledger:
         sweep = ledger.sweep(sweep_name(sweep_id))
         config = following(store, sweep).config
-        trials = ledger.trials(sweep, states=(TrialState.FINISHED, TrialState.STOPPED))
-    searched = [parameter.name for parameter in config.searched][:MOST_PARAMETERS]
+        trials = ledger.trials(sweep, states=COUNTED)
+    parameters = asked_for(trials) if config.by_run else config.searched
+    searched = [parameter.name for parameter in parameters][:MOST_PARAMETERS]
     cells = {name: [_cell(trial.params.get(name)) for trial in trials] for name in searched}
     return importance(cells, [trial.value for trial in trials])
 
