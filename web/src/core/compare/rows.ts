@@ -1,6 +1,7 @@
 /** Several runs as rows of keys: which differ, and by how much from the first one. Pure. */
 import { formatNumber, formatValue, wireNumber } from "../format";
 import { compareText, isSystem, keyRank } from "../sections";
+import { readableEnvironment } from "../shell";
 import type { RunDetail, Value } from "../wire";
 
 export const MOST_RUNS = 20;
@@ -45,7 +46,7 @@ export function compareRows(runs: readonly RunDetail[], aggregate: Aggregate): R
     ...rowsOf("config", runs.map((r) => leaves(r.config))),
     ...metricRows(runs, aggregate),
     ...rowsOf("metrics", runs.map(ownSummary)),
-    ...rowsOf("environment", runs.map((r) => leaves(without(r.environment, "git")))),
+    ...rowsOf("environment", runs.map((r) => leaves(readableEnvironment(r.environment)))),
     ...rowsOf("code", runs.map(codeOf)),
   ];
 }
@@ -107,11 +108,6 @@ export function leaves(root: { [key: string]: Value }, above = "", into = new Ma
     else into.set(path, value);
   }
   return into;
-}
-
-function without(values: { [key: string]: Value }, key: string): { [key: string]: Value } {
-  const { [key]: _, ...rest } = values;
-  return rest;
 }
 
 function cellOf(value: Value): Cell {

@@ -1,0 +1,93 @@
+"""Runs side by side: only what differs, from a baseline, and all of it in the address."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.gallery import Gallery
+from tests.browser.visitor import Visitor, until
+
+pytestmark = pytest.mark.browser
+
+THREE = "/p/resnets/compare?r=r18-0,r18-1,r18-2"
+
+
+def keys(page: Page) -> list[str]:
+    """The keys of the rows, in order."""
+    return page.locator("tbody th.first .name").all_inner_texts()
+
+
+def test_runs_are_compared_where_they_differ_and_the_address_says_how(
+    gallery: Gallery, visit: Callable[..., Visitor]
+) -> None:
+    """Another baseline turns the deltas; search, ignored keys and all of it survive a reload."""
+    page = visit(gallery.url).go(THREE)
+    page.get_by_role("region", name="Values of the runs").wait_for()
+    assert keys(page)[:2] == ["lr", "optim.name"]
+    assert "epoch" not in keys(page)
+    row = page.locator("tr", has=page.locator(".name", has_text="train/loss"))
+    first = row.locator(".delta").all_inner_texts()
+    assert len(first) == 2
+    assert all(text[0] in "▲▼" and text[2] in "+−" for text in first)
+    page.get_by_role("button", name="as baseline: r18-2").click()
+    page.wait_for_url("**b=r18-2**")
+    assert row.locator(".delta").count() == 2
+    assert row.locator(".delta").all_inner_texts() != first
+    page.get_by_role("button", name="Ignore optim.name").click()
+    page.get_by_label("Only differences").uncheck()
+    until(lambda: "epoch" in keys(page))
+    page.keyboard.press("t")
+    page.locator("tbody tr").nth(2).wait_for()
+    assert page.locator("tbody tr").count() == 3
+    page.keyboard.press("t")
+    until(lambda: "epoch" in keys(page))
+    shown = keys(page)
+    page.reload()
+    until(lambda: keys(page) == shown, what="the same rows after a reload")
+    assert "optim.name" not in shown
+    page.get_by_label("Search keys and values").fill("optim")
+    until(lambda: keys(page) == [])
+    page.get_by_role("button", name="1 ignored").click()
+    until(lambda: keys(page) == ["optim.name"])
+
+
+def test_the_table_opens_it_and_charts_media_and_code_stand_side_by_side(
+    gallery: Gallery, visit: Callable[..., Visitor]
+) -> None:
+    """`c` compares what is selected; tabs have keys; parts that have nothing say so."""
+    page = visit(gallery.url).workspace("resnets")
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    page.keyboard.press("c")
+    page.wait_for_url("**/compare?r=*,*")
+    page.get_by_role("region", name="Values of the runs").wait_for()
+    page.keyboard.press("2")
+    page.locator('[data-panel="train/loss"] canvas').wait_for()
+    page.keyboard.press("3")
+    page.get_by_role("heading", name="No media to compare").wait_for()
+    page.keyboard.press("4")
+    page.get_by_text("Neither script was in a Git repository").wait_for()
+
+
+def test_too_many_too_few_and_deleted_runs_are_told(
+    gallery: Gallery, visit: Callable[..., Visitor]
+) -> None:
+    """What cannot be compared is named, and taken out of the address at a click."""
+    visitor = visit(gallery.url)
+    visitor.forgiven = ("Failed to load resource",)
+    page = visitor.go("/p/resnets/compare?r=r18-0")
+    page.get_by_role("heading", name="Only r18-0 is left to compare").wait_for()
+    page = visitor.go("/p/resnets/compare?r=r18-0,gone,r18-1")
+    page.get_by_text("The run gone is not there any more").wait_for()
+    assert page.locator("thead a").all_inner_texts() == ["r18-0", "r18-1"]
+    page.get_by_role("button", name="Take it out of the address").click()
+    page.wait_for_url(lambda url: "gone" not in url)
+    many = ",".join(f"m{number:04d}" for number in range(25))
+    page = visitor.go(f"/p/many/compare?r={many}")
+    page.get_by_text("The address names 25 runs; the first 20 are compared").wait_for()
+    until(lambda: page.locator("thead a").count() == 20)

@@ -1,0 +1,116 @@
+"""One run's page: a step for all tabs, a log that is searched, notes that two write, the stop."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from tests.browser.clients import QUIET
+from tests.browser.gallery import Gallery, wait_known
+from tests.browser.visitor import Visitor, until
+from tests.conftest import Server
+
+pytestmark = pytest.mark.browser
+
+LOOP = f"""
+import time
+import epochal
+with epochal.init(project="stops", id="r", settings={QUIET!r}) as run:
+    run.log({{"loss": 0.5}})
+    while not run.should_stop:
+        time.sleep(0.05)
+"""
+
+
+def test_one_step_goes_with_every_tab(gallery: Gallery, visit: Callable[..., Visitor]) -> None:
+    """Arrows move it, the address keeps it, number keys open the tabs, a dot follows again."""
+    page = visit(gallery.url).go("/p/resnets/r/r18-0/charts")
+    page.locator('[data-panel="train/loss"] canvas').wait_for()
+    step = page.get_by_label("Step to show")
+    step.wait_for()
+    assert step.input_value() == "399"
+    page.keyboard.press("Shift+ArrowLeft")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url("**/charts?at=390")
+    page.keyboard.press("4")
+    page.wait_for_url("**/logs?at=390")
+    page.keyboard.press("2")
+    page.wait_for_url("**/charts?at=390")
+    assert step.input_value() == "390"
+    page.keyboard.press(".")
+    page.wait_for_url("**/charts")
+    for key, tab in enumerate(("", "charts", "system", "logs", "media", "gradients", "files")):
+        page.keyboard.press(str(key + 1))
+        page.wait_for_url(f"**/r18-0{'/' if tab else ''}{tab}")
+    page.keyboard.press("9")
+    page.get_by_role("heading", name="No notes yet").wait_for()
+
+
+def test_matches_of_a_log_are_counted_and_walked_through_in_their_place(
+    gallery: Gallery, visit: Callable[..., Visitor]
+) -> None:
+    """99 of 100,000 lines match; `n` and `N` go from one to the next, marked among the others."""
+    page = visit(gallery.url).go("/p/talker/r/talker/logs")
+    page.locator(".logs .row").first.wait_for()
+    status = page.locator(".logs").get_by_role("status")
+    page.keyboard.press("/")
+    page.keyboard.type("LOSS 0.5")
+    until(lambda: "99 matches" in status.inner_text(), what="the count")
+    page.get_by_role("button", name="Only matches").click()
+    until(lambda: "99 matches" in status.inner_text())
+    page.locator(".logs .box").click()
+    page.keyboard.press("n")
+    until(lambda: "1 of 99 matches" in status.inner_text())
+    page.keyboard.press("n")
+    until(lambda: "2 of 99 matches" in status.inner_text())
+    here = page.locator(".logs .row.here")
+    until(lambda: here.count() == 1 and "epoch 1 loss 0.5" in here.inner_text())
+    assert page.locator(".logs .found").first.is_visible()
+    page.keyboard.press("N")
+    until(lambda: "epoch 0 loss 0.5" in here.inner_text())
+
+
+def test_the_stop_button_ends_the_process(
+    server: Server, home: object, visit: Callable[..., Visitor]
+) -> None:
+    """A real training process hears it; the page tells who asked, and shows the run killed."""
+    started = {**os.environ, "EPOCHAL_HOME": str(server.home)}
+    with subprocess.Popen([sys.executable, "-c", LOOP], env=started) as process:
+        try:
+            wait_known(server.url, "stops", "r")
+            page = visit(server.url).go("/p/stops/r/r")
+            page.get_by_role("button", name="Stop").click()
+            assert process.wait(60) == 0
+        finally:
+            if process.poll() is None:
+                process.kill()
+    page.get_by_text("killed").wait_for()
+    page.get_by_text("asked this run to stop").wait_for()
+    assert page.get_by_role("button", name="Stop").count() == 0
+
+
+def test_notes_that_two_write_at_once_are_both_kept(
+    server: Server, client: Callable[..., object], visit: Callable[..., Visitor]
+) -> None:
+    """Who saves later sees the other's words and chooses; nothing is written over unasked."""
+    client(project="notes", id="r", settings=QUIET).log(0, loss=0.5)  # type: ignore[attr-defined]
+    wait_known(server.url, "notes", "r")
+    visitors = [visit(server.url), visit(server.url)]
+    for visitor in visitors:
+        visitor.forgiven = ("Failed to load resource: the server responded with a status of 409",)
+    one, two = (visitor.go("/p/notes/r/r/notes") for visitor in visitors)
+    for page, words in ((one, "# Mine\n\n**bold**"), (two, "theirs")):
+        page.get_by_role("button", name="Write notes").click()
+        page.get_by_label("Notes").fill(words)
+    one.get_by_role("button", name="Save").click()
+    one.locator(".markdown strong", has_text="bold").wait_for()
+    two.get_by_role("button", name="Save").click()
+    two.get_by_text("Somebody changed these notes while you wrote").wait_for()
+    assert two.get_by_label("Notes").input_value() == "theirs"
+    two.get_by_role("button", name="Put theirs below mine").click()
+    two.get_by_role("button", name="Save").click()
+    two.locator(".markdown", has_text="theirs").locator("strong", has_text="bold").wait_for()
