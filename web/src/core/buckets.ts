@@ -4,6 +4,7 @@
  * Promises: values are immutable; merging is exact (no extremum, NaN or point count is lost, whatever the order of
  * merges); bucket `index` covers x in `[index*width, (index+1)*width)`, so series of different origin share one grid.
  */
+import type { Band } from "./url";
 import type { BucketHead } from "./wire";
 import { numbers, type ColumnMessage } from "./columns";
 
@@ -72,7 +73,7 @@ export function seriesOf(message: ColumnMessage<BucketHead>): BucketSeries[] {
 }
 
 /** A group as it is drawn: its line is the mean, its extent the band that was asked for. */
-export function banded(s: BucketSeries, band: "range" | "std" | "none"): BucketSeries {
+export function banded(s: BucketSeries, band: Band): BucketSeries {
   const { mean, std } = s;
   if (!mean) return s;
   if (band === "range") return { ...s, first: null, last: mean };

@@ -52,7 +52,8 @@ export interface View {
   band: Band;
 }
 
-export type Band = "range" | "std" | "none";
+/** `runs` draws the runs of groups one by one. */
+export type Band = "range" | "std" | "none" | "runs";
 
 /** The parts of a view that say how charts are arranged; they are kept for each project on this machine, too. */
 export const ARRANGEMENT = ["top", "hide", "po", "so", "fold", "add"] as const;
@@ -143,7 +144,7 @@ export function parseView(query: string): View {
   for (const key of [...ARRANGEMENT, "clip"] as const) view[key] = [...new Set(unlist(params.get(key) ?? ""))];
   view.full = params.get("full") ?? "";
   const band = params.get("band");
-  view.band = band === "std" || band === "none" ? band : "range";
+  view.band = band === "std" || band === "none" || band === "runs" ? band : "range";
   return view;
 }
 
