@@ -7,7 +7,7 @@ import math
 import msgspec
 
 from epochal.domain.access import Permission, Principal
-from epochal.domain.formula import MAX_LENGTH
+from epochal.domain.formula import MAX_LENGTH, parse_formula
 from epochal.domain.names import MAX_KEY, check_uid
 from epochal.domain.view import BucketQuery, MetricAxis, PointQuery, SeriesRef
 from epochal.errors import InvalidInput
@@ -59,7 +59,7 @@ def query_points(store: Store, principal: Principal | None, query: PointQuery) -
     bounds.keys(query.keys, bounds.MAX_POINT_KEYS, "keys")
     bounds.at_most(query.formulas, MAX_FORMULAS, "formulas")
     for text in query.formulas:
-        bounds.plain_text(text, "a formula", MAX_LENGTH)
+        parse_formula(bounds.plain_text(text, "a formula", MAX_LENGTH))
     for name, step in (("lo", query.lo), ("hi", query.hi)):
         if step is not None and not -(2**63) <= step < 2**63:
             raise InvalidInput(f"{name} must be a step of 64 bits, got {step}")
@@ -75,7 +75,8 @@ def _check_series(ref: SeriesRef) -> None:
     for uid in ref.runs or [ref.run]:
         check_uid(uid)
     bounds.plain_text(ref.key, "a series key", MAX_KEY)
-    bounds.plain_text(ref.formula, "a formula", MAX_LENGTH)
+    if ref.formula:
+        parse_formula(bounds.plain_text(ref.formula, "a formula", MAX_LENGTH))
 
 
 def _check_range(lo: float | None, hi: float | None) -> None:
