@@ -12,6 +12,7 @@ import pytest
 from tests.browser.gallery import wait_known
 from tests.browser.visitor import Visitor, until, wait_drawn
 from tests.conftest import Server
+from tests.server.targets import webhook
 from tests.store.journals import Writing
 
 pytestmark = pytest.mark.browser
@@ -57,3 +58,29 @@ def test_findings_lead_to_their_chart_and_stay_off_when_switched_off(
     page.reload()
     findings.get_by_text("1 kind off").wait_for()
     assert findings.locator("a.chip").count() == 1
+
+
+def test_a_rule_made_on_the_page_tells_a_webhook_and_its_log_says_so(
+    home: Path, server: Server, visit: Callable[..., Visitor]
+) -> None:
+    """Made, tried, told, removed; what was typed as its address is not shown again."""
+    writing = Writing(home, "r1")
+    writing.line(0, 5)
+    writing.finish()
+    wait_known(server.url, "p", "r1")
+    page = visit(server.url).go("/p/p/r/r1")
+    with webhook() as hook:
+        page.get_by_role("button", name="Alerts…").click()
+        dialog = page.get_by_role("dialog", name="Alerts of p")
+        dialog.get_by_role("combobox", name="When").select_option("threshold")
+        dialog.get_by_role("combobox", name="Series").fill("loss")
+        dialog.get_by_role("textbox", name="Bound").fill("5")
+        dialog.get_by_role("textbox", name="Tell").fill(hook.url)
+        dialog.get_by_role("button", name="Add").click()
+        dialog.get_by_text("loss is above 5").wait_for()
+        assert "very-secret" not in dialog.inner_text()
+        dialog.get_by_role("button", name="Try").click()
+        until(lambda: hook.got, what="the webhook is told")
+        dialog.get_by_role("button", name="Remove").click()
+        dialog.get_by_text("No rules yet").wait_for()
+        dialog.get_by_role("list", name="Told lately").get_by_text("Trial").wait_for()

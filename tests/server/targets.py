@@ -48,9 +48,11 @@ def webhook() -> Iterator[Hook]:
         hook.port = server.server_port
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
-        yield hook
-        server.shutdown()
-        thread.join()
+        try:
+            yield hook
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 class Postbox:
@@ -107,6 +109,8 @@ def postbox() -> Iterator[Postbox]:
         box.port = server.server_address[1]
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
-        yield box
-        server.shutdown()
-        thread.join()
+        try:
+            yield box
+        finally:
+            server.shutdown()
+            thread.join()

@@ -1,8 +1,18 @@
 /** Law: a finding leads to the tab, the chart and the steps that show it. */
 import { describe, expect, it } from "vitest";
+import { bodyOf, type Draft } from "../src/core/insights/alert";
 import { addressOf, KINDS, MEANING, shown, stepsText, type Insight } from "../src/core/insights/insight";
 
 const spike: Insight = { kind: "spike", severity: "warning", title: "", text: "", key: "train/loss & more", lo: 100, hi: 200, place: "charts", numbers: {} };
+
+describe("a new rule", () => {
+  it("is a webhook or a mail by what was typed, with what its kind needs and no more", () => {
+    const draft: Draft = { when: "failed", target: " https://chat.example/x ", key: "loss", bound: "below", value: "0.5", minutes: "7" };
+    expect(bodyOf(draft)).toEqual({ when: "failed", webhook: "https://chat.example/x" });
+    expect(bodyOf({ ...draft, when: "stalled", target: "ada@example.org" })).toEqual({ when: "stalled", email: "ada@example.org", minutes: 7 });
+    expect(bodyOf({ ...draft, when: "threshold", target: "a@b" })).toEqual({ when: "threshold", email: "a@b", key: "loss", below: 0.5 });
+  });
+});
 
 describe("the address of a finding", () => {
   it("names the chart, and the steps with some room", () => {

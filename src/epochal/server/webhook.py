@@ -62,7 +62,9 @@ def post(url: str, message: dict[str, Any], *, team: bool) -> None:
         answer = connection.getresponse()
         said = answer.read(_SHOWN).decode("utf-8", "replace")
     except (OSError, http.client.HTTPException, UnicodeError) as error:
-        raise Unavailable(f"{host}:{port} did not take it: {error!r}") from None
+        raise Unavailable(
+            f"{host}:{port} did not take it: {str(error) or type(error).__name__}"
+        ) from None
     finally:
         connection.close()
     if not 200 <= answer.status < 300:
