@@ -92,9 +92,10 @@ def _train(recipe: Recipe, home: Path, folder: Path | None, epochs: int, images:
 
 
 def _summary(home: Path) -> Table:
-    """The demo's runs, best validation accuracy first."""
+    """The demo's runs, best validation accuracy first; other runs may lie in its project."""
     table = Table("run", "state", "learning rate", "width", "best val/acc", "last train/loss")
-    for run in recorded_runs(PROJECT, home=home, order="-max(val/acc)"):
+    own = "config.model.width > 0 and config.lr > 0"
+    for run in recorded_runs(PROJECT, home=home, where=own, order="-max(val/acc)"):
         table.add_row(
             run.name,
             str(run.state),
