@@ -10,19 +10,22 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from epochal.domain.access import LOCAL_USER
-from epochal.domain.alert import MailSettings, NewRule, When
+from epochal.domain.alert import MailSettings, NewRule, Rule, When
 from epochal.domain.record import Event
 from epochal.errors import InvalidInput, NotFound, PermissionDenied
 from epochal.server.alerting import Alerting
 from epochal.server.settings import Settings
 from epochal.server.webhook import judge
 from epochal.service import alerts
+from epochal.service.alerts import RULES
 from epochal.store.deliveries import PAUSES_US
 from epochal.store.ingest import ingest_home
 from epochal.store.owner import Store, open_store
+from epochal.store.preferences import write_preference
 from tests.cli.conftest import run_cli
 from tests.client.scripts import run_script
 from tests.conftest import Server
@@ -30,6 +33,7 @@ from tests.server.targets import Hook, Postbox, postbox, webhook
 from tests.store.journals import Writing
 
 MINUTE = 60_000_000
+UNREADABLE = ".é&:@=+"
 
 
 class Clock:
@@ -194,6 +198,27 @@ def test_a_target_that_is_gone_keeps_nobody_else_waiting(store, hook, look):
     look()
     assert sorted(state for state, _, _ in log(store)) == ["sent", "waiting"]
     assert len(hook.got) == 1
+
+
+def test_an_alert_that_cannot_be_told_keeps_nobody_else_waiting(store, hook, mails, look):
+    """Python's mail library breaks on this address, which no rule can have."""
+    name_server(store, mails)
+    rule = Rule(when=When.FAILED, email=UNREADABLE, id="odd", created_us=0)
+    write_preference(store, "local", "another", RULES, msgspec.msgpack.encode([rule]))
+    alerts.try_rule(store, LOCAL_USER, None, "another", "odd")
+    add(store, hook, when=When.FAILED)
+    fail(now_writing(store))
+    look()
+    assert [state for state, _, _ in log(store)] == ["sent"]
+    (odd,) = alerts.list_deliveries(store, LOCAL_USER, None, "another").deliveries
+    assert (odd.state, odd.attempts, bool(odd.error)) == ("waiting", 1, True)
+
+
+@pytest.mark.parametrize("address", [UNREADABLE, "a@", "@b", "a@b@c", "a@[::1]", "a@b c", "a:b@c"])
+def test_a_receiver_is_one_plain_address(store, mails, address):
+    name_server(store, mails)
+    with pytest.raises(InvalidInput, match="one address like"):
+        alerts.add_rule(store, LOCAL_USER, None, "p", NewRule(when=When.FAILED, email=address))
 
 
 def test_what_a_removed_rule_found_is_not_told(store, hook, look):

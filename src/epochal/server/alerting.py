@@ -114,6 +114,9 @@ class Alerting:
                 attempts, error = len(PAUSES_US) + 1, refused.message
             except EpochalError as failed:
                 error = failed.message
+            except Exception as fault:  # one that cannot be told must not end all others
+                log.exception("telling alert %d failed", row.id)
+                error = f"{type(fault).__name__}: {fault}"
         settle(self._store, row.id, attempts, error, self._clock())
 
     def _send(self, row: Any, rule: Rule) -> None:
