@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -85,6 +87,29 @@ def test_samplers_are_chosen_by_name(sampler: str) -> None:
     chooser = make_chooser(config(sampler={"name": sampler}), 1)
     found = search(chooser, 0, 12)
     assert len({place["x"] for place in found}) == 12
+
+
+GAUSSIAN = """
+import sys
+from epochal.search.choosing import Told, make_chooser
+from epochal.search.parse import read_sweep
+
+space = {"x": {"min": -5.0, "max": 5.0}}
+given = {"method": "bayes", "metric": {"name": "loss"}, "parameters": space}
+chooser = make_chooser(read_sweep(given), 1)
+for number in range(12):
+    chooser.prepare(number)
+    print("torch" in sys.modules)
+    place = chooser.ask(number, number)
+    chooser.tell(Told(number, place, "finished", place["x"] ** 2))
+"""
+
+
+def test_a_gaussian_process_is_loaded_when_it_may_be_asked_and_before() -> None:
+    """A sweep that was just made, or has few trials, costs the server no PyTorch."""
+    pytest.importorskip("torch")
+    said = subprocess.run([sys.executable, "-c", GAUSSIAN], capture_output=True, check=True)
+    assert said.stdout.decode().split() == ["False"] * 10 + ["True"] * 2
 
 
 def test_options_that_a_sampler_does_not_take_are_refused() -> None:

@@ -46,6 +46,9 @@ class Told(msgspec.Struct, frozen=True):
 class Chooser(Protocol):
     """Chooses coordinates."""
 
+    def prepare(self, number: int) -> None:
+        """Load what a question about the trial of this number needs; that may take seconds."""
+
     def tell(self, trial: Told) -> None:
         """Take note of a trial: a new one, whose number is the next, or one that changed."""
 
@@ -69,6 +72,9 @@ class GridChooser:
         self._config = config
         self._size = grid_size(config)
 
+    def prepare(self, number: int) -> None:
+        """The grid needs nothing."""
+
     def tell(self, trial: Told) -> None:
         """The grid does not learn."""
 
@@ -88,6 +94,9 @@ class RandomChooser:
     def __init__(self, config: SweepConfig, seed: int) -> None:
         self._config = config
         self._seed = seed
+
+    def prepare(self, number: int) -> None:
+        """Chance needs nothing."""
 
     def tell(self, trial: Told) -> None:
         """Chance does not learn."""

@@ -68,6 +68,8 @@ GP_RUNNING: Final = 8
 """So many agents would wait for each other's answers; what they ask is answered by TPE."""
 GP_PARAMETERS: Final = 16
 GP_NEEDS: Final = ("torch", "scipy")
+GP_BEGINS: Final = 10
+"""Trials that a Gaussian process draws by chance, before it models anything (Optuna's default)."""
 GENERATION: Final = "NSGAIISampler:generation"
 POPULATION: Final = 50
 
@@ -98,6 +100,13 @@ class OptunaChooser:
         self._running: set[int] = set()
         directions = [objective.goal for objective in config.objectives] or ["minimize"]
         self._study = optuna.create_study(directions=directions, sampler=self._make_sampler(0))
+
+    def prepare(self, number: int) -> None:
+        """Load what a Gaussian process computes with, when one may be asked; see `Chooser`."""
+        begins = int(self._config.options.get("n_startup_trials", GP_BEGINS))
+        if self._name in ("auto", "gp") and number >= begins:
+            for name in GP_NEEDS:
+                importlib.import_module(name)
 
     def tell(self, trial: Told) -> None:
         """Take note of a trial; see `Chooser.tell`."""
@@ -239,8 +248,6 @@ def _sampler_of(config: SweepConfig) -> str:
     there = all(importlib.util.find_spec(name) for name in GP_NEEDS)
     if not (numbers and small and there) or config.conditional:
         return "tpe"
-    for name in GP_NEEDS:  # seconds, which no transaction shall wait for
-        importlib.import_module(name)
     return "auto"
 
 

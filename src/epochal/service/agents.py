@@ -73,7 +73,7 @@ def next_trial(
     agent_id = bounds.plain_text(agent_id, "agent id", 128)
     sweep, overdue = _overdue(store, agent_id, now)
     followed = following(store, sweep)
-    followed.prepare()
+    followed.prepare(sweep.next_number)
     try:
         with changing(store) as ledger:
             agent, sweep = ledger.agent(agent_id)

@@ -60,11 +60,12 @@ class Following:
                 self._chooser = None
                 raise
 
-    def prepare(self) -> None:
-        """Load what the chooser needs before a transaction begins."""
+    def prepare(self, number: int) -> None:
+        """Load what a question about a trial needs, before a transaction begins."""
         with self._lock:
             if self._chooser is None:
                 self._chooser, self._rev = make_chooser(self.config, self.seed), 0
+            self._chooser.prepare(number)
 
     def forget(self) -> None:
         """What was chosen last did not come to be."""

@@ -45,7 +45,7 @@ def suggest(store: Store, principal: Principal | None, agent_id: str, given: Sug
             f"sweep {sweep.uid} has its parameters in its configuration; to ask for them by "
             f"name, make a sweep with define_by_run: true"
         )
-    followed.prepare()
+    followed.prepare(given.number)
     try:
         with changing(store) as ledger:
             agent, sweep = ledger.agent(agent_id)
