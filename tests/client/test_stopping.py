@@ -17,6 +17,7 @@ import pytest
 
 import epochal
 from epochal.api import connect
+from epochal.client.stopping import Stopping
 from epochal.domain.names import run_uid
 from epochal.domain.run import StopRequest
 from epochal.errors import Conflict
@@ -152,3 +153,18 @@ def test_the_wish_is_one_file_that_the_first_one_writes(tmp_path: Path) -> None:
     forget_stop(directory)
     forget_stop(directory)
     assert read_stop(directory) is None
+
+
+def test_a_damaged_wish_is_heard_too(tmp_path: Path) -> None:
+    """And what else the run's thread looks after goes on."""
+    heard: list[StopRequest] = []
+    stopping = Stopping(heard.append)
+    stopping.watch(tmp_path)
+    assert stopping.tend()
+    assert not stopping.wanted
+    (tmp_path / NAME).write_bytes(b"{")
+    deadline = time.monotonic() + DEADLINE_S
+    while not heard and time.monotonic() < deadline:
+        assert stopping.tend()
+    assert heard == [StopRequest(0)]
+    assert stopping.wanted

@@ -105,7 +105,7 @@ class Session:
         directory = run_directory(self._wanted_home, self.ref.uid)
         if self._resumed:
             forget_stop(directory)
-        self.stopping.watch(str(directory))
+        self.stopping.watch(directory)
         self.chores.append(self.stopping)
         if self._sender is not None:
             self._sender.on_stop = self.stopping.take

@@ -9,18 +9,18 @@ gets Ctrl-C.
 from __future__ import annotations
 
 import _thread
-import os
 import signal
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from epochal.client import guard
 from epochal.domain.run import StopRequest
-from epochal.journal.stop import NAME
+from epochal.journal.stop import read_stop
 
 LOOK_S: Final = 0.5
 
@@ -40,7 +40,7 @@ class Stopping:
         self._heard = heard
         self._asked: StopRequest | None = None
         self._lock = threading.Lock()
-        self._path: str | None = None
+        self._directory: Path | None = None
         self._due = 0.0
 
     @property
@@ -50,9 +50,9 @@ class Stopping:
             self.heeded = True
         return self._asked is not None
 
-    def watch(self, directory: str) -> None:
+    def watch(self, directory: Path) -> None:
         """Look for the wish in a run's directory, twice a second."""
-        self._path = os.path.join(directory, NAME)
+        self._directory = directory
 
     def take(self, told: Any) -> None:
         """Hear the wish, as a server or the file tells it; None is no wish."""
@@ -68,21 +68,19 @@ class Stopping:
     def tend(self) -> bool:
         """Look for the file when it is time to."""
         now = time.monotonic()
-        if self._path is not None and self._asked is None and now >= self._due:
+        if self._directory is not None and self._asked is None and now >= self._due:
             self._due = now + LOOK_S
-            if os.path.exists(self._path):
-                with open(self._path, "rb") as file:
-                    self.take(msgspec.json.decode(file.read()))
+            self.take(read_stop(self._directory))
         return True
 
     def close(self) -> None:
         """Look no more."""
-        self._path = None
+        self._directory = None
 
     def after_fork(self) -> None:
         """A child of the process is told by its parent."""
         self._lock = threading.Lock()
-        self._path = None
+        self._directory = None
 
 
 def interrupt_main_thread() -> None:
