@@ -19,7 +19,8 @@ from epochal.store.store import Store
 MAX_NUMBERS: Final = 20_000
 PARTS: Final = 240
 ERROR: Final = re.compile(
-    r"\b(?:ERROR|FATAL|CRITICAL)\b|^\s*(?:Traceback \(|[Ee]rror:)|\b[A-Z]\w*(?:Error|Exception)\b",
+    r"\b(?:ERROR|FATAL|CRITICAL)\b|^[^\S\n]*+(?:Traceback \(|[Ee]rror:)"
+    r"|\b[A-Z]\w*(?:Error|Exception)\b",
     re.MULTILINE,
 )
 """What a line that tells of an error looks like: levels of logging, and Python's exceptions."""
