@@ -204,8 +204,9 @@ def _rises(
     """The share explained, and by how much each run's squared error rises, parameters x runs."""
     forest = grow(features, target, TREES, chance)
     variance = float(target.var())
-    known = np.isfinite(forest.predict(features))
-    errors = (target - forest.predict(features)) ** 2
+    predicted = forest.predict(features)
+    known = np.isfinite(predicted)
+    errors = (target - predicted) ** 2
     explained = 1.0 - float(errors[known].mean()) / variance
     rises = np.zeros((features.shape[1], int(known.sum())))
     for column in range(features.shape[1]):
