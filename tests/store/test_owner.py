@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import sqlite3
 import stat
@@ -116,6 +117,22 @@ def test_a_home_that_is_a_file_or_forbidden_is_refused(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(InvalidInput, match="cannot be used as a home"):
         open_store(tmp_path / "file")
+
+
+def test_revisions_are_numbered_in_one_line():
+    """Two that were written side by side with one number, or after the same one, stop here."""
+    files = sorted((SCRIPTS / "versions").glob("[0-9]*.py"))
+    numbers = [f"{number:04d}" for number in range(1, REVISION + 1)]
+    assert [file.name[:4] for file in files] == numbers
+    said = [
+        tuple(
+            re.findall(
+                r"^(?:down_)?revision = (?:\"(\d+)\"|None)$", file.read_text(), re.MULTILINE
+            )
+        )
+        for file in files
+    ]
+    assert said == list(zip(numbers, ["", *numbers], strict=False))
 
 
 def test_migrations_make_the_same_tables_as_a_new_database(home, tmp_path):
