@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorboardX
+import torch
 from torch.utils import tensorboard as of_torch
 
 import epochal
@@ -95,6 +98,56 @@ def test_a_writer_older_than_the_run_and_one_that_outlives_it(home: Path, tmp_pa
     first, second = read_home(home)
     assert first.points("a") == [(0, 0.0), (1, 1.0)]
     assert second.points("a") == [(2, 2.0)]
+
+
+@both
+def test_embeddings_traces_and_graphs_are_files_of_the_run(
+    writer: Any, home: Path, tmp_path: Path
+) -> None:
+    """Those that were written meanwhile; a second directory's stand below its name."""
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    old = logs / "worker.1.pt.trace.json"
+    old.write_text("{}")
+    os.utime(old, (1.0, 1.0))
+    run = begin()
+    with writer(str(logs)) as first, writer(str(logs / "val")) as second:
+        first.add_scalar("loss", 1.0, 0)
+        first.add_embedding(torch.eye(3), metadata=["a", "b", "c"], global_step=1, tag="words")
+        for log in (first, second):
+            log.add_graph(torch.nn.Linear(2, 2), torch.rand(1, 2))
+        (logs / "worker.2.pt.trace.json").write_text('{"traceEvents": []}')
+        (logs / "val" / "worker.3.pt.trace.json").write_text("{}")
+    run.finish()
+    (found,) = epochal.runs("p")
+    files = {file.path.removeprefix("tensorboard/") for file in found.files()}
+    assert {name for name in files if "trace" in name} == {
+        "worker.2.pt.trace.json", "val/worker.3.pt.trace.json",
+    }  # fmt: skip
+    assert {"graph.pb", "val/graph.pb", "projector_config.pbtxt"} <= files
+    (tensors,) = [name for name in files if name.endswith("/words/tensors.tsv")]
+    (here,) = logs.glob("*/words/tensors.tsv")
+    assert tensors == here.relative_to(logs).as_posix()
+    trace = found.file("tensorboard/worker.2.pt.trace.json").download(tmp_path / "back")
+    assert Path(trace).read_text() == '{"traceEvents": []}'
+
+
+def test_a_log_directory_that_vanishes_costs_what_was_not_read(
+    home: Path, tmp_path: Path, wait_for: Wait
+) -> None:
+    """Deleted while it is followed: what was recorded stays, and the run goes on."""
+    logs = tmp_path / "logs"
+    run = begin()
+    log = tensorboardX.SummaryWriter(str(logs))
+    log.add_scalar("a", 1.0, 0)
+    wait_for(lambda: points(home, "a") == [(0, 1.0)], 30.0)
+    shutil.rmtree(logs)
+    run.log({"own": 1.0})
+    run.finish()
+    log.close()
+    assert points(home, "a") == [(0, 1.0)]
+    assert points(home, "own") == [(0, 1.0)]
+    assert [told.finish.state for told in read_home(home) if told.finish] == ["finished"]
 
 
 def test_a_purge_hides_nothing_of_the_run(home: Path, tmp_path: Path) -> None:

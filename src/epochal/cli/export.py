@@ -19,7 +19,7 @@ from epochal.cli.sheet import Layout, plan, sheets
 from epochal.cli.sinks import SINKS
 from epochal.cli.terminal import note, print_json, print_line, stderr
 from epochal.cli.whole import STDOUT, open_whole
-from epochal.cli.written import write_logdir, write_page
+from epochal.cli.written import Wanted, write_logdir, write_page
 from epochal.errors import InvalidInput, NotFound
 
 Format = Literal["parquet", "csv", "jsonl", "tensorboard", "html"]
@@ -65,7 +65,7 @@ def export(
         runs = _runs_of(reader, target, where)
         if chosen in ("tensorboard", "html"):
             write = write_page if chosen == "html" else write_logdir
-            write(place, runs, keys, system=system, force=force, json=json)
+            write(Wanted(place, runs, keys, system, force, json))
             return
         layout = plan(runs, keys, system=system, long=long)
         if not layout.keys:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -22,30 +23,34 @@ Time = Annotated[str | None, typer.Option(help="Column of times; default: time, 
 Run = Annotated[str | None, typer.Option(help="Column of runs; default: run. Else one per file.")]
 
 
-def csv(
-    paths: Paths,
-    project: ProjectOfAll = None,
-    step: Step = None,
-    time: Time = None,
-    run: Run = None,
-    home: HomeToWrite = None,
-    json: Json = False,
-) -> None:
-    """Bring in CSV files, also those of Lightning's CSVLogger; again, only what is new."""
-    _bring("csv", paths, project, Axes(step, time, run), home, json=json)
+def _command(kind: str, what: str) -> Callable[..., None]:
+    """The command that brings in tables of one kind."""
+
+    def bring(
+        paths: Paths,
+        project: ProjectOfAll = None,
+        step: Step = None,
+        time: Time = None,
+        run: Run = None,
+        home: HomeToWrite = None,
+        json: Json = False,
+    ) -> None:
+        where = find_home(home)
+        axes = Axes(step, time, run)
+        together = Outcome()
+        for path in paths:
+            with Importer(where, path, kind, project, axes) as one, progress_bar() as progress:
+                one.carry(progress)
+                together.add(one.outcome)
+        tell_outcome(where, ", ".join(map(str, paths)), together, json=json)
+
+    bring.__name__ = kind
+    bring.__doc__ = f"Bring in {what}; again, only what is new."
+    return bring
 
 
-def jsonl(
-    paths: Paths,
-    project: ProjectOfAll = None,
-    step: Step = None,
-    time: Time = None,
-    run: Run = None,
-    home: HomeToWrite = None,
-    json: Json = False,
-) -> None:
-    """Bring in files of one JSON object a line; again, only what is new."""
-    _bring("jsonl", paths, project, Axes(step, time, run), home, json=json)
+csv = _command("csv", "CSV files, also those of Lightning's CSVLogger")
+jsonl = _command("jsonl", "files of one JSON object a line")
 
 
 def trackio(
@@ -63,21 +68,3 @@ def trackio(
         with progress_bar() as progress:
             importer.carry(progress)
         tell_outcome(where, importer.source, importer.outcome, json=json)
-
-
-def _bring(
-    kind: str,
-    paths: list[Path],
-    project: str | None,
-    axes: Axes,
-    home: Path | None,
-    *,
-    json: bool,
-) -> None:
-    where = find_home(home)
-    together = Outcome()
-    for path in paths:
-        with Importer(where, path, kind, project, axes) as importer, progress_bar() as progress:
-            importer.carry(progress)
-            together.add(importer.outcome)
-    tell_outcome(where, ", ".join(map(str, paths)), together, json=json)

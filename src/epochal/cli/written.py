@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from epochal.api import RunView
@@ -23,44 +24,49 @@ from epochal.exports.tensorboard import SUFFIX, file_name, series_of, write_even
 _ODD: Final = re.compile(r"[^A-Za-z0-9._=,+ -]+")
 
 
-def write_page(
-    place: str,
-    runs: list[RunView],
-    keys: list[str] | None,
-    *,
-    system: bool,
-    force: bool,
-    json: bool,
-) -> None:
+class Wanted(msgspec.Struct, frozen=True):
+    """What is to be written, and where.
+
+    Attributes:
+        place: a path, or ``-``.
+        runs: which runs.
+        keys: which series; None for all.
+        system: system metrics, too.
+        force: replace what is there.
+        json: tell what was done as JSON.
+    """
+
+    place: str
+    runs: list[RunView]
+    keys: list[str] | None
+    system: bool
+    force: bool
+    json: bool
+
+
+def write_page(wanted: Wanted) -> None:
     """Write the page of a run.
 
     Raises:
         InvalidInput: there is more than one run, or the file cannot be written.
         Conflict: the file is there already.
     """
-    if len(runs) != 1:
-        raise InvalidInput(f"a page shows one run, and here are {len(runs)}; name one of them")
-    (run,) = runs
-    chosen = series_of(run, keys, system=True) if keys is None else _chosen(run, keys, system)
+    if len(wanted.runs) != 1:
+        count = len(wanted.runs)
+        raise InvalidInput(f"a page shows one run, and here are {count}; name one of them")
+    (run,) = wanted.runs
+    chosen = series_of(run, wanted.keys, system=wanted.system or wanted.keys is None)
     size = 0
-    with open_whole(place, force=force) as file:
+    with open_whole(wanted.place, force=wanted.force) as file:
         for piece in page_of(run, chosen):
             size += file.write(piece.encode("utf-8", "replace"))
-    if json:
-        print_json({"path": place, "format": "html", "runs": 1, "bytes": size})
-    elif place != STDOUT:
-        print_line(f"{place}: run {run.name}, {size:,} bytes; open it in a browser")
+    if wanted.json:
+        print_json({"path": wanted.place, "format": "html", "runs": 1, "bytes": size})
+    elif wanted.place != STDOUT:
+        print_line(f"{wanted.place}: run {run.name}, {size:,} bytes; open it in a browser")
 
 
-def write_logdir(
-    place: str,
-    runs: list[RunView],
-    keys: list[str] | None,
-    *,
-    system: bool,
-    force: bool,
-    json: bool,
-) -> None:
+def write_logdir(wanted: Wanted) -> None:
     """Write a log directory for TensorBoard, a directory in it for each run.
 
     Raises:
@@ -68,38 +74,33 @@ def write_logdir(
         InvalidInput: it cannot be written.
         Conflict: it is there already.
     """
-    if not runs:
+    if not wanted.runs:
         raise NotFound("nothing to export: there is no run")
     counts: Counter[str] = Counter()
-    with _directory(Path(place), force=force) as part, _progress() as progress:
-        for name, run in progress.track(list(_named(runs)), description="exporting"):
+    with _directory(Path(wanted.place), force=wanted.force) as part, _progress() as progress:
+        for name, run in progress.track(list(_named(wanted.runs)), description="exporting"):
             folder = part / name
             folder.mkdir(parents=True, exist_ok=True)
+            keys = series_of(run, wanted.keys, system=wanted.system)
             with open(folder / file_name(run), "xb") as file:
-                counts += write_events(file, run, _chosen(run, keys, system))
+                counts += write_events(file, run, keys)
                 file.flush()
                 os.fsync(file.fileno())
+    _tell(wanted, counts)
+
+
+def _tell(wanted: Wanted, counts: Counter[str]) -> None:
     left = counts.pop("left out", 0)
     if left:
         note(f"not written: {left:,} media that TensorBoard has no place for")
     told = {name: count for name, count in counts.items() if count}
-    if json:
-        print_json(
-            {
-                "path": place,
-                "format": "tensorboard",
-                "runs": len(runs),
-                "counts": told,
-                "left": left,
-            }
-        )
+    place, runs = wanted.place, len(wanted.runs)
+    if wanted.json:
+        facts = {"path": place, "format": "tensorboard", "runs": runs}
+        print_json({**facts, "counts": told, "left": left})
         return
     what = ", ".join(f"{count:,} {name}" for name, count in told.items()) or "nothing but names"
-    print_line(f"{place}: {what} of {len(runs)} runs; see them with: tensorboard --logdir {place}")
-
-
-def _chosen(run: RunView, keys: list[str] | None, system: bool) -> list[str]:
-    return series_of(run, keys, system=system)
+    print_line(f"{place}: {what} of {runs} runs; see them with: tensorboard --logdir {place}")
 
 
 def _named(runs: list[RunView]) -> Iterator[tuple[str, RunView]]:

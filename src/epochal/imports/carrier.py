@@ -191,7 +191,7 @@ class _Telling:
         self._place = (project, run_id)
         try:
             return self._tell()
-        except BaseException:
+        except BaseException:  # Ctrl-C, too: half a run must not stay in its place
             if self._part is not None:
                 self._part.discard()
             raise

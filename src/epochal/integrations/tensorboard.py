@@ -4,7 +4,8 @@ A thread follows the event files that this process opens and records what is new
 point comes once, also when a later run of the process goes on with the same writer. The first
 directory's tags are keys as they are; those of others stand below their directory's name.
 ``add_scalars`` and ``add_hparams`` belong to the writer that called them. At the run's end the
-writers are flushed and read to their ends.
+writers are flushed and read to their ends, and traces and files of the projector that were written
+below their directories in the meantime are kept.
 """
 
 from __future__ import annotations
@@ -14,17 +15,22 @@ import os
 import threading
 import time
 import weakref
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from epochal.client import guard
 from epochal.client.session import Session
+from epochal.domain.encode import type_of
 from epochal.domain.names import clean_key
 from epochal.domain.record import Config, Event, File, Media
 from epochal.imports.tensorboard.blocks import Block, Item
+from epochal.imports.tensorboard.convert import FOLDER
 from epochal.imports.tensorboard.event import Metadata
 from epochal.imports.tensorboard.folding import decide
+from epochal.imports.tensorboard.logdir import kept_below
+from epochal.imports.tensorboard.naming import file_path
 from epochal.imports.tensorboard.output import Row
 from epochal.imports.tensorboard.state import FileState
 from epochal.imports.tensorboard.stretch import Stretch, convert, read_stretch
@@ -37,6 +43,8 @@ END_SECONDS: Final = 10.0
 """So long the end of a run may wait for writers."""
 CALM_SECONDS: Final = 0.3
 """So long the queue of a writer must have been empty to count as such."""
+CLOCK_SECONDS: Final = 2.0
+"""The times of files may be so coarse; what is older than the run is not the run's."""
 _PAUSE: Final = 0.05
 
 _read: Final[dict[str, FileState]] = {}
@@ -70,6 +78,7 @@ class Sync:
         self._session = session
         self._folders: dict[str, Folder] = {}
         self._first: str | None = None
+        self._began = time.time()
         self._writers: list[weakref.ref[Any]] = []
         self._lock = threading.Lock()
         self._ending = threading.Event()
@@ -94,6 +103,12 @@ class Sync:
         eventwriters.forget(self._found)
         self._ending.set()
         self._thread.join(END_SECONDS)
+        self._read_to_the_end()
+        with guard.Shield("keeping traces and embeddings"):
+            self._keep_files()
+
+    def _read_to_the_end(self) -> None:
+        """Flush the writers and read, until nothing comes any more or the time is over."""
         deadline = time.monotonic() + END_SECONDS
         calm = 0.0
         while calm < CALM_SECONDS and time.monotonic() < deadline:
@@ -193,6 +208,30 @@ class Sync:
             folder.prefix = self._folders[folder.owner].prefix
         return True
 
+    def _keep_files(self) -> None:
+        """Keep what was written beside the event files while the run was live."""
+        if self._session.home is None:
+            return
+        blobs = Blobs(self._session.home)
+        seen: set[str] = set()
+        for directory in sorted(self._folders, reverse=True):  # those inside of others first
+            folder = self._folders[directory]
+            if folder.owner != directory:
+                continue
+            for below in kept_below(directory):
+                path = os.path.join(directory, below)
+                if path not in seen:
+                    seen.add(path)
+                    with guard.Shield(f"keeping {path}"):
+                        self._keep(blobs, path, file_path(FOLDER, folder.prefix, below))
+
+    def _keep(self, blobs: Blobs, path: str, name: str) -> None:
+        changed = os.stat(path).st_mtime
+        if changed < self._began - CLOCK_SECONDS:
+            return
+        blob = blobs.put_file(Path(path), type_of(os.path.splitext(path)[1]), sync=False)
+        self._session.record(File(time.time_ns() // 1000, name, blob, "now", int(changed * 1e6)))
+
     def _record(self, item: Item, prefix: str) -> None:
         recorder = self._session.recorder
         if isinstance(item, Block):
@@ -204,7 +243,10 @@ class Sync:
             recorder.write_row((_key(prefix, item.key),), item.step, item.wall_us, [item.value])
         elif isinstance(item, Media):
             recorder.record(msgspec.structs.replace(item, key=_key(prefix, item.key)))
-        elif isinstance(item, (Config, Event, File)):  # a cut would hide the run's other points
+        elif isinstance(item, File):
+            path = file_path(FOLDER, prefix, item.path.removeprefix(f"{FOLDER}/"))
+            recorder.record(msgspec.structs.replace(item, path=path))
+        elif isinstance(item, (Config, Event)):  # a cut would hide the run's other points
             recorder.record(item)
 
 

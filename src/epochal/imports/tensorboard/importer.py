@@ -136,7 +136,7 @@ class Importer:
         """
         try:
             return self._turn()
-        except BaseException:
+        except BaseException:  # Ctrl-C, too: the next turn begins from what is on disk
             self._runs.start_over()
             self._rests.clear()
             self._logdir = None

@@ -6,6 +6,7 @@ that cannot be read is a problem of its own and does not hide the others.
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable
 from typing import Final
@@ -14,7 +15,11 @@ import msgspec
 
 MARK: Final = "tfevents"
 PROJECTOR: Final = "projector_config.pbtxt"
+PROJECTED: Final = frozenset({"tensors.tsv", "metadata.tsv", "sprite.png", "tensors.bytes"})
+"""What stands below the configuration of the projector."""
 TRACES: Final = (".pt.trace.json", ".pt.trace.json.gz", ".xplane.pb")
+MAX_DIRECTORIES: Final = 1000
+"""`kept_below` looks into so many at most: a script may log right into its home directory."""
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -73,8 +78,22 @@ def _projector(root: str, below: str) -> list[str]:
     found = [_path(below, PROJECTOR)]
     for place, _, files in os.walk(os.path.join(root, below)):
         inside = os.path.relpath(place, root)
-        wanted = {"tensors.tsv", "metadata.tsv", "sprite.png", "tensors.bytes"}
-        found += [f"{inside}/{name}" for name in sorted(files) if name in wanted]
+        found += [f"{inside}/{name}" for name in sorted(files) if name in PROJECTED]
+    return found
+
+
+def kept_below(root: str) -> list[str]:
+    """Traces and files of the projector as paths below ``root``, for who follows one run."""
+    wanted = PROJECTED if os.path.exists(os.path.join(root, PROJECTOR)) else frozenset()
+    found: list[str] = []
+    for place, names, files in itertools.islice(os.walk(root), MAX_DIRECTORIES):
+        names.sort()
+        below = os.path.relpath(place, root)
+        found += [
+            _path(below, name)
+            for name in sorted(files)
+            if name.endswith(TRACES) or name == PROJECTOR or name in wanted
+        ]
     return found
 
 
