@@ -114,6 +114,14 @@ def test_a_long_table_is_thinned_and_kept_as_a_blob() -> None:
         ("too many classes",
          chart("wandb/confusion_matrix/v1", Actual="x", Predicted="x", nPredictions="x"),
          {"columns": ["x"], "data": [[n] for n in range(201)]}),
+        ("too wide for bins", chart("wandb/histogram/v0", value="x"),
+         {"columns": ["x"], "data": [[1e308], [-1e308]]}),
+        ("an area that no float holds",
+         Chart("k", "wandb/area-under-curve", {"x": "fpr", "y": "y", "class": "c"}, {}),
+         {"columns": ["fpr", "y", "c"], "data": [[1e308, 1e308, "a"], [-1e308, 1e308, "a"]]}),
+        ("a sum that no float holds",
+         chart("wandb/confusion_matrix/v1", Actual="a", Predicted="a", nPredictions="x"),
+         {"columns": ["a", "x"], "data": [["a", 1e308], ["a", 1e308]]}),
     ],
 )  # fmt: skip
 def test_what_cannot_be_drawn_says_why(name: str, drawn: Chart, table: object) -> None:

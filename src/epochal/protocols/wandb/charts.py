@@ -85,10 +85,14 @@ def draw(chart: Chart, table: object, put: Callable[[bytes, str], BlobRef]) -> M
     Raises:
         InvalidInput: the table lacks a column, or holds what cannot be drawn.
     """
-    type, spec = _PRESETS[chart.preset](chart, _columns(table))
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            type, spec = _PRESETS[chart.preset](chart, _columns(table))
+        data = json.dumps(spec, separators=(",", ":"), allow_nan=False).encode()
+    except ValueError:  # finite each, but not what is made of them
+        raise InvalidInput("its numbers are too large for sums or bins of them") from None
     title = str(chart.texts.get("title") or "")
     meta: Spec = {"type": type, "title": title, "table": True}
-    data = json.dumps(spec, separators=(",", ":"), allow_nan=False).encode()
     if len(data) <= MAX_INLINE:
         return MediaItem("plot", {**meta, "spec": spec})
     return MediaItem("plot", meta, {"data": put(data, "application/json")})
