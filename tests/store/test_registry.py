@@ -16,6 +16,7 @@ from epochal.errors import Conflict, InvalidInput, NotFound
 from epochal.store import models
 from epochal.store.ingest import ingest_home
 from epochal.store.owner import open_store
+from epochal.store.runs import get_run
 from epochal.store.uploads import note_arrivals
 from tests.store.journals import Writing
 from tests.store.objects import commit, forget
@@ -55,6 +56,27 @@ def test_a_link_makes_one_version_of_equal_content(store):
     assert row.run is not None
     assert detail.aliases == {"again": 1, "champion": 1}
     assert {event.who for event in detail.events} == {"run r1"}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"number": 2**63 - 1}, {"number": -1}, {"entity": "a\nb"}],
+    ids=["most", "less", "name"],
+)
+def test_a_link_that_cannot_be_kept_costs_the_run_nothing_else(home, odd):
+    w = Writing(home)
+    w.fact(ModelLink(w.now, "odd", "local/p/net", "0" * 64, **odd))
+    w.fact(ModelLink(w.now, "even", "local/p/net", "0" * 64, number=7))
+    w.line(0, 3)
+    with open_store(home) as store:
+        ingest_home(store)
+        detail = get_run(store, w.uid)
+        assert detail.metrics[0].count == 3
+        assert [event.title for event in detail.events] == ["a record could not be used"]
+        versions = models.get_model(store, "local", "even").all_versions
+        assert [row.version for row in versions] == [7]
+        with pytest.raises(NotFound):
+            models.get_model(store, "local", "odd")
 
 
 def test_names_resolve(store):

@@ -21,7 +21,7 @@ from epochal.domain.artifact import (
     check_digest,
     split_path,
 )
-from epochal.domain.names import MAX_NAME, MAX_TAG, MAX_TEXT
+from epochal.domain.names import MAX_NAME, MAX_TAG, MAX_TEXT, check_name
 from epochal.domain.objects import RunRef
 from epochal.domain.record import ModelLink
 from epochal.errors import InvalidInput
@@ -41,6 +41,7 @@ PENDING, READY = "pending", "ready"
 NO_STAGE = "none"
 MAX_ALIASES = 100
 MAX_MODEL_TAGS = 1000
+MAX_NUMBER = 2**53
 
 Path: TypeAlias = tuple[str, str, str]
 """Entity, project and name of an artifact."""
@@ -68,14 +69,17 @@ def link(connection: sa.Connection, maker: RunRef, fact: ModelLink) -> list[str]
         Problems with single aliases, a sentence each.
 
     Raises:
-        InvalidInput: a name or the digest cannot be used; nothing was changed.
+        InvalidInput: a name, the digest or the number cannot be used; nothing was changed.
     """
     name = check_artifact_name(fact.model)
+    entity = check_name(fact.entity, "entity name") if fact.entity else maker.entity
     check_digest(fact.digest)
+    if not 0 <= fact.number <= MAX_NUMBER:
+        raise InvalidInput(f"a model version has a number up to {MAX_NUMBER}, got {fact.number}")
     parts = split_path(fact.artifact)
     path = (storable(parts[0]), storable(parts[1]), storable(parts[2]))
     change = Change(f"run {maker.id}", clamp(fact.wall_us))
-    model_id = ensure_model(connection, fact.entity or maker.entity, name, change)
+    model_id = ensure_model(connection, entity, name, change)
     aliases, problems = [], []
     for alias in fact.aliases[:MAX_ALIASES]:
         try:
