@@ -1,12 +1,16 @@
 """Runs as foreign protocols read them: found by conditions, each with all of its last values.
 
 A page costs a fixed number of statements, however many runs are on it. Config values are shown as
-texts. Of a series that went back to smaller steps the last value is that of the greatest step.
+texts. Of a series that went back to smaller steps the last value is that of the greatest step: in
+what is shown, in conditions and in orders. Each such series is read for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+import operator
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from operator import attrgetter
 from typing import Any
@@ -48,6 +52,14 @@ _LAST = sa.select(
 ).where(latest.c.run_id.in_(_RUNS))  # fmt: skip
 _NAMES = sa.select(key.c.id, key.c.name).where(key.c.id.in_(sa.bindparam("keys", expanding=True)))
 _by_key = attrgetter("key")
+_COMPARE: dict[str, Callable[[float, float], bool]] = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 _ATTRIBUTES: dict[str, sa.ColumnElement[Any]] = {
     "run_id": run.c.uid,
     "run_name": run.c.name,
@@ -73,8 +85,11 @@ def read_tracked(store: Store, uid: str) -> TrackedRun:
 
 def search_tracked(store: Store, query: TrackedQuery) -> tuple[list[TrackedRun], bool]:
     """One page of runs, and whether more follow."""
+    exact = _exact_values(store, query)
     with store.database.read() as connection:
-        chosen = _choose(connection, query)
+        if exact:  # then the statement holds numbers and does not come again
+            connection.execution_options(compiled_cache=None)
+        chosen = _choose(connection, query, exact)
         page = chosen.limit(query.limit + 1).offset(query.offset)
         ids = [row[0] for row in connection.execute(page)]
         found = _read(connection, ids[: query.limit])
@@ -104,7 +119,7 @@ def _read(connection: sa.Connection, ids: Sequence[int]) -> list[tuple[TrackedRu
         found = connection.execute(_LAST, {"runs": part}).all()
         names = _names(connection, {row[1] for row in found})
         for run_id, key_id, kind, num, txt, step, newest, t_us in found:
-            value = num if kind == _FLOAT else float(decode_value(kind, num, txt))
+            value = _number(kind, num, txt)
             seen = t_us if t_us is not None else rows[run_id].updated_us
             point = LastPoint(names[key_id], value, step, seen)
             if run_id in points:
@@ -119,6 +134,10 @@ def _read(connection: sa.Connection, ids: Sequence[int]) -> list[tuple[TrackedRu
         (_tracked(rows[id], labels.get(id, {}), points.get(id, [])), back.get(id, []))
         for id in ids
     ]
+
+
+def _number(kind: int, num: float, txt: str | None) -> float:
+    return num if kind == _FLOAT else float(decode_value(kind, num, txt))
 
 
 def _names(connection: sa.Connection, ids: Iterable[int]) -> dict[int, str]:
@@ -166,23 +185,76 @@ def _newest(store: Store, uid: str, known: LastPoint) -> LastPoint:
     )
 
 
-def _choose(connection: sa.Connection, query: TrackedQuery) -> sa.Select[Any]:
+def _exact_values(store: Store, query: TrackedQuery) -> dict[str, dict[int, float]]:
+    """By key and run: last values of what is asked for, of the series that went back in steps."""
+    asked: list[Clause | Sort] = [*query.clauses, *query.order]
+    names = {storable(one.key) for one in asked if one.kind == "metric"}
+    if not names:
+        return {}
+    went_back = (
+        sa.select(run.c.id, run.c.uid, key.c.name, latest.c.last_kind, latest.c.last,
+                  latest.c.last_txt, latest.c.last_step)
+        .join(latest, latest.c.run_id == run.c.id)
+        .join(key, key.c.id == latest.c.key_id)
+        .where(key.c.name.in_(names), latest.c.step_max > latest.c.last_step)
+        .where(run.c.project_id.in_(_inside(query)))
+    )  # fmt: skip
+    with store.database.read() as connection:
+        rows = connection.execute(went_back).all()
+    exact: dict[str, dict[int, float]] = {}
+    for run_id, uid, name, kind, num, txt, step in rows:
+        known = LastPoint(name, _number(kind, num, txt), step, 0)
+        exact.setdefault(name, {})[run_id] = _newest(store, uid, known).value
+    return exact
+
+
+def _inside(query: TrackedQuery) -> sa.Select[Any]:
+    """The projects that a query is about."""
+    place = sa.tuple_(project.c.entity, project.c.name)
+    return sa.select(project.c.id).where(place.in_(query.projects))
+
+
+def _choose(
+    connection: sa.Connection, query: TrackedQuery, exact: Mapping[str, Mapping[int, float]]
+) -> sa.Select[Any]:
     asked = [clause.key for clause in query.clauses] + [sort.key for sort in query.order]
     names = {storable(name) for name in asked}
     rows = connection.execute(sa.select(key.c.name, key.c.id).where(key.c.name.in_(names)))
     ids: dict[str, int] = {row.name: row.id for row in rows}
     is_sqlite = connection.dialect.name == "sqlite"
-    inside = sa.select(project.c.id).where(
-        sa.tuple_(project.c.entity, project.c.name).in_(query.projects)
-    )
-    chosen: sa.Select[Any] = sa.select(run.c.id).where(run.c.project_id.in_(inside))
+    chosen: sa.Select[Any] = sa.select(run.c.id).where(run.c.project_id.in_(_inside(query)))
     if query.archived is not None:
         chosen = chosen.where(run.c.archived.is_(query.archived))
     for clause in query.clauses:
-        chosen = chosen.where(_condition(clause, ids.get(storable(clause.key)), is_sqlite))
+        name = storable(clause.key)
+        if clause.kind == "metric" and name in ids:
+            chosen = chosen.where(_metric(clause, ids[name], exact.get(name, {})))
+        else:
+            chosen = chosen.where(_condition(clause, ids.get(name), is_sqlite))
     for sort in query.order:
-        chosen = _sorted(chosen, sort, ids.get(storable(sort.key), -1))
+        name = storable(sort.key)
+        chosen = _sorted(chosen, sort, ids.get(name, -1), exact.get(name, {}))
     return chosen.order_by(run.c.created_us.desc(), run.c.uid)
+
+
+def _metric(clause: Clause, key_id: int, exact: Mapping[int, float]) -> Condition:
+    wanted = float(clause.value)  # type: ignore[arg-type]
+    stored = Stored(latest.c.last_kind, latest.c.last, sa.null())
+    comparison: Any = "==" if clause.operator == "=" else clause.operator
+    fits = stored.compare(comparison, wanted)
+    if exact:
+        compare = _COMPARE[clause.operator]
+        right = [id for id, value in exact.items() if compare(value, wanted)]
+        fits = sa.or_(_among(right), sa.and_(sa.not_(_among(exact)), fits))
+    return _exists(latest, latest.c.key_id == key_id, fits)
+
+
+def _among(ids: Iterable[int]) -> Condition:
+    """Whether a series is one of these runs', however many they are."""
+    listed: sa.BindParameter[Any] = sa.bindparam(
+        "among", list(ids), unique=True, expanding=True, literal_execute=True
+    )
+    return latest.c.run_id.in_(listed)
 
 
 def _condition(clause: Clause, key_id: int | None, is_sqlite: bool) -> Condition:
@@ -190,11 +262,6 @@ def _condition(clause: Clause, key_id: int | None, is_sqlite: bool) -> Condition
         return _compare(_ATTRIBUTES[clause.key], clause, is_sqlite)
     if key_id is None:
         return sa.true() if clause.operator == "null" else sa.false()
-    if clause.kind == "metric":
-        stored = Stored(latest.c.last_kind, latest.c.last, sa.null())
-        operator: Any = "==" if clause.operator == "=" else clause.operator
-        fits = stored.compare(operator, float(clause.value))  # type: ignore[arg-type]
-        return _exists(latest, latest.c.key_id == key_id, fits)
     scope = LABEL if clause.kind == "tag" else CONFIG
     own = sa.and_(param.c.key_id == key_id, param.c.scope == scope)
     if clause.operator in ("null", "not null"):
@@ -253,7 +320,9 @@ def _shown() -> sa.ColumnElement[Any]:
     )
 
 
-def _sorted(chosen: sa.Select[Any], sort: Sort, key_id: int) -> sa.Select[Any]:
+def _sorted(
+    chosen: sa.Select[Any], sort: Sort, key_id: int, exact: Mapping[int, float]
+) -> sa.Select[Any]:
     if sort.kind == "attribute":
         return chosen.order_by(*_directed(_ATTRIBUTES[sort.key], sort))
     if sort.kind == "metric":
@@ -261,8 +330,15 @@ def _sorted(chosen: sa.Select[Any], sort: Sort, key_id: int) -> sa.Select[Any]:
         chosen = chosen.outerjoin(
             table, sa.and_(table.c.run_id == run.c.id, table.c.key_id == key_id)
         )
-        is_nan = sa.case((table.c.last_kind == Kind.NAN, 1), (table.c.n.is_(None), 2), else_=0)
-        return chosen.order_by(is_nan, *_directed(table.c.last, sort))
+        is_nan: Any = sa.case((table.c.last_kind == Kind.NAN, 1), else_=0)
+        value: Any = table.c.last
+        if exact:
+            nan = {_literal(id): _literal(int(math.isnan(one))) for id, one in exact.items()}
+            is_nan = sa.case(nan, value=run.c.id, else_=is_nan)
+            numbers = {_literal(id): _literal(one) for id, one in exact.items()}
+            value = sa.case(numbers, value=run.c.id, else_=value)
+        is_missing = sa.case((table.c.n.is_(None), 2), else_=is_nan)
+        return chosen.order_by(is_missing, *_directed(value, sort))
     scope = LABEL if sort.kind == "tag" else CONFIG
     other = param.alias()
     chosen = chosen.outerjoin(
@@ -271,6 +347,14 @@ def _sorted(chosen: sa.Select[Any], sort: Sort, key_id: int) -> sa.Select[Any]:
     )
     shown = sa.func.coalesce(other.c.txt, sa.cast(other.c.num, sa.Text))
     return chosen.order_by(*_directed(shown, sort))
+
+
+def _literal(number: float) -> sa.ColumnElement[Any]:
+    """A number that is no parameter, of which a statement takes few; NaN is NULL."""
+    if math.isnan(number):
+        return sa.null()
+    largest = sys.float_info.max  # no database reads an infinity
+    return sa.literal_column(repr(max(min(number, largest), -largest)))
 
 
 def _directed(column: sa.ColumnElement[Any], sort: Sort) -> list[sa.ColumnElement[Any]]:
