@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,26 @@ def test_roles_hold_for_mlflow_too(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", writer)
         client.log_metric(uid, "m", 3)
         assert client.get_run(uid).data.metrics == {"m": 3.0}
+
+
+def test_too_many_wrong_keys_are_told_in_mlflows_shape(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thirty are 401 with the scheme, then 429 with the time to wait; a right key passes still."""
+    home = tmp_path / "home"
+    with open_store(home) as store:
+        writer = access.create_key(store, LOCAL_USER, "w", Role.WRITER)
+    with serving(home, quiet=True, auth=True) as server:
+        path = "/api/2.0/mlflow/experiments/get?experiment_id=0"
+        wrong = {"Authorization": "Bearer wrong"}
+        told = [server.ask("GET", path, headers=wrong) for _ in range(31)]
+        codes = [(status, json.loads(body)["error_code"]) for status, body in told]
+        assert codes == [(401, "UNAUTHENTICATED")] * 30 + [(429, "REQUEST_LIMIT_EXCEEDED")]
+        head = server.raw(
+            f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer wrong\r\n"
+            "Connection: close\r\n\r\n".encode()
+        )
+        assert head.startswith(b"HTTP/1.1 429")
+        assert b"\r\nretry-after: " in head.lower()
+        monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", writer)
+        assert MlflowClient(server.address.url).get_experiment("0").name == "Default"
