@@ -53,7 +53,7 @@ class Insight(msgspec.Struct, frozen=True, kw_only=True):
     lo: int | None = None
     hi: int | None = None
     place: Place = "charts"
-    numbers: dict[str, float] = {}
+    numbers: dict[str, int | float] = {}
 
 
 class InsightReport(msgspec.Struct, frozen=True):
