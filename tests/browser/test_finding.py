@@ -1,7 +1,8 @@
-"""Finding things without the mouse: the filter completes what is typed."""
+"""Finding by keys: the filter completes what is typed, and Ctrl K goes anywhere."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -71,3 +72,66 @@ def test_a_filter_is_written_from_suggestions_by_keys_alone(
     expect(box).to_have_value("loss")
     assert options(page) == []
     assert len([url for url in visitor.requests if "/projects/keys" in url]) == asked
+
+
+def test_control_k_goes_to_runs_charts_pages_and_actions_by_name(
+    gallery: Gallery, visit: Callable[..., Visitor]
+) -> None:
+    """By keys alone, while typing too; the help names it; Escape gives the focus back."""
+    page = visit(gallery.url).workspace("resnets", "?sort=name&fold=train")
+    until(lambda: len(rows(page)) == 6)
+    filter_box = page.get_by_label("Filter runs")
+    filter_box.focus()
+    find = page.get_by_label("Find runs, metrics, pages and actions")
+    listed = page.get_by_role("listbox", name="Found").get_by_role("option")
+
+    expect(find).to_have_count(0)
+    page.keyboard.press("Control+k")
+    expect(find).to_be_focused()
+    expect(listed.get_by_text("r18-3", exact=True)).to_be_visible()
+    assert serious(page) == []
+    page.keyboard.press("Escape")
+    expect(find).to_have_count(0)
+    expect(filter_box).to_be_focused()
+
+    expect(find).to_have_count(0)
+    page.keyboard.press("Control+k")
+    expect(find).to_be_focused()
+    page.keyboard.type("train")
+    expect(listed.first).to_contain_text("train/loss")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**full=train/loss*")
+    page.locator('[data-panel="train/loss"] canvas').first.wait_for()
+    page.keyboard.press("Escape")
+    until(lambda: "full=" not in page.url, what="the charts again")
+
+    light = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    expect(find).to_have_count(0)
+    page.keyboard.press("Control+k")
+    expect(find).to_be_focused()
+    page.keyboard.type("light dark")
+    expect(listed).to_have_count(1)
+    page.keyboard.press("Enter")
+    until(lambda: page.evaluate("getComputedStyle(document.body).backgroundColor") != light)
+
+    expect(find).to_have_count(0)
+    page.keyboard.press("Control+k")
+    expect(find).to_be_focused()
+    page.keyboard.type("zzz")
+    page.get_by_text("Nothing is called that.").wait_for()
+    assert serious(page) == []
+    find.fill("8-4")
+    expect(listed).to_have_text([re.compile("r18-4")])
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/p/resnets/r/r18-4")
+
+    expect(find).to_have_count(0)
+    page.keyboard.press("Control+k")
+    expect(find).to_be_focused()
+    page.keyboard.type("sweeps")
+    expect(listed).to_have_count(1)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/p/resnets/sweeps")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog").locator("kbd", has_text="Ctrl K")).to_have_count(1)

@@ -1,6 +1,6 @@
 /**
- * Single-key shortcuts. A page adds its own; the newest handler of a key wins. Silent while typing, with Ctrl, Alt or
- * Meta held, and when the user has turned single keys off (WCAG 2.1.4).
+ * Keyboard shortcuts. A page adds its own; the newest handler of a key wins. Single keys are silent while typing, with Ctrl, Alt or
+ * Meta held, and when the user has turned them off (WCAG 2.1.4). `Ctrl+k` (or Meta) answers always; such combinations that nobody added stay the browser's.
  */
 
 export interface Shortcut {
@@ -63,14 +63,16 @@ function taken(event: KeyboardEvent): boolean {
 
 export function startKeyboard(): void {
   addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-    if (typing(event.target) || taken(event)) return;
-    // A modal dialog has the keyboard: Escape closes it, the page behind it hears nothing.
-    if (document.querySelector("dialog:modal")) return;
-    if (event.key !== "Escape" && !singleKeysOn()) return;
+    if (event.altKey || event.defaultPrevented) return;
+    const held = event.ctrlKey || event.metaKey;
+    if (!held && (typing(event.target) || taken(event))) return;
+    // A modal dialog has the keyboard, one that is still loading too: Escape closes it, the page behind it hears nothing.
+    if (document.querySelector("dialog:modal, [data-dialog]")) return;
+    if (!held && event.key !== "Escape" && !singleKeysOn()) return;
+    const pressed = held ? `Ctrl+${event.key}` : event.key;
     for (const shortcut of stack.flat().reverse()) {
       const keys = shortcut.keys.split(" ").map((k) => (k === "Space" ? " " : k));
-      if (!keys.includes(event.key) || shortcut.when?.() === false) continue;
+      if (!keys.includes(pressed) || shortcut.when?.() === false) continue;
       event.preventDefault();
       shortcut.run(event);
       return;

@@ -23,6 +23,7 @@ class Page {
   lit = $state<string | null>(null);
   theme = $state<Theme>(theme());
   help = $state(false);
+  finder = $state(false);
   /** Seconds tick for "3 min ago". */
   now = $state(Date.now() * 1000);
 
