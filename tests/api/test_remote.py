@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
 
 import msgspec
 import pytest
@@ -136,9 +137,15 @@ def test_a_key_in_the_address_is_never_repeated() -> None:
     assert "secret" not in caught.value.message
 
 
+def _leaves(kind: type[Any]) -> set[type[Any]]:
+    """What is asked: a class that others refine is a shape that they share."""
+    refined: list[type[Any]] = type.__subclasses__(kind)
+    return set().union(*map(_leaves, refined)) if refined else {kind}
+
+
 def test_every_question_has_an_answer_at_both_doors() -> None:
     """A new question without one fails here, not at a user's."""
-    assert set(Question.__subclasses__()) == set(ROUTES) == set(ANSWERS)
+    assert _leaves(Question) == set(ROUTES) == set(ANSWERS)
 
 
 @pytest.mark.parametrize(

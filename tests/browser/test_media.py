@@ -216,7 +216,7 @@ def test_runs_stand_side_by_side_at_one_step(
     scene = card(page, "val/scene")
     until(lambda: scene.locator("img").count() == 2)
     page.keyboard.press("Shift+ArrowLeft")
-    until(lambda: scene.inner_text().count("scene 20") == 2)
+    until(lambda: scene.get_by_text("scene 20", exact=True).count() == 2)
     sources = scene.locator("img").evaluate_all("(all) => all.map((i) => i.getAttribute('src'))")
     assert len(set(sources)) == 2, "each column has the picture of its own run"
 

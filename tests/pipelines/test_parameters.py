@@ -94,7 +94,7 @@ def test_what_is_no_plain_function_is_no_step() -> None:
     def generator() -> Any:
         yield 1
 
-    for wrong in (coroutine, generator, print, 3):
+    for wrong in (coroutine, generator, len, 3):
         with pytest.raises(InvalidInput, match=r"plain"):
             step(wrong)  # type: ignore[arg-type]
 

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from epochal.domain.names import MAX_KEY, MAX_NAME, MAX_TAG, MAX_TEXT
 from epochal.domain.record import (
+    ArtifactCommit,
     Attributes,
     Config,
     Console,
@@ -28,6 +29,7 @@ from epochal.domain.record import (
     Header,
     Heartbeat,
     Labels,
+    ModelLink,
     Summary,
     Text,
     Told,
@@ -174,12 +176,16 @@ class FactWriter:
                 self._cut(fact, ordinal)
                 self._objects.cut(fact.step)
             elif isinstance(fact, OBJECT_FACTS):
+                if isinstance(fact, (ArtifactCommit, ModelLink)) and self._named:
+                    self._save_names()  # a version keeps what its run is called
+                    self._together.run(self.connection)
                 self._objects.apply(fact)
             elif action := self._actions.get(type(fact)):
                 action(fact)
         self._save_details()
         self._save_labels()
-        self._save_run()
+        self._save_names()
+        self._save_state()
         self._save_console()
         self._save_texts()
         self._objects.flush()
@@ -237,13 +243,17 @@ class FactWriter:
         if isinstance(tags, (list, tuple)):
             self._named["tags"] = [str(tag) for tag in tags]
 
-    def _save_run(self) -> None:
-        """What the run is called, and the last that was told of its state."""
-        if "tags" in self._named:
-            self._named["tags"] = set_tags(self.connection, self.run_id, self._named["tags"])
-        if self._named:
-            given = {f"new_{name}": value for name, value in self._named.items()}
-            self._together.add(naming(frozenset(self._named)), {"which": self.run_id, **given})
+    def _save_names(self) -> None:
+        """What the run is called."""
+        named, self._named = self._named, {}
+        if "tags" in named:
+            named["tags"] = set_tags(self.connection, self.run_id, named["tags"])
+        if named:
+            given = {f"new_{name}": value for name, value in named.items()}
+            self._together.add(naming(frozenset(named)), {"which": self.run_id, **given})
+
+    def _save_state(self) -> None:
+        """The last that was told of the run's state."""
         if self._said is not None:
             ended = None if self._said.ended_us is None else clamp(self._said.ended_us)
             told = {"journal": self.journal_id, "ending": self._said.state, "ended": ended}
