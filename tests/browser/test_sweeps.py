@@ -105,15 +105,22 @@ def test_a_sweep_is_made_followed_and_steered_on_its_page(
     page.get_by_role("button", name="Show all").click()
     until(lambda: len(_numbers(page)) == 14, 60, "all are shown again")
     handle = page.get_by_role("button", name="Axis lr")
-    handle.evaluate("(e) => e.scrollIntoView({ block: 'center' })")
-    box = handle.bounding_box()
-    assert box is not None
-    middle = box["x"] + box["width"] / 2
-    page.mouse.move(middle, box["y"] + box["height"] - 2)
-    page.mouse.down()
-    page.mouse.move(middle, box["y"] + box["height"] / 2, steps=4)
-    page.mouse.up()
-    until(lambda: "config.lr" in page.url, 60, "a drag along an axis is in the address")
+
+    def drag() -> bool:
+        # The axes may still move while answers arrive: then the drag meets nothing.
+        handle.evaluate("(e) => e.scrollIntoView({ block: 'center' })")
+        box = handle.bounding_box()
+        if box is None:
+            return False
+        middle = box["x"] + box["width"] / 2
+        page.mouse.move(middle, box["y"] + box["height"] - 2)
+        page.mouse.down()
+        page.mouse.move(middle, box["y"] + box["height"] / 2, steps=4)
+        page.mouse.up()
+        page.wait_for_timeout(500)
+        return "config.lr" in page.url
+
+    until(drag, 60, "a drag along an axis is in the address")
     until(lambda: 0 < len(_numbers(page)) < 14, 60, "and chooses trials")
     page.get_by_role("button", name="Show all").click()
     page.get_by_label("Second parameter, for a contour").select_option("width")
