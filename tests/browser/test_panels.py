@@ -78,6 +78,8 @@ def test_a_group_is_the_mean_of_all_of_its_runs_with_their_band(
                 assert close(series["max"][at], high(points, means))
 
     check(lambda points, _: min(map(min, points)), lambda points, _: max(map(max, points)))
+    canvas = page.locator('[data-panel="train/loss"] canvas').first
+    canvas.evaluate("(canvas) => { canvas.dataset.kept = 'yes'; }")
     page.get_by_label("How groups are drawn").select_option("std")
     page.wait_for_url("**band=std*")
     spread = statistics.stdev
@@ -92,6 +94,7 @@ def test_a_group_is_the_mean_of_all_of_its_runs_with_their_band(
     )
     page.get_by_label("How groups are drawn").select_option("runs")
     wait_drawn(page, "train/loss", 6)
+    assert canvas.get_attribute("data-kept") == "yes", "the chart was made anew and blinked"
 
 
 def test_formulas_and_several_metrics_are_added_and_exact(
