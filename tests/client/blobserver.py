@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -23,10 +23,14 @@ PIECE = 8 * 1024 * 1024
 
 
 class BlobServer:
-    """The server; ``faults`` gives a status for each blob request, 0 to hang up, or None."""
+    """The server; ``faults`` gives a status for each blob request, 0 to hang up, or None.
+
+    ``gate`` is called with each path after the answer is made and before it is given.
+    """
 
     def __init__(self, faults: Iterator[int | None] | None = None) -> None:
         self.faults = faults if faults is not None else iter(())
+        self.gate: Callable[[str], object] = lambda _: None
         self.journals: dict[str, bytearray] = {}
         self.parts: dict[str, bytearray] = {}
         self.blobs: dict[str, bytes] = {}
@@ -81,6 +85,7 @@ class BlobServer:
                     status, reply = fault, {"error": {"message": "as told"}}
                 else:
                     status, reply = self._blob(noun, last, query, body)
+        self.gate(parts.path)
         data = json.dumps(reply).encode()
         request.send_response(status)
         request.send_header("Content-Length", str(len(data)))

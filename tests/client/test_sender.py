@@ -204,6 +204,40 @@ def test_waiting_grows_to_a_minute_and_honors_retry_after(tmp_path: Path) -> Non
     journal.close()
 
 
+class Clock:
+    """The time of day, and what is added to it."""
+
+    added = 0.0
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.added
+
+    sleep = staticmethod(time.sleep)
+
+
+def test_a_failure_after_a_long_wait_is_tried_again(
+    faulty: FaultyServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that took a long time and then had no answer is slow, not unreachable."""
+    clock = Clock()
+    monkeypatch.setattr(sender_module, "time", clock)
+    monkeypatch.setattr(sender_module, "UNREACHABLE_S", 60.0)
+
+    def faults() -> Iterator[str | None]:
+        clock.added += 100.0
+        yield "drop request"
+
+    faulty.faults = faults()
+    journal = journal_of(tmp_path, 10)
+    journal.close()
+    sender = Sender(faulty.url, None)
+    sender.add(journal)
+    sender.start()
+    assert sender.drain(1000.0)
+    assert bytes(faulty.held[journal.writer]) == content(journal)
+    sender.stop()
+
+
 def test_a_frame_larger_than_a_stretch_is_sent_whole(
     faulty: FaultyServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

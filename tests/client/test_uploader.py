@@ -6,6 +6,7 @@ import itertools
 import os
 import random
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,8 @@ import epochal
 from epochal.client.replicate import sync_journals
 from epochal.client.uploader import read_size
 from epochal.journal.blobs import Blobs
+from epochal.pipelines.keeping import keep
+from epochal.pipelines.tracking import commit_output
 from tests.client.blobserver import PIECE, BlobServer
 from tests.client.scripts import QUIET, run_script
 from tests.conftest import start_server
@@ -124,6 +127,36 @@ def test_numbers_do_not_wait_for_a_blob_that_is_stuck(
     begun = time.monotonic()
     run.finish()
     assert time.monotonic() - begun < 8
+
+
+def test_an_answer_from_before_the_last_records_does_not_end_the_wait(
+    begin: Begin, home: Path, server: BlobServer
+) -> None:
+    """The server says that it wants nothing; before that arrives, the run records a blob."""
+    made, given = threading.Event(), threading.Event()
+
+    def hold(path: str) -> None:
+        if path.endswith("/wanted") and not made.is_set():
+            made.set()
+            given.wait(60)
+
+    server.gate = hold
+    run = begin(settings={"url": server.url, "exit_timeout": 60})
+    run.log({"loss": 1.0})
+    uploader = run._session.objects and run._session._uploader
+    assert made.wait(60)
+    stored = keep(Blobs(home), [1, 2, 3])
+    commit_output(run, stored, name="n", step="s", output="o", pipeline_run="r")
+    before = uploader._asked_for
+    ending = threading.Thread(target=run.finish)
+    ending.start()
+    deadline = time.monotonic() + 60
+    while uploader._asked_for == before:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    given.set()
+    ending.join(60)
+    assert all_there(server, home)
 
 
 def test_sync_finishes_the_spool_of_a_killed_process(home: Path, server: BlobServer) -> None:

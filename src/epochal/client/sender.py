@@ -88,6 +88,7 @@ class Sender:
         self._stopped = False
         self._thread: threading.Thread | None = None
         self._heard = time.monotonic()
+        self._failing_since = 0.0
 
     def add(self, source: Source) -> None:
         """Replicate one more journal, after those that came before."""
@@ -108,6 +109,9 @@ class Sender:
     def drain(self, timeout: float) -> bool:
         """Wait until everything is acknowledged; shorter when the server does not answer.
 
+        A slow server is not a dead one: the wait ends `UNREACHABLE_S` after exchanges began to
+        fail, not after the first failure of a long wait.
+
         Args:
             timeout: seconds at most.
         """
@@ -116,8 +120,9 @@ class Sender:
         self._wake.set()
         try:
             while self._is_owing() and self.refused is None and self._is_running():
-                limit = min(timeout, UNREACHABLE_S) if self.failures else timeout
-                if time.monotonic() - start >= limit:
+                now = time.monotonic()
+                failing = now - max(start, self._failing_since) if self.failures else 0.0
+                if now - start >= timeout or failing >= UNREACHABLE_S:
                     break
                 time.sleep(0.005)
         finally:
@@ -192,6 +197,8 @@ class Sender:
             replica.source.release(replica.acked)
 
     def _back_off(self, why: str, asked: float | None) -> float:
+        if not self.failures:
+            self._failing_since = time.monotonic()
         self.failures += 1
         if self.failures == 2:
             guard.warn_once(

@@ -40,7 +40,6 @@ class Uploader:
     Attributes:
         failures: exchanges that failed since the last good one.
         refused: why the server refuses, or None.
-        complete: whether the server wanted nothing more that lies here when asked last.
     """
 
     def __init__(
@@ -54,12 +53,13 @@ class Uploader:
         self.url = url
         self.failures = 0
         self.refused: str | None = None
-        self.complete = False
+        self._wish = 0
+        self._fulfilled = -1
         self._replica = BlobReplica(uid, home, Transport(url, api_key))
         self._recorded = recorded
         self._known: frozenset[str] = frozenset()
         self._asked_for = 0.0
-        self._good_at = 0.0
+        self._failing_since = 0.0
         self._wake = threading.Event()
         self._hurry = False
         self._stopped = False
@@ -71,8 +71,16 @@ class Uploader:
         with guard.Shield("starting the uploader"):
             self._thread.start()
 
+    @property
+    def complete(self) -> bool:
+        """Whether the server wanted nothing more that lies here, asked after the last `drain`."""
+        return self._fulfilled == self._wish
+
     def drain(self, timeout: float, *, speaks: bool = False) -> bool:
         """Wait until the server has all blobs; shorter when it does not answer.
+
+        An answer that is on its way now does not count: the server may have given it before it
+        held the last records of the run.
 
         Args:
             timeout: seconds at most.
@@ -80,13 +88,14 @@ class Uploader:
         """
         start = time.monotonic()
         line = _Line(speaks)
-        self.complete, self._hurry, self._asked_for = False, True, start
+        self._wish += 1
+        self._hurry, self._asked_for = True, start
         self._wake.set()
         while not self.complete and self.refused is None and self._is_running():
             now = time.monotonic()
             spent = now - start
-            silent = now - max(start, self._good_at) if self.failures else 0.0
-            if spent >= timeout or silent >= UNREACHABLE_S:
+            failing = now - max(start, self._failing_since) if self.failures else 0.0
+            if spent >= timeout or failing >= UNREACHABLE_S:
                 break
             if spent >= PROGRESS_S:
                 line.show(self._replica.sent, self._replica.total)
@@ -108,15 +117,17 @@ class Uploader:
         recorded = self._recorded()
         if recorded != self._known:
             self._known, self._asked_for = recorded, time.monotonic()
-            self.complete = False
+            self._fulfilled = -1
         if self.complete:
             return CADENCE_S
+        wish = self._wish
         try:
             while self._replica.ask() and not self._stopped:
                 self._replica.send_all(self._went_well)
             self._went_well()
             late = time.monotonic() - self._asked_for > GRACE_S
-            self.complete = late or self._known <= self._replica.seen
+            if late or self._known <= self._replica.seen:
+                self._fulfilled = wish
             return HURRY_S if self._hurry else CADENCE_S
         except NoAnswer as error:
             return self._back_off(str(error), None)
@@ -133,10 +144,11 @@ class Uploader:
 
     def _went_well(self) -> bool:
         self.failures = 0
-        self._good_at = time.monotonic()
         return not self._stopped
 
     def _back_off(self, why: str, asked: float | None) -> float:
+        if not self.failures:
+            self._failing_since = time.monotonic()
         self.failures += 1
         if self.failures == 4:
             guard.warn_once(
