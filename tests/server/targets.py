@@ -6,7 +6,7 @@ import json
 import socketserver
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -112,5 +112,27 @@ def postbox() -> Iterator[Postbox]:
         try:
             yield box
         finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextmanager
+def dripping() -> Iterator[int]:
+    """The port of a server that never ends its first line, and never stops to write it."""
+    ending = threading.Event()
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with suppress(OSError):
+                while not ending.wait(0.02):
+                    self.request.sendall(b"2")
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            ending.set()
             server.shutdown()
             thread.join()

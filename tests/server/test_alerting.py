@@ -29,7 +29,7 @@ from epochal.store.preferences import write_preference
 from tests.cli.conftest import run_cli
 from tests.client.scripts import run_script
 from tests.conftest import Server
-from tests.server.targets import Hook, Postbox, postbox, webhook
+from tests.server.targets import Hook, Postbox, dripping, postbox, webhook
 from tests.store.journals import Writing
 
 MINUTE = 60_000_000
@@ -198,6 +198,23 @@ def test_a_target_that_is_gone_keeps_nobody_else_waiting(store, hook, look):
     look()
     assert sorted(state for state, _, _ in log(store)) == ["sent", "waiting"]
     assert len(hook.got) == 1
+
+
+def test_a_target_that_drips_bytes_is_cut_off(store, look, monkeypatch):
+    """Its socket never times out, as each byte comes in time."""
+    monkeypatch.setattr("epochal.server.webhook.WHOLE_SECONDS", 0.5)
+    monkeypatch.setattr("epochal.server.mail.WHOLE_SECONDS", 0.5)
+    with dripping() as port:
+        new = NewRule(webhook=f"http://127.0.0.1:{port}/", when=When.FAILED)
+        alerts.add_rule(store, LOCAL_USER, None, "p", new)
+        settings = MailSettings(host="127.0.0.1", port=port, security="none", sender="a@b.example")
+        alerts.set_mail(store, LOCAL_USER, settings)
+        new = NewRule(email="c@d.example", when=When.FAILED)
+        alerts.add_rule(store, LOCAL_USER, None, "p", new)
+        fail(now_writing(store))
+        look()
+    assert [state for state, *_ in log(store)] == ["waiting", "waiting"]
+    assert all("no end after 0.5 s" in error for *_, error in log(store))
 
 
 def test_an_alert_that_cannot_be_told_keeps_nobody_else_waiting(store, hook, mails, look):

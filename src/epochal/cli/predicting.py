@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 from epochal.api.frames import load_optional
 from epochal.cli.terminal import print_json
 from epochal.errors import InvalidInput
+from epochal.journal.whole import write_whole
 
 SUFFIXES = ".json, .csv, .npy or .npz"
 
@@ -85,12 +85,9 @@ def write_output(value: Any, path: Path | None) -> None:
         data = _csv(_one_array(value))
     else:
         raise InvalidInput(f"{path} has the ending {suffix!r}; outputs are .json, .csv or .npy")
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        part.write_bytes(data)
-        os.replace(part, path)
+        write_whole(path, data, mode=0o666)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise InvalidInput(f"{path} cannot be written: {error.strerror or error}") from error
 
 

@@ -7,7 +7,6 @@ that server. Keys are never printed.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import msgspec
 
 from epochal.errors import InvalidInput
 from epochal.journal.home import find_home
+from epochal.journal.whole import write_whole
 
 CREDENTIALS = "credentials.json"
 
@@ -58,14 +58,7 @@ def store_key(home: Path, url: str, key: str) -> None:
     """
     keys = {**_read(home), url.rstrip("/"): key}
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = home / CREDENTIALS
-    temporary = path.with_suffix(f".{os.getpid()}.new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(msgspec.json.encode(keys))
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    write_whole(home / CREDENTIALS, msgspec.json.encode(keys))
 
 
 def find_key(home: Path, url: str) -> str | None:

@@ -12,6 +12,8 @@ import os
 
 import msgspec
 
+from epochal.journal.whole import write_whole
+
 ACK_SUFFIX = ".ack"
 UNSENT_SUFFIX = ".unsent"
 
@@ -43,12 +45,9 @@ def write_ack(journal: str | None, url: str, offset: int) -> None:
     """Remember an acknowledged offset; a disk that refuses is passed over."""
     if journal is None:
         return
-    target = _beside(journal, ACK_SUFFIX)
-    temporary = f"{target}.{os.getpid()}.new"
     with contextlib.suppress(OSError):
-        with open(temporary, "wb") as file:
-            file.write(msgspec.json.encode(Ack(url, offset)))
-        os.replace(temporary, target)
+        target = _beside(journal, ACK_SUFFIX)
+        write_whole(target, msgspec.json.encode(Ack(url, offset)), sync=False)
 
 
 def mark_unsent(journal: str | None) -> None:

@@ -8,7 +8,6 @@ are newer. Reading costs in proportion to the journals that are not in ``resume.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from epochal.journal.frame import SUFFIX
 from epochal.journal.home import RESUME, run_directory
 from epochal.journal.liveness import is_held
 from epochal.journal.reader import JournalReader
+from epochal.journal.whole import write_whole
 
 ASK_TIMEOUT_S = 10.0
 
@@ -89,10 +89,7 @@ def remember(home: Path, ref: RunRef) -> None:
     Raises:
         OSError: the home cannot be written.
     """
-    path = _note(home, ref.entity, ref.project)
-    temporary = path.with_suffix(f".{os.getpid()}.new")
-    temporary.write_bytes(msgspec.json.encode(ref))
-    os.replace(temporary, path)
+    write_whole(_note(home, ref.entity, ref.project), msgspec.json.encode(ref), sync=False)
 
 
 def recall(home: Path, entity: str, project: str) -> str | None:

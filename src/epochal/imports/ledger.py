@@ -22,6 +22,7 @@ from epochal.imports.part import publish_left
 from epochal.journal.blobs import full_disk
 from epochal.journal.files import sync_directories
 from epochal.journal.frame import pack_frame, scan_frames
+from epochal.journal.whole import write_whole
 
 if sys.platform != "win32":
     import fcntl
@@ -140,10 +141,5 @@ class Ledger:
         """Let others go on; entries that later ones replaced are dropped when they are many."""
         frames = b"".join(pack_frame(_encode(mark)) for mark in self.marks.values())
         if self._end > 2 * len(frames) + _GARBAGE:
-            fresh = self._path.with_suffix(".fresh")
-            with fresh.open("wb") as file:
-                file.write(frames)
-                file.flush()
-                os.fsync(file.fileno())
-            os.rename(fresh, self._path)
+            write_whole(self._path, frames)
         os.close(self._file)

@@ -8,13 +8,12 @@ restart of the server nor a lost connection forgets it.
 from __future__ import annotations
 
 import contextlib
-import os
-import secrets
 from pathlib import Path
 
 import msgspec
 
 from epochal.domain.run import StopRequest
+from epochal.journal.whole import write_whole
 
 NAME = "stop.json"
 
@@ -26,20 +25,7 @@ def write_stop(directory: Path, request: StopRequest) -> None:
         OSError: it cannot be written.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    target = directory / NAME
-    if target.exists():
-        return
-    whole = directory / f".{NAME}.{secrets.token_hex(4)}.tmp"
-    descriptor = os.open(whole, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.encode(request))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(whole, target)
-    except BaseException:
-        whole.unlink(missing_ok=True)
-        raise
+    write_whole(directory / NAME, msgspec.json.encode(request), first=True)
 
 
 def read_stop(directory: Path) -> StopRequest | None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from epochal.errors import InvalidInput
+from epochal.journal.whole import write_whole
 
 FILE = "trusted.json"
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
@@ -107,13 +108,8 @@ def _place() -> Path:
 
 def _write(models: list[Trusted]) -> None:
     place = _place()
-    part = place.with_name(f".{FILE}.{os.getpid()}")
     try:
         place.parent.mkdir(mode=0o700, exist_ok=True)
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(models)))
-        os.replace(part, place)
+        write_whole(place, msgspec.json.format(msgspec.json.encode(models)))
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise InvalidInput(f"{place} cannot be written: {error.strerror or error}") from error

@@ -7,7 +7,6 @@ outputs is still there.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ import msgspec
 
 from epochal.domain.pipeline import Stored
 from epochal.journal.blobs import Blobs, full_disk
+from epochal.journal.whole import write_whole
 from epochal.pipelines.keeping import still_there
 from epochal.pipelines.ledger import DIRECTORY
 
@@ -72,15 +72,10 @@ class Cache:
             StorageFull: there is no room.
         """
         path = self._path(key)
-        fresh = f"{path}.{os.getpid()}.{os.urandom(4).hex()}"
         try:
             os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-            with open(fresh, "xb") as file:
-                file.write(msgspec.json.encode(hit))
-            os.replace(fresh, path)
+            write_whole(path, msgspec.json.encode(hit), sync=False)
         except OSError as error:
-            with contextlib.suppress(OSError):
-                os.unlink(fresh)
             raise full_disk(error, self.root) from error
 
     def sweep(self, *, older_than_s: float | None, dry_run: bool) -> tuple[int, int]:

@@ -6,7 +6,6 @@ should read: settings whose name speaks of a key, token, password or secret.
 
 from __future__ import annotations
 
-import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ import msgspec
 
 from epochal.domain.names import check_name
 from epochal.errors import Conflict, InvalidInput, NotFound, StorageError
+from epochal.journal.whole import write_whole
 
 FILE: Final = "stacks.toml"
 SECRETS: Final = "stacks.secrets.json"
@@ -185,7 +185,8 @@ def _read_secrets(home: Path) -> dict[str, dict[str, str]]:
 
 
 def _write_secrets(home: Path, secrets: dict[str, dict[str, str]]) -> None:
-    _replace(home / SECRETS, msgspec.json.encode(secrets))
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_whole(home / SECRETS, msgspec.json.encode(secrets))
 
 
 def _write(home: Path, profile: Profile) -> None:
@@ -196,7 +197,8 @@ def _write(home: Path, profile: Profile) -> None:
         lines += ["", f"[artifact_stores.{_quoted(name)}]", *_pairs(store)]
     for name, stack in profile.stacks.items():
         lines += ["", f"[stacks.{_quoted(name)}]", *_pairs(msgspec.to_builtins(stack))]
-    _replace(home / FILE, ("\n".join(lines) + "\n").encode())
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_whole(home / FILE, ("\n".join(lines) + "\n").encode())
 
 
 def _pairs(values: Mapping[str, Any]) -> list[str]:
@@ -206,12 +208,3 @@ def _pairs(values: Mapping[str, Any]) -> list[str]:
 def _quoted(text: Any) -> str:
     """A basic string of TOML, which is one of JSON."""
     return msgspec.json.encode(str(text)).decode()
-
-
-def _replace(path: Path, data: bytes) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = f"{path}.{os.getpid()}"
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-    os.replace(fresh, path)

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import os
-import tempfile
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -17,6 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from epochal.journal.home import SERVER, ServerAddress, read_server_address
+from epochal.journal.whole import write_whole
 
 ASK_SECONDS: Final = 2.0
 
@@ -27,15 +26,7 @@ def write_address(home: Path, address: ServerAddress) -> None:
     Raises:
         OSError: the home cannot be written.
     """
-    descriptor, name = tempfile.mkstemp(prefix=f".{SERVER}.", dir=home)
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(msgspec.json.encode(address))
-        os.replace(name, home / SERVER)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
+    write_whole(home / SERVER, msgspec.json.encode(address), sync=False)
 
 
 def remove_address(home: Path, pid: int) -> None:

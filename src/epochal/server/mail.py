@@ -10,8 +10,10 @@ from typing import Final
 
 from epochal.domain.alert import MailSettings
 from epochal.errors import Unavailable
+from epochal.server.deadline import cut_after
 
 SECONDS: Final = 15.0
+WHOLE_SECONDS: Final = 45.0
 _SUBJECT: Final = 150
 
 
@@ -35,7 +37,11 @@ def send(settings: MailSettings, to: str, title: str, text: str) -> None:
     message["Date"], message["Message-ID"] = formatdate(), make_msgid(domain="epochal.invalid")
     message.set_content(text)
     try:
-        with _connect(settings) as server:
+        reached: list[smtplib.SMTP] = []
+        with (
+            cut_after(WHOLE_SECONDS, lambda: reached[0].sock if reached else None),
+            _connect(settings, reached) as server,
+        ):
             if settings.security == "starttls":
                 server.starttls(context=ssl.create_default_context())
             if settings.user:
@@ -46,8 +52,20 @@ def send(settings: MailSettings, to: str, title: str, text: str) -> None:
         raise Unavailable(f"{where} did not take the mail: {error}") from None
 
 
-def _connect(settings: MailSettings) -> smtplib.SMTP:
-    if settings.security == "tls":
+class _Plain(smtplib.SMTP):
+    """A connection that can be reached while it is made."""
+
+    def __init__(self, settings: MailSettings, reached: list[smtplib.SMTP]) -> None:
+        reached.append(self)
+        super().__init__(settings.host, settings.port, timeout=SECONDS)
+
+
+class _Tls(smtplib.SMTP_SSL):
+    def __init__(self, settings: MailSettings, reached: list[smtplib.SMTP]) -> None:
+        reached.append(self)
         context = ssl.create_default_context()
-        return smtplib.SMTP_SSL(settings.host, settings.port, timeout=SECONDS, context=context)
-    return smtplib.SMTP(settings.host, settings.port, timeout=SECONDS)
+        super().__init__(settings.host, settings.port, timeout=SECONDS, context=context)
+
+
+def _connect(settings: MailSettings, reached: list[smtplib.SMTP]) -> smtplib.SMTP:
+    return (_Tls if settings.security == "tls" else _Plain)(settings, reached)

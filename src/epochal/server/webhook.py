@@ -18,8 +18,11 @@ from urllib.parse import urlsplit
 import msgspec
 
 from epochal.errors import PermissionDenied, Unavailable
+from epochal.server.deadline import cut_after
 
 SECONDS: Final = 10.0
+WHOLE_SECONDS: Final = 20.0
+"""For all of it, so that no peer holds the thread that tells."""
 _SHOWN: Final = 200
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -58,9 +61,10 @@ def post(url: str, message: dict[str, Any], *, team: bool) -> None:
     headers = {"Content-Type": "application/json", "User-Agent": "epochal"}
     connection = _Judged(host, port, secure=secure, team=team)
     try:
-        connection.request("POST", path, body, headers)
-        answer = connection.getresponse()
-        said = answer.read(_SHOWN).decode("utf-8", "replace")
+        with cut_after(WHOLE_SECONDS, lambda: connection.sock):
+            connection.request("POST", path, body, headers)
+            answer = connection.getresponse()
+            said = answer.read(_SHOWN).decode("utf-8", "replace")
     except (OSError, http.client.HTTPException, UnicodeError) as error:
         raise Unavailable(
             f"{host}:{port} did not take it: {str(error) or type(error).__name__}"

@@ -12,9 +12,7 @@ import binascii
 import contextlib
 import hashlib
 import hmac
-import os
 import secrets
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -24,6 +22,7 @@ import msgspec
 
 from epochal.domain.access import Permission, Principal, Role
 from epochal.errors import PermissionDenied
+from epochal.journal.whole import write_whole
 from epochal.service.permission import require
 from epochal.store.owner import Store
 
@@ -109,15 +108,5 @@ def _read(path: Path) -> bytes | None:
 def _make(home: Path) -> bytes:
     """A new key in its file, which appears whole or not at all."""
     key = secrets.token_bytes(KEY_BYTES)
-    descriptor, name = tempfile.mkstemp(prefix=f".{KEY_FILE}.", dir=home)
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(key)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, home / KEY_FILE)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
+    write_whole(home / KEY_FILE, key)
     return key

@@ -1,6 +1,7 @@
 """What rules of alerts find in the index: a few bounded queries, whatever a project holds.
 
-Only what happened since the rule was made counts, and only what it has not found before.
+Only runs that went on since the rule was made count, and only what it has not found before. What a
+run that still logs crossed earlier is found, too: least and greatest values carry no time.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from epochal.errors import Unavailable
 from epochal.imports.tensorboard.event import Metadata
 from epochal.journal.blobs import full_disk, sync_file_system
 from epochal.journal.files import sync_directories
+from epochal.journal.whole import write_whole
 
 if sys.platform != "win32":
     import fcntl
@@ -158,13 +159,8 @@ class StateFile:
             OSError: it cannot be written.
         """
         self._sync(written, more=more)
-        fresh = self._path.with_suffix(".new")
         try:
-            with fresh.open("wb") as file:
-                file.write(msgspec.msgpack.encode(state))
-                file.flush()
-                os.fsync(file.fileno())
-            os.rename(fresh, self._path)
+            write_whole(self._path, msgspec.msgpack.encode(state))
         except OSError as error:
             raise full_disk(error, self.directory) from error
 
