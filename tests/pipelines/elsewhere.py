@@ -31,6 +31,12 @@ def here() -> int:
     return os.getpid()
 
 
+@step
+def program() -> str:
+    """Say in which program it runs."""
+    return Path(sys.argv[0]).name
+
+
 @step(timeout=3, retries=1, retry_delay=0)
 def too_long(folder: str) -> int:
     """Start a child, say so, and never end."""

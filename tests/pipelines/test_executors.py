@@ -14,8 +14,12 @@ from typing import Any
 import pytest
 
 import epochal
-from epochal.errors import StepFailed
-from epochal.pipelines import Pipeline, pipeline
+from epochal.errors import NotFound, StepFailed
+from epochal.journal.home import find_home
+from epochal.pipelines import Pipeline, get_runs, pipeline
+from epochal.pipelines.components import ORCHESTRATOR, register
+from epochal.pipelines.profile import Stack
+from epochal.pipelines.stacks import register_stack
 from tests.pipelines import elsewhere
 
 EXECUTORS = ["thread", "process", "ray", "slurm"]
@@ -85,6 +89,31 @@ def test_values_prints_metrics_and_lineage_come_through(executor: str) -> None:
     assert tracked["add_2"].summary["total"] == 12
     version: Any = epochal.artifact(f"flow/total:{run.step('add').out.total.stored.digest}")
     assert [each.id for each in version.used_by()] == [run.step("add_2").run_id]
+
+
+FLAVORS = {"thread": "local", "process": "processes", "ray": "ray", "slurm": "slurm"}
+PROGRAMS = {"process": "worker.py", "ray": "default_worker.py", "slurm": "_submit.py"}
+
+
+def test_the_orchestrator_of_the_stack_in_use_says_where_steps_run(executor: str) -> None:
+    """Its settings reach the executor; what a step or pipeline says itself wins."""
+    settings = {"partition": "none"} if executor == "slurm" else {"parallel": "2"}
+    home = find_home()
+    register(home, ORCHESTRATOR, "place", FLAVORS[executor], settings)
+    register_stack(home, "mine", Stack(orchestrator="place"), activate=True)
+    run = flow_of(elsewhere.program)()
+    here = Path(sys.argv[0]).name
+    assert run.step("program").output.load() == PROGRAMS.get(executor, here)
+    assert run.began.options["stack"] == "mine"
+    assert flow_of(elsewhere.program, executor="thread")().step("program").output.load() == here
+    plain = flow_of(elsewhere.program).with_options(stack="default")()
+    assert plain.step("program").output.load() == here
+
+
+def test_a_stack_that_is_not_there_is_refused_before_anything_runs() -> None:
+    with pytest.raises(NotFound, match=r"no stack 'defaults'; did you mean 'default'\?"):
+        flow_of(elsewhere.program).with_options(stack="defaults")()
+    assert get_runs("flow") == []
 
 
 def test_a_step_that_raises_fails_with_its_error_and_traceback(executor: str) -> None:

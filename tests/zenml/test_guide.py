@@ -20,7 +20,7 @@ import epochal
 from epochal.errors import NotFound
 from epochal.journal.home import find_home
 from epochal.pipelines import get_runs, pipeline, step
-from epochal.pipelines.stacks import register_tracker
+from epochal.pipelines.components import TRACKER, register
 
 HERE = Path(__file__).parent
 REAL = Path("/usr/share/datasets/fashion-mnist")
@@ -156,7 +156,7 @@ def test_where_mlflow_finds_the_runs_is_told(tmp_path: Path, images: Path) -> No
 def test_the_guide_with_wandb_logs_through_the_real_client(tmp_path: Path, images: Path) -> None:
     """``wandb.log`` works in the step without ``init``; the run is in the pipeline's project."""
     pytest.importorskip("wandb")
-    register_tracker(find_home(), "wandb_tracker", "wandb", {})
+    register(find_home(), TRACKER, "wandb_tracker", "wandb", {})
     run_script(
         guide("pipeline", "data", "model", "train with W&B", "run with W&B"), tmp_path, images
     )
@@ -172,7 +172,7 @@ def test_the_guide_with_wandb_logs_through_the_real_client(tmp_path: Path, image
 def test_the_guide_with_mlflow_logs_through_the_real_client(tmp_path: Path, images: Path) -> None:
     """``mlflow.pytorch.log_model(model, "model")`` included, which today's client refuses."""
     pytest.importorskip("mlflow")
-    register_tracker(find_home(), "mlflow_tracker", "mlflow", {})
+    register(find_home(), TRACKER, "mlflow_tracker", "mlflow", {})
     text = guide("pipeline", "data", "model", "train with MLflow", "run with MLflow")
     run_script(text, tmp_path, images)
     (run,) = get_runs(PIPELINE, unlisted=True)
@@ -198,7 +198,7 @@ def test_a_tracker_that_is_not_registered_is_refused_before_the_step_runs() -> N
 
 def test_a_tracker_that_fails_does_not_fail_the_step() -> None:
     """Here its server is not there; the step runs on without it."""
-    register_tracker(find_home(), "gone", "mlflow", {"tracking_uri": "unknown://nothing"})
+    register(find_home(), TRACKER, "gone", "mlflow", {"tracking_uri": "unknown://nothing"})
 
     @step(tracker="gone")
     def one() -> int:

@@ -45,6 +45,9 @@ def run(
     cache: Annotated[
         bool, typer.Option("--cache/--no-cache", help="Use outputs of earlier runs.")
     ] = True,
+    stack: Annotated[
+        str | None, typer.Option(help="Where it runs; default: the stack in use.")
+    ] = None,
     plan: Annotated[
         bool, typer.Option("--plan", help="Only show what would run and what is cached.")
     ] = False,
@@ -56,6 +59,8 @@ def run(
     found = open_pipeline(target)
     if not cache:
         found = found.with_options(cache=False)
+    if stack is not None:
+        found = found.with_options(stack=stack)
     if config is not None:
         found = found.with_options(config=config)
     found = found.with_parameters(_read_parameters(parameters or []))

@@ -1,141 +1,150 @@
-"""``epochal stack``, ``experiment-tracker`` and ``artifact-store``: names, in one file."""
+"""``epochal stack``: named sets of tracker, artifact store and orchestrator, in one file."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
+from epochal.cli.asking import Yes, ask
+from epochal.cli.component import Home, Name
 from epochal.cli.options import Json
-from epochal.cli.terminal import Col, note, print_json, print_table
-from epochal.errors import InvalidInput
+from epochal.cli.terminal import Col, note, print_json, print_line, print_table
 from epochal.journal.home import find_home
-from epochal.pipelines.stacks import (
-    Stack,
-    activate_stack,
-    read_profile,
-    register_stack,
-    register_store,
-    register_tracker,
-)
+from epochal.pipelines import stacks
+from epochal.pipelines.components import FLAVOR, KINDS
+from epochal.pipelines.profile import DEFAULT, Profile, Stack, read_profile
 
-stacks = typer.Typer(rich_markup_mode=None)
-trackers = typer.Typer(rich_markup_mode=None)
-stores = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None)
 
-Home = Annotated[
-    Path | None,
-    typer.Option(help="Home to use; default: EPOCHAL_HOME, or the nearest .epochal directory."),
+Tracker = Annotated[
+    str | None, typer.Option("--experiment-tracker", "-e", help="A registered tracker.")
 ]
-Name = Annotated[str, typer.Argument(help="Its name.")]
+Store = Annotated[
+    str | None, typer.Option("--artifact-store", "-a", help="The home is 'default'.")
+]
+Orchestrator = Annotated[
+    str | None,
+    typer.Option("--orchestrator", "-o", help="Where steps run; this machine is 'default'."),
+]
 
 
-@stacks.command("register")
+@app.command()
 def register(
     name: Name,
-    experiment_tracker: Annotated[
-        str | None, typer.Option("--experiment-tracker", "-e", help="A registered tracker.")
-    ] = None,
-    artifact_store: Annotated[
-        str, typer.Option("--artifact-store", "-a", help="The home is 'default'.")
-    ] = "default",
-    orchestrator: Annotated[
-        str, typer.Option("--orchestrator", "-o", help="This machine is 'default'.")
-    ] = "default",
+    experiment_tracker: Tracker = None,
+    artifact_store: Store = None,
+    orchestrator: Orchestrator = None,
     activate: Annotated[bool, typer.Option("--set", help="Use it from now on.")] = False,
     home: Home = None,
 ) -> None:
     """Give a set of tracker, artifact store and orchestrator a name."""
-    stack = Stack(experiment_tracker, orchestrator, artifact_store)
-    register_stack(find_home(home), name, stack, activate=activate)
+    stack = Stack(experiment_tracker, orchestrator or DEFAULT, artifact_store or DEFAULT)
+    stacks.register_stack(find_home(home), name, stack, activate=activate)
     note(f"stack {name!r} is registered" + (" and in use" if activate else ""))
 
 
-@stacks.command("set")
+@app.command()
+def update(
+    name: Name,
+    experiment_tracker: Tracker = None,
+    artifact_store: Store = None,
+    orchestrator: Orchestrator = None,
+    home: Home = None,
+) -> None:
+    """Give a stack other parts; those that are not named stay."""
+    given = {
+        "experiment_tracker": experiment_tracker,
+        "artifact_store": artifact_store,
+        "orchestrator": orchestrator,
+    }
+    parts = {part: each for part, each in given.items() if each is not None}
+    stacks.update_stack(find_home(home), name, parts)
+    note(f"stack {name!r} is changed")
+
+
+@app.command()
+def rename(
+    name: Name,
+    to: Annotated[str, typer.Argument(metavar="NEW", help="Its new name.")],
+    home: Home = None,
+) -> None:
+    """Give a stack another name."""
+    stacks.rename_stack(find_home(home), name, to)
+    note(f"stack {name!r} is called {to!r} now")
+
+
+@app.command()
+def delete(name: Name, yes: Yes = False, home: Home = None) -> None:
+    """Forget a stack, after asking; its parts stay."""
+    place = find_home(home)
+    stacks.find_stack(read_profile(place), name)
+    if not yes:
+        ask(f"Forget stack {name!r}?")
+    stacks.delete_stack(place, name)
+    note(f"stack {name!r} is deleted")
+
+
+@app.command("set")
 def use(name: Name, home: Home = None) -> None:
     """Use a stack from now on."""
-    activate_stack(find_home(home), name)
+    stacks.activate_stack(find_home(home), name)
     note(f"stack {name!r} is in use")
 
 
-@stacks.command("list")
-def list_stacks(home: Home = None, json: Json = False) -> None:
+@app.command()
+def describe(
+    name: Annotated[str | None, typer.Argument(help="Default: the one in use.")] = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Show the parts of a stack with their settings, without secrets."""
+    profile = read_profile(find_home(home))
+    chosen = name or profile.active
+    found = _described(profile, stacks.find_stack(profile, chosen))
+    if json:
+        print_json({"name": chosen, "active": chosen == profile.active, **found})
+        return
+    print_line(f"stack {chosen!r}{', in use' if chosen == profile.active else ''}")
+    rows = []
+    for part, each in found.items():
+        more = ", ".join(f"{k}={v}" for k, v in each.items() if k not in (FLAVOR, "name"))
+        rows.append([part.replace("_", " "), each["name"], each[FLAVOR], more])
+    print_table([Col("part"), Col("name"), Col("flavor"), Col("settings", rank=1)], rows)
+
+
+def _described(profile: Profile, stack: Stack) -> dict[str, dict[str, str]]:
+    """The parts of a stack, each with its name, flavor and settings."""
+    found = {}
+    for kind in KINDS:
+        name = getattr(stack, kind.part)
+        if name is not None:
+            found[kind.part] = {
+                "name": name,
+                **kind.rows(profile).get(name, {FLAVOR: "local"}),
+            }
+    return found
+
+
+@app.command("list")
+def list_all(home: Home = None, json: Json = False) -> None:
     """List the stacks."""
     profile = read_profile(find_home(home))
-    found = {"default": Stack(), **profile.stacks}
+    found = {DEFAULT: Stack(), **profile.stacks}
     if json:
-        print_json({"active": profile.active, "stacks": found})
+        told = {name: msgspec.structs.asdict(each) for name, each in found.items()}
+        print_json({"active": profile.active, "stacks": told})
         return
     rows = [
-        ["*" if name == profile.active else "", name, stack.experiment_tracker or ""]
-        for name, stack in found.items()
-    ]
-    print_table([Col("active"), Col("name"), Col("experiment tracker")], rows)
-
-
-@trackers.command(
-    "register", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
-)
-def register_experiment_tracker(
-    context: typer.Context,
-    name: Name,
-    flavor: Annotated[str, typer.Option(help="wandb, mlflow, tensorboard or epochal.")],
-    home: Home = None,
-) -> None:
-    """Give a tracker a name; further options such as --project_name=x are its settings."""
-    register_tracker(find_home(home), name, flavor, _settings(context.args))
-    note(f"tracker {name!r} is registered: @step(tracker={name!r})")
-
-
-@trackers.command("list")
-def list_trackers(home: Home = None, json: Json = False) -> None:
-    """List the registered trackers, without their secrets."""
-    found = read_profile(find_home(home)).experiment_trackers
-    if json:
-        print_json(found)
-        return
-    rows = [
-        [name, each["flavor"], ", ".join(f"{k}={v}" for k, v in each.items() if k != "flavor")]
+        [
+            "*" if name == profile.active else "",
+            name,
+            each.orchestrator,
+            each.artifact_store,
+            each.experiment_tracker or "",
+        ]
         for name, each in found.items()
     ]
-    print_table([Col("name"), Col("flavor"), Col("settings", rank=1)], rows)
-
-
-@stores.command("register")
-def register_artifact_store(
-    name: Name,
-    flavor: Annotated[str, typer.Option(help="local: the home is the artifact store.")] = "local",
-    path: Annotated[
-        Path | None, typer.Option(help="The home; another one is chosen with EPOCHAL_HOME.")
-    ] = None,
-    home: Home = None,
-) -> None:
-    """Give the artifact store of this home another name."""
-    register_store(find_home(home), name, flavor, path)
-    note(f"artifact store {name!r} is registered: it is this home")
-
-
-@stores.command("list")
-def list_artifact_stores(home: Home = None, json: Json = False) -> None:
-    """List the names of the artifact store, and where it is."""
-    place = find_home(home)
-    names = ["default", *read_profile(place).artifact_stores]
-    if json:
-        print_json({name: {"flavor": "local", "path": str(place)} for name in names})
-        return
-    rows = [[name, "local", str(place)] for name in names]
-    print_table([Col("name"), Col("flavor"), Col("path", rank=1)], rows)
-
-
-def _settings(words: list[str]) -> dict[str, str]:
-    """``--name=value`` and ``--name value`` as a mapping."""
-    found: dict[str, str] = {}
-    rest = list(words)
-    while rest:
-        word = rest.pop(0)
-        name, mark, value = word.removeprefix("--").partition("=")
-        if not word.startswith("--") or not name or not (mark or rest):
-            raise InvalidInput(f"a setting looks like --name=value, got {word!r:.80}")
-        found[name.replace("-", "_")] = value if mark else rest.pop(0)
-    return found
+    columns = ["active", "name", "orchestrator", "artifact store", "experiment tracker"]
+    print_table([Col(each) for each in columns], rows)

@@ -24,7 +24,7 @@ from epochal.pipelines.executors.threads import run_here
 from epochal.pipelines.ledger import Ledger
 from epochal.pipelines.named import MAINS, script_of
 from epochal.pipelines.node import Node
-from epochal.pipelines.options import PipelineOptions
+from epochal.pipelines.stacks import Placement
 
 ELSEWHERE: Final[Mapping[str, Processes | Ray | Slurm]] = {
     "process": processes,
@@ -43,13 +43,13 @@ class Attempts:
         project: str,
         run_id: str,
         ledger: Ledger | None,
-        options: PipelineOptions,
+        placement: Placement,
     ) -> None:
         self._home = home
         self._project = project
         self._run_id = run_id
         self._ledger = ledger
-        self._options = options
+        self._placement = placement
         self._tables: dict[str, str] = {}
         self._stopped = threading.Event()
         self._elsewhere: set[str] = set()
@@ -77,9 +77,9 @@ class Attempts:
     def _once(self, node: Node, attempt: int) -> Outcome:
         node.exception = None
         node.run_id = tracking.step_run_id(self._run_id, node.name, attempt)
-        place = node.options.place(self._options.executor)
+        place = node.options.place(self._placement.executor)
         try:
-            task = self._task(node, attempt)
+            task = self._task(node, attempt, place)
             if place != "thread":
                 self._check_named(node)
         except InvalidInput as error:
@@ -112,7 +112,7 @@ class Attempts:
             with self._lock:
                 self._elsewhere.discard(task.run_id)
 
-    def _task(self, node: Node, attempt: int) -> Task:
+    def _task(self, node: Node, attempt: int, place: str) -> Task:
         table = b""
         if node.keyed is not None and node.keyed.facts.code not in self._tables:
             table = node.keyed.code.table()
@@ -131,8 +131,9 @@ class Attempts:
             table=table,
             code="" if node.keyed is None else node.keyed.code.code,
             pin=node.options.pin,
-            tracker=node.options.tracker,
+            tracker=None if node.options.tracker is None else str(node.options.tracker),
             resources=node.options.resources,
+            settings=self._placement.settings if place == self._placement.executor else {},
         )
 
     @staticmethod

@@ -32,6 +32,7 @@ from epochal.pipelines.console import Sink, heard, routed
 from epochal.pipelines.engine import Engine, current_engine
 from epochal.pipelines.options import PipelineOptions
 from epochal.pipelines.report import PipelineRun
+from epochal.pipelines.stacks import Placement, place
 from epochal.pipelines.tracking import now_us
 
 
@@ -63,9 +64,10 @@ def drive(call: Call) -> PipelineRun:
     Raises:
         StepFailed: a step failed; its ``run`` is the report.
         Conflict: the run to resume is still running, or is being resumed.
-        NotFound: there is no such run to resume.
+        NotFound: there is no such run to resume, or no such stack.
     """
     home = find_home()
+    placement = place(home, call.options)
     with _resuming(home, call.resumed_from) as finished:
         run_id = ledger.fresh_id()
         run = tracking.begin_pipeline(
@@ -74,8 +76,8 @@ def drive(call: Call) -> PipelineRun:
         log = ledger.Ledger(
             home, run_id, lambda lines: tracking.record(run, Course(now_us(), lines))
         )
-        log.write(_began(call, run_id, run))
-        engine = Engine(home, call.name, run_id, call.options, log, run, finished)
+        log.write(_began(call, run_id, run, placement))
+        engine = Engine(home, call.name, run_id, call.options, placement, log, run, finished)
         returned = _run(call, engine, run, log)
     return PipelineRun(home, log.path, returned)
 
@@ -140,7 +142,7 @@ def _tell(call: Call, engine: Engine, run: Run, state: RunState) -> None:
     write_line(f"epochal: pipeline {call.name} {engine.run_id} {state}: {counts or 'no steps'}")
 
 
-def _began(call: Call, run_id: str, run: Run) -> Began:
+def _began(call: Call, run_id: str, run: Run, placement: Placement) -> Began:
     return Began(
         id=run_id,
         pipeline=call.name,
@@ -154,7 +156,12 @@ def _began(call: Call, run_id: str, run: Run) -> Began:
         run_id=run.id,
         uid=run_uid(run.entity, run.project, run.id),
         parameters=_encoded(call.parameters),
-        options={"on_error": call.options.on_error, "cache": call.options.cache},
+        options={
+            "on_error": call.options.on_error,
+            "cache": call.options.cache,
+            "stack": placement.stack,
+            "executor": placement.executor,
+        },
         resumed_from=call.resumed_from,
         listed=call.options.listed,
     )

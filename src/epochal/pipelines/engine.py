@@ -15,6 +15,8 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from epochal.client.run import Run
 from epochal.domain.names import check_name
 from epochal.domain.pipeline import DONE, Added, Ended, Stored
@@ -30,11 +32,11 @@ from epochal.pipelines.futures import Future
 from epochal.pipelines.key import make_key
 from epochal.pipelines.ledger import Ledger
 from epochal.pipelines.node import Node, Unknown
-from epochal.pipelines.options import PipelineOptions, StepOptions, read_step_options
+from epochal.pipelines.options import HERE, PipelineOptions, StepOptions, read_step_options
 from epochal.pipelines.resources import Tokens
 from epochal.pipelines.signature import Signature
 from epochal.pipelines.spots import warn_of_blind_spots
-from epochal.pipelines.stacks import tracker_settings
+from epochal.pipelines.stacks import Placement, tracker_of
 from epochal.pipelines.surroundings import Surroundings
 from epochal.pipelines.tracking import now_us
 
@@ -47,6 +49,7 @@ class Engine:
         project: name of the pipeline.
         run_id: id of the pipeline run.
         options: of the pipeline.
+        placement: where its steps run.
         ledger: where to write down what happens; None for a dry run.
         run: the tracked run of the pipeline; None for a dry run.
         finished: outputs of an earlier run that this one resumes, by key.
@@ -58,6 +61,7 @@ class Engine:
         project: str,
         run_id: str,
         options: PipelineOptions,
+        placement: Placement,
         ledger: Ledger | None,
         run: Run | None,
         finished: Mapping[str, Hit] | None = None,
@@ -75,14 +79,15 @@ class Engine:
         self._run = run
         self._surroundings = None if run is None else Surroundings(run)
         self._finished = dict(finished or {})
-        self._attempts = Attempts(home, project, run_id, ledger, options)
+        self._placement = placement
+        self._attempts = Attempts(home, project, run_id, ledger, placement)
         self._lock = threading.RLock()
         self._waiting: dict[str, Node] = {}
         self._agenda: collections.deque[Node] = collections.deque()
         self._by_key: dict[str, Node] = {}
         self._twins: dict[str, list[Node]] = {}
         self._counts: collections.Counter[str] = collections.Counter()
-        self._tokens = Tokens(options, self._go)
+        self._tokens = Tokens(options.resources, placement.parallel, self._go)
         self._stopped = ""
         self._trouble: Exception | None = None
 
@@ -115,13 +120,15 @@ class Engine:
 
         Raises:
             InvalidInput: the call cannot be.
-            NotFound: its tracker is not registered.
+            NotFound: its tracker is not registered, or the stack has none.
         """
         name = self._name(options.name or signature.name, suffix)
-        node = Node(name, signature, options, self.home, target)
-        self._tokens.check(name, options.resources)
         if options.tracker is not None:
-            tracker_settings(self.home, options.tracker)
+            tracker = tracker_of(self.home, self._placement, options.tracker)
+            options = msgspec.structs.replace(options, tracker=tracker)
+        node = Node(name, signature, options, self.home, target)
+        is_here = options.place(self._placement.executor) in HERE
+        node.tokens = self._tokens.needed(name, options.resources, is_here=is_here)
         arguments = signature.bind(name, args, kwargs, given)
         for argument, value in arguments.items():
             encode_argument(node, argument, value, self._need, self._external)

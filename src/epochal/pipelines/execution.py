@@ -50,6 +50,7 @@ class Task(msgspec.Struct):
         pin: how versions count in it.
         tracker: what else the step logs to.
         resources: what it needs, for an executor that finds it.
+        settings: of the orchestrator, for an executor that has a choice.
     """
 
     target: str
@@ -68,6 +69,7 @@ class Task(msgspec.Struct):
     pin: str = "exact"
     tracker: str | None = None
     resources: dict[str, float] = {}
+    settings: dict[str, str] = {}
 
 
 class Outcome(msgspec.Struct):

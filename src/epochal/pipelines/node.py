@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,6 +39,7 @@ class Node:
         outputs: one for each slot, once it is done.
         error: one line, when it failed.
         exception: what the step raised, when that happened in this process.
+        tokens: what it holds while it runs, see `epochal.pipelines.resources`.
         broke_on: the failed call that kept this one from running.
     """
 
@@ -62,6 +64,7 @@ class Node:
         self.broke_on: Node | None = None
         self.keyed: Keyed | None = None
         self.run_id = ""
+        self.tokens: Mapping[str, float] = {}
         self.done = threading.Event()
 
     @property

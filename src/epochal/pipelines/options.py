@@ -13,6 +13,8 @@ from epochal.errors import InvalidInput
 from epochal.pipelines.fingerprint import PINS
 
 EXECUTORS: Final = ("thread", "process", "ray", "slurm")
+HERE: Final = ("thread", "process")
+"""The executors whose steps take what this machine has."""
 ON_ERROR: Final = ("fail_fast", "stop", "continue")
 _TIME: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)?")
 _UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -35,8 +37,8 @@ class StepOptions(msgspec.Struct, frozen=True):
         env: names of environment variables that the key shall see.
         version: text that the key shall see.
         pin: which part of package versions the key sees: ``exact``, ``minor`` or ``off``.
-        tracker: another tracker that the step logs to: ``wandb``, ``mlflow``, ``tensorboard``, or
-            a registered name.
+        tracker: another tracker that the step logs to: ``wandb``, ``mlflow``, ``tensorboard``,
+            a registered name, or True for that of the stack.
         after: futures that must be done first.
         on_success: called with the `StepContext` when the step finished.
         on_failure: called with the `StepContext` and the exception when an attempt failed.
@@ -54,7 +56,7 @@ class StepOptions(msgspec.Struct, frozen=True):
     env: tuple[str, ...] = ()
     version: str = ""
     pin: str = "exact"
-    tracker: str | None = None
+    tracker: str | bool | None = None
     after: tuple[Any, ...] = ()
     on_success: Callable[..., object] | None = None
     on_failure: Callable[..., object] | None = None
@@ -75,7 +77,8 @@ class PipelineOptions(msgspec.Struct, frozen=True):
             steps finish, ``continue`` also starts those that do not need the failed one.
         parallel: how many steps run at the same time.
         resources: how many tokens of each kind there are.
-        executor: default for its steps.
+        executor: default for its steps; the orchestrator of the stack when it is None.
+        stack: where they run; the one in use when it is None.
         config: parameters, as a mapping or the path of a YAML, TOML or JSON file.
         tags: of its runs.
         listed: whether ``epochal pipeline ls`` shows its runs.
@@ -86,7 +89,8 @@ class PipelineOptions(msgspec.Struct, frozen=True):
     on_error: str = "fail_fast"
     parallel: int = 0
     resources: dict[str, float] = {}
-    executor: str = "thread"
+    executor: str | None = None
+    stack: str | None = None
     config: Any = None
     tags: tuple[str, ...] = ()
     listed: bool = True
@@ -176,6 +180,10 @@ def _name(name: str, value: Any) -> str:
     return check_name(value, name)
 
 
+def _tracker(name: str, value: Any) -> str | bool | None:
+    return (value or None) if isinstance(value, bool) else check_name(value, name)
+
+
 def _many(name: str, value: Any) -> tuple[Any, ...]:
     if isinstance(value, str | bytes) or not isinstance(value, list | tuple | set):
         return (value,)
@@ -206,7 +214,7 @@ _STEP: Final[Mapping[str, Callable[[str, Any], Any]]] = {
     "env": _many,
     "pin": _word(*PINS),
     "after": _many,
-    "tracker": _name,
+    "tracker": _tracker,
 }
 _PIPELINE: Final[Mapping[str, Callable[[str, Any], Any]]] = {
     "name": _name,
@@ -215,5 +223,6 @@ _PIPELINE: Final[Mapping[str, Callable[[str, Any], Any]]] = {
     "parallel": _count,
     "resources": _tokens,
     "executor": _word(*EXECUTORS),
+    "stack": _name,
     "tags": _many,
 }

@@ -11,6 +11,7 @@ from epochal.journal.home import find_home
 from epochal.pipelines.engine import Engine, current_engine
 from epochal.pipelines.node import Unknown
 from epochal.pipelines.options import PipelineOptions
+from epochal.pipelines.stacks import place
 
 
 class PlannedStep(msgspec.Struct, frozen=True):
@@ -31,7 +32,8 @@ class PlannedStep(msgspec.Struct, frozen=True):
 
 def make_plan(body: Callable[[], Any], options: PipelineOptions, name: str) -> list[PlannedStep]:
     """Run a pipeline's function without running a step."""
-    engine = Engine(find_home(), name, "", options, None, None)
+    home = find_home()
+    engine = Engine(home, name, "", options, place(home, options), None, None)
     token = current_engine.set(engine)
     rest: list[PlannedStep] = []
     try:

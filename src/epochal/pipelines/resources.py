@@ -12,42 +12,51 @@ from typing import Final
 
 from epochal.errors import InvalidInput
 from epochal.pipelines.node import Node
-from epochal.pipelines.options import PipelineOptions
 
 LEAST_PARALLEL: Final = 4
-IDLE_S: Final = 0.2
 
 
 class Tokens:
     """The threads and resources of one pipeline run.
 
     Args:
-        options: how many there are.
+        declared: how many tokens of each kind the pipeline says that there are.
+        parallel: how many calls run at the same time; 0 leaves it to the machine.
         go: runs a call; called in a thread of the pool.
     """
 
-    def __init__(self, options: PipelineOptions, go: Callable[[Node], None]) -> None:
+    def __init__(
+        self, declared: Mapping[str, float], parallel: int, go: Callable[[Node], None]
+    ) -> None:
         self._go = go
-        self._limit = options.parallel or max(LEAST_PARALLEL, os.cpu_count() or 1)
-        self._all = {"cpu": float(os.cpu_count() or 1), **options.resources}
+        self._limit = parallel or max(LEAST_PARALLEL, os.cpu_count() or 1)
+        self._declared = declared
+        self._all = {"cpu": float(os.cpu_count() or 1), **declared}
         self._free = dict(self._all)
         self._queue: list[Node] = []
         self._threads = self._idle = 0
         self._closed = False
         self._changed = threading.Condition()
 
-    def check(self, step: str, wanted: Mapping[str, float]) -> None:
-        """Refuse what could never run.
+    def needed(
+        self, step: str, wanted: Mapping[str, float], *, is_here: bool
+    ) -> Mapping[str, float]:
+        """The tokens that a call holds while it runs.
+
+        A cluster knows itself what it has: there only what the pipeline declares is counted.
 
         Raises:
             InvalidInput: there are not as many tokens.
         """
+        if not is_here:
+            wanted = {name: n for name, n in wanted.items() if name in self._declared}
         for name, count in wanted.items():
             if count > self._all.get(name, 0.0):
                 raise InvalidInput(
                     f"step {step!r} needs {count:g} {name}, and the pipeline has "
                     f"{self._all.get(name, 0.0):g}; give it @pipeline(resources={{{name!r}: ...}})"
                 )
+        return wanted
 
     def start(self, node: Node) -> None:
         """Run a call as soon as there is a thread and room for it."""
@@ -76,7 +85,7 @@ class Tokens:
                 self._go(node)
             finally:
                 with self._changed:
-                    for name, count in node.options.resources.items():
+                    for name, count in node.tokens.items():
                         self._free[name] += count
                     self._changed.notify_all()
 
@@ -87,7 +96,7 @@ class Tokens:
             try:
                 while True:
                     for node in self._queue:
-                        wanted = node.options.resources
+                        wanted = node.tokens
                         if all(self._free[name] >= count for name, count in wanted.items()):
                             self._queue.remove(node)
                             for name, count in wanted.items():

@@ -1,137 +1,181 @@
-"""Named trackers, stores and stacks: one readable file in the home, with secrets kept out of it.
+"""Named sets of an orchestrator, an artifact store and an experiment tracker; one is in use.
 
-``stacks.toml`` holds what each name stands for, ``stacks.secrets.json`` (mode 0600) what nobody
-should read: settings whose name speaks of a key, token, password or secret.
+The stack in use says where the steps of a pipeline run that names no executor, and which tracker
+``tracker=True`` means. The stack ``default`` is always there: threads of this process, the home,
+and no tracker.
 """
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from epochal.domain.names import check_name
-from epochal.errors import Conflict, InvalidInput, NotFound, StorageError
-from epochal.journal.whole import write_whole
+from epochal.errors import Conflict, InvalidInput, NotFound
+from epochal.pipelines.components import (
+    FLAVOR,
+    ORCHESTRATOR,
+    check_stack,
+    settings_of,
+    tracker_settings,
+)
+from epochal.pipelines.options import PipelineOptions
+from epochal.pipelines.profile import DEFAULT, Profile, Stack, read_profile, write_profile
+from epochal.search.places import nearest
 
-FILE: Final = "stacks.toml"
-SECRETS: Final = "stacks.secrets.json"
-FLAVORS: Final = ("epochal", "mlflow", "tensorboard", "wandb")
-_SECRET: Final = ("key", "token", "password", "secret")
-
-
-class Stack(msgspec.Struct, omit_defaults=True):
-    """A named set. Only the tracker has a choice; outputs lie in the home, steps run here.
-
-    Attributes:
-        experiment_tracker: name of a registered one, or None.
-        orchestrator: ``default``.
-        artifact_store: ``default``, or another name that was registered for the home.
-    """
-
-    experiment_tracker: str | None = None
-    orchestrator: str = "default"
-    artifact_store: str = "default"
+EXECUTOR_OF: Final[Mapping[str, str]] = {
+    "local": "thread",
+    "processes": "process",
+    "ray": "ray",
+    "slurm": "slurm",
+}
+"""The executor behind each flavor of orchestrators."""
 
 
-class Profile(msgspec.Struct, omit_defaults=True):
-    """What the file says.
+class Placement(msgspec.Struct, frozen=True):
+    """Where the steps of a pipeline run.
 
     Attributes:
-        active: name of the stack in use.
-        experiment_trackers: flavor and settings by name, without secrets.
-        artifact_stores: flavor by name; each one is this home.
-        stacks: by name.
+        stack: name of the stack.
+        executor: for steps that name none.
+        settings: of the orchestrator, for this executor alone.
+        parallel: how many steps run at the same time; 0 leaves it to the machine.
+        tracker: the one that ``tracker=True`` means, or None.
     """
 
-    active: str = "default"
-    experiment_trackers: dict[str, dict[str, str]] = {}
-    artifact_stores: dict[str, dict[str, str]] = {}
-    stacks: dict[str, Stack] = {}
+    stack: str = DEFAULT
+    executor: str = "thread"
+    settings: dict[str, str] = {}
+    parallel: int = 0
+    tracker: str | None = None
 
 
-def read_profile(home: Path) -> Profile:
-    """The profile of a home; an empty one when there is no file.
+def place(home: Path, options: PipelineOptions) -> Placement:
+    """Where a pipeline's steps run: as its options say, else as its stack says.
 
     Raises:
-        StorageError: the file cannot be read.
+        NotFound: the stack, or a part of it, is not registered.
     """
-    try:
-        data = tomllib.loads((home / FILE).read_text(encoding="utf-8"))
-        return msgspec.convert(data, Profile)
-    except FileNotFoundError:
-        return Profile()
-    except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        raise StorageError(f"{home / FILE} cannot be read: {error}; mend or remove it") from None
-
-
-def register_tracker(home: Path, name: str, flavor: str, settings: Mapping[str, str]) -> None:
-    """Give a tracker a name.
-
-    Raises:
-        InvalidInput: there is no such flavor, or the name cannot be.
-        Conflict: the name is taken.
-    """
-    check_name(name, "tracker name", 128)
-    if flavor not in FLAVORS:
-        raise InvalidInput(f"a tracker has the flavor {', '.join(FLAVORS)}, got {flavor!r}")
     profile = read_profile(home)
-    if name in profile.experiment_trackers:
-        raise Conflict(f"there is a tracker {name!r} already; choose another name, or edit {FILE}")
-    hidden = {key: value for key, value in settings.items() if _is_secret(key)}
-    shown = {key: value for key, value in settings.items() if key not in hidden}
-    if hidden:
-        _write_secrets(home, {**_read_secrets(home), name: hidden})
-    profile.experiment_trackers[name] = {"flavor": flavor, **shown}
-    _write(home, profile)
+    name = options.stack or profile.active
+    stack = find_stack(profile, name)
+    settings = {FLAVOR: "local"}
+    if stack.orchestrator != DEFAULT:
+        settings = settings_of(home, ORCHESTRATOR, stack.orchestrator)
+    behind = EXECUTOR_OF[settings.pop(FLAVOR)]
+    parallel = int(settings.pop("parallel", "0"))
+    chosen = options.executor or behind
+    return Placement(
+        stack=name,
+        executor=chosen,
+        settings=settings if chosen == behind else {},
+        parallel=options.parallel or (parallel if chosen == behind else 0),
+        tracker=stack.experiment_tracker,
+    )
 
 
-def register_store(home: Path, name: str, flavor: str, path: Path | None) -> None:
-    """Give the artifact store of a home, which is the home, another name.
+def tracker_of(home: Path, placement: Placement, wanted: str | bool) -> str:
+    """The registered tracker that a step means; True is that of the stack.
 
     Raises:
-        InvalidInput: it is of another flavor than ``local``, or lies elsewhere.
-        Conflict: the name is taken.
+        NotFound: there is none.
     """
-    check_name(name, "artifact store name", 128)
-    if flavor != "local":
-        raise InvalidInput(f"an artifact store has the flavor 'local', got {flavor!r}")
-    if path is not None and path.resolve() != home.resolve():
-        raise InvalidInput(
-            f"outputs lie in the home, {home}, not in {path}; EPOCHAL_HOME={path} uses that one"
+    name = placement.tracker if isinstance(wanted, bool) else wanted
+    if name is None:
+        raise NotFound(
+            f"stack {placement.stack!r} has no experiment tracker, which tracker=True asks for; "
+            f"`epochal stack register NAME -e TRACKER --set` makes one that has"
         )
-    profile = read_profile(home)
-    if name == "default" or name in profile.artifact_stores:
-        raise Conflict(f"there is an artifact store {name!r} already; choose another name")
-    profile.artifact_stores[name] = {"flavor": flavor}
-    _write(home, profile)
+    tracker_settings(home, name)
+    return name
+
+
+def find_stack(profile: Profile, name: str) -> Stack:
+    """The stack of a name.
+
+    Raises:
+        NotFound: it is not registered; the nearest name is told.
+    """
+    if name == DEFAULT:
+        return Stack()
+    if name not in profile.stacks:
+        known = [DEFAULT, *profile.stacks]
+        raise NotFound(
+            f"there is no stack {name!r}{nearest(name, known)}; there are: {', '.join(known)}"
+        )
+    return profile.stacks[name]
 
 
 def register_stack(home: Path, name: str, stack: Stack, *, activate: bool) -> None:
     """Give a stack a name.
 
     Raises:
-        InvalidInput: it names another orchestrator than ``default``.
-        NotFound: its tracker or artifact store is not registered.
+        NotFound: a part of it is not registered.
         Conflict: the name is taken.
     """
-    check_name(name, "stack name", 128)
     profile = read_profile(home)
-    if stack.orchestrator != "default":
-        raise InvalidInput(f"the only orchestrator is 'default', got {stack.orchestrator!r}")
-    if stack.artifact_store not in ("default", *profile.artifact_stores):
-        known = ", ".join(["default", *profile.artifact_stores])
-        raise NotFound(f"there is no artifact store {stack.artifact_store!r}; there are {known}")
-    if stack.experiment_tracker is not None:
-        _need_tracker(profile, stack.experiment_tracker)
-    if name == "default" or name in profile.stacks:
-        raise Conflict(f"there is a stack {name!r} already; choose another name, or edit {FILE}")
+    _check_free(profile, name)
+    check_stack(profile, stack)
     profile.stacks[name] = stack
     profile.active = name if activate else profile.active
-    _write(home, profile)
+    write_profile(home, profile)
+
+
+def update_stack(home: Path, name: str, parts: Mapping[str, str]) -> None:
+    """Give a stack other parts.
+
+    Args:
+        home: the home.
+        name: of the stack.
+        parts: names by the attribute of `Stack`.
+
+    Raises:
+        NotFound: the stack, or a part, is not registered.
+        InvalidInput: it is the default, which cannot be changed.
+    """
+    profile = read_profile(home)
+    stack = msgspec.structs.replace(_own(profile, name), **parts)
+    check_stack(profile, stack)
+    profile.stacks[name] = stack
+    write_profile(home, profile)
+
+
+def rename_stack(home: Path, name: str, to: str) -> None:
+    """Give a stack another name.
+
+    Raises:
+        NotFound: it is not registered.
+        Conflict: the other name is taken.
+        InvalidInput: it is the default, which cannot be renamed.
+    """
+    profile = read_profile(home)
+    stack = _own(profile, name)
+    _check_free(profile, to)
+    profile.stacks = {to if each == name else each: s for each, s in profile.stacks.items()}
+    profile.stacks[to] = stack
+    profile.active = to if profile.active == name else profile.active
+    write_profile(home, profile)
+
+
+def delete_stack(home: Path, name: str) -> None:
+    """Forget a stack; its parts stay.
+
+    Raises:
+        NotFound: it is not registered.
+        Conflict: it is in use.
+        InvalidInput: it is the default, which is always there.
+    """
+    profile = read_profile(home)
+    _own(profile, name)
+    if profile.active == name:
+        raise Conflict(
+            f"stack {name!r} is in use; use another one first: epochal stack set {DEFAULT}"
+        )
+    del profile.stacks[name]
+    write_profile(home, profile)
 
 
 def activate_stack(home: Path, name: str) -> None:
@@ -141,70 +185,21 @@ def activate_stack(home: Path, name: str) -> None:
         NotFound: it is not registered.
     """
     profile = read_profile(home)
-    if name != "default" and name not in profile.stacks:
-        known = ", ".join(["default", *profile.stacks])
-        raise NotFound(f"there is no stack {name!r}; there are {known}")
+    find_stack(profile, name)
     profile.active = name
-    _write(home, profile)
+    write_profile(home, profile)
 
 
-def tracker_settings(home: Path, name: str) -> dict[str, str]:
-    """Flavor and settings of a tracker, secrets included. A flavor is a name of its own.
-
-    Raises:
-        NotFound: it is neither registered nor a flavor.
-    """
-    profile = read_profile(home)
-    if name in FLAVORS and name not in profile.experiment_trackers:
-        return {"flavor": name}
-    _need_tracker(profile, name)
-    return {**profile.experiment_trackers[name], **_read_secrets(home).get(name, {})}
+def _own(profile: Profile, name: str) -> Stack:
+    if name == DEFAULT:
+        raise InvalidInput(f"the stack {DEFAULT!r} is always there, and cannot be changed")
+    return find_stack(profile, name)
 
 
-def _need_tracker(profile: Profile, name: str) -> None:
-    if name not in profile.experiment_trackers:
-        known = ", ".join([*profile.experiment_trackers, *FLAVORS])
-        raise NotFound(
-            f"there is no experiment tracker {name!r}; there are {known}; "
-            f"epochal experiment-tracker register {name} --flavor=... makes one"
+def _check_free(profile: Profile, name: str) -> None:
+    check_name(name, "stack name", 128)
+    if name in (DEFAULT, *profile.stacks):
+        raise Conflict(
+            f"there is a stack {name!r} already; choose another name, or change it: "
+            f"epochal stack update {name}"
         )
-
-
-def _is_secret(name: str) -> bool:
-    return any(word in name.lower() for word in _SECRET)
-
-
-def _read_secrets(home: Path) -> dict[str, dict[str, str]]:
-    try:
-        data = (home / SECRETS).read_bytes()
-        return msgspec.json.decode(data, type=dict[str, dict[str, str]])
-    except FileNotFoundError:
-        return {}
-    except msgspec.MsgspecError as error:
-        raise StorageError(f"{home / SECRETS} cannot be read: {error}; remove it") from None
-
-
-def _write_secrets(home: Path, secrets: dict[str, dict[str, str]]) -> None:
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_whole(home / SECRETS, msgspec.json.encode(secrets))
-
-
-def _write(home: Path, profile: Profile) -> None:
-    lines = [f"active = {_quoted(profile.active)}"]
-    for name, tracker in profile.experiment_trackers.items():
-        lines += ["", f"[experiment_trackers.{_quoted(name)}]", *_pairs(tracker)]
-    for name, store in profile.artifact_stores.items():
-        lines += ["", f"[artifact_stores.{_quoted(name)}]", *_pairs(store)]
-    for name, stack in profile.stacks.items():
-        lines += ["", f"[stacks.{_quoted(name)}]", *_pairs(msgspec.to_builtins(stack))]
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_whole(home / FILE, ("\n".join(lines) + "\n").encode())
-
-
-def _pairs(values: Mapping[str, Any]) -> list[str]:
-    return [f"{_quoted(key)} = {_quoted(value)}" for key, value in values.items()]
-
-
-def _quoted(text: Any) -> str:
-    """A basic string of TOML, which is one of JSON."""
-    return msgspec.json.encode(str(text)).decode()

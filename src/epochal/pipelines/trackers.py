@@ -25,10 +25,15 @@ import msgspec
 from epochal.client import guard
 from epochal.client.run import Run
 from epochal.demo.server import running_server
-from epochal.pipelines.stacks import tracker_settings
+from epochal.pipelines.components import tracker_settings
 
 LOCAL_KEY: Final = "local-" + "0" * 40
 """What a server in local mode takes from its own user, in the form that wandb asks of keys."""
+
+MLFLOW_LOGIN: Final = (
+    "tracking_insecure_tls", "tracking_password", "tracking_token", "tracking_username",
+)  # fmt: skip
+"""Settings that MLflow's client takes from the environment."""
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -143,6 +148,8 @@ def _mlflow(job: Job) -> Iterator[None]:
     mlflow: Any = importlib.import_module("mlflow")
     before = mlflow.get_tracking_uri()
     with contextlib.ExitStack() as stack:
+        variables = {f"MLFLOW_{name.upper()}": job.settings.get(name) for name in MLFLOW_LOGIN}
+        stack.enter_context(_environment(variables))
         url = job.settings.get("tracking_uri") or stack.enter_context(_server(job))
         mlflow.set_tracking_uri(url)
         stack.callback(mlflow.set_tracking_uri, before)

@@ -1,9 +1,10 @@
 """One task of Ray for each attempt, on a cluster that is there already.
 
-Epochal connects and starts none: to the cluster that the program has connected to, else to
-``RAY_ADDRESS``, else to the one of this machine (``ray start --head``). The home has to lie on a
-file system that the nodes share: tasks read and write it by digest. Waiting for a place does not
-count against a time limit. Ray itself retries nothing: a task may have written before it died.
+Epochal connects and starts none: to the cluster that the program has connected to, else to the
+orchestrator's ``address``, else to ``RAY_ADDRESS``, else to the one of this machine (``ray start
+--head``). The home has to lie on a file system that the nodes share: tasks read and write it by
+digest. Waiting for a place does not count against a time limit. Ray itself retries nothing: a task
+may have written before it died.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Ray:
         """See the package."""
         del raised
         with self._connecting:
-            ray = _connected()
+            ray = _connected(task.settings.get("address", ""))
         try:
             running = _submit(ray, task, signature)
             with self._lock:
@@ -82,8 +83,12 @@ class Ray:
 ray_tasks: Final = Ray()
 
 
-def _connected() -> Any:
+def _connected(address: str) -> Any:
     """Ray, connected to a cluster.
+
+    Args:
+        address: of the orchestrator's cluster; an empty text for that of ``RAY_ADDRESS`` or of
+            this machine. A connection that the program has made counts before it.
 
     Raises:
         MissingExtra: it is not installed.
@@ -94,7 +99,7 @@ def _connected() -> Any:
     except ModuleNotFoundError:
         raise MissingExtra("executor='ray'", "ray") from None
     if not ray.is_initialized():
-        address = os.environ.get("RAY_ADDRESS") or AUTO
+        address = address or os.environ.get("RAY_ADDRESS") or AUTO
         try:
             _knock(address)
             ray.init(address=address, log_to_driver=False, logging_level="ERROR")

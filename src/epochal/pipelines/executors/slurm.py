@@ -76,7 +76,9 @@ def _submitter(task: Task, signature: Signature, timeout: float | None) -> Any:
         parameters["gpus_per_node"] = math.ceil(wanted["gpu"])
     if "cpu" in wanted:
         parameters["cpus_per_task"] = math.ceil(wanted["cpu"])
-    executor.update_parameters(**parameters)
+    executor.update_parameters(
+        **parameters, **{f"slurm_{name}": value for name, value in task.settings.items()}
+    )
     return executor
 
 
