@@ -14,8 +14,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from epochal.domain.checksum import CRC32C
 from epochal.exports.messages import data
-from epochal.imports.tensorboard.checksum import crc32c, crc32c_rows, masked, masked_columns
+from epochal.imports.tensorboard.checksum import crc32c, masked, masked_columns
 
 _ROWS: Final = 16_384
 _STEP_BYTES: Final = 10
@@ -63,7 +64,7 @@ def _block(
     frames = np.empty((len(steps), 12 + length + 4), np.uint8)
     frames[:, :12] = np.frombuffer(head, np.uint8)
     frames[:, 12 : 12 + length] = rows
-    sums = masked_columns(crc32c_rows(rows)).astype("<u4")
+    sums = masked_columns(CRC32C.of_rows(rows)).astype("<u4")
     frames[:, 12 + length :] = sums.view(np.uint8).reshape(-1, 4)
     return frames.tobytes()
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import itertools
 import struct
-import zlib
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -19,6 +18,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from epochal.domain.checksum import crc32_rows
 from epochal.domain.values import INT64_MAX
 from epochal.journal.frame import FRAME_HEADER_SIZE, MAX_PAYLOAD
 from epochal.store.codec import Integers, Values
@@ -201,11 +201,9 @@ def _block(buffer: bytes, position: int, form: Form, count: int) -> NDArray[np.u
     good &= _same_marks(frames[:, form.places], form.marks)
     for index in np.flatnonzero(form.marks == _UINT64).tolist():
         good &= _unsigned(frames, form.places[index]) <= INT64_MAX
-    crc32, length = zlib.crc32, form.length
-    first = position + FRAME_HEADER_SIZE
-    found = [crc32(buffer[at : at + length]) for at in range(first, first + size, form.stride)]
     stored = np.ascontiguousarray(frames[:, 4:8]).view("<u4")[:, 0]
-    good &= stored == np.array(found, np.uint32)
+    payloads = frames[:, FRAME_HEADER_SIZE : FRAME_HEADER_SIZE + form.length]
+    good &= stored == crc32_rows(payloads)
     good &= _unsigned(frames, form.wall) <= INT64_MAX
     good &= _unsigned(frames, form.step) <= INT64_MAX
     return frames if good.all() else frames[: int(good.argmin())]
@@ -330,13 +328,9 @@ def pack_run(schema: int, step: Integers, wall_us: Integers, values: Sequence[Va
     ):
         frames[:, place] = mark
         frames[:, place + 1 : place + 9] = column.view(np.uint8).reshape(-1, 8)
-    body = frames.tobytes()
-    stride = frames.shape[1]
-    sums = [
-        zlib.crc32(body[at : at + length]) for at in range(FRAME_HEADER_SIZE, len(body), stride)
-    ]
     heads = np.empty((len(step), 2), "<u4")
-    heads[:, 0], heads[:, 1] = length, sums
+    heads[:, 0] = length
+    heads[:, 1] = crc32_rows(frames[:, FRAME_HEADER_SIZE : FRAME_HEADER_SIZE + length])
     frames[:, :FRAME_HEADER_SIZE] = heads.view(np.uint8)
     return frames.tobytes()
 

@@ -8,7 +8,6 @@ store reads long runs of one form as one array.
 from __future__ import annotations
 
 import itertools
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
@@ -16,6 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from epochal.domain.checksum import crc32_rows
 from epochal.domain.record import Cut, Fact
 from epochal.imports.tensorboard.dense import Scalars
 from epochal.imports.tensorboard.naming import key_of
@@ -95,12 +95,12 @@ def _blocks(dense: Scalars, start: int, end: int) -> Iterator[Block]:
         return
     tags = dense.tag[chosen]
     chosen = chosen[np.lexsort((dense.order[chosen], tags))]
-    tags = np.sort(tags)
+    tags, step = dense.tag[chosen], dense.step[chosen]
+    wall_us, value = dense.wall_us[chosen], dense.value[chosen]
     bounds = [0, *(np.flatnonzero(np.diff(tags)) + 1).tolist(), len(tags)]
     for first, last in itertools.pairwise(bounds):
-        part = chosen[first:last]
-        key = dense.tags[int(tags[first])]
-        yield Block(key, dense.step[part], dense.wall_us[part], dense.value[part])
+        key, part = dense.tags[int(tags[first])], slice(first, last)
+        yield Block(key, step[part], wall_us[part], value[part])
 
 
 def count_records(items: Sequence[Item]) -> int:
@@ -190,9 +190,7 @@ def encode_rows(
         frames[:, at : at + size] = part
         at += size
     frames[:, 0:4] = np.frombuffer(length.to_bytes(4, "little"), np.uint8)
-    flat, crc32 = frames.tobytes(), zlib.crc32
-    starts = range(FRAME_HEADER_SIZE, len(flat), stride)
-    sums = np.array([crc32(flat[start : start + length]) for start in starts], "<u4")
+    sums = crc32_rows(frames[:, FRAME_HEADER_SIZE : FRAME_HEADER_SIZE + length]).astype("<u4")
     frames[:, 4:8] = sums.view(np.uint8).reshape(-1, 4)
     return frames.tobytes()
 

@@ -16,12 +16,13 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from epochal.imports.tensorboard.event import SCALAR, TENSOR, Value, read_event
-from epochal.imports.tensorboard.records import ROWS, Records
+from epochal.imports.tensorboard.records import ROWS, Records, count_lengths
 from epochal.imports.tensorboard.wire import Malformed
 
 Bytes = NDArray[np.uint8]
 Numbers = NDArray[np.int64]
 
+SHORTEST: Final = 16
 LONGEST: Final = 1024
 FEWEST: Final = 4
 _TIME: Final = 0x09
@@ -75,8 +76,9 @@ def read_dense(buffer: bytes, records: Records) -> tuple[Scalars, Numbers]:
     """Read the scalars that follow a pattern, and tell which records do not."""
     reader = _Reader()
     data = np.frombuffer(buffer, np.uint8)
-    sizes, counts = np.unique(records.lengths, return_counts=True)
-    for length in sizes[(counts >= FEWEST) & (sizes <= LONGEST) & (sizes > 16)].tolist():
+    for length, count in count_lengths(records.lengths):
+        if count < FEWEST or not SHORTEST < length <= LONGEST:
+            continue
         chosen = np.flatnonzero(records.lengths == length)
         windows = sliding_window_view(data, length)
         for start in range(0, len(chosen), ROWS):

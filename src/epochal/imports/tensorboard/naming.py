@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import re
@@ -52,6 +53,7 @@ def writer_of(name: str) -> tuple[str, int]:
     return (found[2], int(found[3] or 0)) if found else ("", 0)
 
 
+@functools.lru_cache(maxsize=4096)
 def key_of(tag: str, suffix: str = "") -> str:
     """The series key of a tag; torch's ``/text_summary`` is left out."""
     return clean_key(tag.removesuffix(TEXT_SUFFIX) + (f"/{suffix}" if suffix else ""))[0]

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from epochal.domain.checksum import CRC32C
 from epochal.imports.tensorboard.checksum import (
     COLUMNS_LIMIT,
     crc32c,
-    crc32c_rows,
     masked,
     masked_columns,
 )
@@ -31,6 +31,8 @@ MAX_RECORD: Final = 1 << 31
 ROWS: Final = 32_768
 """Records checked in one go."""
 _FEW: Final = 4
+_SHORT: Final = 1 << 14
+"""Shorter lengths are counted in a table."""
 _SEARCH: Final = 1 << 20
 _LENGTH: Final = struct.Struct("<Q")
 _CRC: Final = struct.Struct("<I")
@@ -127,11 +129,21 @@ def _check_heads(buffer: bytes, heads: Offsets) -> NDArray[np.bool_]:
     """Whether the lengths have the checksums that stand behind them."""
     lengths = _lengths(buffer, heads)
     stored = _take(buffer, heads + 8, 4).view("<u4")[:, 0]
-    unique, inverse = np.unique(lengths, return_inverse=True)
-    expected = np.array(
-        [masked(crc32c(_LENGTH.pack(length))) for length in unique.tolist()], np.uint32
-    )
-    return stored == expected[inverse] if len(heads) else np.zeros(0, np.bool_)
+    sizes = [length for length, _ in count_lengths(lengths)]
+    expected = np.array([masked(crc32c(_LENGTH.pack(size))) for size in sizes], np.uint32)
+    found: NDArray[np.bool_] = stored == expected[np.searchsorted(sizes, lengths)]
+    return found
+
+
+def count_lengths(lengths: Offsets) -> list[tuple[int, int]]:
+    """Each length that there is, and how often."""
+    if len(lengths) and lengths.min() >= 0 and lengths.max() < _SHORT:
+        counts = np.bincount(lengths)
+        sizes = np.flatnonzero(counts)
+        counts = counts[sizes]
+    else:
+        sizes, counts = np.unique(lengths, return_counts=True)
+    return list(zip(sizes.tolist(), counts.tolist(), strict=True))
 
 
 def _lengths(buffer: bytes, heads: Offsets) -> Offsets:
@@ -147,17 +159,19 @@ def _take(buffer: bytes, offsets: Offsets, width: int) -> NDArray[np.uint8]:
 def check_data(data: NDArray[np.uint8], heads: Offsets, lengths: Offsets) -> NDArray[np.bool_]:
     """Whether the data of records have their checksums."""
     good = np.ones(len(heads), np.bool_)
-    sizes, counts = np.unique(lengths, return_counts=True)
-    many = set(sizes[(counts >= _FEW) & (sizes <= COLUMNS_LIMIT)].tolist())
-    for length in many:
+    rest = np.ones(len(heads), np.bool_)
+    for length, count in count_lengths(lengths):
+        if count < _FEW or length > COLUMNS_LIMIT:
+            continue
         chosen = np.flatnonzero(lengths == length)
+        rest[chosen] = False
         windows = sliding_window_view(data, length + 4)
         for start in range(0, len(chosen), ROWS):
             part = chosen[start : start + ROWS]
             rows = windows[heads[part] + HEAD]
             stored = np.ascontiguousarray(rows[:, length:]).view("<u4")[:, 0]
-            good[part] = masked_columns(crc32c_rows(rows[:, :length])) == stored
-    for index in np.flatnonzero(~np.isin(lengths, list(many))).tolist():
+            good[part] = masked_columns(CRC32C.of_rows(rows[:, :length])) == stored
+    for index in np.flatnonzero(rest).tolist():
         begin = int(heads[index]) + HEAD
         end = begin + int(lengths[index])
         stored_crc = int.from_bytes(data[end : end + 4].tobytes(), "little")
@@ -175,7 +189,7 @@ def _find_record(buffer: bytes, at: int) -> int | None:
         likely = np.flatnonzero(~heads[:, 4:8].any(axis=1))
         rows = heads[likely]
         stored = np.ascontiguousarray(rows[:, 8:]).view("<u4")[:, 0]
-        sound = likely[masked_columns(crc32c_rows(rows[:, :8])) == stored] if len(rows) else likely
+        sound = likely[masked_columns(CRC32C.of_rows(rows[:, :8])) == stored]
         for offset in (sound + at).tolist():
             (length,) = _LENGTH.unpack_from(buffer, offset)
             end = offset + HEAD + length
