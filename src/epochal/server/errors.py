@@ -29,13 +29,15 @@ from epochal.errors import (
     Unauthenticated,
     Unavailable,
 )
-from epochal.protocols.mlflow.errors import is_mlflow, mlflow_body
+from epochal.protocols.mlflow.absent import is_absent, not_offered
+from epochal.protocols.mlflow.errors import answer_error, is_mlflow, mlflow_body
 from epochal.server.asgi import Send
 
 log: Final = logging.getLogger("epochal.server")
 RETRY_AFTER: Final = 2
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _CLOSING: Final = frozenset({408, 413})
+_UNROUTED: Final = frozenset({404, 405})
 
 
 def foreseen(error: Exception) -> EpochalError | None:
@@ -109,13 +111,16 @@ def unforeseen(error: BaseException, where: str) -> EpochalError:
 
 
 def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    path = request.scope["path"]
+    if isinstance(error, HTTPException) and error.status_code in _UNROUTED and is_absent(path):
+        return answer_error(request, not_offered(request.method, path))
     known = foreseen(error)
     if known is None:
         known = unforeseen(error, str(request.scope.get("route_handler", "routing")))
     elif known.status >= 500:
         log.warning("%s: %s", known.code, error)
     status, headers, body = envelope(known)
-    if is_mlflow(request.scope["path"]):
+    if is_mlflow(path):
         body = mlflow_body(error if isinstance(error, HTTPException) else known)
     headers["cache-control"] = "no-store"
     return Response(body, status_code=status, headers=headers, media_type="application/json")

@@ -51,10 +51,11 @@ _OWN_SITES: Final = frozenset({b"same-origin", b"none"})
 _DOCUMENTS: Final = frozenset({b"document", b""})
 _DATA_PATHS: Final = (
     "/api/", "/ajax-api/", "/static/", "/login", "/version", "/health", "/graphql", "/files/",
-    "/artifacts", "/get-artifact", "/model-versions/", "/sdk/",
+    "/artifacts", "/get-artifact", "/model-versions/", "/sdk/", "/v1/traces", "/gateway",
+    "/endpoints/",
 )  # fmt: skip
-_DEAF_PATHS: Final = ("/sdk/",)
-"""Where nothing is read, whatever comes: clients ask there whether they may send telemetry."""
+_DEAF_PATHS: Final = ("/sdk/", "/v1/traces", "/gateway")
+"""Where nothing is read, whatever comes: telemetry, traces and gateways, which are not offered."""
 
 
 class Security:

@@ -478,8 +478,8 @@ def test_what_is_refused_before_any_route_has_mlflows_shape(server: Running, pre
         (line.replace("POST", "TRACE") + "Host: localhost\r\n", 405, "ENDPOINT_NOT_FOUND"),
         (
             line.replace("/runs/create", "") + f"Host: localhost\r\n{as_json}",
-            404,
-            "ENDPOINT_NOT_FOUND",
+            501,
+            "NOT_IMPLEMENTED",
         ),
     ):
         answer = server.raw(f"{head}\r\n{{}}".encode())

@@ -88,11 +88,6 @@ WRITERS = {
     "POST /2.0/mlflow-artifacts/mpu/abort/{path:path}",
 }
 DOWNLOADS = ("/get-artifact", "/model-versions/get-artifact")
-OTHERS = (
-    "/2.0/mlflow/{path:path}",
-    "/3.0/mlflow/{path:path}",
-    "/2.0/mlflow-artifacts/{path:path}",
-)
 
 
 def matrix() -> Iterator[tuple[str, str, Permission | None]]:
@@ -102,9 +97,6 @@ def matrix() -> Iterator[tuple[str, str, Permission | None]]:
             for row in rows:
                 method, path = row.split(" ")
                 yield method, prefix + path, permission
-        for path in OTHERS:
-            for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
-                yield method, prefix + path, Permission.READ
     for path in DOWNLOADS:
         yield "GET", path, Permission.READ
     yield "GET", "/version", None

@@ -1,9 +1,8 @@
 """MLflow's REST protocol, so that its unmodified client works: a thin translation onto service.
 
 `ENDPOINTS` is the whole offer: method, path, permission and handler in one row each. Every row is
-served under the prefixes of the client and of MLflow's own page. What lies under these prefixes
-and has no row is answered with NOT_IMPLEMENTED and its name. The routes of artifacts carry bytes
-and stand in `artifacts`.
+served under the prefixes of the client and of MLflow's own page. What MLflow has and this table
+has not is answered as `absent` says. The routes of artifacts carry bytes and stand in `artifacts`.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from litestar import Response, Router, route
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from epochal.domain.access import Permission
@@ -38,7 +36,6 @@ __all__ = ["DIRECT", "ENDPOINTS", "PREFIXES", "ROUTES", "Endpoint", "respond"]
 READ, WRITE = Permission.READ, Permission.WRITE
 Method: TypeAlias = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 PREFIXES: Final = ("/api", "/ajax-api")
-METHODS: Final[tuple[Method, ...]] = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 ANSWER: Final = ("cache-control", "no-store, no-transform")
 """Not packed: MLflow's own server does not do it, and it costs as much as a large search does."""
@@ -193,18 +190,6 @@ def _serve(endpoint: Endpoint) -> HTTPRouteHandler:
     )(answer)
 
 
-@route(
-    ["/2.0/mlflow/{path:path}", "/3.0/mlflow/{path:path}", "/2.0/mlflow-artifacts/{path:path}"],
-    http_method=list(METHODS),
-    opt=needs(READ),
-    status_code=200,
-    include_in_schema=False,
-)
-async def other(request: Call, path: FromPath[str]) -> Response[bytes]:  # noqa: ARG001 - declared by the route
-    """Whatever has no row in `ENDPOINTS`."""
-    raise server.not_offered(request.method, request.scope["path"])
-
-
 @route("/version", http_method="GET", opt=PUBLIC, media_type="text/plain", include_in_schema=False)
 async def version(request: Call) -> Response[bytes]:  # noqa: ARG001 - the form of all routes
     """The version of MLflow whose protocol is spoken here."""
@@ -221,7 +206,7 @@ ROUTES: Final[list[Any]] = [
     *(
         Router(
             prefix,
-            route_handlers=[*map(_serve, ENDPOINTS), *artifacts.ROUTES, *multipart.ROUTES, other],
+            route_handlers=[*map(_serve, ENDPOINTS), *artifacts.ROUTES, *multipart.ROUTES],
             exception_handlers=HANDLERS,
             include_in_schema=False,
         )

@@ -55,7 +55,10 @@ CODES: Final[tuple[tuple[type[EpochalError], str], ...]] = (
 )
 """Error codes by our own classes; the first that fits."""
 
-PREFIXES: Final = ("/api/2.0/", "/api/3.0/", "/ajax-api/")
+PREFIXES: Final = (
+    "/api/2.0", "/api/3.0", "/ajax-api", "/gateway", "/v1/traces", "/endpoints/", "/get-artifact",
+    "/model-versions/get-artifact",
+)  # fmt: skip
 _BY_STATUS: Final = {400: "BAD_REQUEST", 404: "ENDPOINT_NOT_FOUND", 405: "ENDPOINT_NOT_FOUND"}
 
 

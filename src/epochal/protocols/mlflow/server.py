@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from epochal.protocols import Call
 from epochal.protocols.mlflow.arguments import Arguments
-from epochal.protocols.mlflow.errors import NotOffered
 
 LEVEL: Final = "3.17.2"
 """The version of MLflow whose protocol this is."""
@@ -25,11 +24,3 @@ INFO: Final[dict[str, Any]] = {
 async def info(call: Call, given: Arguments) -> dict[str, Any]:  # noqa: ARG001 - the form of all endpoints
     """What this server can do."""
     return INFO
-
-
-def not_offered(method: str, path: str) -> NotOffered:
-    """The error for an endpoint that MLflow has and Epochal has not."""
-    return NotOffered(
-        f"{method} {path} is not implemented by Epochal; it offers what training with PyTorch "
-        f"uses of MLflow, see the guide to MLflow in its docs"
-    )
