@@ -75,6 +75,18 @@ class NotFound(EpochalError):
     code = "not_found"
 
 
+class RunNotFound(NotFound):
+    """No run has the uid that was given.
+
+    Attributes:
+        uid: as it was given, at most 80 characters of it.
+    """
+
+    def __init__(self, uid: str) -> None:
+        self.uid = uid[:80]
+        super().__init__(f"there is no run with the uid {self.uid!r} in this store")
+
+
 class Conflict(EpochalError):
     """The request contradicts the present state."""
 

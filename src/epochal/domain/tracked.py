@@ -18,7 +18,12 @@ DEFAULT_EXPERIMENT: Final = "Default"
 DEFAULT_EXPERIMENT_ID: Final = 0
 _SMALLEST_ID: Final = 10**17
 
-Kind: TypeAlias = Literal["metric", "param", "tag", "attribute"]
+INPUTS: Final = "$inputs"
+"""The label that holds the datasets and models that a run used, by `dataset:` and `model:`."""
+CONTEXT: Final = "mlflow.data.context"
+"""The tag of a dataset input that says what the run used it for."""
+
+Kind: TypeAlias = Literal["metric", "param", "tag", "attribute", "dataset"]
 Value: TypeAlias = str | float | tuple[str, ...] | None
 
 
@@ -64,7 +69,8 @@ class TrackedRun(msgspec.Struct, frozen=True):
 class Clause(msgspec.Struct, frozen=True):
     """One condition. ``operator`` is one of = != < <= > >= like ilike in, not in, null, not null.
 
-    A missing value meets no condition but ``null``.
+    A missing value meets no condition but ``null``. Any dataset that the run used may meet one on
+    datasets.
     """
 
     kind: Kind
@@ -82,7 +88,10 @@ class Sort(msgspec.Struct, frozen=True):
 
 
 class TrackedQuery(msgspec.Struct, frozen=True):
-    """Which runs, in which order. ``archived`` None means both kinds."""
+    """Which runs, in which order. ``archived`` None means both kinds.
+
+    ``roots`` says by project where the artifacts of its runs begin, for conditions on that.
+    """
 
     projects: list[tuple[str, str]]
     clauses: list[Clause] = []
@@ -90,6 +99,7 @@ class TrackedQuery(msgspec.Struct, frozen=True):
     archived: bool | None = False
     limit: int = 1000
     offset: int = 0
+    roots: dict[tuple[str, str], str] = {}
 
 
 def experiment_id(entity: str, project: str) -> int:

@@ -22,6 +22,7 @@ import sqlalchemy as sa
 from epochal.domain.run import RunState
 from epochal.domain.tracked import Clause, LastPoint, Sort, TrackedQuery, TrackedRun
 from epochal.domain.values import flatten
+from epochal.store.clauses import among, attributes_of, runs_with_datasets
 from epochal.store.dialect import batches
 from epochal.store.enroll import next_revision
 from epochal.store.filters import CONFIG, Stored
@@ -59,15 +60,6 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "<=": operator.le,
     ">": operator.gt,
     ">=": operator.ge,
-}
-_ATTRIBUTES: dict[str, sa.ColumnElement[Any]] = {
-    "run_id": run.c.uid,
-    "run_name": run.c.name,
-    "status": sa.case(
-        (run.c.state == RunState.CRASHED.value, RunState.FAILED.value), else_=run.c.state
-    ),
-    "created": run.c.created_us / 1000,
-    "ended": run.c.ended_us / 1000,
 }
 
 
@@ -225,15 +217,27 @@ def _choose(
     chosen: sa.Select[Any] = sa.select(run.c.id).where(run.c.project_id.in_(_inside(query)))
     if query.archived is not None:
         chosen = chosen.where(run.c.archived.is_(query.archived))
+    on_datasets = [clause for clause in query.clauses if clause.kind == "dataset"]
+    if on_datasets:
+        found = runs_with_datasets(connection, _inside(query), on_datasets)
+        chosen = chosen.where(among(found, run.c.id))
+    attributes = attributes_of(connection, query)
     for clause in query.clauses:
         name = storable(clause.key)
-        if clause.kind == "metric" and name in ids:
+        if clause.kind == "dataset":
+            continue
+        if clause.kind == "attribute":
+            chosen = chosen.where(_compare(attributes[clause.key], clause, is_sqlite))
+        elif clause.kind == "metric" and name in ids:
             chosen = chosen.where(_metric(clause, ids[name], exact.get(name, {})))
         else:
             chosen = chosen.where(_condition(clause, ids.get(name), is_sqlite))
     for sort in query.order:
         name = storable(sort.key)
-        chosen = _sorted(chosen, sort, ids.get(name, -1), exact.get(name, {}))
+        if sort.kind == "attribute":
+            chosen = chosen.order_by(*_directed(attributes[sort.key], sort))
+        else:
+            chosen = _sorted(chosen, sort, ids.get(name, -1), exact.get(name, {}))
     return chosen.order_by(run.c.created_us.desc(), run.c.uid)
 
 
@@ -245,21 +249,12 @@ def _metric(clause: Clause, key_id: int, exact: Mapping[int, float]) -> Conditio
     if exact:
         compare = _COMPARE[clause.operator]
         right = [id for id, value in exact.items() if compare(value, wanted)]
-        fits = sa.or_(_among(right), sa.and_(sa.not_(_among(exact)), fits))
+        of = latest.c.run_id
+        fits = sa.or_(among(right, of), sa.and_(sa.not_(among(exact, of)), fits))
     return _exists(latest, latest.c.key_id == key_id, fits)
 
 
-def _among(ids: Iterable[int]) -> Condition:
-    """Whether a series is one of these runs', however many they are."""
-    listed: sa.BindParameter[Any] = sa.bindparam(
-        "among", list(ids), unique=True, expanding=True, literal_execute=True
-    )
-    return latest.c.run_id.in_(listed)
-
-
 def _condition(clause: Clause, key_id: int | None, is_sqlite: bool) -> Condition:
-    if clause.kind == "attribute":
-        return _compare(_ATTRIBUTES[clause.key], clause, is_sqlite)
     if key_id is None:
         return sa.true() if clause.operator == "null" else sa.false()
     scope = LABEL if clause.kind == "tag" else CONFIG
@@ -323,8 +318,6 @@ def _shown() -> sa.ColumnElement[Any]:
 def _sorted(
     chosen: sa.Select[Any], sort: Sort, key_id: int, exact: Mapping[int, float]
 ) -> sa.Select[Any]:
-    if sort.kind == "attribute":
-        return chosen.order_by(*_directed(_ATTRIBUTES[sort.key], sort))
     if sort.kind == "metric":
         table = latest.alias()
         chosen = chosen.outerjoin(

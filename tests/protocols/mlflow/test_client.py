@@ -282,8 +282,8 @@ def test_pages_join_to_the_whole(filled: tuple[MlflowClient, str]) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("metrics.x > 'a'", "expected a number at position 12"),
-        ("params.x = 1", "expected a value in quotes"),
+        ("metrics.x > 'a'", "Expected numeric value type for metric. Found 'a', at position 12"),
+        ("params.x = 1", "Expected a quoted string value for parameter.*position 11"),
         ("params.x > 'a'", "Invalid comparator"),
         ("metrics.x = 1 OR metrics.x = 2", "Invalid clause.*position 14"),
         ("(metrics.x = 1)", "Invalid clause"),

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from epochal.domain.matching import matches
 from epochal.domain.tracked import Clause, Sort
 from epochal.errors import InvalidInput
 from epochal.protocols.mlflow.filters import EXPERIMENTS, RUNS, parse_filter, parse_order
 from epochal.protocols.mlflow.metrics import sample
 from epochal.protocols.mlflow.pages import read_token, write_token
-from epochal.protocols.mlflow.searching import matches
 
 WORDS = st.sampled_from(
     ["metrics.a", "params.`x y`", "tags.t", "status", "=", "!=", "<", "LIKE", "IN", "AND", "OR",

@@ -77,7 +77,7 @@ def test_every_route_that_mlflow_has_is_offered_or_named(door: Door) -> None:
     routes = sorted({*recorded(), *installed()})
     assert len(routes) > 500
     for method, path in routes:
-        body = None if method == "GET" else {}
+        body: dict[str, str] | None = None if method == "GET" else {}
         answer = door.ask(method, path, json_body=body)
         where = (method, path, answer.body)
         if is_offered(method, path):

@@ -20,6 +20,8 @@ from epochal.protocols.mlflow.errors import invalid
 
 _decode = msgspec.json.Decoder().decode
 _INT64: Final = 2**63
+_NONE: Final = 10**19
+"""An id that no experiment has: all have at most 18 digits."""
 
 
 class Arguments:
@@ -77,6 +79,8 @@ class Arguments:
         Raises:
             InvalidInput: an entry is none.
         """
+        if isinstance(self.fields.get(name), str):
+            raise bad(name, self.fields[name])
         found = self.items(name)
         for index, value in enumerate(found):
             if not isinstance(value, dict):
@@ -177,6 +181,18 @@ def _of_query(query: bytes) -> dict[str, Any]:
     return fields
 
 
+def needed(given: Arguments, name: str) -> str:
+    """A text that must be there and not be empty.
+
+    Raises:
+        InvalidInput: it is missing, or no text.
+    """
+    text = given.text(name)
+    if not text:
+        raise missing(name)
+    return text
+
+
 def missing(name: str) -> InvalidInput:
     """The error for a field that must be there."""
     return invalid(
@@ -191,8 +207,11 @@ def bad(name: str, value: object, why: str = "") -> InvalidInput:
         shown = msgspec.json.encode(value).decode()[:200]
     except (TypeError, msgspec.MsgspecError, UnicodeEncodeError):
         shown = repr(value)[:200]
-    tail = f": {why}" if why else ""
-    return invalid(f"Invalid value {shown} for parameter '{name}' supplied{tail}.")
+    why = why or (
+        f" Hint: Value was of type '{type(value).__name__}'. "
+        f"See the API docs for more information about request parameters."
+    )
+    return invalid(f"Invalid value {shown} for parameter '{name}' supplied: {why}")
 
 
 def as_text(value: object, name: str) -> str:
@@ -245,8 +264,16 @@ def as_float(value: object, name: str) -> float:
 
 
 def as_experiment(value: object) -> int:
-    """The number of an experiment; one that cannot be is that of none."""
+    """The number of an experiment.
+
+    Raises:
+        InvalidInput: it is missing, or no number.
+    """
     if value is None or value == "":
         raise missing("experiment_id")
     text = str(value)
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else -1
+    if not (text.isascii() and text.isdigit()):
+        raise invalid(
+            f"Invalid experiment ID '{text[:80]}'. Experiment ID must be a valid integer."
+        )
+    return int(text) if len(text) < 19 else _NONE

@@ -20,6 +20,7 @@ from epochal.errors import (
     InvalidInput,
     NotFound,
     PermissionDenied,
+    RunNotFound,
     TooLarge,
     TooManyRequests,
     Unauthenticated,
@@ -78,6 +79,8 @@ def code_of(error: Exception) -> tuple[str, str]:
     """Error code and message of an exception."""
     if isinstance(error, NotOffered):
         return "NOT_IMPLEMENTED", error.message
+    if isinstance(error, RunNotFound):
+        return "RESOURCE_DOES_NOT_EXIST", f"Run with id={error.uid} not found"
     for kind, code in CODES:
         if isinstance(error, kind):
             return code, error.message

@@ -8,12 +8,13 @@ from epochal.domain.tracked import Experiment, Sort
 from epochal.errors import Conflict
 from epochal.protocols import Call
 from epochal.protocols.mlflow import filters
-from epochal.protocols.mlflow.arguments import Arguments, as_text, bad, missing
+from epochal.protocols.mlflow.arguments import Arguments, bad, needed
 from epochal.protocols.mlflow.limits import (
     MAX_EXPERIMENT_TAG,
     MAX_RUNS,
     check_experiment_name,
     check_key,
+    check_length,
 )
 from epochal.protocols.mlflow.pages import check_limit, read_token, write_token
 from epochal.protocols.mlflow.searching import Thing, choose
@@ -27,10 +28,10 @@ VIEWS = {
 
 async def create(call: Call, given: Arguments) -> dict[str, Any]:
     """Make an experiment. A place for artifacts outside this server is refused."""
-    name = check_experiment_name(given.text("name"))
+    name = check_experiment_name(needed(given, "name"))
     location = given.text("artifact_location", "")
     if location and not location.startswith("mlflow-artifacts:"):
-        raise bad("artifact_location", location, "artifacts are kept by this server only")
+        raise bad("artifact_location", location, "artifacts are kept by this server only.")
     if ".." in location or set("#?;%\\") & set(location):
         raise bad("artifact_location", location)
     tags = {key: _tag_value(value) for key, value in given.pairs("tags") if check_key(key)}
@@ -39,9 +40,9 @@ async def create(call: Call, given: Arguments) -> dict[str, Any]:
         made = await call.write(experiments.create_experiment, recorder, name, tags)
     except Conflict:
         found = await _by_name(call, name)
-        state = "deleted" if found.deleted else "active"
+        state = "a deleted" if found.deleted else "an active"
         raise Conflict(
-            f"Experiment(name={name}) already exists in a {state} state. Restore it, delete it "
+            f"Experiment(name={name}) already exists in {state} state. Restore it, delete it "
             f"for good, or use another name."
         ) from None
     return {"experiment_id": str(made.id)}
@@ -81,9 +82,7 @@ async def search(call: Call, given: Arguments) -> dict[str, Any]:
 
 async def update(call: Call, given: Arguments) -> dict[str, Any]:
     """Rename an experiment."""
-    if given.fields.get("new_name") is None:
-        raise missing("new_name")
-    name = check_experiment_name(given.text("new_name"))
+    name = check_experiment_name(needed(given, "new_name"))
     await call.write(
         experiments.rename_experiment, call.workers.recorder, given.experiment_id, name
     )
@@ -108,7 +107,7 @@ async def restore(call: Call, given: Arguments) -> dict[str, Any]:
 
 async def set_tag(call: Call, given: Arguments) -> dict[str, Any]:
     """Set a tag."""
-    changes = {check_key(given.text("key"), "key"): _tag_value(given.text("value", ""))}
+    changes = {check_key(given.text("key")): _tag_value(given.text("value", ""))}
     await call.write(
         experiments.tag_experiment, call.workers.recorder, given.experiment_id, changes
     )
@@ -138,7 +137,7 @@ def view(given: Arguments, name: str) -> bool | None:
 
 
 def _tag_value(text: str) -> str:
-    return as_text(text, "value")[:MAX_EXPERIMENT_TAG]
+    return check_length(text, "value", MAX_EXPERIMENT_TAG)
 
 
 async def _by_name(call: Call, name: str) -> Experiment:

@@ -8,7 +8,7 @@ quotes. Every error tells the position at which reading stopped.
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple, NoReturn, cast
+from typing import Final, NamedTuple, NoReturn
 
 from epochal.domain.tracked import Clause, Kind, Sort, Value
 from epochal.protocols.mlflow.errors import invalid
@@ -20,10 +20,12 @@ ENTITIES: Final[dict[str, Kind]] = {
     "param": "param", "params": "param", "parameter": "param", "parameters": "param",
     "tag": "tag", "tags": "tag",
     "attribute": "attribute", "attributes": "attribute", "attr": "attribute", "run": "attribute",
+    "dataset": "dataset", "datasets": "dataset",
 }  # fmt: skip
 RUN_TEXTS: Final = {
     "run_id": "run_id", "run_name": "run_name", "run name": "run_name", "status": "status",
     "user_id": "$user", "Run name": "run_name", "Run Name": "run_name", "User": "$user",
+    "artifact_uri": "artifact_uri",
 }  # fmt: skip
 RUN_NUMBERS: Final = {
     "start_time": "created", "created": "created", "Created": "created", "end_time": "ended",
@@ -45,7 +47,12 @@ LOGGED_NUMBERS: Final = {
 }  # fmt: skip
 NUMERIC: Final = frozenset({"=", "!=", "<", "<=", ">", ">="})
 TEXTUAL: Final = frozenset({"=", "!=", "like", "ilike"})
+WORDS: Final[dict[Kind, str]] = {
+    "metric": "metric", "param": "parameter", "tag": "tag", "dataset": "dataset attributes",
+    "attribute": "attributes",
+}  # fmt: skip
 LISTED: Final = frozenset({"in", "not in"})
+DATASET: Final = frozenset({"name", "digest", "context"})
 
 _SPACE: Final = re.compile(r"\s*")
 _QUOTED: Final = r"`[^`]+`|\"[^\"]+\""
@@ -70,7 +77,7 @@ class Grammar(NamedTuple):
 
 
 RUNS: Final = Grammar(
-    "runs", frozenset({"metric", "param", "tag", "attribute"}), RUN_TEXTS, RUN_NUMBERS,
+    "runs", frozenset({"metric", "param", "tag", "attribute", "dataset"}), RUN_TEXTS, RUN_NUMBERS,
     frozenset({"run_id"}),
 )  # fmt: skip
 EXPERIMENTS: Final = Grammar(
@@ -122,11 +129,14 @@ def parse_order(texts: list[str], grammar: Grammar) -> list[Sort]:
         match = _ORDER.search(text)
         reader = _Reader(text[: match.start()] if match else text, grammar)
         if reader.at_end():
-            raise invalid(f"Invalid order_by clause '{text}': it names nothing to sort by")
+            raise invalid(f"Invalid order_by clause '{text}'. Could not be parsed.")
         kind, key = reader.identifier()
+        if kind == "dataset":
+            raise invalid(f"Invalid order_by entity type 'dataset' in '{text}'")
         if not reader.at_end():
             raise invalid(
-                f"Invalid order_by clause '{text}': expected ASC or DESC at position {reader.at}"
+                f"Invalid ordering key in order_by clause '{text}': expected ASC or DESC at "
+                f"position {reader.at}"
             )
         if any((sort.kind, sort.key) == (kind, key) for sort in found):
             raise invalid(f"`order_by` contains duplicate fields: {texts}")
@@ -180,16 +190,22 @@ class _Reader:
             return self._attribute(key)
         kind = ENTITIES.get(entity.lower())
         if kind is None or kind not in self.grammar.entities:
-            self.at = start
             raise invalid(
-                f"Invalid entity type '{entity}' at position {start}. Valid values for "
-                f"{self.grammar.what} are {sorted(self.grammar.entities)}"
+                f"Invalid entity type '{entity}'. Valid values are "
+                f"{sorted(self.grammar.entities)}; at position {start}"
+            )
+        if kind == "dataset" and key not in DATASET:
+            raise invalid(
+                f"Invalid dataset key '{key}' specified. Valid keys are '{sorted(DATASET)}'"
             )
         return self._attribute(key) if kind == "attribute" else (kind, key)
 
     def _attribute(self, key: str) -> tuple[Kind, str]:
         grammar = self.grammar
         found = grammar.texts.get(key) or grammar.numbers.get(key)
+        if found is None and key.upper() in ("AND", "OR", "NOT"):
+            self.at -= len(key)
+            self.fail("a name such as metrics.loss")
         if found is None:
             known = sorted({*grammar.texts, *grammar.numbers})
             raise invalid(f"Invalid attribute key '{key}' specified. Valid keys are {known}")
@@ -198,48 +214,67 @@ class _Reader:
     def clause(self) -> Clause:
         start = self.at
         kind, key = self.identifier()
+        written = self.text[start : self.at].rpartition(".")[2].strip()
         match = self.take(_OPERATOR)
         if match is None:
             self.fail("an operator such as = or LIKE")
         operator = " ".join((match[1] or match[2]).lower().split())
         if operator.startswith("is "):
             if kind not in ("tag", "param"):
-                raise invalid(f"IS NULL is for tags and params only, not for {key!r}")
+                raise invalid(
+                    f"IS NULL / IS NOT NULL is only supported for tags and params, not for "
+                    f"'{kind}' '{key}', at position {start}"
+                )
             return Clause(kind, key, operator[3:])
         numeric = kind == "metric" or (kind == "attribute" and key in self._numeric())
         allowed = NUMERIC if numeric else TEXTUAL
-        if kind == "attribute" and key in self.grammar.listed:
+        if kind == "dataset" or (kind == "attribute" and key in self.grammar.listed):
             allowed = allowed | LISTED
         if operator not in allowed:
             raise invalid(
-                f"Invalid comparator '{operator.upper()}' for {key!r} at position {start}; "
-                f"it takes {', '.join(sorted(one.upper() for one in allowed))}"
+                f"Invalid comparator '{operator.upper()}' not one of "
+                f"'{sorted(one.upper() for one in allowed)}' for '{written}', at position {start}"
             )
-        return Clause(kind, key, operator, self._value(numeric, operator in LISTED))
+        what = f"numeric attribute: {written}" if kind == "attribute" else WORDS[kind]
+        return Clause(kind, key, operator, self._value(numeric, operator in LISTED, what))
 
     def _numeric(self) -> set[str]:
         return set(self.grammar.numbers.values())
 
-    def _value(self, numeric: bool, listed: bool) -> Value:
+    def _value(self, numeric: bool, listed: bool, what: str) -> Value:
         if listed:
-            return self._list()
-        if numeric:
-            match = self.take(_NUMBER)
-            return float(match[0]) if match else cast("Value", self.fail("a number"))
-        return self._text()
-
-    def _text(self) -> str:
-        match = self.take(_TEXT)
+            return self._list(what)
+        if not numeric:
+            return self._text(what)
+        match = self.take(_NUMBER)
         if match is None:
-            self.fail("a value in quotes")
+            raise invalid(
+                f"Expected numeric value type for {what}. Found {self._rest()}, at position "
+                f"{self.at}"
+            )
+        return float(match[0])
+
+    def _rest(self) -> str:
+        """What follows, to its next space."""
+        return (self.text[self.at :].split() or ["nothing"])[0][:40]
+
+    def _text(self, what: str) -> str:
+        match = self.take(_TEXT)
+        if match is None and self.text[self.at : self.at + 1] in ("'", '"'):
+            self.fail("a value in quotes that are closed")
+        if match is None:
+            raise invalid(
+                f"Expected a quoted string value for {what.partition(':')[0]} (e.g. 'my-value'). "
+                f"Got value {self._rest()}, at position {self.at}"
+            )
         return match[1].replace("''", "'") if match[1] is not None else match[2]
 
-    def _list(self) -> tuple[str, ...]:
+    def _list(self, what: str) -> tuple[str, ...]:
         if not self.take(re.compile(r"\(")):
             self.fail("a list such as ('a', 'b')")
-        values = [self._text()]
+        values = [self._text(what)]
         while self.take(re.compile(",")):
-            values.append(self._text())
+            values.append(self._text(what))
         if not self.take(re.compile(r"\)")):
             self.fail("a closing bracket")
         return tuple(values)

@@ -34,12 +34,17 @@ _LATEST: Final = 2**53
 _KEY: Final = re.compile(r"[/\w.\- :]*")
 _RULE: Final = (
     "Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), "
-    "spaces ( ), colon(:) and slashes (/)"
+    "spaces ( ), colon(:) and slashes (/)."
 )
 
 
-def check_key(key: str, where: str = "name") -> str:
+def check_key(key: str, where: str = "key", called: str = "key") -> str:
     """A key of a metric, param or tag.
+
+    Args:
+        key: to check.
+        where: the name of its parameter.
+        called: what it is when it is too long.
 
     Raises:
         InvalidInput: it cannot be one.
@@ -53,9 +58,18 @@ def check_key(key: str, where: str = "name") -> str:
             "Names may be treated as files in certain cases, and must not resolve to other names "
             f"when treated as such. This name would resolve to {posixpath.normpath(key)!r}",
         )
-    if len(key) > MAX_KEY:
-        raise invalid(f"'{where}' exceeds the maximum length of {MAX_KEY} characters")
-    return key
+    return check_length(key, called, MAX_KEY)
+
+
+def check_length(text: str, name: str, most: int) -> str:
+    """A text that is not too long.
+
+    Raises:
+        InvalidInput: it is.
+    """
+    if len(text) > most:
+        raise invalid(f"'{name}' exceeds the maximum length of {most} characters")
+    return text
 
 
 def check_params(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -64,7 +78,7 @@ def check_params(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     Raises:
         InvalidInput: a key cannot be one, or comes twice.
     """
-    found = [(check_key(key, "params.key"), value[:MAX_PARAM]) for key, value in pairs]
+    found = [(check_key(key, called="Param key"), value[:MAX_PARAM]) for key, value in pairs]
     keys = [key for key, _ in found]
     twice = sorted({key for key in keys if keys.count(key) > 1}) if len(keys) > 1 else []
     if twice:
@@ -77,7 +91,7 @@ def check_params(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
 
 def check_tags(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Tags of one request; long values are cut, the last one of a key counts."""
-    return {check_key(key, "tags.key"): value[:MAX_TAG] for key, value in pairs}
+    return {check_key(key): value[:MAX_TAG] for key, value in pairs}
 
 
 def check_experiment_name(name: str) -> str:
@@ -88,9 +102,7 @@ def check_experiment_name(name: str) -> str:
     """
     if not name.strip():
         raise invalid("Invalid experiment name: ''. Experiment name can't be blank")
-    if len(name) > MAX_EXPERIMENT_NAME:
-        raise invalid(f"'name' exceeds the maximum length of {MAX_EXPERIMENT_NAME} characters")
-    return name
+    return check_length(name, "name", MAX_EXPERIMENT_NAME)
 
 
 def check_batch(metrics: int, params: int, tags: int) -> None:
@@ -170,10 +182,15 @@ def _any_metric(entry: dict[str, Any], where: str) -> tuple[str, float, int, int
         raise missing(f"{where}timestamp")
     time_ms = as_integer(entry["timestamp"], f"{where}timestamp")
     if not 0 <= time_ms < _LATEST:
-        raise bad(f"{where}timestamp", time_ms, "must be a nonnegative number of milliseconds")
+        raise bad(
+            f"{where}timestamp",
+            time_ms,
+            f"metric '{key}' (value={entry['value']}). Timestamp must be a nonnegative long "
+            f"(64-bit integer)",
+        )
     step = entry.get("step")
     return (
-        check_key(key, f"{where}key"),
+        check_key(key, f"{where}name", "Metric name"),
         as_float(entry["value"], f"{where}value"),
         0 if step is None else as_integer(step, f"{where}step"),
         time_ms,

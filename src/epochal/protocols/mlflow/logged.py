@@ -155,13 +155,12 @@ async def log_metrics(call: Call, metrics: list[dict[str, Any]], uid: str) -> No
 
 
 def _params(given: Arguments) -> dict[str, str]:
-    return {
-        check_key(key, "params.key"): value[:MAX_PARAM] for key, value in given.pairs("params")
-    }
+    pairs = given.pairs("params")
+    return {check_key(key, called="Param key"): value[:MAX_PARAM] for key, value in pairs}
 
 
 def _tags(given: Arguments) -> dict[str, str]:
-    return {check_key(key, "tags.key"): value[:MAX_TAG] for key, value in given.pairs("tags")}
+    return {check_key(key): value[:MAX_TAG] for key, value in given.pairs("tags")}
 
 
 def _order(given: Arguments) -> list[Sort]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from epochal.domain.objects import ModelChanges, ModelRow, ModelVersionChanges, NewModel
@@ -12,7 +13,7 @@ from epochal.domain.tracked import Clause
 from epochal.errors import Conflict, NotFound
 from epochal.protocols import Call
 from epochal.protocols.mlflow import filters
-from epochal.protocols.mlflow.arguments import Arguments, missing
+from epochal.protocols.mlflow.arguments import Arguments, missing, needed
 from epochal.protocols.mlflow.errors import NotOffered, invalid
 from epochal.protocols.mlflow.limits import check_key
 from epochal.protocols.mlflow.pages import check_limit, read_token, write_token
@@ -30,7 +31,7 @@ MAX_MODELS: Final = 1_000
 MAX_VALUE: Final = 65_536
 PROMPT: Final = "mlflow.prompt.is_prompt"
 _ALIAS: Final = re.compile(r"[\w\-]{1,128}")
-_RESERVED: Final = re.compile(r"latest|v\d+", re.IGNORECASE)
+_VERSION_LIKE: Final = re.compile(r"v\d+", re.IGNORECASE)
 
 
 async def create(call: Call, given: Arguments) -> dict[str, Any]:
@@ -42,10 +43,7 @@ async def create(call: Call, given: Arguments) -> dict[str, Any]:
     try:
         made = await call.write(models.create_model, new)
     except Conflict:
-        raise Conflict(
-            f"Registered Model (name={name}) already exists. Choose another name, or make a "
-            f"version of this one."
-        ) from None
+        raise Conflict(f"Registered Model (name={name}) already exists.") from None
     return {"registered_model": model_json(made, [])}
 
 
@@ -58,16 +56,18 @@ async def update(call: Call, given: Arguments) -> dict[str, Any]:
     """Describe a model."""
     name = model_name(given)
     changes = ModelChanges(description=given.text("description", ""))
-    await call.write(models.update_model, None, name, changes)
+    with of_model(name):
+        await call.write(models.update_model, None, name, changes)
     return {"registered_model": await _shown(call, name)}
 
 
 async def rename(call: Call, given: Arguments) -> dict[str, Any]:
     """Give a model another name."""
     name = model_name(given)
-    new = check_model_name(given.text("new_name", ""), "new_name")
+    new = check_model_name(needed(given, "new_name"))
     try:
-        await call.write(models.update_model, None, name, ModelChanges(name=new))
+        with of_model(name):
+            await call.write(models.update_model, None, name, ModelChanges(name=new))
     except Conflict:
         raise Conflict(f"Registered Model (name={new}) already exists.") from None
     return {"registered_model": await _shown(call, new)}
@@ -75,7 +75,9 @@ async def rename(call: Call, given: Arguments) -> dict[str, Any]:
 
 async def delete(call: Call, given: Arguments) -> dict[str, Any]:
     """Forget a model with its versions; what they stand on stays."""
-    await call.write(models.delete_model, None, model_name(given))
+    name = model_name(given)
+    with of_model(name):
+        await call.write(models.delete_model, None, name)
     return {}
 
 
@@ -105,7 +107,8 @@ async def latest_versions(call: Call, given: Arguments) -> dict[str, Any]:
     """The newest version of each stage, or of those asked for."""
     name = model_name(given)
     wanted = {stage_of(stage) for stage in given.texts("stages")}
-    detail = await call.read(models.get_model, None, name)
+    with of_model(name):
+        detail = await call.read(models.get_model, None, name)
     found = model_json(detail, detail.all_versions)["latest_versions"]
     return {
         "model_versions": [
@@ -116,15 +119,19 @@ async def latest_versions(call: Call, given: Arguments) -> dict[str, Any]:
 
 async def set_tag(call: Call, given: Arguments) -> dict[str, Any]:
     """Set a tag."""
+    name = model_name(given)
     changes = ModelChanges(tags=dict(registry_tags([_tag(given)])))
-    await call.write(models.update_model, None, model_name(given), changes)
+    with of_model(name):
+        await call.write(models.update_model, None, name, changes)
     return {}
 
 
 async def delete_tag(call: Call, given: Arguments) -> dict[str, Any]:
     """Remove a tag; one that is not there is no mistake."""
-    changes = ModelChanges(tags={check_key(given.text("key"), "key"): None})
-    await call.write(models.update_model, None, model_name(given), changes)
+    name = model_name(given)
+    changes = ModelChanges(tags={check_key(given.text("key")): None})
+    with of_model(name):
+        await call.write(models.update_model, None, name, changes)
     return {}
 
 
@@ -134,19 +141,24 @@ async def set_alias(call: Call, given: Arguments) -> dict[str, Any]:
     alias = given.text("alias", "")
     if not _ALIAS.fullmatch(alias):
         raise invalid(
-            f"Invalid alias name: '{alias[:80]}'. It has 1 to 128 letters, digits, '_' and '-'"
+            f"Invalid alias name: '{alias[:80]}'. Names may only contain alphanumerics, "
+            f"underscores (_), and dashes (-), at most 128 of them."
         )
-    if _RESERVED.fullmatch(alias):
-        raise invalid(f"'{alias}' alias name is reserved.")
+    if alias.lower() == "latest":
+        raise invalid("'latest' alias name (case insensitive) is reserved.")
+    if _VERSION_LIKE.fullmatch(alias):
+        raise invalid(f"Version alias name '{alias}' is reserved.")
     changes = ModelVersionChanges(add_aliases=[alias])
-    await call.write(models.update_version, None, name, number, changes)
+    with of_version(name, number):
+        await call.write(models.update_version, None, name, number, changes)
     return {}
 
 
 async def delete_alias(call: Call, given: Arguments) -> dict[str, Any]:
     """Remove an alias; one that is not there is no mistake."""
     name, alias = model_name(given), given.text("alias")
-    detail = await call.read(models.get_model, None, name)
+    with of_model(name):
+        detail = await call.read(models.get_model, None, name)
     number = detail.aliases.get(alias)
     if number is not None:
         changes = ModelVersionChanges(remove_aliases=[alias])
@@ -157,7 +169,8 @@ async def delete_alias(call: Call, given: Arguments) -> dict[str, Any]:
 async def get_by_alias(call: Call, given: Arguments) -> dict[str, Any]:
     """The version that an alias points at; ``latest`` is the newest."""
     name, alias = model_name(given), given.text("alias")
-    detail = await call.read(models.get_model, None, name)
+    with of_model(name):
+        detail = await call.read(models.get_model, None, name)
     number = detail.latest if alias.lower() == "latest" else detail.aliases.get(alias)
     for row in detail.all_versions:
         if row.version == number:
@@ -171,24 +184,21 @@ def model_name(given: Arguments) -> str:
     Raises:
         InvalidInput: it is missing, or no model can have it.
     """
-    if given.fields.get("name") is None:
-        raise missing("name")
-    return check_model_name(given.text("name"), "name")
+    return check_model_name(needed(given, "name"))
 
 
-def check_model_name(name: str, where: str) -> str:
+def check_model_name(name: str) -> str:
     """A name that a model may have.
 
     Raises:
         InvalidInput: none can.
     """
-    if not name.strip():
-        raise invalid(f"Registered model name cannot be empty: parameter '{where}'.")
-    bad = sorted(set(name) & set("/:\\@?#%"))
-    if bad or name != name.strip() or len(name) > 128:
+    if {"/", ":"} & set(name):
+        raise invalid(f"Invalid model name '{name[:140]}'. Names cannot contain '/' or ':'.")
+    if set(name) & set("\\@?#%") or name != name.strip() or len(name) > 128:
         raise invalid(
-            f"Invalid value for parameter '{where}': a registered model's name has at most 128 "
-            f"characters, no space at its ends and none of / : \\ @ ? # %, got '{name[:140]}'"
+            f"Invalid model name '{name[:140]}'. Names have at most 128 characters, no space at "
+            f"their ends and none of \\ @ ? # %"
         )
     return name
 
@@ -203,7 +213,7 @@ def version_number(given: Arguments) -> int:
     if not text:
         raise missing("version")
     if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise invalid(f"Model version must be an integer, got '{text[:80]}'")
+        raise invalid(f"Parameter 'version' must be an integer, got '{text[:80]}'.")
     return int(text)
 
 
@@ -217,7 +227,7 @@ def registry_tags(given: Sequence[tuple[str, str]]) -> dict[str, str]:
     for key, value in given:
         if len(value) > MAX_VALUE:
             raise invalid(f"Tag value of '{key[:80]}' exceeds the limit of {MAX_VALUE} characters")
-        tags[check_key(key, "key")] = value
+        tags[check_key(key)] = value
     return tags
 
 
@@ -240,11 +250,27 @@ def without_prompts(clauses: list[Clause]) -> list[Clause] | None:
 
 
 async def _shown(call: Call, name: str) -> dict[str, Any]:
-    try:
+    with of_model(name):
         detail = await call.read(models.get_model, None, name)
+    return model_json(detail, detail.all_versions)
+
+
+@contextlib.contextmanager
+def of_model(name: str) -> Iterator[None]:
+    """Tell in MLflow's words that there is no such model."""
+    try:
+        yield
     except NotFound:
         raise NotFound(f"Registered Model with name={name} not found") from None
-    return model_json(detail, detail.all_versions)
+
+
+@contextlib.contextmanager
+def of_version(name: str, number: int) -> Iterator[None]:
+    """Tell in MLflow's words that there is no such version."""
+    try:
+        yield
+    except NotFound:
+        raise NotFound(f"Model Version (name={name}, version={number}) not found") from None
 
 
 def _thing(row: ModelRow) -> Thing:

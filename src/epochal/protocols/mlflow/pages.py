@@ -44,12 +44,12 @@ def check_limit(value: int, most: int) -> int:
     """
     if value <= 0:
         raise invalid(
-            f"Invalid value for request parameter max_results. It must be a positive integer, "
-            f"but got {value}"
+            f"Invalid value {value} for parameter 'max_results' supplied. It must be a positive "
+            f"integer"
         )
     if value > most:
         raise invalid(
-            f"Invalid value for request parameter max_results. It must be at most {most}, "
-            f"but got value {value}"
+            f"Invalid value {value} for parameter 'max_results' supplied. It must be at most "
+            f"{most}"
         )
     return value

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from epochal.domain.tracked import Clause, TrackedQuery, TrackedRun, experiment_id
+from epochal.domain.tracked import INPUTS, Clause, TrackedQuery, TrackedRun, experiment_id
 from epochal.errors import InvalidInput, NotFound
 from epochal.protocols import Call
 from epochal.protocols.mlflow import filters, logged
@@ -19,13 +19,13 @@ from epochal.protocols.mlflow.limits import (
     MAX_RUNS,
     check_batch,
     check_key,
+    check_length,
     check_params,
     check_tags,
     read_points,
 )
 from epochal.protocols.mlflow.pages import check_limit, read_token, write_token
 from epochal.protocols.mlflow.shapes import (
-    INPUTS,
     NUMBERED,
     OUTPUTS,
     RUN_NAME,
@@ -33,6 +33,7 @@ from epochal.protocols.mlflow.shapes import (
     STATUS,
     USER,
     info_json,
+    root,
     run_json,
 )
 from epochal.service import experiments, packing, tracking
@@ -163,7 +164,7 @@ async def set_tag(call: Call, given: Arguments) -> dict[str, Any]:
 
 async def delete_tag(call: Call, given: Arguments) -> dict[str, Any]:
     """Remove a tag."""
-    key = check_key(given.text("key"), "key")
+    key = check_key(given.text("key"))
     await call.record(tracking.remove_label, call.workers.recorder, given.run_id, key)
     return {}
 
@@ -179,9 +180,10 @@ async def log_inputs(call: Call, given: Arguments) -> dict[str, Any]:
         if not isinstance(dataset, dict):
             raise missing(f"datasets[{index}].dataset")
         for name, limit in _DATASET.items():
-            value = as_text(dataset.get(name), f"datasets[{index}].dataset.{name}")
-            if not value or len(value) > limit:
-                raise bad(f"datasets[{index}].dataset.{name}", value[:100])
+            value = as_text(dataset.get(name) or "", f"datasets[{index}].dataset.{name}")
+            if not value:
+                raise missing(f"datasets[{index}].dataset.{name}")
+            check_length(value, name, limit)
         name = f"dataset:{dataset['name']}\n{dataset['digest']}"
         items[name] = {"tags": entry.get("tags") or [], "dataset": dataset}
     for index, entry in enumerate(given.objects("models")):
@@ -245,7 +247,8 @@ async def search(call: Call, given: Arguments) -> dict[str, Any]:
     archived = view(given, "run_view_type")
     every = await call.read(experiments.list_experiments, call.workers.recorder)
     places = [(one.entity, one.project) for one in every if one.id in wanted]
-    query = TrackedQuery(places, clauses, order, archived, limit, offset)
+    roots = {(one.entity, one.project): root(one.id) for one in every if one.id in wanted}
+    query = TrackedQuery(places, clauses, order, archived, limit, offset, roots)
     found, more = await call.read(tracking.search_runs, call.workers.recorder, query)
     answer: dict[str, Any] = {"runs": [run_json(one, _experiment(one)) for one in found]}
     if more:
@@ -279,7 +282,7 @@ def _experiment(found: TrackedRun) -> int:
 
 def _micros(time_ms: int | None) -> int | None:
     if time_ms is not None and not 0 <= time_ms < 2**53:
-        raise bad("time", time_ms, "must be a nonnegative number of milliseconds")
+        raise bad("time", time_ms, "Timestamp must be a nonnegative long (64-bit integer)")
     return None if time_ms is None else time_ms * 1000
 
 

@@ -11,13 +11,13 @@ import msgspec
 
 from epochal.domain.objects import ModelRow, ModelVersionRow, Stage
 from epochal.domain.run import RunState
-from epochal.domain.tracked import Experiment, TrackedRun, experiment_id
+from epochal.domain.tracked import INPUTS, Experiment, TrackedRun, experiment_id
 from epochal.protocols.mlflow.errors import invalid
 from epochal.protocols.mlflow.places import content_uri
 from epochal.service.logged import LoggedModel, ModelMetric
 
 LARGEST: Final = sys.float_info.max
-INPUTS: Final = "$inputs"
+ARTIFACTS: Final = "/artifacts"
 OUTPUTS: Final = "$outputs"
 STATUS: Final = "$status"
 USER: Final = "$user"
@@ -114,7 +114,7 @@ def info_json(found: TrackedRun, experiment: int) -> dict[str, Any]:
         "user_id": found.labels.get(USER, ""),
         "status": status,
         "start_time": milliseconds(found.created_us),
-        "artifact_uri": f"{root(experiment)}/{found.uid}/artifacts",
+        "artifact_uri": f"{root(experiment)}/{found.uid}{ARTIFACTS}",
         "lifecycle_stage": stage(found.archived),
     }
     if found.ended_us is not None:

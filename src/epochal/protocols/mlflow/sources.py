@@ -57,7 +57,7 @@ def check_source(text: str) -> str:
     if not text.startswith(("runs:/", "models:/", _SERVED)):
         raise _refused(
             text, "a model version stands on artifacts of this server: runs:/RUN/PATH, "
-            "models:/m-ID, models:/NAME/VERSION or mlflow-artifacts:/..."
+            "models:/m-ID, models:/NAME/VERSION or mlflow-artifacts:/PATH"
         )  # fmt: skip
     return text
 
@@ -150,4 +150,4 @@ async def _of_run(call: Call, place: Place, text: str) -> Source:
 
 
 def _refused(text: str, why: str) -> InvalidInput:
-    return invalid(f"Invalid model version source: '{text[:200]}'; {why}.")
+    return invalid(f"Invalid model version source: '{text[:200]}'. {why[0].upper()}{why[1:]}.")

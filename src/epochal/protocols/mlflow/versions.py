@@ -7,7 +7,6 @@ from typing import Any, Final
 import msgspec
 
 from epochal.domain.objects import ModelVersionChanges, ModelVersionRow, NewModelVersion
-from epochal.errors import NotFound
 from epochal.protocols import Call
 from epochal.protocols.mlflow import filters
 from epochal.protocols.mlflow.arguments import Arguments, missing
@@ -15,6 +14,8 @@ from epochal.protocols.mlflow.errors import invalid
 from epochal.protocols.mlflow.limits import check_key
 from epochal.protocols.mlflow.models import (
     model_name,
+    of_model,
+    of_version,
     refuse_prompt,
     registry_tags,
     version_number,
@@ -52,10 +53,8 @@ async def create(call: Call, given: Arguments) -> dict[str, Any]:
         raise missing("source")
     text = check_source(given.text("source"))
     tags = registry_tags(given.pairs("tags"))
-    try:
+    with of_model(name):
         await call.read(models.get_model, None, name)
-    except NotFound:
-        raise NotFound(f"Registered Model with name={name} not found") from None
     source = await resolve_source(call, text, given.text("run_id", ""), given.text("model_id", ""))
     refuse_prompt(tags)
     hidden = {SOURCE: text, LINK: given.text("run_link", ""), LOGGED: source.model}
@@ -150,7 +149,7 @@ async def set_tag(call: Call, given: Arguments) -> dict[str, Any]:
 
 async def delete_tag(call: Call, given: Arguments) -> dict[str, Any]:
     """Remove a tag; one that is not there is no mistake."""
-    key = check_key(given.text("key"), "key")
+    key = check_key(given.text("key"))
     await _change(call, given, ModelVersionChanges(tags={key: None}))
     return {}
 
@@ -166,10 +165,8 @@ async def find(call: Call, given: Arguments) -> ModelVersionRow:
 
 async def _read(call: Call, given: Arguments) -> ModelVersionRow:
     name, number = model_name(given), version_number(given)
-    try:
+    with of_version(name, number):
         return await call.read(models.get_version, None, name, number)
-    except NotFound:
-        raise NotFound(f"Model Version (name={name}, version={number}) not found") from None
 
 
 async def _change(call: Call, given: Arguments, changes: ModelVersionChanges) -> ModelVersionRow:
