@@ -167,5 +167,9 @@ class _Module(ModuleType):
             return
         super().__setattr__(name, value)
 
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        """A function that uses this module travels to other machines, as with any other."""
+        return __import__, (__name__,)
+
 
 sys.modules[__name__].__class__ = _Module

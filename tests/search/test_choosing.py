@@ -103,6 +103,20 @@ for number in range(12):
     place = chooser.ask(number, number)
     chooser.tell(Told(number, place, "finished", place["x"] ** 2))
 """
+AGAIN = """
+import sys
+from epochal.search.choosing import Told, make_chooser
+from epochal.search.parse import read_sweep
+
+space = {"x": {"min": -5.0, "max": 5.0}}
+given = {"method": "bayes", "metric": {"name": "loss"}, "parameters": space}
+chooser = make_chooser(read_sweep(given), 1)
+for number in range(101):
+    chooser.tell(Told(number, {"x": number / 50}, "finished", float(number)))
+chooser.prepare(101)
+chooser.ask(101, 101)
+print("torch" in sys.modules)
+"""
 
 
 def test_a_gaussian_process_is_loaded_when_it_may_be_asked_and_before() -> None:
@@ -110,6 +124,13 @@ def test_a_gaussian_process_is_loaded_when_it_may_be_asked_and_before() -> None:
     pytest.importorskip("torch")
     said = subprocess.run([sys.executable, "-c", GAUSSIAN], capture_output=True, check=True)
     assert said.stdout.decode().split() == ["False"] * 10 + ["True"] * 2
+
+
+def test_a_long_search_costs_a_server_that_starts_again_no_gaussian_process() -> None:
+    """An odd trial past the hundredth: TPE has its turn, and PyTorch is not loaded."""
+    pytest.importorskip("torch")
+    said = subprocess.run([sys.executable, "-c", AGAIN], capture_output=True, check=True)
+    assert said.stdout.decode().strip() == "False"
 
 
 def test_options_that_a_sampler_does_not_take_are_refused() -> None:

@@ -171,7 +171,7 @@ def test_a_trial_that_kills_its_agents_fails(store: Store) -> None:
     assert desk.number(desk.agent()) == 1
     assert (desk.trial(0).state, desk.trial(0).note) == (
         "failed",
-        f"the agent fell silent, {MAX_ATTEMPTS} times",
+        f"its agent fell silent, in attempt {MAX_ATTEMPTS}",
     )
 
 

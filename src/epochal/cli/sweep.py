@@ -12,7 +12,8 @@ from epochal.cli.figures import ago, number, span
 from epochal.cli.options import Home, Json, Url
 from epochal.cli.terminal import Col, note, print_json, print_line, print_table
 from epochal.domain.sweep import SweepRow, TrialRow
-from epochal.sweeps import Sweep, list_sweeps, open_sweep
+from epochal.errors import InvalidInput
+from epochal.sweeps import Sweep, list_sweeps, open_sweep, run_agents
 from epochal.sweeps import agent as run_agent
 from epochal.sweeps import sweep as make_sweep
 from epochal.sweeps.commands import text_of
@@ -56,18 +57,46 @@ def agent(
     gpus: Annotated[
         str | None, typer.Option(help="GPUs to share out among them: all, or 0,1,3.")
     ] = None,
+    executor: Annotated[
+        str, typer.Option(help="Where agents run: process (here), ray or slurm.")
+    ] = "process",
+    cpu: Annotated[float, typer.Option(help="Cores of each agent on a cluster.")] = 1,
+    gpu: Annotated[float, typer.Option(help="GPUs of each agent on a cluster.")] = 0,
+    minutes: Annotated[int, typer.Option(help="Time limit of a job of Slurm.")] = 24 * 60,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(help="For the cluster, as in slurm_partition=gpu; may be repeated."),
+    ] = None,
     home: Home = None,
     url: Url = None,
 ) -> None:
     """Run trials of a sweep with its command, until there are no more."""
-    if workers is not None or gpus is not None:
+    if executor != "process":
+        if gpus is not None:
+            raise InvalidInput("--gpus names GPUs of this machine; a cluster takes --gpu NUMBER")
+        done = run_agents(
+            sweep, executor=executor, workers=workers or 1, cpu=cpu, gpu=gpu, minutes=minutes,
+            options=_options(option or []), count=count, grace=grace, url=url, home=home,
+        )  # fmt: skip
+    elif workers is not None or gpus is not None:
         parts = shares(read_gpus(gpus) if gpus is not None else [], workers)
         arguments = [sweep, f"--grace={grace}"]
         arguments += [f"--home={home}"] if home is not None else []
         arguments += [f"--url={url}"] if url is not None else []
         raise typer.Exit(run_crew(arguments, parts, count))
-    done = run_agent(sweep, count=count, grace=grace, url=url, home=home)
+    else:
+        done = run_agent(sweep, count=count, grace=grace, url=url, home=home)
     note(f"{done} trials were run")
+
+
+def _options(words: list[str]) -> dict[str, str | int]:
+    found: dict[str, str | int] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not name or not equals:
+            raise InvalidInput(f"--option is NAME=VALUE, as in slurm_partition=gpu; got {word!r}")
+        found[name] = int(value) if value.isdecimal() else value
+    return found
 
 
 @app.command()

@@ -36,7 +36,7 @@ class TrialState(StrEnum):
     """Ended early, because others did better."""
     FAILED = "failed"
     LOST = "lost"
-    """Its agent fell silent; it will be handed out again."""
+    """Its agent fell silent or gave it back; it will be handed out again."""
     CANCELLED = "cancelled"
 
 
@@ -291,8 +291,8 @@ class TrialReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How an attempt ended.
 
     Attributes:
-        state: ``finished``, ``stopped``, ``failed`` or ``cancelled``; ``ended`` when only the run
-            knows.
+        state: ``finished``, ``stopped``, ``failed`` or ``cancelled``; ``lost`` to give the trial
+            back, as the agent's machine is taken away; ``ended`` when only the run knows.
         value: of the metric; None to read it from the run.
         outcomes: of all objectives, where there are several; None likewise.
         note: what to tell people.
@@ -300,7 +300,7 @@ class TrialReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     number: int
     attempt: int
-    state: Literal["finished", "stopped", "failed", "cancelled", "ended"]
+    state: Literal["finished", "stopped", "failed", "cancelled", "lost", "ended"]
     value: float | str | None = None
     note: str = ""
     outcomes: list[float | str] | None = None

@@ -104,7 +104,8 @@ class OptunaChooser:
     def prepare(self, number: int) -> None:
         """Load what a Gaussian process computes with, when one may be asked; see `Chooser`."""
         begins = int(self._config.options.get("n_startup_trials", GP_BEGINS))
-        if self._name in ("auto", "gp") and number >= begins:
+        asked = self._name == "gp" or (self._name == "auto" and number < GP_TRIALS)
+        if asked and number >= begins:
             for name in GP_NEEDS:
                 importlib.import_module(name)
 
@@ -153,9 +154,8 @@ class OptunaChooser:
         """The sampler of one question."""
         if self._name != "auto":
             return self._name
-        odd = isinstance(number, int) and number % 2 == 1
-        few = self._complete <= GP_TRIALS and len(self._running) < GP_RUNNING
-        return "gp" if odd and few else "tpe"
+        odd = isinstance(number, int) and number % 2 == 1 and number < GP_TRIALS
+        return "gp" if odd and len(self._running) < GP_RUNNING else "tpe"
 
     def _make_sampler(self, number: int | str) -> Any:
         name, options = self._turn(number), self._config.options

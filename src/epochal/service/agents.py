@@ -32,7 +32,7 @@ from epochal.search.config import SweepConfig
 from epochal.search.stopping import looks_at, why_stop
 from epochal.service import bounds
 from epochal.service.choosers import following
-from epochal.service.handing import LOST_US, Ending, Handing, end_trial, uid_of
+from epochal.service.handing import LOST_US, Ending, Handing, end_trial, lose_trial, uid_of
 from epochal.service.outcomes import Outcome, finite, outcome_of, reported, take_in, together
 from epochal.service.permission import require
 from epochal.service.sweeps import now_us, sweep_name, trial_row
@@ -160,7 +160,10 @@ def report(
         if state == "ended":
             well = outcome.state is RunState.FINISHED
             state = "stopped" if trial.note else "finished" if well else "failed"
-        trial = end_trial(ledger, sweep, trial, state, (outcome, values), now)
+        if state == "lost":
+            trial = lose_trial(ledger, sweep, trial, outcome.note, values, now)
+        else:
+            trial = end_trial(ledger, sweep, trial, state, (outcome, values), now)
         return trial_row(sweep, trial)
 
 
@@ -218,7 +221,7 @@ def _told(store: Store, agent_id: str, given: TrialReport) -> Ending:
     uid = uid_of(sweep, trial)
     take_in(store, uid)
     values = _values(store, config, uid)
-    if given.state in ("failed", "cancelled"):
+    if given.state in ("failed", "cancelled", "lost"):
         return Outcome(None, note=note), values
     said = given.outcomes if given.value is None else [given.value]
     if said is not None and len(said) == len(config.objectives):

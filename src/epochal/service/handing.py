@@ -23,6 +23,7 @@ LOST_US: Final = 60_000_000
 """An agent beats every few seconds; one that was silent for a minute is taken for dead."""
 SUSPECT_US: Final = 15_000_000
 MAX_ATTEMPTS: Final = 3
+SILENT: Final = "its agent fell silent"
 DONE: Final = (SweepState.FINISHED, SweepState.CANCELLED)
 Ending: TypeAlias = tuple[Outcome, list[float]]
 """What a run says at its end, and what it logged of the metric."""
@@ -85,12 +86,8 @@ class Handing:
                 running.append(trial)
             elif outcome.state is RunState.FINISHED:
                 self._end(trial, "finished", (outcome, values))
-            elif trial.attempt >= MAX_ATTEMPTS:
-                note = f"the agent fell silent, {trial.attempt} times"
-                self._end(trial, "failed", (Outcome(None, note=note), values))
             else:
-                lost, note = TrialState.LOST.value, "its agent fell silent"
-                self.ledger.change_trial(self.sweep, trial.number, state=lost, note=note)
+                lose_trial(self.ledger, self.sweep, trial, SILENT, values, self.now)
         return running
 
     def _end(self, trial: StoredTrial, state: str, ending: Ending) -> None:
@@ -182,3 +179,18 @@ def end_trial(
         state=state, value=outcome.value, outcomes=outcome.outcomes, note=outcome.note,
         seen_us=now, ended_us=now, reports=values, iterations=len(values),
     )  # fmt: skip
+
+
+def lose_trial(
+    ledger: Ledger,
+    sweep: StoredSweep,
+    trial: StoredTrial,
+    why: str,
+    values: list[float],
+    now: int,
+) -> StoredTrial:
+    """Hold a trial ready for another agent; one that was lost too often has failed."""
+    if trial.attempt < MAX_ATTEMPTS:
+        return ledger.change_trial(sweep, trial.number, state=TrialState.LOST.value, note=why)
+    note = f"{why}, in attempt {trial.attempt}"
+    return end_trial(ledger, sweep, trial, "failed", (Outcome(None, note=note), values), now)

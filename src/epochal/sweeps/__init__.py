@@ -5,6 +5,7 @@ Works on a home without a server as well as with one: the same use cases choose 
 
 from epochal.sweeps.agent import agent
 from epochal.sweeps.asking import ActiveTrial
+from epochal.sweeps.fleet import run_agents
 from epochal.sweeps.handle import Best, Sweep, list_sweeps, open_sweep, sweep
 from epochal.sweeps.trials import Stopped
 
@@ -16,5 +17,6 @@ __all__ = [
     "agent",
     "list_sweeps",
     "open_sweep",
+    "run_agents",
     "sweep",
 ]

@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 from epochal.api.source import choose_source
 from epochal.client import guard
@@ -27,6 +27,8 @@ from epochal.sweeps.trials import Ended, run_function, trial_of
 WAIT_S: Final = 2.0
 GRACE_S: Final = 10.0
 MAX_FIRST_FAILURES: Final = 5
+
+Left: TypeAlias = Literal["cancelled", "lost"]
 
 
 def agent(
@@ -63,22 +65,53 @@ def agent(
         RunStateError: a run is live, or the first five trials failed.
     """
     del entity, project
+    return work(sweep_id, function, count, grace, url, home)
+
+
+def work(
+    sweep_id: str,
+    function: Callable[..., Any] | None,
+    count: int | None,
+    grace: float,
+    url: str | None,
+    home: str | os.PathLike[str] | None,
+    *,
+    announced: str | None = None,
+    left: Left = "cancelled",
+) -> int:
+    """Be an agent; see `agent`.
+
+    Args:
+        sweep_id: what `sweep` returned.
+        function: called for each trial.
+        count: most trials.
+        grace: in seconds.
+        url: a server.
+        home: a home.
+        announced: id of the agent, where somebody announced it.
+        left: what becomes of the trial that runs when the agent itself is ended.
+    """
     _check(sweep_id, function, count)
     place = find_home(home)
-    working = _Agent(Desk(choose_source(url, home=home), sweep_id), function, place, grace)
-    with _there(url, home):
-        return working.work(count)
+    desk = Desk(choose_source(url, home=home), sweep_id, announced)
+    with variables(_there(url, home)):
+        return _Agent(desk, function, place, grace, left).work(count)
 
 
-@contextlib.contextmanager
-def _there(url: str | None, home: str | os.PathLike[str] | None) -> Iterator[None]:
-    """The runs of trials go where the trials come from: meanwhile the environment says so."""
-    before = {name: os.environ.get(name) for name in ("EPOCHAL_URL", "EPOCHAL_HOME")}
-    wanted = dict(before)
+def _there(url: str | None, home: str | os.PathLike[str] | None) -> dict[str, str | None]:
+    """The runs of trials go where the trials come from: what the environment says meanwhile."""
+    wanted: dict[str, str | None] = {}
     if home is not None:
         wanted = {"EPOCHAL_URL": None, "EPOCHAL_HOME": os.path.abspath(home)}
     if url is not None:
         wanted["EPOCHAL_URL"] = url
+    return wanted
+
+
+@contextlib.contextmanager
+def variables(wanted: Mapping[str, str | None]) -> Iterator[None]:
+    """Variables of the environment within a ``with`` block; None takes one away."""
+    before = {name: os.environ.get(name) for name in wanted}
     _set(wanted)
     try:
         yield
@@ -86,8 +119,8 @@ def _there(url: str | None, home: str | os.PathLike[str] | None) -> Iterator[Non
         _set(before)
 
 
-def _set(variables: Mapping[str, str | None]) -> None:
-    for name, text in variables.items():
+def _set(wanted: Mapping[str, str | None]) -> None:
+    for name, text in wanted.items():
         if text is None:
             os.environ.pop(name, None)
         else:
@@ -108,12 +141,13 @@ class _Agent:
     """The loop of an agent."""
 
     def __init__(
-        self, desk: Desk, function: Callable[..., Any] | None, home: Path, grace: float
+        self, desk: Desk, function: Callable[..., Any] | None, home: Path, grace: float, left: Left
     ) -> None:
         self._desk = desk
         self._function = function
         self._home = home
         self._grace = grace
+        self._left = left
 
     def work(self, count: int | None) -> int:
         """Run trials; how many there were."""
@@ -151,7 +185,7 @@ class _Agent:
             else:
                 ended = run_command(self._desk, given, self._home, self._grace)
         except BaseException as error:
-            self._report(given, Ended("cancelled", note=f"the agent ended: {error!r:.200}"))
+            self._report(given, Ended(self._left, note=f"the agent ended: {error!r:.200}"))
             raise
         self._report(given, ended)
         return ended

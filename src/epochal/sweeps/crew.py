@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
 from epochal.client.capture.gpu import open_gpus
 from epochal.errors import InvalidInput
+from epochal.sweeps.processes import terminable
 
 MAX_WORKERS: Final = 256
 VISIBLE: Final = "CUDA_VISIBLE_DEVICES"
@@ -98,14 +98,9 @@ def run_crew(
 @contextlib.contextmanager
 def _passing_on(agents: list[subprocess.Popen[bytes]]) -> Iterator[None]:
     """What ends the crew ends its agents; each then ends its trial."""
-
-    def leave(number: int, frame: Any) -> None:
-        del number, frame
-        raise SystemExit(128 + signal.SIGTERM)
-
-    before = signal.signal(signal.SIGTERM, leave)
     try:
-        yield
+        with terminable():
+            yield
     except BaseException:
         for agent in agents:
             if agent.poll() is None:
@@ -117,5 +112,3 @@ def _passing_on(agents: list[subprocess.Popen[bytes]]) -> Iterator[None]:
                 agent.kill()
                 agent.wait()
         raise
-    finally:
-        signal.signal(signal.SIGTERM, before)

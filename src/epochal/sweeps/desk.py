@@ -32,15 +32,19 @@ class Desk:
     Args:
         source: the server or home.
         sweep_id: of the sweep.
+        agent: its id, where somebody announced it; by default it announces itself.
 
     Raises:
         NotFound: there is no such sweep.
     """
 
-    def __init__(self, source: Source, sweep_id: str) -> None:
+    def __init__(self, source: Source, sweep_id: str, agent: str | None = None) -> None:
         self._source = source
+        self.id = agent or self._announce(sweep_id)
+
+    def _announce(self, sweep_id: str) -> str:
         new = NewAgent(sweep_id.rpartition("/")[2], socket.gethostname()[:256], os.getpid())
-        self.id = self._patiently(AddAgent(new)).id
+        return self._patiently(AddAgent(new)).id
 
     def next(self) -> Assignment:
         """The trial to run now, or what to do instead."""

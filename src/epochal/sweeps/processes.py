@@ -26,6 +26,8 @@ from epochal.sweeps.desk import Desk
 from epochal.sweeps.trials import FOLDER, Ended, ask_to_stop, end_of, told, trial_of
 
 TERMINATED: Final = 143
+FOREVER_S: Final = 1e9
+"""A wait that ends by itself hears Ray's interrupts, which are no signals."""
 KILL: Final = getattr(signal, "SIGKILL", signal.SIGTERM)
 
 
@@ -74,8 +76,8 @@ def _start(words: list[str], trial: Trial) -> subprocess.Popen[bytes]:
 def _wait(process: subprocess.Popen[bytes], grace: float) -> int:
     """Wait for the end; pass on what interrupts the agent."""
     try:
-        with _terminable():
-            return process.wait()
+        with terminable():
+            return process.wait(FOREVER_S)  # looks up 20 times a second
     except BaseException as error:
         gentle = signal.SIGINT if isinstance(error, KeyboardInterrupt) else signal.SIGTERM
         _signal(process, gentle)
@@ -87,8 +89,8 @@ def _wait(process: subprocess.Popen[bytes], grace: float) -> int:
 
 
 @contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM raises SystemExit meanwhile, so that the trial does not outlive its agent."""
+def terminable() -> Iterator[None]:
+    """SIGTERM raises SystemExit meanwhile, so that what was started does not outlive this."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -28,7 +28,7 @@ from epochal.sweeps.beating import Beating
 from epochal.sweeps.desk import Desk
 
 FOLDER: Final = "sweeps"
-State = Literal["finished", "stopped", "failed", "cancelled"]
+State = Literal["finished", "stopped", "failed", "cancelled", "lost"]
 
 
 class Stopped(SystemExit):

@@ -1,17 +1,13 @@
 """One task of Ray for each attempt, on a cluster that is there already.
 
-Epochal connects and starts none: to the cluster that the program has connected to, else to the
-orchestrator's ``address``, else to ``RAY_ADDRESS``, else to the one of this machine (``ray start
---head``). The home has to lie on a file system that the nodes share: tasks read and write it by
-digest. Waiting for a place does not count against a time limit. Ray itself retries nothing: a task
-may have written before it died.
+An orchestrator may name its address. The home has to lie on a file system that the nodes share:
+tasks read and write it by digest. Waiting for a place does not count against a time limit. Ray
+itself retries nothing: a task may have written before it died.
 """
 
 from __future__ import annotations
 
 import importlib
-import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,18 +15,12 @@ from typing import Any, Final
 
 import msgspec
 
-from epochal.errors import MissingExtra, Unavailable
+from epochal.clusters.ray import connected
 from epochal.pipelines.execution import Outcome, Task
 from epochal.pipelines.executors.remote import died, do_errand, errand_of, took_too_long
 from epochal.pipelines.signature import Signature
 
 POLL_S: Final = 0.2
-KNOCK_S: Final = 10.0
-AUTO: Final = "auto"
-NO_CLUSTER: Final = (
-    "executor='ray' found no cluster: `ray start --head` starts one on this machine, RAY_ADDRESS "
-    "names another, and ray.init() in your script is fine, too ({})"
-)
 
 
 def work(data: bytes) -> Iterator[bytes]:
@@ -45,7 +35,6 @@ class Ray:
     def __init__(self) -> None:
         self._tasks: dict[str, Any] = {}
         self._lock = threading.Lock()
-        self._connecting = threading.Lock()
 
     def run(
         self,
@@ -56,8 +45,7 @@ class Ray:
     ) -> Outcome:
         """See the package."""
         del raised
-        with self._connecting:
-            ray = _connected(task.settings.get("address", ""))
+        ray = connected(task.settings.get("address", ""))
         try:
             running = _submit(ray, task, signature)
             with self._lock:
@@ -81,43 +69,6 @@ class Ray:
 
 
 ray_tasks: Final = Ray()
-
-
-def _connected(address: str) -> Any:
-    """Ray, connected to a cluster.
-
-    Args:
-        address: of the orchestrator's cluster; an empty text for that of ``RAY_ADDRESS`` or of
-            this machine. A connection that the program has made counts before it.
-
-    Raises:
-        MissingExtra: it is not installed.
-        Unavailable: there is no cluster.
-    """
-    try:
-        ray: Any = importlib.import_module("ray")
-    except ModuleNotFoundError:
-        raise MissingExtra("executor='ray'", "ray") from None
-    if not ray.is_initialized():
-        address = address or os.environ.get("RAY_ADDRESS") or AUTO
-        try:
-            _knock(address)
-            ray.init(address=address, log_to_driver=False, logging_level="ERROR")
-        except (OSError, RuntimeError, ValueError) as error:
-            first = str(error).partition("\n")[0]
-            raise Unavailable(NO_CLUSTER.format(f"{first:.200}")) from error
-    return ray
-
-
-def _knock(address: str) -> None:
-    """Find out within seconds whether somebody is there; Ray itself would try for minutes.
-
-    Raises:
-        OSError: nobody answers.
-    """
-    host, _, port = address.rpartition("://")[2].rpartition(":")
-    if host and port.isdecimal():
-        socket.create_connection((host.strip("[]"), int(port)), KNOCK_S).close()
 
 
 def _submit(ray: Any, task: Task, signature: Signature) -> Any:

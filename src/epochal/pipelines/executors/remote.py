@@ -6,13 +6,12 @@ attempt that did not come to its end.
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable
 from typing import Final
 
 import msgspec
 
+from epochal.clusters.place import Place, here
 from epochal.pipelines.console import routed
 from epochal.pipelines.execution import Outcome, Task, carry_out, failure
 from epochal.pipelines.fingerprint import fingerprint
@@ -27,8 +26,6 @@ OTHER_CODE: Final = (
     "since the driver started, or a function was replaced at run time; start the driver again, or "
     "use executor='thread'"
 )
-OURS: Final = "EPOCHAL_"
-"""How variables of the environment begin that a worker gets from its driver."""
 
 _signatures: dict[str, Signature] = {}
 
@@ -36,23 +33,19 @@ _signatures: dict[str, Signature] = {}
 class Errand(msgspec.Struct):
     """What a worker on another machine needs: where modules lie, settings, and its task."""
 
-    path: list[str]
-    environment: dict[str, str]
+    place: Place
     task: Task
 
 
 def errand_of(task: Task) -> bytes:
     """A task as it is sent to another machine."""
-    path = [os.path.abspath(each) for each in sys.path]
-    ours = {name: value for name, value in os.environ.items() if name.startswith(OURS)}
-    return msgspec.msgpack.encode(Errand(path, ours, task))
+    return msgspec.msgpack.encode(Errand(here(), task))
 
 
 def do_errand(data: bytes) -> bytes:
     """Carry out an errand; runs on the other machine."""
     errand = msgspec.msgpack.decode(data, type=Errand)
-    sys.path[:] = errand.path
-    os.environ.update(errand.environment)
+    errand.place.enter()
     with routed():
         outcome = carry_out_by_name(errand.task, lambda: None)
     return msgspec.msgpack.encode(outcome)

@@ -6,7 +6,6 @@ wait in the queue does not count against a time limit.
 
 from __future__ import annotations
 
-import importlib
 import math
 import threading
 import time
@@ -16,14 +15,13 @@ from typing import Any, Final
 
 import msgspec
 
-from epochal.errors import MissingExtra
+from epochal.clusters.slurm import LONGEST_MINUTES, submitter
 from epochal.pipelines.execution import Outcome, Task
 from epochal.pipelines.executors.remote import died, do_errand, errand_of, took_too_long
 from epochal.pipelines.ledger import DIRECTORY
 from epochal.pipelines.signature import Signature
 
 POLL_S: Final = 0.1
-LONGEST_MINUTES: Final = 60 * 24
 
 
 class Slurm:
@@ -63,23 +61,10 @@ slurm: Final = Slurm()
 
 
 def _submitter(task: Task, signature: Signature, timeout: float | None) -> Any:
-    try:
-        submitit: Any = importlib.import_module("submitit")
-        importlib.import_module("pkg_resources")
-    except ModuleNotFoundError:
-        raise MissingExtra("executor='slurm'", "slurm") from None
-    executor = submitit.AutoExecutor(folder=Path(task.home) / DIRECTORY / "jobs")
     minutes = LONGEST_MINUTES if timeout is None else math.ceil(timeout / 60)
-    parameters: dict[str, Any] = {"name": signature.name, "timeout_min": minutes}
-    wanted = task.resources
-    if "gpu" in wanted:
-        parameters["gpus_per_node"] = math.ceil(wanted["gpu"])
-    if "cpu" in wanted:
-        parameters["cpus_per_task"] = math.ceil(wanted["cpu"])
-    executor.update_parameters(
-        **parameters, **{f"slurm_{name}": value for name, value in task.settings.items()}
-    )
-    return executor
+    options = {f"slurm_{name}": value for name, value in task.settings.items()}
+    folder = Path(task.home) / DIRECTORY / "jobs"
+    return submitter(folder, signature.name, minutes, task.resources, options)
 
 
 def _wait(job: Any, timeout: float | None) -> Outcome:
