@@ -208,6 +208,12 @@ def search_gain() -> float:
     return best("epochal, tpe") / best("epochal, random")
 
 
+def asking_cost() -> float:
+    """The slowest of 100 questions to a sweep of 1,000 trials, in such of Optuna itself."""
+    ours = min(float(sweeps.asking(1_000, 100)["ask_p99_ms"]) for _ in range(3))
+    return ours / min(sweeps.plain_asking(1_000, 50) for _ in range(2))
+
+
 def checks() -> Iterator[Check]:
     yield Check("log() of 5 scalars, in JSON lines", lambda: log_cost(5, 20_000), 0.9)
     yield Check("log() of 500 scalars, in JSON lines", lambda: log_cost(500, 500), 0.19)
@@ -218,6 +224,7 @@ def checks() -> Iterator[Check]:
     yield Check("10,000 runs searched, in scans of a list", list_cost, 10.0)
     yield Check("1M points to 1,500 buckets, times faster", chart_gain, 200.0, True)
     yield Check("a search's best after 60 trials, in those of chance", search_gain, 0.3)
+    yield Check("a sweep's next trial of 1,001, p99, in Optuna's asks", asking_cost, 2.2)
     panel = lambda: float(stores.panel(100, 10_000, 1000)["ratio"])  # noqa: E731
     yield Check("100 series x 10k, times faster", panel, 25.0, True)
 

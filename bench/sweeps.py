@@ -75,9 +75,15 @@ SEARCHERS = (
     "epochal, tpe",
     "optuna, tpe",
     "wandb sweeps",
-    "epochal, gp",
     "epochal, random",
 )
+PICTURE = Path(__file__).parents[1] / "docs" / "images" / "sweeps-search.png"
+LINES = {
+    "epochal": ("#5b60ef", "Epochal, bayes"),
+    "optuna, tpe": ("#cc7c86", "Optuna, TPE"),
+    "wandb sweeps": ("#9a9709", "wandb's sweeps, bayes"),
+    "epochal, random": ("#8a94a0", "random"),
+}
 
 
 def config(bounds, method, seed):
@@ -166,18 +172,60 @@ def search(searcher, name, trials, seed):
 
 
 def quality(trials, seeds, searchers):
+    """All values of all searches, by function, searcher and seed."""
     found = {}
     for name in FUNCTIONS:
         found[name] = {}
         for searcher in searchers:
             began = time.process_time()
-            best = [min(search(searcher, name, trials, seed)) for seed in range(seeds)]
-            found[name][searcher] = statistics.median(best)
+            found[name][searcher] = [search(searcher, name, trials, seed) for seed in range(seeds)]
+            best = statistics.median(min(values) for values in found[name][searcher])
             spent = time.process_time() - began
-            print(
-                f"{name}: {searcher} {found[name][searcher]:.4g} ({spent:.0f} s)", file=sys.stderr
-            )
+            print(f"{name}: {searcher} {best:.4g} ({spent:.0f} s)", file=sys.stderr)
     return found
+
+
+def told(found):
+    """Of each searcher the best so far after each trial, as quartiles over the seeds."""
+    return {
+        name: {searcher: quartiles(seeds) for searcher, seeds in searchers.items()}
+        for name, searchers in found.items()
+    }
+
+
+def quartiles(seeds):
+    curves = [list(itertools.accumulate(values, min)) for values in seeds]
+    return [statistics.quantiles(column, n=4) for column in zip(*curves, strict=True)]
+
+
+def draw(found, path=PICTURE):
+    """The search's course on each function: medians as lines, quartiles as bands."""
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    from matplotlib import pyplot
+
+    mpl.rcParams.update({"font.size": 9})
+    figure, axes = pyplot.subplots(2, 3, figsize=(10, 5.6), layout="constrained")
+    for ax, (name, searchers) in zip(axes.flat, told(found).items(), strict=True):
+        for searcher, (color, label) in LINES.items():
+            if searcher not in searchers:
+                continue
+            low, middle, high = zip(*searchers[searcher], strict=True)
+            steps = range(1, len(middle) + 1)
+            ax.plot(steps, middle, color=color, lw=1.6, label=label)
+            ax.fill_between(steps, low, high, color=color, alpha=0.15, lw=0)
+        ax.set_title(name)
+        ax.set_yscale("log")
+        ax.set_xlim(1, 100)
+        ax.spines[["top", "right"]].set_visible(False)
+    for ax in axes[1]:
+        ax.set_xlabel("trials")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("best value so far")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+    figure.savefig(path, dpi=110, facecolor="white")
 
 
 def asking(finished, count):
@@ -209,6 +257,26 @@ def asking(finished, count):
         "ask_p99_ms": 1000 * asks[min(len(asks) - 1, int(0.99 * len(asks)))],
         "report_ms": 1000 * statistics.mean(reports),
     }
+
+
+def plain_asking(finished, count):
+    """CPU in ms of one question to Optuna's TPE itself, at as many trials: the median."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    _, bounds = FUNCTIONS["Hartmann, 6"]
+    space = {
+        f"x{n}": optuna.distributions.FloatDistribution(*bound) for n, bound in enumerate(bounds)
+    }
+    study, spent = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)), []
+    for number in range(finished + count):
+        if number == finished:
+            study.sampler = optuna.samplers.TPESampler(seed=0)
+        start = time.process_time()
+        trial = study.ask(space)
+        spent.append(time.process_time() - start)
+        study.tell(trial, hartmann(point(trial.params, bounds)))
+    return 1000 * statistics.median(spent[finished:])
 
 
 def crowd(agents_count, trials):
@@ -245,12 +313,17 @@ def crowd(agents_count, trials):
 
 def sweeps(quick):
     trials, seeds = (60, 3) if quick else (100, 15)
-    slow = {"wandb sweeps", "epochal, gp"}
-    searchers = [one for one in SEARCHERS if not (quick and one in slow)]
+    searchers = [one for one in SEARCHERS if not (quick and one == "wandb sweeps")]
+    found = quality(trials, seeds, searchers)
+    if not quick:
+        draw(found)
     return {
         "trials": trials,
         "seeds": seeds,
-        "quality": quality(trials, seeds, searchers),
+        "quality": {
+            name: {one: quartiles(several)[-1][1] for one, several in searchers.items()}
+            for name, searchers in found.items()
+        },
         "asking": asking(1_000, 200),
         "crowd": crowd(64, 256 if quick else 1_024),
     }
