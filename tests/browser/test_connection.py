@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
 
+import epochal
 from tests.browser.clients import Client
 from tests.browser.gallery import Gallery, wait_known
 from tests.browser.visitor import Visitor, hide, until, wait_drawn
@@ -63,12 +66,14 @@ def test_ten_tabs_of_one_profile_all_load_and_all_are_live(
 
 
 def test_an_idle_page_asks_for_nothing(gallery: Gallery, visit: Callable[..., Visitor]) -> None:
-    """Once it is drawn, an open workspace of finished runs makes no request at all."""
+    """The document brings the runs, so curves alone are asked for; then nothing at all."""
     visitor = visit(gallery.url)
     page = visitor.workspace("resnets")
     wait_drawn(page, "train/loss", series=6)
     page.get_by_text("live", exact=True).wait_for()
     page.wait_for_load_state("load")
+    api = [urlsplit(url).path for url in visitor.requests if "/api/" in url]
+    assert [path for path in api if path != "/api/v1/events"] == ["/api/v1/series/buckets"]
     until(lambda: visitor.page.evaluate("performance.now()") > 2500, seconds=30)
     asked = len(visitor.requests)
     begun = page.evaluate("performance.now()")
@@ -77,9 +82,16 @@ def test_an_idle_page_asks_for_nothing(gallery: Gallery, visit: Callable[..., Vi
 
 
 def test_a_restarted_server_is_found_again_without_a_reload(
-    home: Path, tmp_path: Path, client: Callable[..., Client], visit: Callable[..., Visitor]
+    home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    client: Callable[..., Client],
+    visit: Callable[..., Visitor],
 ) -> None:
-    """A banner tells of the outage; the page keeps what it shows, and goes on by itself."""
+    """A banner tells of the outage; the page keeps what it shows, and goes on by itself.
+
+    One that was upgraded meanwhile is told, and what was typed stays until somebody reloads.
+    """
     first = start_server(home, log=tmp_path / "first.log")
     port = first.url.rsplit(":", 1)[1]
     training = client(project="outage", id="outage")
@@ -109,5 +121,30 @@ def test_a_restarted_server_is_found_again_without_a_reload(
             f"() => window.__epochal.lastPoint['{training.uid}'].loss.x === 2", timeout=30_000
         )
         assert page.evaluate("window.__same")
+        assert page.get_by_text("The Epochal server was upgraded.").count() == 0
+        filter_box = page.get_by_label("Filter charts")
+        filter_box.fill("lo")
     finally:
         end_process(second.process)
+
+    banner.wait_for(timeout=20_000)
+    monkeypatch.setenv("PYTHONPATH", upgraded(tmp_path / "new"))
+    third = start_server(home, f"--port={port}", log=tmp_path / "third.log")
+    try:
+        page.get_by_text("The Epochal server was upgraded.").wait_for(timeout=30_000)
+        assert page.evaluate("window.__same")
+        assert filter_box.input_value() == "lo"
+        page.get_by_role("button", name="Load the page again").click()
+        page.wait_for_function("() => !window.__same && window.__epochal")
+        wait_drawn(page, "loss")
+        assert page.get_by_role("status").filter(has_text="upgraded").count() == 0
+    finally:
+        end_process(third.process)
+
+
+def upgraded(place: Path) -> str:
+    """A copy of the package with another page; what to put before the module path."""
+    shutil.copytree(Path(epochal.__file__).parent, place / "epochal")
+    index = place / "epochal/server/static/index.html"
+    index.write_text(index.read_text().replace("<title>", "<title>New "))
+    return str(place)

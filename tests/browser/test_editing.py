@@ -11,7 +11,7 @@ from playwright.sync_api import Page
 
 from tests.browser.clients import run_script
 from tests.browser.gallery import ask, wait_known
-from tests.browser.visitor import Visitor, rows, until
+from tests.browser.visitor import Visitor, drawn, held, rows, until, wait_drawn
 from tests.conftest import Server
 
 pytestmark = pytest.mark.browser
@@ -119,3 +119,23 @@ def test_a_change_that_fails_is_told(
     page.get_by_role("alert").wait_for()
     assert "not saved" in page.get_by_role("alert").inner_text()
     assert not stored()["notes"]
+
+
+def test_a_run_deleted_elsewhere_takes_its_curve_alone(
+    server: Server, stored: Callable[[], Any], visit: Callable[..., Visitor]
+) -> None:
+    """Its row goes by itself; a view that names it still draws all others, and nothing fails."""
+    page = visit(server.url).workspace("edit", "?sel=mine,other&sort=name")
+    wait_drawn(page, "loss", 2)
+    uid = stored()["uid"]
+    waiting = held(page, "**/api/v1/series/buckets")
+    page.get_by_label("Smoothing").fill("0.5")
+    until(lambda: page.evaluate("1") and waiting, what="a question about both runs")
+    assert ask(server.url, f"/api/v1/runs/{uid}", method="DELETE") is None
+    for route in waiting:
+        route.continue_()
+    page.unroute("**/api/v1/series/buckets")
+    until(lambda: rows(page) == ["other"])
+    wait_drawn(page, "loss", 1)
+    assert [len(one["smooth"]) for one in drawn(page, "loss") if one["smooth"]] == [1]
+    assert page.locator("[role=alert]").count() == 0

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.axe import serious
 from tests.browser.gallery import Gallery
-from tests.browser.visitor import Visitor, rows, until
+from tests.browser.visitor import Visitor, held, rows, until
 
 pytestmark = pytest.mark.browser
 
@@ -86,8 +86,17 @@ def test_control_k_goes_to_runs_charts_pages_and_actions_by_name(
     listed = page.get_by_role("listbox", name="Found").get_by_role("option")
 
     expect(find).to_have_count(0)
+    waiting = held(page, "**/static/finder.js*")
     page.keyboard.press("Control+k")
+    until(lambda: page.evaluate("1") and waiting, what="the part of the page that finds")
+    page.keyboard.type("r18x-")
+    page.keyboard.press("Backspace")
+    page.keyboard.press("Backspace")
+    waiting[0].continue_()
+    expect(find).to_have_value("r18")
     expect(find).to_be_focused()
+    expect(filter_box).to_have_value("")
+    find.fill("")
     expect(listed.get_by_text("r18-3", exact=True)).to_be_visible()
     assert serious(page) == []
     page.keyboard.press("Escape")

@@ -106,6 +106,17 @@ def hide(page: Page, hidden: bool = True) -> None:
     page.evaluate(HIDE, hidden)
 
 
+def held(page: Page, pattern: str) -> list[Route]:
+    """The requests that the pattern fits, from now on: each waits until the test lets it go."""
+    waiting: list[Route] = []
+
+    def keep(route: Route) -> None:
+        waiting.append(route)
+
+    page.route(pattern, keep)
+    return waiting
+
+
 def drawn(page: Page, panel: str) -> list[dict[str, Any]]:
     """The bucket arrays of a panel's last drawing; not a number is ``None``."""
     found: list[dict[str, Any]] = page.evaluate("(panel) => window.__epochal.drawn(panel)", panel)

@@ -1,11 +1,19 @@
 from __future__ import annotations
 
 import gzip
+import json
+import time
+import zlib
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
+from epochal.domain.names import new_uid, run_uid
+from epochal.domain.record import Config, Header
+from epochal.journal.home import run_directory
+from epochal.journal.writer import open_journal
 from epochal.server.page import STATIC, Page
 from tests.server.door import Door
 
@@ -127,3 +135,47 @@ def test_the_built_page_asks_only_for_what_we_serve(door: Door) -> None:
         assert answer.status == 200
         if "?v=" in address:
             assert "immutable" in (answer.header("cache-control") or "")
+
+
+def test_the_workspace_brings_along_what_it_would_ask_for(site: Any) -> None:
+    """Keys, and the newest runs unless the address asks for others; packed, and kept by nobody.
+
+    Nothing that a user wrote ends the element; strangers and other pages get the plain document.
+    """
+    door, page = site
+    page.files["index.html"].body = b"<!doctype html><body><p>x</p></body></html>"
+    hostile = "</script><script>alert(1)</script>"
+    header = Header("local", hostile, "r", 1, host="h", pid=1)
+    uid = run_uid("local", hostile, "r")
+    journal = open_journal(str(run_directory(door.settings.home, uid)), uid, new_uid(), header)
+    journal.append_fact(Config(2, {"lr": 0.5}))
+    journal.close()
+    target = "/p/" + quote(hostile, safe="")
+    plain = door.ask("GET", "/p/no-such-project").body
+    assert b'id="start"' not in plain
+    assert plain.endswith(b"</body></html>")
+
+    def started(path: str) -> Any:
+        answer = door.ask("GET", path, headers={"Accept-Encoding": "gzip"})
+        assert answer.header("cache-control") == "no-store"
+        text = zlib.decompress(answer.body, 31)
+        assert text.count(b"</script>") == 1
+        assert text.endswith(b"</script></body></html>")
+        return json.loads(text.partition(b'id="start">')[2].partition(b"</script>")[0])
+
+    keys = f"/api/v1/projects/keys?project={quote(hostile, safe='')}"
+    end = time.monotonic() + 30
+    while not door.ask("GET", keys).body.count(b"config.lr"):
+        assert time.monotonic() < end, "the run was not read"
+        time.sleep(0.05)
+    found = started(target)
+    assert found["project"] == hostile
+    assert found["info"]["build"] == page.build
+    assert found["keys"]["columns"] == ["config.lr"]
+    assert found["runs"]["columns"] == {"config.lr": [0.5]}
+    for same in (f"/p/@local/{quote(hostile, safe='')}", f"{target}/runs", f"{target}?x=time"):
+        assert started(same)["runs"]["runs"] == found["runs"]["runs"]
+    for other in ("q=lr>1", "sort=name", "cols=state", "v=mine"):
+        assert started(f"{target}?{other}")["runs"] is None
+    for elsewhere in ("/", f"{target}/compare", f"{target}/r/r", "/models"):
+        assert b'id="start"' not in door.ask("GET", elsewhere).body

@@ -93,6 +93,7 @@ SWEEP = NewSweep({"method": "random", "parameters": {"lr": {"min": 0.0, "max": 1
 CALLS: dict[Any, tuple[Permission, tuple[Any, ...], dict[str, Any]]] = {
     projects.list_projects: (Permission.READ, (), {}),
     projects.project_keys: (Permission.READ, (None, "p"), {}),
+    projects.project_start: (Permission.READ, (None, "p"), {"rows": True}),
     runs.query_runs: (Permission.READ, (RunQuery("p"),), {}),
     runs.query_groups: (Permission.READ, (GroupQuery("p", ["state"]),), {}),
     runs.get_run: (Permission.READ, (UID,), {}),

@@ -189,8 +189,14 @@ def test_what_does_not_exist_is_empty_or_named(store):
     assert [series["points"] for series in head["series"]] == [10, 0]
     with pytest.raises(NotFound):
         query_points(store, PointQuery("0" * 32, ["loss"]))
+    gone = "0" * 32
     with pytest.raises(NotFound):
-        query_buckets(store, BucketQuery([SeriesRef("0" * 32, "loss")]))
+        query_buckets(store, BucketQuery([SeriesRef(gone, "loss")]))
+    refs = [SeriesRef(gone, "loss"), SeriesRef(gone, formula="loss * 2"), SeriesRef(w.uid, "loss")]
+    group = SeriesRef(runs=[w.uid, gone], key="loss")
+    for x in ("step", "wall", "relative", MetricAxis("loss")):
+        answer, _ = unpack_columns(query_buckets(store, BucketQuery([*refs, group], x=x)))
+        assert [series["points"] for series in answer["series"]] == [0, 0, 10, 10], x
 
 
 def test_points_come_bit_exact_in_the_range_asked_for(store):

@@ -83,7 +83,7 @@ function queryRuns(body) {
   const start = Number(body.cursor ?? 0);
   const page = found.slice(start, start + (body.limit ?? 100));
   return {
-    total: all.length, matched: found.length, cursor: start + page.length < found.length ? String(start + page.length) : null, runs: page.map(rowOf),
+    total: all.length, matched: found.length, cursor: start + page.length < found.length ? String(start + page.length) : null, runs: page.map(rowOf), rev: 0,
     columns: Object.fromEntries((body.columns ?? []).map((c) => [c, page.map((r) => field(r, c))])),
   };
 }
@@ -142,7 +142,7 @@ async function answer(request, response, url) {
   const send = (value) => response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(value));
   const project = () => projects.find((p) => p.entity === (q.get("entity") ?? "local") && p.name === q.get("project")) ?? refuse(404, "not_found", `there is no project "${q.get("project")}"`);
   if (path === "/healthz") return response.end("ok");
-  if (path === "/api/v1/info") return send({ version: "0.1.0", mode: "local", user: { name: "local", role: "admin" }, home: "/home/ada/.epochal", server_time_us: Date.now() * 1000 });
+  if (path === "/api/v1/info") return send({ version: "0.1.0", build: "dev", mode: "local", user: { name: "local", role: "admin" }, home: "/home/ada/.epochal", server_time_us: Date.now() * 1000 });
   if (path === "/api/v1/projects") {
     return send({ projects: projects.map((p) => ({ entity: p.entity, name: p.name, runs: p.runs.length, running: p.runs.filter((r) => r.state === "running").length, created_us: Math.min(...p.runs.map((r) => r.created_us)), updated_us: Math.max(...p.runs.map((r) => r.updated_us)) })).sort((a, b) => b.updated_us - a.updated_us) });
   }

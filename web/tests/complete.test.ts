@@ -9,6 +9,7 @@ const known = {
     config: [{ key: "lr", runs: 2, kind: "number" }, { key: "optim.name", runs: 2, kind: "text" }, { key: 'weird "key"', runs: 1, kind: "text" }],
     summary: [{ key: "best", runs: 1, kind: "number" }],
     view: null,
+    columns: [],
   },
   rows: [{ name: "a", tags: ["baseline", 'odd "tag"'] }, { name: "b c", tags: ["baseline"] }] as RunRow[],
   values: { "config.optim.name": ["sgd", "adamw", "sgd", null], "config.lr": [0.1, 0.01] },

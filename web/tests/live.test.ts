@@ -55,14 +55,14 @@ describe("the live stream", () => {
     const pipes: Pipe[] = [];
     const open = () => (pipes.push(new Pipe()), pipes[pipes.length - 1]);
     const visibility = { hidden: () => false, listen: () => () => undefined };
-    const live = new Live({ open, poll: async () => [], catchUp: async () => (log.push("asked"), [run]), visibility }, { changes: (c) => log.push(`changes ${c[0].uid}`), resync: () => log.push("resync") });
-    pipes[0].onevent?.("hello", "{}");
+    const live = new Live({ open, poll: async () => [], catchUp: async (rev) => (log.push(`asked ${rev}`), [run]), visibility }, { changes: (c) => log.push(`changes ${c[0].uid}`), resync: () => log.push("resync") });
+    pipes[0].onevent?.("hello", '{"rev":7}');
     await vi.advanceTimersByTimeAsync(0);
     pipes[0].onerror?.();
     await vi.advanceTimersByTimeAsync(500);
     pipes[1].onevent?.("hello", "{}");
     await vi.advanceTimersByTimeAsync(0);
-    expect(log).toEqual(["asked", "changes u1", "resync"]);
+    expect(log).toEqual(["asked 7", "changes u1", "resync"]);
     live.close();
   });
 

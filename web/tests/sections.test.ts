@@ -1,6 +1,6 @@
 /** Law: the same keys always stand in the same order, what matters first, the machine last and folded. */
 import { describe, expect, it } from "vitest";
-import { defaultColumns, matcher, sectionsOf } from "../src/core/sections";
+import { matcher, sectionsOf } from "../src/core/sections";
 import { isAsked, isSortable, metricColumn, nextSort, parseColumn, stepColumn } from "../src/core/columnid";
 import { treeRows } from "../src/core/tree";
 
@@ -35,12 +35,6 @@ describe("sections", () => {
 });
 
 describe("columns", () => {
-  it("of a new project are its result metrics and its main settings", () => {
-    const metrics = KEYS.map((key) => ({ key, runs: 3 }));
-    const config = ["seed", "lr", "data.mean", "rare"].map((key) => ({ key, runs: key === "rare" ? 1 : 3 }));
-    expect(defaultColumns({ metrics, config })).toEqual(["last(val/loss)", "last(val/acc)", "last(train/loss)", "config.lr", "config.seed", "config.data.mean"]);
-  });
-
   it("keep keys with brackets whole, and say which of them the list of runs brings", () => {
     expect(parseColumn("last(f(x) (y))")).toEqual({ kind: "metric", aggregate: "last", key: "f(x) (y)" });
     for (const key of ["val/acc", "a@5", "a, b", 'quoted "key"']) expect(parseColumn(stepColumn(key, 1000))).toEqual({ kind: "at", key, step: 1000 });

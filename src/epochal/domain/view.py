@@ -44,13 +44,15 @@ class KeyUse(msgspec.Struct, frozen=True):
 class ProjectKeys(msgspec.Struct, frozen=True):
     """Every key that a project's runs use: series, flattened config, user-set summary.
 
-    ``view`` is the saved view that a bare address of the project opens with.
+    ``view`` is the saved view that a bare address of the project opens with; ``columns`` are those
+    that its table shows before anybody chose.
     """
 
     metrics: list[KeyUse]
     config: list[KeyUse]
     summary: list[KeyUse]
     view: ViewRow | None = None
+    columns: list[str] = []
 
 
 class RunQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -93,13 +95,24 @@ class RunRow(msgspec.Struct, frozen=True):
 
 
 class RunPage(msgspec.Struct, frozen=True):
-    """One page of runs; ``columns[name][i]`` belongs to ``runs[i]``, ``cursor`` asks for more."""
+    """One page of runs; ``columns[name][i]`` belongs to ``runs[i]``, ``cursor`` asks for more.
+
+    ``rev`` is the newest revision of the store that is in it.
+    """
 
     total: int
     matched: int
     cursor: str | None
     runs: list[RunRow]
     columns: dict[str, list[Any]]
+    rev: int = 0
+
+
+class ProjectStart(msgspec.Struct, frozen=True):
+    """What the page of a project shows first; no ``runs`` where its address asks for others."""
+
+    keys: ProjectKeys
+    runs: RunPage | None
 
 
 class GroupQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

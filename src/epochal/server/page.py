@@ -3,19 +3,33 @@
 No request ever becomes a path. Types come from our own short list (the web library adds the
 charset of text). A file asked for with the digest of its content in ``?v=`` may be kept for ever;
 everything else is checked again each time by its strong ETag.
+
+The document of a project's workspace ends with what the page would ask for first, as JSON that no
+browser runs. Its beginning is sent at once, so that scripts load while the store is asked; it is
+kept by nobody.
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import zlib
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any, Final
+from urllib.parse import unquote
 
+import msgspec
 from litestar import Response, get
 from litestar.params import FromPath, QueryParameter
+from litestar.response import Stream
 
+from epochal.errors import EpochalError
 from epochal.protocols import PUBLIC, Call
+from epochal.server.json import encode
+from epochal.server.packing import GZIP_WINDOW, LEVEL, accepts_gzip
+from epochal.server.routes import Info, info_of
+from epochal.service.projects import project_start
 
 STATIC: Final = Path(__file__).parent / "static"
 INDEX: Final = "index.html"
@@ -40,6 +54,9 @@ MISSING: Final = (
     "In a checkout: cd web && npm ci && npm run build, then start the server again.\n"
     "The API under /api/v1 and the command line work without the page.\n"
 )
+END: Final = b"</body>"
+_OTHER_ROWS: Final = frozenset({"q", "sort", "cols", "v"})
+"""Parameters of the address that ask for other runs or columns than those of a new table."""
 _PACKABLE: Final = frozenset({".html", ".js", ".css", ".json", ".svg", ".map", ".txt"})
 
 
@@ -82,6 +99,12 @@ class Page:
                 name = path.relative_to(directory).as_posix()
                 self.files[name] = File(name, path.read_bytes())
 
+    @property
+    def build(self) -> str:
+        """Names this very bundle: the document names each script by its content."""
+        index = self.files.get(INDEX)
+        return index.digest[:16] if index else ""
+
     def answer(self, call: Call, name: str, version: str | None) -> Response[bytes]:
         """A file as an HTTP answer: 200, 304, or 404."""
         file = self.files.get(name)
@@ -121,12 +144,69 @@ def _text(text: str, status: int) -> Response[bytes]:
     opt=PUBLIC,
     include_in_schema=False,
 )
-async def index(request: Call) -> Response[bytes]:
+async def index(request: Call) -> Response[bytes] | Stream:
     """The page itself; its own router reads the address."""
     page: Page = request.app.state.page
     if INDEX not in page.files:
         return _text(MISSING, 503)
-    return page.answer(request, INDEX, None)
+    place = workspace_of(request.scope["raw_path"].decode("latin-1"))
+    if place is None or request.principal is None:
+        return page.answer(request, INDEX, None)
+    packs = accepts_gzip(list(request.scope["headers"]))
+    return Stream(
+        _started(request, page.files[INDEX].body, place, packs=packs),
+        media_type=TYPES[".html"],
+        headers={
+            "cache-control": "no-store",
+            "vary": "accept-encoding",
+            **({"content-encoding": "gzip"} if packs else {}),
+        },
+    )
+
+
+def workspace_of(path: str) -> tuple[str | None, str] | None:
+    """Entity and project of a workspace's path as it was sent; None for any other page."""
+    parts = [part for part in path.split("/") if part]
+    if len(parts) > 2 and parts[1].startswith("@"):
+        entity, rest = unquote(parts[1][1:]), parts[2:]
+    else:
+        entity, rest = None, parts[1:]
+    if parts[:1] != ["p"] or rest[1:] not in ([], ["runs"]) or not rest:
+        return None
+    return entity, unquote(rest[0])
+
+
+class _Start(msgspec.Struct, frozen=True):
+    """What the document of a workspace ends with; see `core/start.ts` of the page."""
+
+    info: Info
+    entity: str | None
+    project: str
+    keys: Any
+    runs: Any
+
+
+async def _started(
+    request: Call, document: bytes, place: tuple[str | None, str], *, packs: bool
+) -> AsyncIterator[bytes]:
+    """The document in two pieces: as it was built, and what the page would ask for."""
+    packer = zlib.compressobj(LEVEL, zlib.DEFLATED, GZIP_WINDOW) if packs else None
+    head, end, tail = document.rpartition(END)
+    yield packer.compress(head) + packer.flush(zlib.Z_SYNC_FLUSH) if packer else head
+    rest = await _start_of(request, place) + end + tail
+    yield packer.compress(rest) + packer.flush() if packer else rest
+
+
+async def _start_of(request: Call, place: tuple[str | None, str]) -> bytes:
+    rows = _OTHER_ROWS.isdisjoint(request.query_params)
+    try:
+        found = await request.read(project_start, *place, rows=rows)
+    except EpochalError:
+        return b""  # The page asks by itself, and tells what is wrong.
+    start = _Start(info_of(request), *place, found.keys, found.runs)
+    # No text of a user can end the element.
+    text = encode(start).replace(b"<", b"\\u003c")
+    return b'<script type="application/json" id="start">' + text + b"</script>"
 
 
 @get("/static/{path:path}", opt=PUBLIC, include_in_schema=False)

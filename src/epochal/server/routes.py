@@ -52,9 +52,10 @@ class User(msgspec.Struct, frozen=True):
 
 
 class Info(msgspec.Struct, frozen=True):
-    """What the page and the clients want to know first."""
+    """What the page and the clients want to know first; ``build`` names the page's bundle."""
 
     version: str
+    build: str
     mode: str
     user: User | None
     home: str
@@ -66,18 +67,24 @@ def user_of(principal: Principal | None) -> User | None:
     return None if principal is None else User(principal.name, principal.role.name.lower())
 
 
-@get("/api/v1/info", opt=PUBLIC)
-async def info(request: Call) -> Info:
-    """Version, mode, caller and clock. Strangers do not learn where the home lies."""
-    settings = request.app.state.settings
-    principal = request.principal
+def info_of(call: Call) -> Info:
+    """What a caller may know of the server. Strangers do not learn where the home lies."""
+    settings = call.app.state.settings
+    principal = call.principal
     return Info(
         version=__version__,
+        build=call.app.state.page.build,
         mode="team" if settings.auth else "local",
         user=user_of(principal),
         home=str(settings.home) if principal else "",
         server_time_us=time.time_ns() // 1000,
     )
+
+
+@get("/api/v1/info", opt=PUBLIC)
+async def info(request: Call) -> Info:
+    """Version, mode, caller and clock."""
+    return info_of(request)
 
 
 @get("/api/v1/projects", opt=READ)

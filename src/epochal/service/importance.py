@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import json
-import re
 from typing import Final
 
 import msgspec
 
 from epochal.domain.access import Permission, Principal
+from epochal.domain.first_columns import fact_column
 from epochal.domain.importance import (
     MOST_PARAMETERS,
     Cell,
@@ -29,7 +28,6 @@ from epochal.store.sweeps import reading
 
 MOST_RUNS: Final = 10_000
 """The newest runs that are looked at."""
-_PLAIN: Final = re.compile(r"[A-Za-z_][\w./@:+-]*(?<!\.)", re.ASCII)
 
 
 def judge_parameters(
@@ -93,14 +91,7 @@ def _usual_parameters(
     """The config keys that most runs have, as columns."""
     keys = projects.project_keys(store, principal, query.entity, query.project).config
     keys = sorted(keys, key=lambda use: (-use.runs, use.key))[:MOST_PARAMETERS]
-    return [_config_column(use.key) for use in keys]
-
-
-def _config_column(key: str) -> str:
-    """The column of a config key, quoted where the grammar wants it."""
-    if _PLAIN.fullmatch(key):
-        return f"config.{key}"
-    return f"config[{json.dumps(key, ensure_ascii=False)}]"
+    return [fact_column("config", use.key) for use in keys]
 
 
 def _cell(value: object) -> Cell:

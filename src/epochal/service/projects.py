@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from epochal.domain.access import Permission, Principal
-from epochal.domain.view import ProjectKeys, ProjectList
+from epochal.domain.view import ProjectKeys, ProjectList, ProjectStart, RunQuery
+from epochal.service import runs
 from epochal.service.bounds import entity_name, project_name
 from epochal.service.permission import require
 from epochal.store import projects as stored
@@ -22,3 +23,27 @@ def project_keys(
     """Every series key, config key and summary key of a project's runs."""
     require(principal, Permission.READ)
     return stored.project_keys(store, entity_name(entity), project_name(project))
+
+
+def project_start(
+    store: Store, principal: Principal | None, entity: str | None, project: str, *, rows: bool
+) -> ProjectStart:
+    """What the page of a project shows first, so that it need not ask.
+
+    Args:
+        store: the home.
+        principal: who asks.
+        entity: None for the default one.
+        project: its name.
+        rows: whether the newest runs are wanted, with the columns of a new table. They are left
+            out where the project opens with a view of its own.
+
+    Raises:
+        NotFound: there is no such project.
+    """
+    keys = project_keys(store, principal, entity, project)
+    if not rows or keys.view:
+        return ProjectStart(keys, None)
+    owner = entity_name(entity)
+    query = RunQuery(project=project, entity=owner, columns=keys.columns)
+    return ProjectStart(keys, runs.query_runs(store, principal, query))

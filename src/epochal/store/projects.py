@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from epochal.domain.first_columns import first_columns
 from epochal.domain.run import RunState
 from epochal.domain.view import KeyUse, ProjectKeys, ProjectRow
 from epochal.store.filters import CONFIG, SUMMARY, TEXT
@@ -59,7 +60,12 @@ def project_keys(store: Store, entity: str, name: str) -> ProjectKeys:
         config=config,
         summary=[use for use in summary if use.key not in series],
         view=preferred,
+        columns=first_columns(_uses(metrics), _uses(config)),
     )
+
+
+def _uses(keys: list[KeyUse]) -> list[tuple[str, int]]:
+    return [(use.key, use.runs) for use in keys]
 
 
 def _metric_keys(connection: sa.Connection, project_id: int) -> list[KeyUse]:

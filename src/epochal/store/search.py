@@ -24,6 +24,7 @@ from epochal.domain.view import RunPage, RunQuery
 from epochal.errors import InvalidInput
 from epochal.store.cells import read_columns
 from epochal.store.database import Database
+from epochal.store.enroll import last_revision
 from epochal.store.filters import Filters
 from epochal.store.rows import find_project_id, run_rows
 from epochal.store.schema import run
@@ -78,6 +79,7 @@ def query_runs_in(database: Database, query: RunQuery, now_us: int) -> RunPage:
     wanted = {name: parse_field(name) for name in query.columns}
     cursor = _read_cursor(query)
     with database.read() as connection:
+        revision = last_revision(connection)
         project_id = find_project_id(connection, query.entity, query.project)
         scope = [run.c.project_id == project_id]
         if not query.archived:
@@ -100,8 +102,9 @@ def query_runs_in(database: Database, query: RunQuery, now_us: int) -> RunPage:
     if found.place is not None:
         following = _write_cursor(_Cursor(found.place, total, found.matched, _digest(query)))
     return RunPage(
-        total=total, matched=found.matched, cursor=following, runs=page, columns=columns
-    )
+        total=total, matched=found.matched, cursor=following, runs=page, columns=columns,
+        rev=revision,
+    )  # fmt: skip
 
 
 def _continued(chosen: sa.Select[Any], parts: list[Part], cursor: _Cursor) -> sa.Select[Any]:

@@ -1,7 +1,7 @@
 """Points and buckets of series, wherever their rows lie.
 
-A series that does not exist is empty, so that one missing line does not break a panel; a run that
-does not exist is an error.
+A series that does not exist is empty, so that one missing line does not break a panel. So are
+those of a run that does not exist, as long as another one of the same question does.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epochal.domain.view import BucketQuery, MetricAxis, PointQuery, SeriesRef
-from epochal.errors import InvalidInput
+from epochal.errors import InvalidInput, NotFound
 from epochal.store.answer import pack_buckets, pack_points
 from epochal.store.bands import combine
 from epochal.store.buckets import Buckets, bucket_many
@@ -77,14 +77,14 @@ def query_buckets(store: Store, query: BucketQuery) -> bytes:
     """Series reduced to buckets on one shared grid, as binary columns.
 
     Raises:
-        NotFound: one of the runs does not exist.
+        NotFound: none of the runs exists.
         QuerySyntaxError: a formula cannot be read.
         InvalidInput: a number is out of range.
         CorruptFile: a file of one of the runs is damaged.
     """
     _check_query(query)
     members = list(dict.fromkeys(member for ref in query.series for member in _members(ref)))
-    runs = {uid: gather(store, uid) for uid in dict.fromkeys(one.run for one in members)}
+    runs = _gather_all(store, list(dict.fromkeys(one.run for one in members)))
     whole = not isinstance(query.x, MetricAxis)
     if query.x == "step":
         grid, buckets, extent = _on_steps(store, query, members, runs)
@@ -100,6 +100,20 @@ def query_buckets(store: Store, query: BucketQuery) -> bytes:
         for ref in query.series
     ]
     return pack_buckets(grid, answer, x=x, lo=extent[0], hi=extent[1], fields=query.fields)
+
+
+def _gather_all(store: Store, uids: Sequence[str]) -> dict[str, RunSeries]:
+    """The rows of each run; one that does not exist has none, as long as another one does."""
+    found: dict[str, RunSeries] = {}
+    missing: NotFound | None = None
+    for uid in uids:
+        try:
+            found[uid] = gather(store, uid)
+        except NotFound as error:
+            missing = error
+    if missing and not found:
+        raise missing
+    return {uid: found.get(uid, RunSeries(uid, 0, ())) for uid in uids}
 
 
 class _Member(NamedTuple):

@@ -54,10 +54,10 @@ export class Api {
     return () => this.listeners.delete(listener);
   }
 
-  /** Who we are to the server; the session then knows as well. */
-  async info(): Promise<Info> {
+  /** Who we are to the server; the session then knows as well. What is given need not be asked. */
+  async info(given?: Info): Promise<Info> {
     const { epoch } = this.session;
-    const info = await this.json<Info>("GET", INFO);
+    const info = given ?? (await this.json<Info>("GET", INFO));
     if (info.user) this.session.admit(info.user);
     else this.session.refuse(epoch);
     return info;

@@ -61,6 +61,26 @@ function taken(event: KeyboardEvent): boolean {
   return /^(BUTTON|A|INPUT)$/.test(event.target.tagName) && (event.key === "Enter" || event.key === " ");
 }
 
+/**
+ * Keeps what is typed, wherever the focus is, for a dialog that is still loading. The returned function ends that and tells
+ * what it was; Escape ends it, too.
+ */
+export function keepTyping(escaped: () => void): () => string {
+  let typed = "";
+  const hear = (event: KeyboardEvent): void => {
+    const held = (event.ctrlKey || event.metaKey || event.altKey) && !event.getModifierState("AltGraph");
+    if (held || event.isComposing || !(event.key.length === 1 || /^(Backspace|Enter|Escape)$/.test(event.key))) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    if (event.key === "Backspace") typed = typed.slice(0, -1);
+    else if (event.key.length === 1) typed += event.key;
+    else if (event.key === "Escape") (stop(), escaped());
+  };
+  const stop = (): string => (removeEventListener("keydown", hear, true), typed);
+  addEventListener("keydown", hear, true);
+  return stop;
+}
+
 export function startKeyboard(): void {
   addEventListener("keydown", (event) => {
     if (event.altKey || event.defaultPrevented) return;

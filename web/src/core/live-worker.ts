@@ -15,7 +15,13 @@ interface Port {
 interface Stream {
   source: EventSource;
   listeners: Map<Port, number>;
-  hello: string | null;
+  /** The newest revision that was told; null before the stream's hello. */
+  rev: number | null;
+}
+
+interface Told {
+  rev?: number;
+  runs?: { rev: number }[];
 }
 
 const MAX_STREAMS = 4;
@@ -35,18 +41,18 @@ function join(url: string, port: Port): void {
   const stream = streams.get(url) ?? open(url);
   if (!stream) return port.postMessage({ url, name: "error", data: "" });
   stream.listeners.set(port, Date.now());
-  if (stream.hello !== null) port.postMessage({ url, name: "hello", data: stream.hello });
+  if (stream.rev !== null) port.postMessage({ url, name: "hello", data: JSON.stringify({ rev: stream.rev }) });
 }
 
 function open(url: string): Stream | null {
   if (streams.size >= MAX_STREAMS) return null;
   const source = new EventSource(url);
-  const stream: Stream = { source, listeners: new Map(), hello: null };
+  const stream: Stream = { source, listeners: new Map(), rev: null };
   streams.set(url, stream);
   for (const name of ["hello", "changes", "resync"] as const) {
     source.addEventListener(name, (event) => {
       const { data } = event as MessageEvent<string>;
-      if (name === "hello") stream.hello = data;
+      if (name !== "resync") stream.rev = newest(stream.rev ?? 0, JSON.parse(data) as Told);
       tell(stream, { url, name, data });
     });
   }
@@ -56,6 +62,11 @@ function open(url: string): Stream | null {
     tell(stream, { url, name: "error", data: "" });
   };
   return stream;
+}
+
+/** A tab that joins later has read its runs before or after any of this. */
+function newest(rev: number, told: Told): number {
+  return Math.max(rev, told.rev ?? 0, ...(told.runs ?? []).map((run) => run.rev));
 }
 
 function tell(stream: Stream, message: FromWorker): void {

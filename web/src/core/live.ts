@@ -27,8 +27,8 @@ export interface LiveOptions {
   open: () => EventPipe;
   /** Asks the server for runs that changed since the last poll. */
   poll: () => Promise<Change[]>;
-  /** Asks for runs that changed after they were first read: the stream tells only what comes after its hello. */
-  catchUp?: () => Promise<Change[]>;
+  /** Asks for runs that changed after they were first read: the stream tells only what comes after its hello, which is of revision `rev`. */
+  catchUp?: (rev: number) => Promise<Change[]>;
   visibility?: { hidden: () => boolean; listen: (f: () => void) => () => void };
 }
 
@@ -102,7 +102,7 @@ export class Live {
       this.failures = 0;
       this.setMode("stream");
       if (this.missed) this.listener.resync();
-      else if (!this.greeted) void this.catchUp();
+      else if (!this.greeted) void this.catchUp((JSON.parse(data) as { rev: number }).rev);
       this.missed = false;
       this.greeted = true;
     } else if (name === "resync") this.listener.resync();
@@ -123,9 +123,9 @@ export class Live {
     }
   }
 
-  private async catchUp(): Promise<void> {
+  private async catchUp(rev: number): Promise<void> {
     try {
-      const changes = (await this.options.catchUp?.()) ?? [];
+      const changes = (await this.options.catchUp?.(rev)) ?? [];
       if (!this.stopped && changes.length > 0) this.listener.changes(changes);
     } catch {
       // The API client already shows that the server is away, and there is a resync once it is back.

@@ -2,8 +2,6 @@
  * Which panels a page shows and in which order, from the keys of a project alone: pinned first, then sections by the
  * part before the first `/`, those about loss and accuracy ahead, `system` last and collapsed. Same keys, same order.
  */
-import { factColumn, metricColumn } from "./columnid";
-
 export interface Section {
   name: string;
   keys: string[];
@@ -87,34 +85,4 @@ export function matcher(filter: string): (key: string) => boolean {
     }
   }
   return (key) => key.toLowerCase().includes(text);
-}
-
-/** A few columns that tell runs of this project apart: loss- and accuracy-like series, then config that most runs have. */
-export function defaultColumns(keys: { metrics: { key: string; runs: number }[]; config: { key: string; runs: number }[] }): string[] {
-  const metrics = keys.metrics
-    .filter((m) => !isSystem(m.key) && keyRank(m.key) < 3)
-    .sort((a, b) => preference(a.key) - preference(b.key) || b.runs - a.runs || compareText(a.key, b.key))
-    .slice(0, 3)
-    .map((m) => metricColumn("last", m.key));
-  const most = Math.max(0, ...keys.config.map((c) => c.runs));
-  const config = keys.config
-    .filter((c) => c.runs >= most / 2)
-    .sort((a, b) => configRank(a.key) - configRank(b.key) || b.runs - a.runs || compareText(a.key, b.key))
-    .slice(0, 4)
-    .map((c) => factColumn("config", c.key));
-  return [...metrics, ...config];
-}
-
-function preference(key: string): number {
-  const rank = keyRank(key);
-  const validation = EARLY.indexOf(prefixOf(key)) > 0;
-  if (rank === 1) return 0;
-  if (rank === 2) return validation ? 1 : 3;
-  return 2;
-}
-
-function configRank(key: string): number {
-  const k = key.toLowerCase().split(/[./]/).pop() ?? "";
-  const known = ["lr", "learning_rate", "model", "arch", "optimizer", "batch_size", "epochs", "seed"].indexOf(k);
-  return known < 0 ? 99 : known;
 }

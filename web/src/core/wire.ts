@@ -13,6 +13,8 @@ export interface User {
 
 export interface Info {
   version: string;
+  /** Names the page's bundle that the server has. */
+  build: string;
   mode: "local" | "team";
   user: User | null;
   home: string;
@@ -45,6 +47,8 @@ export interface ProjectKeys {
   summary: FactKey[];
   /** The saved view that a bare address opens with. */
   view: ViewRow | null;
+  /** What a table shows before anybody chose. */
+  columns: string[];
 }
 
 export interface ViewRow {
@@ -99,6 +103,8 @@ export interface RunPage {
   cursor: string | null;
   runs: RunRow[];
   columns: Record<string, Value[]>;
+  /** The newest revision that is in it. */
+  rev: number;
 }
 
 export interface GroupQuery {
@@ -267,7 +273,7 @@ export interface Change {
   project: string;
   entity: string;
   rev: number;
-  what: ("series" | "facts" | "logs" | "media" | "files" | "artifacts")[];
+  what: ("series" | "facts" | "logs" | "media" | "files" | "artifacts" | "deleted")[];
   state: RunStatus;
   last_step: number | null;
   reset: boolean;

@@ -2,7 +2,7 @@
 import { api } from "../core/api";
 import { Live } from "../core/live";
 import { sharedPipe } from "../core/live-shared";
-import type { Change, RunRow } from "../core/wire";
+import type { Change, RunPage, RunRow } from "../core/wire";
 import { page } from "./page.svelte";
 
 const POLLED_RUNS = 200;
@@ -15,17 +15,18 @@ interface Handlers {
 /**
  * Follows all runs of a project; returns how to stop.
  *
- * @param read the runs as they were first read, so that what changed between then and the stream's hello is told as well
+ * @param read the page of runs that was read first, so that what changed between then and the stream's hello is told as well
  */
-export function followProject(entity: string, project: string, handlers: Handlers, read?: Promise<readonly Known[]>): () => void {
+export function followProject(entity: string, project: string, handlers: Handlers, read?: Promise<RunPage>): () => void {
   const seen = new Map<string, number>();
   const poll = async (): Promise<Change[]> => {
     const { runs } = await api.queryRuns({ entity, project, order: ["-created"], limit: POLLED_RUNS });
     return runs.filter((r) => remember(seen, r.uid, r.updated_us)).map(changeOf);
   };
-  const catchUp = async (): Promise<Change[]> => {
-    if (!read) return [];
-    const known = new Map((await read).map((r) => [r.uid, r]));
+  const catchUp = async (rev: number): Promise<Change[]> => {
+    const first = await read;
+    if (!first || rev <= first.rev) return [];
+    const known = new Map(first.runs.map((r) => [r.uid, r]));
     const newest = Math.max(0, ...[...known.values()].map((r) => r.created_us));
     const { runs } = await api.queryRuns({ entity, project, order: ["-created"], limit: POLLED_RUNS });
     return runs.filter((r) => (known.has(r.uid) ? known.get(r.uid)?.updated_us !== r.updated_us : r.created_us > newest)).map(changeOf);
@@ -56,8 +57,9 @@ function changeOf(run: { uid: string; project: string; entity: string; state: Ch
   return { uid, project, entity, rev: 0, what: ["series", "facts", "logs", "media", "files", "artifacts"], state: run.state, last_step, reset: false };
 }
 
-function follow(url: () => string, poll: () => Promise<Change[]>, handlers: Handlers, catchUp: () => Promise<Change[]>): () => void {
-  const live = new Live({ open: () => sharedPipe(url()), poll, catchUp }, { ...handlers, mode: (mode) => (page.live = mode) });
+function follow(url: () => string, poll: () => Promise<Change[]>, handlers: Handlers, catchUp: (rev: number) => Promise<Change[]>): () => void {
+  const resync = (): void => (handlers.resync(), void page.compare());
+  const live = new Live({ open: () => sharedPipe(url()), poll, catchUp }, { ...handlers, resync, mode: (mode) => (page.live = mode) });
   // After an outage the stream may have silently missed changes.
   const stop = api.onReachable((reachable) => {
     if (reachable) handlers.resync();

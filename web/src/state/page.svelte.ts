@@ -1,5 +1,6 @@
 /** What all parts of the page share: whether the server answers and lets us in, the live stream's mode, the run under the pointer, the theme. */
 import { api } from "../core/api";
+import { givenInfo } from "../core/start";
 import type { LiveMode } from "../core/live";
 import type { Theme } from "../core/palette";
 import { onTheme, setTheme, theme } from "../core/theme";
@@ -22,18 +23,25 @@ class Page {
   /** Uid of the run whose curve and row stand out. */
   lit = $state<string | null>(null);
   theme = $state<Theme>(theme());
+  /** The server was upgraded since this page was loaded. */
+  outdated = $state(false);
   help = $state(false);
   finder = $state(false);
   /** Seconds tick for "3 min ago". */
   now = $state(Date.now() * 1000);
 
+  /** The bundle that this page is of. */
+  private build: string | null = null;
   private pointing: ReturnType<typeof setTimeout> | undefined;
   private readonly tabs = new BroadcastChannel(TABS);
 
   constructor() {
     api.session.onChange(() => this.readSession());
     this.tabs.onmessage = ({ data }) => (data === "left" ? api.session.leave() : void this.loadInfo());
-    api.onReachable((reachable) => (this.reachable = reachable));
+    api.onReachable((reachable) => {
+      this.reachable = reachable;
+      if (reachable) void this.compare();
+    });
     onTheme(() => (this.theme = theme()));
     setInterval(() => {
       if (!document.hidden) this.now = Date.now() * 1000;
@@ -75,9 +83,16 @@ class Page {
     setTheme(this.theme === "dark" ? "light" : "dark");
   }
 
+  /** Looks whether the server that is there now still has the bundle that this page is of. */
+  async compare(): Promise<void> {
+    const now = await api.info().catch(() => null);
+    if (now && this.build !== null && now.build !== this.build) this.outdated = true;
+  }
+
   private async loadInfo(): Promise<void> {
     try {
-      this.info = await api.info();
+      this.info = await api.info(givenInfo());
+      this.build ??= this.info.build;
     } catch {
       // The banner tells about a server that is away; the version is then asked for after it is back.
       const stop = api.onReachable((reachable) => {

@@ -25,9 +25,9 @@ export class Runs {
   /** Runs named by the address that are not among the loaded rows. */
   extra = $state.raw<RunRow[]>([]);
 
-  /** The rows as they were first read. */
-  readonly first: Promise<readonly RunRow[]>;
-  private opened: (rows: readonly RunRow[]) => void = () => undefined;
+  /** The page that was read first. */
+  readonly first: Promise<RunPage>;
+  private opened: (page: RunPage) => void = () => undefined;
   private cursor: string | null = null;
   private query: RunQuery;
   private generation = 0;
@@ -36,7 +36,12 @@ export class Runs {
   private readonly elsewhere = new Set<string>();
   private timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(entity: string, project: string) {
+  /** @param given the newest runs of a new table, where they are known already */
+  constructor(
+    entity: string,
+    project: string,
+    private given: RunPage | null = null,
+  ) {
     this.query = { entity, project };
     this.first = new Promise((resolve) => (this.opened = resolve));
   }
@@ -46,7 +51,7 @@ export class Runs {
     const mine = ++this.generation;
     this.query = { ...this.query, where: where.trim() || undefined, order, columns };
     try {
-      const page = await api.queryRuns({ ...this.query, limit: Math.min(1000, Math.max(FIRST_PAGE, this.rows.length)) });
+      const page = this.known(order, columns) ?? (await api.queryRuns({ ...this.query, limit: Math.min(1000, Math.max(FIRST_PAGE, this.rows.length)) }));
       if (mine !== this.generation) return;
       this.take(page, []);
       this.values = page.columns;
@@ -55,6 +60,13 @@ export class Runs {
     } catch (error) {
       if (mine === this.generation) this.error = error instanceof ApiError ? error : new ApiError("error", String(error));
     }
+  }
+
+  /** What was given, if it answers the first question. */
+  private known(order: string[], columns: string[]): RunPage | null {
+    const { given, query } = this;
+    this.given = null;
+    return given && !query.where && isDefaultSort(order) && columns.every((column) => Object.hasOwn(given.columns, column)) ? given : null;
   }
 
   /** Loads further pages until row `row` is there. */
@@ -81,7 +93,7 @@ export class Runs {
     this.total = page.total;
     this.matched = page.matched;
     this.loaded = true;
-    this.opened(this.rows);
+    this.opened(page);
   }
 
   /** Makes sure that the runs an address names are known, wherever the table would show them. */
@@ -97,8 +109,11 @@ export class Runs {
 
   /** Takes notice of live events; values are asked for at most once a second. */
   changed(changes: readonly Change[], reload: () => void): void {
+    const gone = new Set(changes.filter((c) => c.what.includes("deleted")).map((c) => c.uid));
+    if (gone.size > 0) this.drop(gone);
     const known = new Set(this.rows.map((r) => r.uid));
     for (const { uid } of changes) {
+      if (gone.has(uid)) continue;
       if (known.has(uid)) this.dirty.add(uid);
       else if (!this.elsewhere.has(uid)) {
         // Filtered out, on a later page or new: one look at the server tells, and once is enough.
@@ -112,6 +127,19 @@ export class Runs {
       if (this.waiting > 0 && isDefaultSort(this.query.order ?? [])) reload();
       else void this.refresh();
     }, REFRESH_MS);
+  }
+
+  /** Takes deleted runs out of what is shown. */
+  private drop(gone: ReadonlySet<string>): void {
+    const kept = this.rows.map((r) => !gone.has(r.uid));
+    const left = this.rows.filter((_, i) => kept[i]);
+    const fewer = this.rows.length - left.length;
+    this.extra = this.extra.filter((r) => !gone.has(r.uid));
+    if (fewer === 0) return;
+    this.values = Object.fromEntries(Object.entries(this.values).map(([column, all]) => [column, all.filter((_, i) => kept[i])]));
+    this.rows = left;
+    this.total -= fewer;
+    this.matched -= fewer;
   }
 
   close(): void {
