@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
+from tests.browser.axe import serious
 from tests.browser.clients import run_script
-from tests.browser.gallery import Gallery, wait_known
-from tests.browser.visitor import Visitor, cell, rows, until
+from tests.browser.gallery import Gallery, ask, wait_known
+from tests.browser.visitor import Visitor, cell, held, rows, until
 from tests.conftest import Server
 
 pytestmark = pytest.mark.browser
@@ -25,6 +26,16 @@ for number in range(5):
                        tags=["old"] if number < 2 else [], config={"seed": number},
                        reinit="create_new")
     run.log({"loss": number / 4}, step=0)
+    run.finish()
+"""
+_FOUR = """
+for number in range(4):
+    run = epochal.init(project="cells", name=f"c{number}", id=f"c{number}", settings=QUIET,
+                       config={"seed": number, "lr": 0.1, **({"only": 1} if number == 2 else {})},
+                       reinit="create_new")
+    for step in range(6):
+        bad = number == 3 and step > 3
+        run.log({"loss": float("nan") if bad else 1.0 / (step + 1)}, step=step)
     run.finish()
 """
 
@@ -195,3 +206,54 @@ def test_many_runs_are_tagged_exported_archived_and_deleted(
     dialog.get_by_label("Number of runs").fill("3")
     dialog.get_by_role("button", name="Delete").click()
     until(lambda: rows(page) == ["n4"], what="the run that is left")
+
+
+def test_names_notes_and_settings_are_worked_on_in_the_table(
+    server: Server, visit: Callable[..., Visitor]
+) -> None:
+    """Names and notes are written in their cells and kept; columns of what differs; findings."""
+    run_script(server.home, _FOUR)
+    for number in range(4):
+        wait_known(server.url, "cells", f"c{number}", 5)
+    visitor = visit(server.url)
+    visitor.forgiven = ("Failed to load resource: net::ERR_FAILED",)
+    page = table(visitor, "cells", "?sort=config.seed&cols=notes,tags,findings,config.seed")
+    until(lambda: rows(page) == ["c0", "c1", "c2", "c3"])
+
+    def stored(run: str) -> Any:
+        return ask(server.url, f"/api/v1/runs/resolve?project=cells&id={run}")
+
+    page.get_by_role("link", name="c1", exact=True).hover()
+    page.get_by_role("button", name="Rename c1").click()
+    page.get_by_label("Name of c1").fill("renamed")
+    assert serious(page) == []
+    page.keyboard.press("Enter")
+    until(lambda: rows(page) == ["c0", "renamed", "c2", "c3"])
+    assert stored("c1")["name"] == "renamed"
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("F2")
+    page.keyboard.type("never")
+    page.keyboard.press("Escape")
+    page.keyboard.press("n")
+    page.keyboard.type("two")
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.type("lines")
+    lost = held(page, "**/api/v1/runs/*")
+    page.keyboard.press("Enter")
+    until(lambda: page.evaluate("1") and lost)
+    lost[0].abort()
+    page.get_by_role("alert").wait_for()
+    page.unroute("**/api/v1/runs/*")
+    page.keyboard.press("Enter")
+    active = page.locator(".grid-row.active .grid-lead a").inner_text()
+    until(lambda: (cell(page, active, "notes") or "").split() == ["two", "lines"])
+    until(lambda: stored("c1" if active == "renamed" else active)["notes"] == "two\nlines")
+    assert "never" not in rows(page)
+
+    until(lambda: "NaN" in (cell(page, "c3", "findings") or ""), what="the finding of the run")
+    page.get_by_role("button", name="Columns").click()
+    page.get_by_role("button", name="Differing").click()
+    shown = ["name", "notes", "tags", "findings", "config.seed", "config.only"]
+    until(lambda: heads(page) == shown, what="settings that tell the runs apart")
+    page.locator(".grid-cell a.chip", has_text="NaN").click()
+    page.wait_for_url("**/p/cells/r/c3/charts**")

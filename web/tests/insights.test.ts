@@ -1,7 +1,7 @@
 /** Law: a finding leads to the tab, the chart and the steps that show it. */
 import { describe, expect, it } from "vitest";
 import { bodyOf, type Draft } from "../src/core/insights/alert";
-import { addressOf, KINDS, MEANING, shown, stepsText, type Insight } from "../src/core/insights/insight";
+import { addressOf, KINDS, MEANING, shown, stepsText, type Insight } from "../src/core/insight";
 
 const spike: Insight = { kind: "spike", severity: "warning", title: "", text: "", key: "train/loss & more", lo: 100, hi: 200, place: "charts", numbers: {} };
 

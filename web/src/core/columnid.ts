@@ -19,8 +19,10 @@ export type ColumnId =
 
 /** Fields of a run that need no question to the server. */
 export const FIELDS: Record<string, string> = {
-  created: "Created", duration: "Duration", state: "State", group: "Group", job_type: "Job type", tags: "Tags", host: "Host", last_step: "Last step", notes: "Notes", id: "Id",
+  created: "Created", duration: "Duration", state: "State", group: "Group", job_type: "Job type", tags: "Tags", host: "Host", last_step: "Last step", notes: "Notes", id: "Id", findings: "Findings",
 };
+
+export const FINDINGS = "findings";
 
 /** Columns by which the server can order without their being asked for. */
 export const SORTABLE_FIELDS = new Set(["name", "state", "created", "duration"]);
@@ -78,10 +80,10 @@ export function isAsked(id: string): boolean {
   return column.kind === "metric" ? READY.has(column.aggregate) : column.kind === "config" || column.kind === "summary";
 }
 
-/** Whether the column is drawn from the points of a series, for rows in view only. */
+/** Whether the column is asked for rows in view only: from the points of a series, or what the run shows by itself. */
 export function isDrawn(id: string): boolean {
   const { kind } = parseColumn(id);
-  return kind === "at" || kind === "spark";
+  return kind === "at" || kind === "spark" || id === FINDINGS;
 }
 
 /** Whether the server can order by the column. */

@@ -1,5 +1,5 @@
 /** The head of a column of the runs table: what it sorts by, which value of a series it shows, the edge that is dragged. */
-import { parseColumn } from "./columnid";
+import { columnTitle, FINDINGS, parseColumn } from "./columnid";
 
 export function fillHead(cell: HTMLElement, { id, title, mark }: { id: string; title: string; mark: string }): void {
   const sort = button("sort", "sort", `Sort by ${id}`);
@@ -41,4 +41,15 @@ function button(name: string, act: string, title: string): HTMLButtonElement {
   made.dataset.act = act;
   made.title = title;
   return made;
+}
+
+/** How wide a column is while nobody has said so, in pixels. */
+export function usualWidth(id: string, grouped: boolean, numeric: boolean): number {
+  if (id === "name") return innerWidth < 1000 ? 180 : 216;
+  if (id === "created" || id === "duration") return grouped ? 136 : 96;
+  if (id === FINDINGS) return 220;
+  if (id === "notes" || id === "tags") return 160;
+  const { kind } = parseColumn(id);
+  const extra = kind === "metric" || kind === "at" || kind === "spark" ? 70 : 40;
+  return Math.max(grouped && numeric ? 132 : 78, Math.min(180, columnTitle(id).length * 7 + extra));
 }

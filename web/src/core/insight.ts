@@ -1,6 +1,6 @@
 /** What a run shows by itself, as `GET /runs/{uid}/insights` tells it, and where each finding is to be seen. */
-import { formatCount } from "../format";
-import { runPath } from "../route";
+import { formatCount } from "./format";
+import { runPath } from "./route";
 
 /** In the order of `epochal/domain/insight.py`. */
 export const KINDS = ["nan", "inf", "spike", "plateau", "overfit", "layer", "input", "idle", "differs"] as const;
