@@ -12,6 +12,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.axe import serious
 from tests.browser.clients import QUIET, run_script
 from tests.browser.visitor import Visitor, until
 from tests.conftest import Server
@@ -46,6 +47,18 @@ def _numbers(page: Page) -> list[int]:
 
 def _says(page: Page, text: str) -> None:
     expect(page.locator("main")).to_contain_text(text, timeout=SECONDS)
+
+
+def _good_for_everybody(page: Page) -> None:
+    """Nothing serious for axe in both themes, and on a phone no wider than it."""
+    before = page.viewport_size
+    for theme in ("dark", "light"):
+        page.emulate_media(color_scheme=theme)
+        assert serious(page) == [], theme
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    assert before is not None
+    page.set_viewport_size(before)
 
 
 def _fill(page: Page, parameter: int, name: str, values: str) -> None:
@@ -84,6 +97,7 @@ def test_a_sweep_is_made_followed_and_steered_on_its_page(
     page.wait_for_url("**/sweeps/*", timeout=SECONDS)
     sweep = page.url.rpartition("/")[2]
     _says(page, f"epochal sweep agent {sweep}")
+    _good_for_everybody(page)
 
     agents = [_agent(sweep, server, tmp_path / f"agent-{n}") for n in range(2)]
     _says(page, "14 of 14")
@@ -150,8 +164,13 @@ def test_a_sweep_is_made_followed_and_steered_on_its_page(
     expect(page.locator("main h1 + .sign")).to_contain_text("paused", timeout=SECONDS)
     page.get_by_role("button", name="Stop").click()
     expect(page.locator("main h1 + .sign")).to_contain_text("finished", timeout=SECONDS)
-    page.set_viewport_size({"width": 390, "height": 844})
-    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    _good_for_everybody(page)
+    page.goto(f"{server.url}/p/search/sweeps")
+    expect(page.get_by_label("Sweeps").get_by_role("row")).to_have_count(2, timeout=SECONDS)
+    _good_for_everybody(page)
+    page.goto(f"{server.url}/p/nobody/sweeps")
+    _says(page, "No sweeps yet")
+    _good_for_everybody(page)
 
 
 def test_several_objectives_show_their_front(
@@ -180,3 +199,4 @@ print(sweep)
         expect(heads.filter(has_text=name).first).to_be_visible()
     until(lambda: len(_numbers(page)) == 12, 60, "each trial has its row")
     assert page.locator("[data-trial]").filter(has_text="★").count() > 0
+    _good_for_everybody(page)
