@@ -40,6 +40,7 @@ from epochal.store.schema_objects import (
     model_tag,
     model_version,
 )
+from epochal.store.standing import Known, close_book, known_of, write_book
 from epochal.store.store import Store
 from epochal.store.telling import announce, note_makers, versions_with
 
@@ -115,6 +116,7 @@ def create_model(store: Store, given: NewModel, who: str) -> ModelRow:
             connection, given.entity, given.name, storable(given.description), change
         )
         registry.set_tags(connection, id, 0, given.tags, change)
+        write_book(store, connection, id)
         return _model_row(connection, _find(connection, given.entity, given.name))
 
 
@@ -150,6 +152,9 @@ def update_model(
             rename_versions(store, _creations(connection, row.id), values["name"])
         registry.set_tags(connection, row.id, 0, changes.tags, change)
         registry.touch(connection, row.id, change)
+        write_book(store, connection, row.id)
+        if "name" in values:
+            close_book(store, entity, name, _known(connection, row.id))
         return _model_row(connection, _find(connection, entity, values.get("name", name)))
 
 
@@ -162,8 +167,15 @@ def delete_model(store: Store, entity: str, name: str) -> None:
     with store.database.write() as connection:
         row = _find(connection, entity, name)
         made = _creations(connection, row.id)
+        close_book(store, entity, name, _known(connection, row.id))
         connection.execute(sa.delete(model).where(model.c.id == row.id))
     forget_versions(store, made)
+
+
+def _known(connection: sa.Connection, model_id: int) -> list[Known]:
+    """Whose records made the versions of a model."""
+    rows = connection.execute(sa.select(model_version).where(model_version.c.model_id == model_id))
+    return [known_of(row) for row in rows]
 
 
 def _creations(connection: sa.Connection, model_id: int) -> list[Creation]:
@@ -220,6 +232,7 @@ def create_version(
                 given.description, entity, number,
             )  # fmt: skip
             keep_version(store, maker, link)
+        write_book(store, connection, row.id)
     announce(store, changed)
     return made
 
@@ -294,6 +307,7 @@ def update_version(
         registry.touch(connection, row.id, change)
         changed = note_makers(connection, _behind(connection, version))
         made = _one_version(connection, row, number)
+        write_book(store, connection, row.id)
     announce(store, changed)
     return made
 
@@ -324,6 +338,7 @@ def delete_version(store: Store, entity: str, name: str, number: int, who: str) 
         registry.note(connection, row.id, number, change, "deleted", before=path)
         registry.touch(connection, row.id, change)
         changed = note_makers(connection, _behind(connection, version))
+        write_book(store, connection, row.id, [known_of(version)])
     forget_versions(store, [Creation(version.maker, version.created_us)])
     announce(store, changed)
 

@@ -2,9 +2,9 @@
 
 Journals and archives of facts together hold every record, segments every row; so runs come back
 whole, and so do artifacts and models: their records are applied over all runs in the order of
-their times, so that versions get their numbers again. What only the database knew is lost: edits
-made by hand (names, notes, tags, colors, archived marks; aliases, stages and descriptions set
-later, models without versions) and API keys.
+their times, so that versions get their numbers again; then what people said of models is laid over
+them. What only the database knew is lost: edits made by hand (names, notes, tags, colors, archived
+marks) and API keys.
 """
 
 from __future__ import annotations
@@ -32,12 +32,14 @@ from epochal.store.definitions import restate_rules
 from epochal.store.enroll import check_header, enroll
 from epochal.store.facts import FactWriter
 from epochal.store.ingest import IngestReport, Problem, explain, ingest_home
+from epochal.store.keep import DIRECTORY as KEPT
 from epochal.store.keep import Kept, read_kept
 from epochal.store.lock import take_lock
 from epochal.store.params import intern_keys
 from epochal.store.recount import recount_keys
 from epochal.store.schema import journal, segment
 from epochal.store.segment import Segment
+from epochal.store.standing import lay_over, read_books
 from epochal.store.store import Store
 from epochal.store.tail import JournalKey
 from epochal.store.together import Together
@@ -85,9 +87,35 @@ def rebuild(home: Path, *, wait: float = 10.0) -> RebuildReport:
         database.create()
         store = Store(home, database, lock)
         stack.enter_context(store)
-        runs, problems = restore_runs(store)
-        report = ingest_home(store)
+        runs, problems, report = restore(store)
         return RebuildReport(len(runs | report.runs), problems, report, set_aside)
+
+
+def restore(store: Store) -> tuple[set[str], list[Problem], IngestReport]:
+    """Bring back everything that lies in the home.
+
+    Args:
+        store: a home with an empty database.
+
+    Returns:
+        The uids that came back without a journal, what could not be read, and what was ingested.
+    """
+    runs, problems = restore_runs(store)
+    report = ingest_home(store)
+    try:
+        books = read_books(store.home)
+    except _BAD_FILE as error:
+        problems.append(Problem(str(store.home), explain(error)))
+        books = []
+    with store.moving, store.database.write() as connection:
+        for book in books:
+            lay_over(connection, book)
+    return runs, problems, report
+
+
+def has_kept(home: Path) -> bool:
+    """Whether a home has records that are in no journal."""
+    return any((home / KEPT).glob("*")) or has_archives(home)
 
 
 def has_archives(home: Path) -> bool:
