@@ -24,7 +24,7 @@ from epochal.domain.record import ArtifactCommit, Config, Media
 from epochal.errors import InvalidInput
 from epochal.integrations.binding import Quiet
 from epochal.integrations.lightning import EpochalLogger
-from tests.client.scripts import QUIET, Told, read_home
+from tests.client.scripts import QUIET, Told, read_home, run_script
 from tests.integrations import boring
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
@@ -117,6 +117,43 @@ def test_a_trial_run_logs_nothing(family: str, make: Make, home: Path) -> None:
         boring.model(family), boring.data(), boring.data()
     )
     assert points(home, "train/loss") == []
+
+
+def test_a_search_for_a_learning_rate_logs_nothing(family: str, make: Make, home: Path) -> None:
+    """The tuner puts a dummy in the logger's place, and the logger back when it is done."""
+    model, logger = boring.model(family, lr=0.01), make()
+    trainer = boring.trainer(logger, family)
+    tuner = importlib.import_module(f"{family}.tuner").Tuner(trainer)
+    found = tuner.lr_find(model, boring.data(), num_training=5)
+    assert len(found.results["lr"]) > 1
+    assert (trainer.logger, points(home, "train/loss")) == (logger, [])
+    trainer.fit(model, boring.data())
+    assert [step for step, _ in points(home, "train/loss")] == [0, 1, 2, 3]
+
+
+COMMAND = """
+import importlib, sys
+from tests.integrations import boring
+cli = importlib.import_module(sys.argv[1] + ".cli").LightningCLI
+made = cli(
+    type(boring.model(sys.argv[1])), save_config_callback=None, run=False,
+    args=["--trainer.logger=epochal.integrations.lightning.EpochalLogger",
+          "--trainer.logger.project=p", "--trainer.logger.log_model=all",
+          "--trainer.max_epochs=1", "--trainer.log_every_n_steps=1",
+          "--trainer.enable_progress_bar=false"],
+)
+made.trainer.fit(made.model, boring.data())
+"""
+
+
+def test_lightnings_command_line_makes_the_logger(family: str, home: Path) -> None:
+    """By the path of its class, which nobody imported before."""
+    root = str(Path(__file__).parents[2])
+    done = run_script(COMMAND, home, timeout=120, arguments=[family], PYTHONPATH=root)
+    assert done.returncode == 0, done.stderr
+    (run,) = epochal.runs("p")
+    assert (run.state, run.last_step) == ("finished", 3)
+    assert len(list(run.artifacts())) == 1
 
 
 def test_it_works_beside_other_loggers_and_monitors(family: str, make: Make, home: Path) -> None:

@@ -298,3 +298,6 @@ def join_family() -> None:
         base = getattr(sys.modules.get(name), "Logger", None)
         if base is not None and not issubclass(EpochalLogger, base):
             base.register(EpochalLogger)
+
+
+join_family()  # LightningCLI asks whether the class is a logger before it makes one
