@@ -1,16 +1,18 @@
 """A database that the real trackio 0.43.0 wrote, with its media, comes in whole and once.
 
-``written/`` holds what this program left: ``init(project="digits", name="first", config={"lr":
-0.1, "opt": {"n": "adam"}})``, ten times ``log({"loss": 1 / (i + 1), "acc": i, "nan": nan, "inf":
-inf, "word": "w"})``, an image and a table at step 20, one alert.
+``written/`` holds what `write.py` left there. trackio itself asks for an older Pillow than other
+libraries of these tests; ``EPOCHAL_TEST_TRACKIO`` names a Python that has it, whose trackio then
+writes anew what is read here.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 import sqlite3
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -21,11 +23,23 @@ from epochal.imports.outcome import Outcome
 from epochal.imports.trackio import Importer, default_place
 
 WRITTEN = Path(__file__).with_name("written")
+PYTHON = os.environ.get("EPOCHAL_TEST_TRACKIO")
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What trackio left: long ago, or just now when a Python that has it is named."""
+    if PYTHON is None:
+        return WRITTEN
+    place = tmp_path_factory.mktemp("written")
+    command = [PYTHON, str(Path(__file__).with_name("write.py"))]
+    subprocess.run(command, env={**os.environ, "TRACKIO_DIR": str(place)}, check=True)
+    return place
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(WRITTEN, tmp_path / "trackio"))
+def place(written: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(written, tmp_path / "trackio"))
 
 
 def bring(home: Path, place: Path) -> Outcome:
