@@ -12,6 +12,7 @@ import pytest
 
 from epochal.errors import Conflict, CorruptFile, InvalidInput, NotFound, StorageFull
 from epochal.journal import blobs as module
+from epochal.journal import syncing
 from epochal.journal.blobs import Blobs
 
 DIGEST = hashlib.sha256(b"hello").hexdigest()
@@ -161,12 +162,32 @@ def test_many_blobs_are_named_after_they_are_synced(home, monkeypatch):
     assert seen == [0, 50]
 
 
+def test_a_few_blobs_are_synced_side_by_side_before_they_are_named(home, monkeypatch):
+    """The bytes, then the names, each at the cost of about one sync."""
+    seen = []
+    blobs = Blobs(home)
+
+    def together(paths):
+        seen.append((sorted(os.path.isdir(path) for path in paths), len(list(blobs.digests()))))
+
+    monkeypatch.setattr(module, "sync_together", together)
+    blobs.put_many([b"hello", b"you", b"hello"])
+    assert seen == [([False, False], 0), ([True, True], 2)]
+
+
+def test_what_cannot_be_synced_side_by_side_is_told(tmp_path):
+    (tmp_path / "there").write_bytes(b"x")
+    paths = [str(tmp_path / name) for name in ("there", "gone", "there")]
+    with pytest.raises(FileNotFoundError, match="gone"):
+        syncing.sync_together(paths)
+
+
 def test_one_file_system_is_synced_with_or_without_syncfs(home, monkeypatch):
     Blobs(home).put(b"x", sync=False)
     Blobs(home).sync_all()
     synced = []
     monkeypatch.setattr(os, "sync", lambda: synced.append(1))
-    monkeypatch.setattr(module, "_syncfs", lambda: None)
+    monkeypatch.setattr(syncing, "_syncfs", lambda: None)
     Blobs(home).sync_all()
     Blobs(home / "nothing").sync_all()
     assert synced == [1]

@@ -10,13 +10,11 @@ younger than a day, cannot take what a record is about to name.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
-import functools
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
@@ -24,10 +22,13 @@ from typing import BinaryIO
 from epochal.domain.artifact import check_digest
 from epochal.domain.record import BlobRef
 from epochal.errors import Conflict, CorruptFile, InvalidInput, NotFound, StorageFull
+from epochal.journal.syncing import sync_directory, sync_file_system, sync_together
 
 DIRECTORY = "blobs"
 TEMPORARY = "tmp"
 PIECE = 256 * 1024
+FEW = 8
+"""So many new files are synced side by side; more of them by one sync of the file system."""
 OCTETS = "application/octet-stream"
 _DIRECTORY_MODE = 0o700
 _BLOB_MODE = 0o444
@@ -142,11 +143,15 @@ class Blobs:
                 if ref.digest not in written and not self.keep(ref.digest):
                     path = stack.enter_context(self._written(data))
                     written[ref.digest] = path
-            if written:
+            if len(written) > FEW:
                 sync_file_system(self.root)
                 for digest, path in written.items():
                     self._give_name(path, digest)
                 sync_file_system(self.root)
+            elif written:
+                sync_together(written.values())
+                named = {self._give_name(path, digest) for digest, path in written.items()}
+                sync_together({str(target.parent) for target in named})
         return refs
 
     def put_file(self, source: Path, type: str = OCTETS, *, sync: bool = True) -> BlobRef:
@@ -400,44 +405,6 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
         raise
     with file:
         yield file
-
-
-def sync_directory(path: Path) -> None:
-    """Make the names in a directory survive power loss."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def sync_file_system(path: Path) -> None:
-    """Make everything written to the file system of ``path`` survive power loss."""
-    sync = _syncfs()
-    if sync is None:
-        os.sync()
-        return
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        if sync(descriptor) != 0:
-            os.sync()
-    finally:
-        os.close(descriptor)
-
-
-@functools.cache
-def _syncfs() -> Callable[[int], int] | None:
-    """Linux's ``syncfs``, which the standard library lacks."""
-    try:
-        found = ctypes.CDLL(None).syncfs
-    except (OSError, AttributeError, TypeError):
-        return None
-    found.argtypes, found.restype = (ctypes.c_int,), ctypes.c_int
-
-    def call(descriptor: int) -> int:
-        return int(found(descriptor))
-
-    return call
 
 
 def full_disk(error: OSError, place: Path) -> Exception:

@@ -6,19 +6,23 @@ stored once, and every load gives a fresh object. What `keep` returned is durabl
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from epochal.domain.artifact import MANIFEST_TYPE, Entry, Manifest, check_digest, read_manifest
+from epochal.domain.artifact import Entry, Manifest, check_digest, read_manifest
 from epochal.domain.pipeline import Stored
+from epochal.domain.record import BlobRef
 from epochal.errors import EpochalError, InvalidInput, PermissionDenied
 from epochal.journal.blobs import Blobs
 from epochal.pipelines import serializers
 
 PICKLE: Final = "pickle"
 TREE: Final = "tree"
+SMALL: Final = 1024 * 1024
+"""Parts up to this size are stored together with the manifest."""
 
 
 def keep(blobs: Blobs, value: Any, *, pickle: bool = False) -> Stored:
@@ -48,16 +52,13 @@ def _keep(blobs: Blobs, value: Any, name: str) -> Stored:
     out = serializers.Outbox(pickle=name == PICKLE)
     try:
         serializer.save(value, out)
-        entries = _store(blobs, out)
+        manifest, ref = _store(blobs, out)
     finally:
         out.close()
-    manifest = Manifest(entries)
-    data = manifest.encode()
-    ref = blobs.put(data, MANIFEST_TYPE)
     return Stored(
         digest=ref.digest,
         size=manifest.size,
-        files=len(entries),
+        files=len(manifest.entries),
         manifest=ref.size,
         serializer=name,
         type=type(value).__qualname__,
@@ -66,18 +67,20 @@ def _keep(blobs: Blobs, value: Any, name: str) -> Stored:
     )
 
 
-def _store(blobs: Blobs, out: serializers.Outbox) -> dict[str, Entry]:
-    small = {path: data for path, data in out.parts.items() if isinstance(data, bytes)}
-    refs = [blobs.put(data) for data in small.values()]
-    entries = {
-        path: Entry(digest=ref.digest, size=ref.size)
-        for path, ref in zip(small, refs, strict=True)
-    }
+def _store(blobs: Blobs, out: serializers.Outbox) -> tuple[Manifest, BlobRef]:
+    """Store the parts and their manifest; small ones are synced together with it."""
+    entries: dict[str, Entry] = {}
+    small: list[bytes] = []
     for path, data in out.parts.items():
-        if isinstance(data, Path):
-            ref = blobs.put_file(data)
-            entries[path] = Entry(digest=ref.digest, size=ref.size)
-    return entries
+        if isinstance(data, bytes) and len(data) <= SMALL:
+            small.append(data)
+            entries[path] = Entry(digest=hashlib.sha256(data).hexdigest(), size=len(data))
+            continue
+        ref = blobs.put_file(data) if isinstance(data, Path) else blobs.put(data)
+        entries[path] = Entry(digest=ref.digest, size=ref.size)
+    manifest = Manifest(entries)
+    *_, ref = blobs.put_many([*small, manifest.encode()])
+    return manifest, ref
 
 
 def load(blobs: Blobs, stored: Stored, *, pickle: bool = False) -> Any:

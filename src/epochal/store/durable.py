@@ -13,11 +13,11 @@ import errno
 import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, TypeAlias, TypeVar
 
 from epochal.errors import StorageFull
+from epochal.journal.syncing import at_once
 
 FILE_MODE: Final = 0o600
 TEMPORARY_SUFFIX: Final = ".tmp"
@@ -126,19 +126,7 @@ class DurableFiles:
 def _at_once(sync: Callable[[T], None], what: Iterable[T]) -> None:
     """Sync several things in threads: a file system makes one commit of many waiting ones."""
     things = list(what)
-
-    def sync_all(part: list[T]) -> None:
-        for thing in part:
-            sync(thing)
-
-    count = min(SYNC_THREADS, len(things) // FEW)
-    if count <= 1:
-        sync_all(things)
-        return
-    parts = [things[first::count] for first in range(count)]
-    with ThreadPoolExecutor(len(parts)) as pool:
-        for _ in pool.map(sync_all, parts):
-            pass
+    at_once(sync, things, max(1, min(SYNC_THREADS, len(things) // FEW)))
 
 
 @contextlib.contextmanager

@@ -20,8 +20,9 @@ import msgspec
 
 from epochal.errors import Unavailable
 from epochal.imports.tensorboard.event import Metadata
-from epochal.journal.blobs import full_disk, sync_file_system
+from epochal.journal.blobs import full_disk
 from epochal.journal.files import sync_directories
+from epochal.journal.syncing import sync_file_system
 from epochal.journal.whole import write_whole
 
 if sys.platform != "win32":
