@@ -57,6 +57,37 @@ for number in range(6):
         run.log({"train/loss": loss, "val/acc": 1 - loss / 2, "epoch": step // 40}, step=step)
     run.finish()
 """
+_FLOWS = """
+from epochal.errors import StepFailed
+from epochal.pipelines import pipeline, step
+
+@step
+def load(rows: int) -> list[int]:
+    return list(range(rows))
+
+@step
+def train(rows: list[int], rate: float) -> float:
+    epochal.log({"loss": rate})
+    print("training")
+    return sum(rows) * rate
+
+@step
+def judge(scores: list[float], limit: float) -> float:
+    if max(scores) > limit:
+        raise ValueError(f"{max(scores)} is over the limit of {limit}")
+    return max(scores)
+
+@pipeline(name="flows", tags=("nightly",))
+def training(rate: float, limit: float = 60.0) -> None:
+    judge(train.map([load(n) for n in range(8, 12)], rate=rate), limit)
+
+training(0.5)
+training.with_options(listed=False)(0.75)
+try:
+    training(2.0)
+except StepFailed:
+    pass
+"""
 _UNEVEN = """
 nan, inf = float("nan"), float("inf")
 for name, tail in (("fine", 0.25), ("ends in nan", nan), ("explodes", inf), ("implodes", -inf)):
@@ -133,7 +164,7 @@ class Gallery:
 
     def _is_read(self) -> bool:
         known = {project["name"] for project in self.ask("/api/v1/projects")["projects"]}
-        if not {"many", "talker", "long", HOSTILE["project"], *studio.RUNS} <= known:
+        if not {"many", "talker", "long", "flows", HOSTILE["project"], *studio.RUNS} <= known:
             return False
         many = self.ask("/api/v1/runs/query", {"project": "many", "limit": 1})
         if many["matched"] < MANY_RUNS:
@@ -141,10 +172,17 @@ class Gallery:
         talker = self.run("talker", "talker")
         if self.ask(f"/api/v1/runs/{talker['uid']}/logs?tail=1")["total"] < 100_000:
             return False
+        if len(self.flows()) < 2:
+            return False
         if any(self.run(*found)["state"] != "finished" for found in studio.RUNS.items()):
             return False
         long = self.run("long", "long")
         return bool(long["state"] == "finished" and long["last_step"] == LONG_STEPS - 1)
+
+    def flows(self) -> list[str]:
+        """Ids of the pipeline runs that have ended, newest first; the newest one failed."""
+        rows = self.ask("/api/v1/pipelines?project=flows")["pipelines"]
+        return [row["id"] for row in rows if row["state"] != "running"]
 
     def run(self, project: str, run_id: str) -> Any:
         """A run's detail."""
@@ -164,7 +202,7 @@ def ask(url: str, path: str, body: dict[str, Any] | None = None, method: str | N
 def fill(home: Path) -> None:
     """Write everything that the gallery shows."""
     studio.fill(home)
-    for source in (_RESNETS, _UNEVEN, _SILENT, _TALKER):
+    for source in (_RESNETS, _UNEVEN, _SILENT, _TALKER, _FLOWS):
         run_script(home, source)
     run_script(home, _HOSTILE, json.dumps(HOSTILE))
     run_script(

@@ -45,6 +45,19 @@ PAGES = {
     "/models": '[aria-label="Registered models"]',
     "/models/digits": '[aria-label="History"] li',
 }
+
+
+def pipelines(gallery: Gallery) -> dict[str, str]:
+    """The pages of pipelines: the list, a graph with a step beside it, and a comparison."""
+    failed, fine = gallery.flows()
+    return {
+        "/p/flows/pipelines?unlisted=1": "table[aria-label='Pipeline runs'] tr >> nth=3",
+        f"/p/flows/pipelines/{failed}/n/judge": "aside h2",
+        f"/p/flows/pipelines/{fine}": "g.box",
+        f"/p/flows/pipelines/{failed}?vs={fine}": "tr[data-step=judge]",
+    }
+
+
 NEED_NAMES = frozenset({
     "button", "link", "textbox", "searchbox", "checkbox", "combobox", "slider", "tab", "menuitem",
     "option", "switch", "radio", "spinbutton", "separator", "grid",
@@ -66,7 +79,7 @@ def test_no_page_scrolls_sideways_and_all_can_be_used_by_everybody(
     # The frame around hostile HTML refuses what it asks for.
     visitor.forgiven = ("Loading the image ",)
     barred: list[str] = []
-    for path, landmark in PAGES.items():
+    for path, landmark in {**PAGES, **pipelines(gallery)}.items():
         page = visitor.go(path)
         page.locator(landmark).first.wait_for()
         wide = page.evaluate(

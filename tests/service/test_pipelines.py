@@ -82,6 +82,21 @@ def test_a_list_counts_steps_and_shows_the_newest_first(home: Path) -> None:
     assert [row.id for row in rest.pipelines] == [runs[0].id]
 
 
+def test_runs_that_asked_not_to_be_listed_are_told_when_asked_for(home: Path) -> None:
+    """They have a tag, beside those of the user."""
+    hidden = training.with_options(listed=False, tags="mine")()
+    shown = training(0.25)
+    with open_store(home) as store:
+        ingest_home(store)
+        listed = pipelines.list_pipelines(store, LOCAL_USER, None, "training").pipelines
+        rows = pipelines.list_pipelines(store, LOCAL_USER, None, "training", unlisted=True)
+    assert [row.id for row in listed] == [shown.id]
+    assert [(row.id, row.tags) for row in rows.pipelines] == [
+        (shown.id, []),
+        (hidden.id, ["mine", "unlisted"]),
+    ]
+
+
 def test_a_run_that_only_calls_itself_a_pipeline_is_none(home: Path) -> None:
     run = epochal.init(project="training", job_type="pipeline", id="mine")
     run.finish()

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from epochal.domain.pipeline import Added, Line, Over, write_lines
+import pytest
+
+from epochal.domain.pipeline import Added, Facts, Line, Over, write_lines
 from epochal.domain.record import Course
+from epochal.domain.step_changes import differences
+from epochal.errors import TooLarge
+from epochal.store import courses
 from epochal.store.courses import read_course, read_table
 from epochal.store.ingest import ingest_home
 from epochal.store.owner import open_store
@@ -31,6 +36,19 @@ def test_a_run_without_a_course_has_no_lines(home):
         run.line(0, 3)
         ingest_home(store)
         assert read_course(store, run.uid) == []
+
+
+def test_dependencies_are_not_read_without_bound(home, monkeypatch):
+    """A record may name a blob of any size; what differs is told without it."""
+    with open_store(home) as store:
+        digest = store.blobs.put(b"[" + b" " * 2000 + b"]").digest
+        assert list(read_table(store, digest)) == []
+        monkeypatch.setattr(courses, "MAX_TABLE", 1000)
+        with pytest.raises(TooLarge, match=r"have 2,002 bytes, and at most 1,000 are read"):
+            read_table(store, digest)
+        before, after = Facts("a", digest), Facts("b", digest)
+        [line] = differences(before, after, lambda each: read_table(store, each))
+        assert line.startswith(f"code changed (the dependencies of its code, blob {digest[:12]}")
 
 
 def test_dependencies_that_are_not_here_or_are_none_are_no_error(home):

@@ -17,6 +17,8 @@ from epochal.domain.record import BlobRef
 from epochal.domain.run import RunState
 
 DONE: Final = ("finished", "cached")
+UNLISTED: Final = "unlisted"
+"""The tag of the runs of a pipeline that asked not to be listed."""
 """States of steps whose outputs there are."""
 
 

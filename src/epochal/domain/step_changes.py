@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from epochal.domain.pipeline import DONE, Dependency, Facts, StepCourse
+from epochal.errors import TooLarge
 
 Table: TypeAlias = Callable[[str], Iterable[Dependency]]
 """Reads the dependencies that a ``Facts.table`` names."""
@@ -110,7 +111,10 @@ def differences(old: Facts, new: Facts, table: Table) -> list[str]:
         for name in _changed(old.more, new.more)
     ]
     if old.code != new.code:
-        found += _code_differences(list(table(old.table)), list(table(new.table)))
+        try:
+            found += _code_differences(list(table(old.table)), list(table(new.table)))
+        except TooLarge as error:
+            found.append(f"code changed ({error.message})")
     return found
 
 

@@ -19,7 +19,7 @@ from epochal.client.api import scope
 from epochal.client.guard import write_line
 from epochal.client.run import Run
 from epochal.domain.names import run_uid
-from epochal.domain.pipeline import DONE, Began, Ended, Over
+from epochal.domain.pipeline import DONE, UNLISTED, Began, Ended, Over
 from epochal.domain.record import Course
 from epochal.domain.run import RunState
 from epochal.errors import Conflict, EpochalError, InvalidInput, StepFailed
@@ -71,7 +71,7 @@ def drive(call: Call) -> PipelineRun:
     with _resuming(home, call.resumed_from) as finished:
         run_id = ledger.fresh_id()
         run = tracking.begin_pipeline(
-            call.name, run_id, _shown(call.parameters), call.options.tags, home
+            call.name, run_id, _shown(call.parameters), _tags(call.options), home
         )
         log = ledger.Ledger(
             home, run_id, lambda lines: tracking.record(run, Course(now_us(), lines))
@@ -173,6 +173,10 @@ def _encoded(parameters: Mapping[str, Any]) -> Any:
         return {name: write_argument(value) for name, value in parameters.items()}
     except InvalidInput:
         return None
+
+
+def _tags(options: PipelineOptions) -> list[str]:
+    return [*options.tags, *([] if options.listed else [UNLISTED])]
 
 
 def _shown(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -81,7 +81,8 @@ class PipelineOptions(msgspec.Struct, frozen=True):
         stack: where they run; the one in use when it is None.
         config: parameters, as a mapping or the path of a YAML, TOML or JSON file.
         tags: of its runs.
-        listed: whether ``epochal pipeline ls`` shows its runs.
+        listed: whether ``epochal pipeline ls`` and the page show its runs unasked; the others get
+            the tag ``unlisted``.
     """
 
     name: str | None = None

@@ -11,6 +11,7 @@ import msgspec
 from epochal.domain.access import Permission, Principal
 from epochal.domain.names import SYSTEM_PREFIX, check_uid, run_uid
 from epochal.domain.pipeline import (
+    UNLISTED,
     Began,
     Dependency,
     Line,
@@ -40,6 +41,8 @@ from epochal.store import courses, overviews, runs, search
 from epochal.store.owner import Store
 
 JOB_TYPE: Final = "pipeline"
+PIPELINES: Final = f'job_type == "{JOB_TYPE}"'
+LISTED: Final = f'{PIPELINES} and not ("{UNLISTED}" in tags)'
 EARLIER: Final = 20
 """How many earlier runs are looked through for the last time that a step ran."""
 
@@ -66,8 +69,10 @@ def list_pipelines(
     project: str,
     limit: int = 50,
     cursor: str | None = None,
+    *,
+    unlisted: bool = False,
 ) -> PipelineList:
-    """The pipeline runs of a project, newest first.
+    """The pipeline runs of a project, newest first; with ``unlisted`` all of them.
 
     Raises:
         NotFound: there is no such project.
@@ -77,7 +82,7 @@ def list_pipelines(
     query = RunQuery(
         project=bounds.project_name(project),
         entity=bounds.entity_name(entity),
-        where=f'job_type == "{JOB_TYPE}"',
+        where=PIPELINES if unlisted else LISTED,
         order=["-created"],
         limit=bounds.clamp(limit, 1, bounds.MAX_PAGE),
         cursor=None if cursor is None else bounds.plain_text(cursor, "cursor"),
@@ -208,7 +213,7 @@ def _earlier(store: Store, course: _Course, name: str) -> StepCourse | None:
     query = RunQuery(
         project=run.project,
         entity=run.entity,
-        where=f'job_type == "{JOB_TYPE}"',
+        where=PIPELINES,
         order=["-created"],
         limit=bounds.MAX_PAGE,
     )

@@ -27,9 +27,12 @@ async def list_pipelines(
     entity: FromQuery[str | None] = None,
     limit: FromQuery[int] = 50,
     cursor: FromQuery[str | None] = None,
+    unlisted: FromQuery[bool] = False,
 ) -> PipelineList:
     """Pipeline runs of a project, newest first."""
-    return await request.read(pipelines.list_pipelines, entity, project, limit, cursor)
+    return await request.read(
+        pipelines.list_pipelines, entity, project, limit, cursor, unlisted=unlisted
+    )
 
 
 @get("/api/v1/pipelines/compare", opt=READ)

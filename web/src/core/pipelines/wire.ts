@@ -86,10 +86,13 @@ export interface PipelineComparison {
   steps: StepPair[];
 }
 
+/** The tag of runs that asked not to be listed. */
+export const UNLISTED = "unlisted";
+
 const V1 = "/api/v1/pipelines";
 
-export const askPipelines = (entity: string, project: string, limit: number, cursor: string | null): Promise<{ pipelines: PipelineRow[]; cursor: string | null }> =>
-  api.ask("GET", `${V1}?${query({ entity, project, limit, cursor: cursor ?? undefined })}`);
+export const askPipelines = (entity: string, project: string, limit: number, cursor: string | null, unlisted: boolean): Promise<{ pipelines: PipelineRow[]; cursor: string | null }> =>
+  api.ask("GET", `${V1}?${query({ entity, project, limit, cursor: cursor ?? undefined, unlisted: unlisted ? "true" : undefined })}`);
 export const askPipeline = (uid: string): Promise<PipelineDetail> => api.ask("GET", `${V1}/${uid}`);
 export const askStep = (uid: string, name: string): Promise<StepDetail> => api.ask("GET", `${V1}/${uid}/step?${query({ name })}`);
 export const askComparison = (before: string, after: string): Promise<PipelineComparison> => api.ask("GET", `${V1}/compare?${query({ before, after })}`);
