@@ -199,6 +199,7 @@ def test_smoothing_sees_points_outside_of_the_grid(points, start):
     grid = Grid(start, 1.0, 101 - start)
     found = bucket_series(x, value, grid, smooth=0.9)
     order = np.argsort(x, kind="stable")
-    full = dict(zip(x[order].tolist(), debiased_average(value[order], 0.9).tolist(), strict=True))
+    smooth = debiased_average(value[order], 0.9, x[order].astype(np.float64))
+    full = dict(zip(x[order].tolist(), smooth.tolist(), strict=True))
     assert found.smooth is not None
     np.testing.assert_array_equal(found.smooth, [full[b + start] for b in found.bucket.tolist()])

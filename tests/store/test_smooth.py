@@ -37,6 +37,45 @@ def test_it_is_the_plain_loop(values, weight):
     )
 
 
+@given(
+    st.lists(st.tuples(st.floats(0, 50), NUMBERS), min_size=1, max_size=300),
+    st.floats(0.01, 0.999),
+)
+def test_the_past_fades_with_its_distance_on_x(points, weight):
+    """Whatever the spacing, each mean is the one that the definition gives."""
+    x = np.cumsum(np.array([gap for gap, _ in points], np.float64))
+    values = np.array([value for _, value in points])
+    smooth = debiased_average(values, weight, x)
+    finite = np.isfinite(values)
+    gaps = np.diff(x[finite])
+    typical = np.median(gaps[gaps > 0]) if (gaps > 0).any() else None
+    for at in range(len(values)):
+        past = np.flatnonzero(finite[: at + 1])
+        if not len(past):
+            assert math.isnan(smooth[at])
+            continue
+        back = np.arange(len(past))[::-1] if typical is None else (x[past[-1]] - x[past]) / typical
+        weights = weight**back
+        expected = (weights * values[past]).sum() / weights.sum()
+        assert smooth[at] == pytest.approx(
+            expected, rel=1e-7, abs=1e-7 * np.abs(values[past]).max()
+        )
+
+
+def test_a_pause_is_forgotten_and_even_points_are_as_without_x():
+    """A burst does not outweigh what comes after a pause; large values do not overflow."""
+    x = np.concatenate([np.arange(100.0), 10_000 + np.arange(100.0)])
+    values = np.repeat([1.0, 5.0], 100)
+    smooth = debiased_average(values, 0.99, x)
+    assert smooth[99] == pytest.approx(1.0)
+    assert smooth[100] == pytest.approx(5.0)
+    noise = np.random.default_rng(1).normal(size=5000)
+    even = debiased_average(noise, 0.97, np.arange(5000) * 10.0)
+    assert even.tolist() == debiased_average(noise, 0.97).tolist()
+    huge = np.array([1.7e308, -1.7e308] * 500)
+    assert np.isfinite(debiased_average(huge, 0.9, np.arange(1000.0) ** 1.5)).all()
+
+
 @pytest.mark.parametrize("weight", [0.1, 0.9, 0.999, 0.999999])
 def test_a_constant_stays_constant_over_a_million_points(weight):
     """Rounding does not grow with the number of points."""

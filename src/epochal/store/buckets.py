@@ -130,7 +130,8 @@ def bucket_many(
         for at in range(0, len(members), batch):
             chosen = members[at : at + batch]
             values = [_in_order(series[member][1], layout) for member in chosen]
-            reduced = _reduce_stack(values, layout, smooth)
+            x = _in_order(series[chosen[0]][0], layout)
+            reduced = _reduce_stack(values, x, layout, smooth)
             for member, buckets in zip(chosen, reduced, strict=True):
                 results[member] = buckets
     return [buckets for buckets in results if buckets is not None]
@@ -232,8 +233,10 @@ def _in_order(value: Axis, layout: Layout) -> Floats:
     return ordered.astype(np.float64, copy=False)
 
 
-def _reduce_stack(values: list[Floats], layout: Layout, smooth: float | None) -> list[Buckets]:
-    """Buckets of series on one axis; ``values`` are in the order of the layout."""
+def _reduce_stack(
+    values: list[Floats], x: Floats, layout: Layout, smooth: float | None
+) -> list[Buckets]:
+    """Buckets of series on one axis; ``values`` and ``x`` are in the order of the layout."""
     rows: Floats = values[0][None] if len(values) == 1 else np.stack(values)
     stack = rows[:, layout.inside]
     clean: NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(stack), axis=1)
@@ -242,7 +245,7 @@ def _reduce_stack(values: list[Floats], layout: Layout, smooth: float | None) ->
     for row, is_clean in enumerate(clean.tolist()):
         columns = next(reduced) if is_clean else _reduce_mixed(stack[row], layout)
         if smooth is not None:
-            averages = debiased_average(values[row], smooth)[layout.inside]
+            averages = debiased_average(values[row], smooth, x)[layout.inside]
             columns["smooth"] = averages[layout.ends - 1]
         results.append(
             Buckets(

@@ -1,9 +1,13 @@
 """Smoothing on full data: the debiased exponential moving average, without a loop over points.
 
-``s[i] = w*s[i-1] + (1-w)*v[i]`` from ``s = 0``, divided by ``1 - w**k`` at the k-th finite point
-(Kingma and Ba, 2015, section 3; TensorBoard draws the same). NaN and infinities are stepped over:
-there the average so far stands. Only sums with weights between 0 and 1 are formed, so nothing
-overflows and rounding does not grow with the number of points.
+Each point is the mean of all points up to it, and what lies behind counts the less the farther it
+is on x: a factor of ``w`` for each typical distance, which is the median between neighbors. So a
+pause is forgotten and a burst of points weighs no more than its stretch. Where points are evenly
+spaced that is ``s[i] = w*s[i-1] + (1-w)*v[i]`` from ``s = 0``, divided by ``1 - w**k`` at the k-th
+finite point (Kingma and Ba, 2015, section 3; TensorBoard draws the same at any spacing).
+
+NaN and infinities are stepped over: there the average so far stands. Nothing overflows, and
+rounding does not grow with the number of points.
 """
 
 from __future__ import annotations
@@ -14,14 +18,21 @@ from numpy.typing import NDArray
 from epochal.errors import InvalidInput
 
 BLOCK = 32
+_LARGE = 2.0**900
+_DOWN = 2.0**-128
+_NOTHING = 1e-100
+"""What is so small changes no sum, and would only cost time as a denormal."""
 
 
-def debiased_average(values: NDArray[np.float64], weight: float) -> NDArray[np.float64]:
+def debiased_average(
+    values: NDArray[np.float64], weight: float, x: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
     """Smooth a series.
 
     Args:
         values: float64, in x order.
         weight: between 0 and 1, both excluded; the share that the past keeps at each point.
+        x: where the points lie, ascending; None for evenly spaced ones.
 
     Returns:
         For each point the average over all finite points up to it; NaN before the first one.
@@ -35,13 +46,44 @@ def debiased_average(values: NDArray[np.float64], weight: float) -> NDArray[np.f
     points = values[finite]
     if not len(points):
         return np.full(len(values), np.nan)
-    average = _scan(points * (1.0 - weight), weight)
-    average /= -np.expm1(np.arange(1, len(points) + 1) * np.log(weight))
+    kept = None if x is None else _kept(x[finite], weight)
+    average = _even(points, weight) if kept is None else _uneven(points, kept)
     if len(points) == len(values):
         return average
     latest = np.cumsum(finite) - 1
     smooth: NDArray[np.float64] = np.where(latest < 0, np.nan, average[latest])
     return smooth
+
+
+def _even(points: NDArray[np.float64], weight: float) -> NDArray[np.float64]:
+    average = _scan(points * (1.0 - weight), weight)
+    average /= -np.expm1(np.arange(1, len(points) + 1) * np.log(weight))
+    return average
+
+
+def _kept(x: NDArray[np.float64], weight: float) -> NDArray[np.float64] | None:
+    """The share of the past that each point keeps; None where points are evenly spaced."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        gaps = np.diff(x)
+        apart = gaps[gaps > 0]
+        typical = float(np.median(apart)) if len(apart) else 0.0
+        if not 0.0 < typical < np.inf or bool(np.all(gaps == typical)):
+            return None
+        return np.concatenate([[0.0], np.exp(np.log(weight) * (gaps / typical))])
+
+
+def _uneven(points: NDArray[np.float64], kept: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weighted sums of points and of ones, by doubling how far back each sum reaches."""
+    scale = _DOWN if np.abs(points).max() > _LARGE else 1.0
+    sums = np.stack([points * scale, np.ones(len(points))])
+    reach = 1
+    while reach < len(points) and kept[reach:].any():
+        sums[:, reach:] += kept[reach:] * sums[:, :-reach]
+        kept[reach:] *= kept[:-reach].copy()
+        kept[kept < _NOTHING] = 0.0
+        reach *= 2
+    average: NDArray[np.float64] = sums[0] / sums[1] / scale
+    return average
 
 
 def _scan(terms: NDArray[np.float64], weight: float) -> NDArray[np.float64]:
