@@ -113,15 +113,16 @@ class _Registry:
         same = next((one for one in here.versions() if one.digest == digest), None)
         if same is None:
             await_known(lambda: self._reader.artifact(place))
-            tags = {**version.tags, NUMBER: str(version.number)}
             made = here.add_version(
-                place, aliases=aliases, tags=tags, description=version.description
+                place, aliases=aliases, tags=version.tags, description=version.description
             )
         else:
-            numbers = ",".join([*_numbers(same), str(version.number)])
-            made = same.add_alias(*aliases).set_tags({**version.tags, NUMBER: numbers})
+            made = same.add_alias(*aliases).set_tags(version.tags)
         if version.stage in _STAGES:
             made.set_stage(cast(Stage, _STAGES[version.stage]))
+        # Last: what has its number is whole, and an import that was killed before goes on here.
+        numbers = [*(_numbers(same) if same else ()), str(version.number)]
+        made.set_tags({NUMBER: ",".join(numbers)})
         self._outcome.counts["model versions"] += 1
         if made.version != version.number:
             self._outcome.left[f"numbers of versions of model {model.name!r}"] += 1

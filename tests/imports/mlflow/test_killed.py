@@ -1,0 +1,72 @@
+"""An import of MLflow's stores that is killed midway goes on: nothing twice, nothing lost."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from epochal.api import connect
+from tests.cli.conftest import run_cli
+from tests.imports.mlflow.conftest import Written
+
+PROJECT = "digits: first"
+LONGEST_S = 120.0
+
+
+def kill_when(home: Path, store: Path, reached: Callable[[], bool]) -> None:
+    """Import in a process of its own, and SIGKILL it there, or let it end when it is faster."""
+    command = [sys.executable, "-m", "epochal", "import", "mlflow", str(store)]
+    process = subprocess.Popen([*command, "--home", str(home)], stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + LONGEST_S
+    while not reached() and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.kill()
+    process.wait()
+
+
+def told(home: Path) -> dict[str, Any]:
+    """Everything that came over, without the times at which it did."""
+    reader = connect(home=home)
+    runs: dict[str, Any] = {}
+    for run in [*reader.runs(PROJECT), *reader.runs("old")]:
+        points = {key: _points(run.series(key)) for key in run.metrics}
+        files = sorted((file.path, file.size) for file in run.files())
+        assert run.name not in runs
+        runs[run.name] = [run.uid, str(run.state), dict(run.config), points, files]
+    archived = json.loads(run_cli("ls", PROJECT, "--archived", "--json", home=home).stdout)
+    runs["archived"] = sorted(run["name"] for run in archived["runs"])
+    versions = reader.registered_model("clf").versions()
+    runs["registry"] = [
+        [one.version, one.stage, sorted(one.aliases), dict(one.tags), one.digest]
+        for one in sorted(versions, key=lambda one: one.version)
+    ]
+    return runs
+
+
+def _points(series: Any) -> list[Any]:
+    columns = series.step.tolist(), series.time.tolist(), map(repr, series.value.tolist())
+    return sorted(zip(*columns, strict=True))
+
+
+def test_a_killed_import_goes_on_where_it_was(tmp_path: Path, home: Path, store: Written) -> None:
+    """While runs come over, and while models are registered."""
+    for moment in (
+        lambda: len(list(home.glob("runs/*/*.ej"))) >= 4,
+        lambda: bool(list(home.glob("kept/*.records"))),
+    ):
+        kill_when(home, store.path, moment)
+    done = run_cli("import", "mlflow", str(store.path), home=home)
+    assert done.returncode == 0, done.stderr
+    undisturbed = tmp_path / "undisturbed"
+    clean = run_cli("import", "mlflow", str(store.path), home=undisturbed)
+    assert clean.returncode == 0, clean.stderr
+    found = told(home)
+    assert found == told(undisturbed)
+    assert len(found["registry"]) == 2
+    assert {name for name in found if name.islower()} > {"parent", "child", "model", "running"}
