@@ -48,6 +48,7 @@ def test_a_grid_is_run_to_its_end(server: Running, script: Script) -> None:
 
 # ------------------------------------------------------------------------------ without the client
 CONFIG = """
+program: train.py
 method: random
 run_cap: 2
 metric: {name: loss}
@@ -91,7 +92,8 @@ def test_an_agent_is_handed_one_run_at_a_time_and_told_to_stop(door: Door) -> No
     (first,) = commands(door, agent)
     assert (first["type"], set(first["args"])) == ("run", {"lr"})
     (again,) = commands(door, agent)
-    assert (again["run_id"], again["args"]) == (first["run_id"], first["args"])
+    assert first["program"] == "train.py"
+    assert again == first
     alive = f'{{"{first["run_id"]}": true}}'
     assert commands(door, agent, alive) == []
     ask(door, MAKE, id=sweep["id"], state="CANCELED")

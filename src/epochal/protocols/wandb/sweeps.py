@@ -40,6 +40,7 @@ from epochal.protocols.wandb.projects import (
     row_of,
     run_object,
 )
+from epochal.search.parse import read_sweep
 from epochal.service import agents
 from epochal.service import sweeps as stored
 
@@ -111,17 +112,18 @@ async def heartbeat(asked: Asked, parent: Any, given: Given) -> dict[str, Any]:
     by_number = {trial.number: trial for trial in running}
     commands = [{"type": "stop", "run_id": by_number[stop.number].run} for stop in orders.stop]
     if not commands and not alive:
-        commands = await _next(asked, agent_id, waiting)
+        commands = await _next(asked, agent_id, detail, waiting)
     return {"agent": {"id": id}, "commands": msgspec.json.encode(commands).decode()}
 
 
 async def _next(
-    asked: Asked, agent_id: str, waiting: list[tuple[TrialRow, str]]
+    asked: Asked, agent_id: str, detail: SweepDetail, waiting: list[tuple[TrialRow, str]]
 ) -> list[dict[str, Any]]:
     """The command for an agent that runs nothing."""
     if waiting:
         lost = [trial for trial, fate in waiting if fate == LOST and _first_time(agent_id, trial)]
-        return [_again(trial) for trial in lost[:1]]
+        program = read_sweep(detail.config).program
+        return [_again(trial, program) for trial in lost[:1]]
     work = await asked.call.write(agents.next_trial, agent_id)
     if work.verdict == "exit":
         return [{"type": "exit"}]
@@ -143,7 +145,7 @@ def _first_time(agent_id: str, trial: TrialRow) -> bool:
 _handed_again: Final[dict[tuple[str, str], None]] = {}
 
 
-def _again(trial: TrialRow) -> dict[str, Any]:
+def _again(trial: TrialRow, program: str) -> dict[str, Any]:
     config: dict[str, Any] = {}
     for name, value in trial.params.items():
         inner = config
@@ -151,7 +153,7 @@ def _again(trial: TrialRow) -> dict[str, Any]:
         for word in path:
             inner = inner.setdefault(word, {})
         inner[last] = value
-    return _command(trial, trial.run.partition("-")[0], "", config)
+    return _command(trial, trial.run.partition("-")[0], program, config)
 
 
 def _command(
