@@ -152,10 +152,9 @@ def rename_stack(home: Path, name: str, to: str) -> None:
         InvalidInput: it is the default, which cannot be renamed.
     """
     profile = read_profile(home)
-    stack = _own(profile, name)
+    _own(profile, name)
     _check_free(profile, to)
     profile.stacks = {to if each == name else each: s for each, s in profile.stacks.items()}
-    profile.stacks[to] = stack
     profile.active = to if profile.active == name else profile.active
     write_profile(home, profile)
 
