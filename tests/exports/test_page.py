@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from epochal.api import connect
-from epochal.exports.charts import Bucket, bars, chart, shown
+from epochal.exports.charts import Bucket, bars, chart
 from epochal.exports.page import page_of
+from epochal.reports.axes import shown
 from tests.cli.conftest import run_cli
 
 NASTY = "</script><img src=x onerror=alert(1)>'\"&"

@@ -28,6 +28,7 @@ from epochal.domain.objects import (
     NewModelVersion,
     VersionChanges,
 )
+from epochal.domain.report import NewFrozen, NewReport, ReportChanges
 from epochal.domain.saved import NewView, ViewChanges
 from epochal.domain.sweep import (
     Beat,
@@ -42,6 +43,7 @@ from epochal.domain.sweep import (
 from epochal.domain.tracked import TrackedQuery
 from epochal.domain.view import BucketQuery, GroupQuery, PointQuery, RunChanges, RunQuery
 from epochal.errors import Conflict, InvalidInput, NotFound, PermissionDenied, Unauthenticated
+from epochal.reports.panel import read_panel
 from epochal.service import (
     access,
     agents,
@@ -65,9 +67,11 @@ from epochal.service import (
     notes,
     overviews,
     packing,
+    panels,
     pieces,
     pipelines,
     projects,
+    reports,
     runs,
     series,
     suggesting,
@@ -89,6 +93,7 @@ NOTHING = deposits.Deposit(Path(tempfile.mkdtemp()) / "x", UID, "x")
 A_PIECE = deposits.Deposit(Path(tempfile.mkdtemp()) / "y", "", "")
 REF = read_reference("p/data", "p")
 RULE = NewRule(when=When.FAILED, webhook="http://127.0.0.1:9/x")
+PANEL = "panel: lines:loss"
 SWEEP = NewSweep({"method": "random", "parameters": {"lr": {"min": 0.0, "max": 1.0}}})
 CALLS: dict[Any, tuple[Permission, tuple[Any, ...], dict[str, Any]]] = {
     projects.list_projects: (Permission.READ, (), {}),
@@ -166,6 +171,16 @@ CALLS: dict[Any, tuple[Permission, tuple[Any, ...], dict[str, Any]]] = {
     pipelines.get_pipeline: (Permission.READ, (UID,), {}),
     pipelines.get_step: (Permission.READ, (UID, "s"), {}),
     pipelines.compare_pipelines: (Permission.READ, (UID, UID), {}),
+    reports.list_reports: (Permission.READ, (None, "p"), {}),
+    reports.find_report: (Permission.READ, (None, "p", "r"), {}),
+    reports.create_report: (Permission.WRITE, (NewReport("p", "R"),), {}),
+    reports.change_report: (Permission.WRITE, (None, "p", "r", ReportChanges(1)), {}),
+    reports.delete_report: (Permission.WRITE, (None, "p", "r"), {}),
+    reports.restore_report: (Permission.WRITE, (None, "p", "r"), {}),
+    reports.freeze_panel: (Permission.WRITE, (None, "p", "r", NewFrozen(PANEL)), {}),
+    reports.read_frozen: (Permission.READ, (None, "p", "r", "0" * 32), {}),
+    reports.report_page: (Permission.READ, (None, "p", "r"), {}),
+    panels.panel_data: (Permission.READ, (("local", "p"), PANEL, read_panel(PANEL)), {}),
     views.list_views: (Permission.READ, (None, "p"), {}),
     views.find_view: (Permission.READ, (None, "p", "v"), {}),
     views.create_view: (Permission.WRITE, (NewView("p", "q=x"),), {}),

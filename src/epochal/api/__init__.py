@@ -25,6 +25,7 @@ from epochal.api.reader import (
     runs,
 )
 from epochal.api.registry import ModelVersion, RegisteredModel
+from epochal.api.report import Report
 from epochal.api.runview import RunView
 from epochal.api.series import Points
 
@@ -39,6 +40,7 @@ __all__ = [
     "Points",
     "Reader",
     "RegisteredModel",
+    "Report",
     "RunFacts",
     "RunFile",
     "RunView",

@@ -8,6 +8,7 @@ from typing import Any
 from epochal.api import object_questions as q
 from epochal.api.alert_answers import ANSWERS as ALERT_ANSWERS
 from epochal.api.question import Question
+from epochal.api.report_answers import ANSWERS as REPORT_ANSWERS
 from epochal.api.sweep_answers import ANSWERS as SWEEP_ANSWERS
 from epochal.domain.access import LOCAL_USER
 from epochal.service import artifacts, media, models
@@ -71,5 +72,6 @@ ANSWERS: Mapping[type[Question[Any]], Callable[[Store, Any], Any]] = {
     q.Collect: lambda store, x: artifacts.collect(store, LOCAL_USER, dry_run=x.dry_run),
     **SWEEP_ANSWERS,
     **ALERT_ANSWERS,
+    **REPORT_ANSWERS,
 }
 """The use case behind each question."""

@@ -11,6 +11,7 @@ import msgspec
 from epochal.api import object_questions as q
 from epochal.api.alert_routes import ROUTES as ALERT_ROUTES
 from epochal.api.question import Question
+from epochal.api.report_routes import ROUTES as REPORT_ROUTES
 from epochal.api.route import Route, as_json, at, changes, fields, finite_or_not, nothing, run_path
 from epochal.api.sweep_routes import ROUTES as SWEEP_ROUTES
 from epochal.domain.objects import (
@@ -148,5 +149,6 @@ ROUTES: Mapping[type[Question[Any]], Route] = {
     ),
     **SWEEP_ROUTES,
     **ALERT_ROUTES,
+    **REPORT_ROUTES,
 }  # fmt: skip
 """One line per question, to be laid beside the table of docs/internals/wire.md."""

@@ -25,11 +25,14 @@ from epochal.api.object_questions import (
 )
 from epochal.api.question import ListProjects, Source
 from epochal.api.registry import ModelVersion, RegisteredModel
+from epochal.api.report import Report
+from epochal.api.report_questions import CreateReport, GetReport, ListReports
 from epochal.api.runview import RunView
 from epochal.api.source import choose_source
 from epochal.domain.names import DEFAULT_ENTITY
 from epochal.domain.objects import CollectReport, NewModel
 from epochal.domain.query import parse_order, parse_where
+from epochal.domain.report import NewReport
 from epochal.domain.view import ProjectRow, RunQuery
 from epochal.errors import InvalidInput
 
@@ -203,6 +206,31 @@ class Reader:
         """
         given = NewModel(name, entity, description, dict(tags or {}))
         return RegisteredModel(self.source, self.source.ask(CreateModel(given)), RunView)
+
+    def reports(self, project: str, *, entity: str = DEFAULT_ENTITY) -> list[Report]:
+        """The reports of a project, the one that was changed last first."""
+        found = self.source.ask(ListReports(entity, project)).reports
+        return [Report(self.source, row) for row in found]
+
+    def report(self, project: str, name: str, *, entity: str = DEFAULT_ENTITY) -> Report:
+        """One report.
+
+        Raises:
+            NotFound: the project has none of that name.
+        """
+        return Report(self.source, self.source.ask(GetReport(entity, project, name)))
+
+    def add_report(
+        self, project: str, title: str, text: str = "", *, entity: str = DEFAULT_ENTITY
+    ) -> Report:
+        """Make a report of Markdown; see docs/reports.md for the blocks that are panels.
+
+        Example:
+            >>> reader = epochal.connect()
+            >>> reader.add_report("mnist", "Which rate?", Path("report.md").read_text())
+        """
+        new = NewReport(project, title, entity, text)
+        return Report(self.source, self.source.ask(CreateReport(new)))
 
     def collect(self, *, dry_run: bool = True) -> CollectReport:
         """Remove blobs that nothing refers to, and versions whose time is over.

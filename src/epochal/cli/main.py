@@ -60,6 +60,7 @@ COMMANDS = (
     Entry("pipeline", "epochal.cli.pipeline:app", "Run pipelines, and see what they did and why."),
     Entry("sweep", "epochal.cli.sweep:app", "Search for hyperparameters: create, run, steer."),
     Entry("alert", "epochal.cli.alert:app", "Be told when runs fail, stall or cross a bound."),
+    Entry("report", "epochal.cli.report:app", "Markdown with panels: list, show, export, add."),
     Entry("stack", "epochal.cli.stack:app", "Where pipelines run, and which tracker they use."),
     Entry("orchestrator", "epochal.cli.component:orchestrators", "Name places where steps run."),
     Entry("artifact-store", "epochal.cli.component:stores", "Name the artifact store for stacks."),

@@ -7,14 +7,14 @@ where there is NaN or infinity a mark says so. Hovering over a part tells its nu
 from __future__ import annotations
 
 import html
-import math
 from collections.abc import Sequence
 from typing import Final, NamedTuple
+
+from epochal.reports.axes import shown, ticks
 
 WIDTH: Final = 460
 HEIGHT: Final = 200
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 10, 10, 24
-_TICKS: Final = 5
 
 
 class Bucket(NamedTuple):
@@ -76,15 +76,6 @@ def bars(name: str, edges: Sequence[float], counts: Sequence[float]) -> str:
             f'height="{max(0.0, HEIGHT - _BOTTOM - y):.1f}"><title>{tip}</title></rect>'
         )
     return _svg(name, "".join(parts))
-
-
-def shown(value: float | None) -> str:
-    """A number as people read it."""
-    if value is None:
-        return "-"
-    if isinstance(value, int) or (math.isfinite(value) and value == int(value) < 1e15):
-        return f"{int(value):,}" if abs(value) < 1e15 else f"{value:.4g}"
-    return f"{value:.5g}"
 
 
 def _svg(name: str, body: str) -> str:
@@ -158,28 +149,15 @@ def _hover(frame: _Frame, buckets: Sequence[Bucket]) -> str:
 
 def _grid(frame: _Frame) -> str:
     parts = []
-    for value in _ticks(frame.y0, frame.y1):
+    for value in ticks(frame.y0, frame.y1):
         y = frame.y(value)
         parts.append(
             f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
             f'<text x="{_LEFT - 6}" y="{y + 3.5:.1f}" text-anchor="end">{shown(value)}</text>'
         )
-    for value in _ticks(frame.x0, frame.x1):
+    for value in ticks(frame.x0, frame.x1):
         x = frame.x(value)
         parts.append(
             f'<text x="{x:.1f}" y="{HEIGHT - 7}" text-anchor="middle">{shown(value)}</text>'
         )
     return "".join(parts)
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    """Round numbers within a range, about five of them."""
-    span = high - low
-    if not math.isfinite(span) or span <= 0:
-        return [low]
-    raw = span / _TICKS
-    power = 10.0 ** math.floor(math.log10(raw))
-    step = next(unit * power for unit in (1, 2, 5, 10) if unit * power >= raw)
-    first = math.ceil(low / step)
-    count = int((high - first * step) / step + 1e-9) + 1
-    return [(first + index) * step for index in range(max(1, min(count, 12)))]

@@ -7,7 +7,6 @@ they fit; whatever is left out is said on the page. All that a user ever typed i
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -21,9 +20,11 @@ from epochal.api.facts import datetime_of
 from epochal.api.history import History
 from epochal.domain.names import SYSTEM_PREFIX
 from epochal.domain.values import flatten
-from epochal.exports.charts import Bucket, chart, shown
+from epochal.exports.charts import Bucket, chart
 from epochal.exports.look import STYLE
 from epochal.exports.pictures import Gallery
+from epochal.reports.axes import shown
+from epochal.reports.escape import escaped
 
 BUCKETS: Final = 160
 MAX_CHARTS: Final = 500
@@ -53,7 +54,7 @@ def page_of(run: RunView, keys: Sequence[str], now: datetime | None = None) -> I
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{_text(title)}</title><style>{STYLE}</style></head><body>"
+        f"<title>{escaped(title)}</title><style>{STYLE}</style></head><body>"
     )
     yield _head(run)
     drawn = [key for key in keys if run.metrics[key].count > 1]
@@ -72,19 +73,19 @@ def page_of(run: RunView, keys: Sequence[str], now: datetime | None = None) -> I
     yield _belongings(run)
     yield _table("Environment", ("key", "value"), _pairs(run.environment))
     made = (now or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M UTC")
-    yield f'<p class="soft">Written by Epochal {_text(__version__)}, {made}.</p></body></html>\n'
+    yield f'<p class="soft">Written by Epochal {escaped(__version__)}, {made}.</p></body></html>\n'
 
 
 def _head(run: RunView) -> str:
     ended = "" if run.ended is None else f", ended {_moment(run.ended)}"
     code = "" if run.exit_code is None else f", exit code {run.exit_code}"
     words = [str(run.state), *run.tags, *filter(None, (run.group, run.job_type))]
-    chips = "".join(f'<span class="chip">{_text(word)}</span>' for word in words)
-    notes = f"<pre>{_text(run.notes)}</pre>" if run.notes else ""
+    chips = "".join(f'<span class="chip">{escaped(word)}</span>' for word in words)
+    notes = f"<pre>{escaped(run.notes)}</pre>" if run.notes else ""
     return (
-        f"<h1>{_text(run.name)}</h1>"
-        f'<p class="soft">{_text(run.project)} / {_text(run.id)}, began {_moment(run.created)}'
-        f"{ended}{code}{', on ' + _text(run.host) if run.host else ''}</p>"
+        f"<h1>{escaped(run.name)}</h1>"
+        f'<p class="soft">{escaped(run.project)} / {escaped(run.id)}, began {_moment(run.created)}'
+        f"{ended}{code}{', on ' + escaped(run.host) if run.host else ''}</p>"
         f"<p>{chips}</p>{notes}"
     )
 
@@ -95,7 +96,7 @@ def _charts(run: RunView, keys: Sequence[str], title: str) -> Iterator[str]:
     yield f'<h2>{title}</h2><div class="charts">'
     for key in keys[:MAX_CHARTS]:
         buckets = buckets_of(run.history([key], samples=BUCKETS), key)
-        yield f'<div class="panel"><h3>{_text(key)}</h3>{chart(key, buckets)}</div>'
+        yield f'<div class="panel"><h3>{escaped(key)}</h3>{chart(key, buckets)}</div>'
     yield "</div>"
     if len(keys) > MAX_CHARTS:
         yield f'<p class="soft">{len(keys) - MAX_CHARTS:,} more series have no chart here.</p>'
@@ -145,7 +146,7 @@ def _console(run: RunView) -> str:
     lines = list(run.logs(tail=LINES))
     if not lines:
         return ""
-    text = _text("\n".join(_SGR.sub("", line) for line in lines))
+    text = escaped("\n".join(_SGR.sub("", line) for line in lines))
     more = f" (the last {LINES:,} lines)" if len(lines) == LINES else ""
     return f"<h2>Console{more}</h2><pre>{text}</pre>"
 
@@ -175,9 +176,9 @@ def _pairs(values: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     if not rows:
         return ""
-    head = "".join(f"<th>{_text(name)}</th>" for name in heads)
+    head = "".join(f"<th>{escaped(name)}</th>" for name in heads)
     body = "".join(
-        "<tr>" + "".join(f'<td class="n">{_text(cell)}</td>' for cell in row) + "</tr>"
+        "<tr>" + "".join(f'<td class="n">{escaped(cell)}</td>' for cell in row) + "</tr>"
         for row in rows
     )
     return (
@@ -188,9 +189,3 @@ def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> s
 
 def _moment(time: datetime) -> str:
     return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def _text(value: object) -> str:
-    """Text that HTML shows as it is; what no file can hold is replaced."""
-    plain = str(value).encode("utf-8", "replace").decode()
-    return html.escape(plain).replace("\0", "\ufffd")

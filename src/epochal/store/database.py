@@ -30,7 +30,13 @@ from epochal.errors import (
     StorageFull,
     Unavailable,
 )
-from epochal.store import schema_alerts, schema_objects, schema_sweeps, schema_views
+from epochal.store import (
+    schema_alerts,
+    schema_objects,
+    schema_reports,
+    schema_sweeps,
+    schema_views,
+)
 from epochal.store.schema import REVISION
 
 BUSY_MS = 10_000
@@ -94,7 +100,9 @@ class Database:
         """Make all tables in an empty database and stamp it with the newest revision."""
         with self.write() as connection:
             # One metadata holds all their tables.
-            for module in (schema_objects, schema_sweeps, schema_views, schema_alerts):
+            for module in (
+                schema_objects, schema_sweeps, schema_views, schema_alerts, schema_reports,
+            ):  # fmt: skip
                 module.metadata.create_all(connection)
             stamp(connection, REVISION)
 

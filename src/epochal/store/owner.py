@@ -13,6 +13,7 @@ from epochal.journal.home import DATABASE, RUNS
 from epochal.store.database import Database
 from epochal.store.lock import take_lock
 from epochal.store.recover import has_kept, restore
+from epochal.store.reports import restore_reports
 from epochal.store.schema import REVISION
 from epochal.store.store import DIRECTORY_MODE, Store
 from epochal.store.sweep import sweep
@@ -56,6 +57,8 @@ def _open_locked(home: Path, lock: int) -> Store:
     is_new = not (home / DATABASE).exists()
     store = Store(home, _open_database(home), lock)
     try:
+        if is_new:
+            restore_reports(store)
         if is_new and has_kept(home):
             restore(store)
         sweep(store)

@@ -3,8 +3,8 @@
 Journals and archives of facts together hold every record, segments every row; so runs come back
 whole, and so do artifacts and models: their records are applied over all runs in the order of
 their times, so that versions get their numbers again; then what people said of models is laid over
-them. What only the database knew is lost: edits made by hand (names, notes, tags, colors, archived
-marks) and API keys.
+them. Reports have files of their own. What only the database knew is lost: edits made by hand
+(names, notes, tags, colors, archived marks), saved views and API keys.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from epochal.store.keep import Kept, read_kept
 from epochal.store.lock import take_lock
 from epochal.store.params import intern_keys
 from epochal.store.recount import recount_keys
+from epochal.store.reports import restore_reports
 from epochal.store.schema import journal, segment
 from epochal.store.segment import Segment
 from epochal.store.standing import lay_over, read_books
@@ -88,6 +89,7 @@ def rebuild(home: Path, *, wait: float = 10.0) -> RebuildReport:
         store = Store(home, database, lock)
         stack.enter_context(store)
         runs, problems, report = restore(store)
+        problems += [Problem(str(lost.path), explain(lost)) for lost in restore_reports(store)]
         return RebuildReport(len(runs | report.runs), problems, report, set_aside)
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-REVISION = 9
+REVISION = 10
 """Number of the newest migration under ``store/migrations/versions``."""
 
 metadata = sa.MetaData(

@@ -1,12 +1,21 @@
 """Epochal's own protocol: journals and blobs are sent as stretches of bytes at offsets (wire.md).
 
-What is said of media, files, artifacts, models, pipelines, sweeps and views has its routes here,
-too.
+What is said of media, files, artifacts, models, pipelines, sweeps, views and reports has its
+routes here, too.
 """
 
 from typing import Any, Final
 
-from epochal.protocols.native import artifacts, journals, media, models, pipelines, sweeps, views
+from epochal.protocols.native import (
+    artifacts,
+    journals,
+    media,
+    models,
+    pipelines,
+    reports,
+    sweeps,
+    views,
+)
 
 __all__ = ["ROUTES"]
 
@@ -18,4 +27,5 @@ ROUTES: Final[list[Any]] = [
     *pipelines.ROUTES,
     *sweeps.ROUTES,
     *views.ROUTES,
+    *reports.ROUTES,
 ]

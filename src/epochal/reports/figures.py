@@ -1,0 +1,135 @@
+"""Panels over runs as they stand in a page: scatter, bars, importance, and tables. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from epochal.domain.importance import ImportanceReport
+from epochal.domain.view import RunPage
+from epochal.reports.axes import shown, ticks
+from epochal.reports.curves import HEIGHT, WIDTH, look_of, swatch
+from epochal.reports.escape import escaped
+
+MOST_BARS: Final = 40
+MOST_ROWS: Final = 200
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 10, 40
+
+Column = Callable[[str], list[Any]]
+
+
+def scatter(name: str, table: RunPage, column: Column, columns: Sequence[str]) -> str:
+    """A dot for each run that has both numbers."""
+    dots = [
+        (run.name, run.color, float(x), float(y))
+        for run, x, y in zip(table.runs, column(columns[0]), column(columns[1]), strict=True)
+        if _is_number(x) and _is_number(y)
+    ]
+    if not dots:
+        return _nothing("No run has both numbers.")
+    x0, x1 = _padded([dot[2] for dot in dots])
+    y0, y1 = _padded([dot[3] for dot in dots])
+    width, height = WIDTH - _LEFT - _RIGHT, HEIGHT - _TOP - _BOTTOM
+    parts = []
+    for value in ticks(y0, y1):
+        y = _TOP + height * (1 - (value - y0) / (y1 - y0))
+        parts.append(
+            f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+            f'<text x="{_LEFT - 8}" y="{y + 3.5:.1f}" text-anchor="end">{shown(value)}</text>'
+        )
+    for value in ticks(x0, x1):
+        x = _LEFT + width * (value - x0) / (x1 - x0)
+        parts.append(
+            f'<text x="{x:.1f}" y="{HEIGHT - 24}" text-anchor="middle">{shown(value)}</text>'
+        )
+    middle = _LEFT + width / 2
+    parts.append(
+        f'<text x="{middle}" y="{HEIGHT - 6}" text-anchor="middle">{escaped(columns[0])}</text>'
+    )
+    for run, color, x, y in dots:
+        tip = escaped(f"{run}: {shown(x)}, {shown(y)}")
+        parts.append(
+            f'<circle class="{look_of(color)}" cx="{_LEFT + width * (x - x0) / (x1 - x0):.1f}" '
+            f'cy="{_TOP + height * (1 - (y - y0) / (y1 - y0)):.1f}" r="4">'
+            f"<title>{tip}</title></circle>"
+        )
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escaped(name)}">'
+        f"{''.join(parts)}</svg>"
+    )
+
+
+def bars(table: RunPage, values: Sequence[Any]) -> str:
+    """One bar for each run that has a number."""
+    rows = [
+        (f"{swatch(run.color)}{escaped(run.name)}", float(value), shown(value))
+        for run, value in zip(table.runs, values, strict=True)
+        if _is_number(value)
+    ]
+    return _bars(rows, "run", "No run has this number.")
+
+
+def importance(report: ImportanceReport) -> str:
+    """How much each parameter matters."""
+    rows = [
+        (escaped(one.name), one.importance, f"{one.importance:.2f}{'' if one.certain else ' ?'}")
+        for one in report.parameters
+    ]
+    said = f"{report.runs:,} runs; ? is within chance."
+    return _bars(rows, "parameter", "No parameter differs.") + f'<p class="soft">{said}</p>'
+
+
+def rows_of(table: RunPage, column: Column, columns: Sequence[str]) -> str:
+    """Runs as rows, columns as they are."""
+    heads = "".join(f"<th>{escaped(name)}</th>" for name in ("run", *columns))
+    lists = [column(name)[:MOST_ROWS] for name in columns]
+    lines = "".join(
+        f"<tr><td>{swatch(run.color)}{escaped(run.name)}</td>"
+        + "".join(f'<td class="n">{_cell(values[at])}</td>' for values in lists)
+        + "</tr>"
+        for at, run in enumerate(table.runs[:MOST_ROWS])
+    )
+    body = f"<thead><tr>{heads}</tr></thead><tbody>{lines}</tbody>"
+    return f'<div class="scroll"><table>{body}</table></div>'
+
+
+def _bars(rows: Sequence[tuple[str, float, str]], what: str, none: str) -> str:
+    if not rows:
+        return _nothing(none)
+    most = max(abs(value) for _, value, _ in rows) or 1.0
+    lines = "".join(
+        f'<tr><td>{label}</td><td class="n">{text}</td><td class="wide">'
+        f'<svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">'
+        f'<rect width="{100 * min(1.0, abs(value) / most):.2f}" height="8"/></svg></td></tr>'
+        for label, value, text in rows[:MOST_BARS]
+    )
+    more = len(rows) - MOST_BARS
+    left = f'<p class="soft">{more:,} more are not drawn.</p>' if more > 0 else ""
+    head = f"<thead><tr><th>{what}</th><th>value</th><th></th></tr></thead>"
+    return f'<table class="bars">{head}<tbody>{lines}</tbody></table>{left}'
+
+
+def _padded(values: Sequence[float]) -> tuple[float, float]:
+    low, high = min(values), max(values)
+    pad = (high - low) * 0.05 or abs(low) * 0.5 or 0.5
+    return low - pad, high + pad
+
+
+def _is_number(value: Any) -> bool:
+    return (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+        and abs(value) < 1e300
+    )
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "–"
+    return shown(value) if _is_number(value) else escaped(value)
+
+
+def _nothing(text: str) -> str:
+    return f'<p class="soft">{text}</p>'

@@ -1,0 +1,186 @@
+"""A report as one HTML file that opens from disk and asks nobody for anything.
+
+Everything is inline, there is no script, and a policy in the head forbids every request. Panels
+are drawn from the data that they are given; one that has none says why in its place. All that a
+user ever typed is escaped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from epochal._version import __version__
+from epochal.domain.report import PanelData, ReportDetail
+from epochal.errors import EpochalError
+from epochal.reports import figures
+from epochal.reports.curves import COLORS, DASHES, chart, read_curves, swatch
+from epochal.reports.escape import escaped
+from epochal.reports.look import STYLE
+from epochal.reports.markdown import Block, Item, Span, read_markdown
+from epochal.reports.panel import INFO, Panel
+
+Drawn = tuple[Panel, PanelData]
+Panels = Mapping[str, Drawn | EpochalError]
+"""By the text of their blocks."""
+
+_POLICY: Final = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; "
+    "base-uri 'none'"
+)
+FIELDS: Final = ("duration", "last_step", "created", "state", "group", "name", "host")
+"""Columns that every run has by itself."""
+
+
+def panel_texts(text: str) -> list[str]:
+    """The blocks of a text that are panels, each once."""
+    blocks = read_markdown(text)
+    return list(dict.fromkeys(one.text for one in blocks if _is_panel(one)))
+
+
+def page_of(report: ReportDetail, panels: Panels) -> Iterator[str]:
+    """The page, piece by piece."""
+    yield (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escaped(report.title)}</title><style>{STYLE}</style></head><body><article>"
+        f'<h1 class="title">{escaped(report.title)}</h1>'
+        f'<p class="soft">{escaped(report.project)} · {_day(report.updated_us)} · '
+        f"{escaped(report.updated_by)}</p>"
+    )
+    for block in read_markdown(report.text):
+        yield _figure(panels[block.text]) if _is_panel(block) else _block(block)
+    yield f'</article><p class="soft">Written by Epochal {escaped(__version__)}.</p>'
+    yield "</body></html>\n"
+
+
+def _is_panel(block: Block) -> bool:
+    return block.kind == "code" and block.info == INFO
+
+
+def _block(block: Block) -> str:
+    if block.kind == "heading":
+        level = min(6, block.level + 1)
+        return f"<h{level}>{_spans(block.spans)}</h{level}>"
+    if block.kind == "code":
+        return f"<pre>{escaped(block.text)}</pre>"
+    if block.kind == "rule":
+        return "<hr>"
+    if block.kind == "list":
+        return _list(block.items, ordered=block.ordered)
+    if block.kind == "table":
+        return _table(block.rows)
+    tag = "blockquote" if block.kind == "quote" else "p"
+    return f"<{tag}>{_spans(block.spans)}</{tag}>"
+
+
+def _spans(spans: Sequence[Span]) -> str:
+    tags = {"code": "code", "strong": "strong", "em": "em"}
+    parts = []
+    for span in spans:
+        text = escaped(span.text)
+        if span.kind == "link":
+            href = escaped(span.href)
+            parts.append(f'<a href="{href}" rel="noopener noreferrer">{text}</a>')
+        elif span.kind in tags:
+            parts.append(f"<{tags[span.kind]}>{text}</{tags[span.kind]}>")
+        else:
+            parts.append(text)
+    return "".join(parts)
+
+
+def _list(items: Sequence[Item], *, ordered: bool) -> str:
+    tag = "ol" if ordered else "ul"
+    lines = "".join(
+        f'<li style="margin-left:{item.depth * 22}px">{_spans(item.spans)}</li>' for item in items
+    )
+    return f"<{tag}>{lines}</{tag}>"
+
+
+def _table(rows: Sequence[Sequence[Sequence[Span]]]) -> str:
+    lines = []
+    for at, row in enumerate(rows):
+        tag = "th" if at == 0 else "td"
+        lines.append(f"<tr>{''.join(f'<{tag}>{_spans(cell)}</{tag}>' for cell in row)}</tr>")
+    return f'<div class="scroll"><table>{"".join(lines)}</table></div>'
+
+
+def _figure(found: Drawn | EpochalError) -> str:
+    if isinstance(found, EpochalError):
+        return f'<figure><p class="problem">{escaped(found.message)}</p></figure>'
+    panel, data = found
+    said = f"frozen {_day(data.at_us)}" if panel.frozen else f"as of {_day(data.at_us)}"
+    head = f"<figcaption>{escaped(panel.name)} <span>{said}</span></figcaption>"
+    missing = ", ".join(data.missing)
+    gone = f'<p class="problem">Not there any more: {escaped(missing)}.</p>' if missing else ""
+    return f"<figure>{head}{_drawing(panel, data)}{gone}</figure>"
+
+
+def _drawing(panel: Panel, data: PanelData) -> str:
+    if data.columns is not None:
+        return _curves(panel, data, data.columns)
+    if panel.kind in ("lines", "formula"):
+        return f'<p class="soft">{_why_empty(panel, data)}</p>'
+    if data.importance is not None:
+        return figures.importance(data.importance)
+    if data.table is None:
+        return '<p class="soft">Media are shown on the page of the project only.</p>'
+    table = data.table
+
+    def column(name: str) -> list[Any]:
+        return table.columns.get(name) or [field_of(run, name) for run in table.runs]
+
+    if panel.kind == "scatter":
+        return figures.scatter(panel.name, table, column, panel.columns)
+    if panel.kind == "bar":
+        return figures.bars(table, column(panel.what))
+    return figures.rows_of(table, column, panel.columns)
+
+
+def field_of(run: Any, name: str) -> Any:
+    """A fact of a run as a value; durations in seconds, None for what is none."""
+    if name == "duration":
+        return ((run.ended_us or run.updated_us) - run.created_us) / 1e6
+    if name == "created":
+        return _day(run.created_us)
+    return getattr(run, name) if name in FIELDS else None
+
+
+def _curves(panel: Panel, data: PanelData, columns: bytes) -> str:
+    one_run = len(data.runs) == 1 and len(data.keys) > 1
+    pairs = [(run, key, at) for at, key in enumerate(data.keys) for run in data.runs]
+    looks = [at if one_run else _look(run.color, at, data) for run, _, at in pairs]
+    axis, curves = read_curves(columns, looks)
+    drawing = chart(panel.name, axis, curves, log_x=panel.log_x, log_y=panel.log_y)
+    if not drawing:
+        return f'<p class="soft">{_why_empty(panel, data)}</p>'
+    legend = "".join(
+        f"<li>{swatch(look)}{escaped(_name(run.name, key, data, one_run=one_run))}</li>"
+        for look, (run, key, _) in zip(looks, pairs, strict=True)
+    )
+    more = data.matched - len(data.runs)
+    left = f'<p class="soft">The newest {len(data.runs):,} of {data.matched:,} runs.</p>'
+    return f'{drawing}<ul class="legend">{legend}</ul>{left if more > 0 else ""}'
+
+
+def _look(color: int, at: int, data: PanelData) -> int:
+    """Of several keys each has a dash."""
+    return color % COLORS + COLORS * (at % DASHES) if len(data.keys) > 1 else color
+
+
+def _name(run: str, key: str, data: PanelData, *, one_run: bool) -> str:
+    if one_run:
+        return key
+    return f"{run} · {key}" if len(data.keys) > 1 else run
+
+
+def _why_empty(panel: Panel, data: PanelData) -> str:
+    if not data.runs:
+        return "No run is chosen by this panel."
+    return f"No metric is called “{escaped(panel.what)}”." if not data.keys else "No points."
+
+
+def _day(us: int) -> str:
+    return datetime.fromtimestamp(us / 1e6, UTC).strftime("%Y-%m-%d %H:%M UTC")

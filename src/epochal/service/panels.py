@@ -1,0 +1,129 @@
+"""What panels of reports show: their runs, chosen as the page chooses them, and the numbers."""
+
+from __future__ import annotations
+
+import time
+from typing import Final, NamedTuple
+from urllib.parse import parse_qs, unquote
+
+from msgspec.structs import replace
+
+from epochal.domain.access import Permission, Principal
+from epochal.domain.importance import ImportanceQuery
+from epochal.domain.report import PanelData, PanelRun
+from epochal.domain.view import BucketQuery, RunPage, RunQuery, SeriesRef
+from epochal.errors import InvalidInput
+from epochal.reports.page import FIELDS
+from epochal.reports.panel import MOST_RUNS, Panel, keys_of
+from epochal.service import bounds, importance, projects, runs, series, views
+from epochal.service.permission import require
+from epochal.store.owner import Store
+
+BUCKETS: Final = 400
+LEAST_BUCKETS: Final = 32
+MOST_CELLS: Final = 400_000
+"""Buckets of all curves of a panel together."""
+MOST_ROWS: Final = 1_000
+
+
+class _Place(NamedTuple):
+    """Who asks for which project."""
+
+    store: Store
+    principal: Principal | None
+    entity: str
+    project: str
+
+
+def panel_data(
+    store: Store, principal: Principal | None, place: tuple[str, str], text: str, panel: Panel
+) -> PanelData:
+    """What a panel shows now.
+
+    Args:
+        store: the home.
+        principal: who asks.
+        place: entity and project.
+        text: the lines of the panel.
+        panel: the panel that they say.
+
+    Raises:
+        NotFound: there is no such project or saved view.
+        QuerySyntaxError: the filter, a column or the formula cannot be read.
+        InvalidInput: a pattern is none, or too few runs are there.
+    """
+    require(principal, Permission.READ)
+    here = _Place(store, principal, *place)
+    where, named = _choice(here, panel)
+    page, missing = _runs_of(here, panel, where, named)
+    shown = [PanelRun(run.uid, run.id, run.name, run.color) for run in page.runs]
+    data = PanelData(text, time.time_ns() // 1000, shown, missing=missing, matched=page.matched)
+    if panel.kind in ("lines", "formula"):
+        return _curves(here, panel, data)
+    if panel.kind == "importance":
+        query = ImportanceQuery(here.project, panel.what, here.entity, where)
+        return replace(data, importance=importance.judge_parameters(store, principal, query))
+    return data if panel.kind == "media" else replace(data, table=page)
+
+
+def _curves(here: _Place, panel: Panel, data: PanelData) -> PanelData:
+    is_formula = panel.kind == "formula"
+    keys = [panel.what] if is_formula else keys_of(panel.what, _metrics(here))
+    refs = [
+        SeriesRef(run.uid, formula=key) if is_formula else SeriesRef(run.uid, key)
+        for key in keys
+        for run in data.runs
+    ]
+    if not refs:
+        return replace(data, keys=keys)
+    low, high = panel.range or (None, None)
+    query = BucketQuery(
+        refs,
+        x=panel.x,
+        lo=low,
+        hi=high,
+        buckets=max(LEAST_BUCKETS, min(BUCKETS, MOST_CELLS // len(refs))),
+        fields=["first", "last", "min", "max"],
+        smooth=panel.smooth or None,
+    )
+    columns = series.query_buckets(here.store, here.principal, query)
+    return replace(data, keys=keys, columns=columns)
+
+
+def _metrics(here: _Place) -> list[str]:
+    return [use.key for use in projects.project_keys(*here).metrics]
+
+
+def _runs_of(
+    here: _Place, panel: Panel, where: str, named: list[str] | None
+) -> tuple[RunPage, list[str]]:
+    """The runs of a panel, and those that it names and that are not there."""
+    is_over_runs = panel.kind in ("scatter", "bar", "parallel")
+    columns = [panel.what] if panel.kind == "bar" else panel.columns if is_over_runs else []
+    query = RunQuery(
+        here.project,
+        here.entity,
+        where=where,
+        limit=MOST_ROWS if is_over_runs else panel.limit,
+        columns=[name for name in columns if name not in FIELDS],
+    )
+    if named is None:
+        return runs.query_runs(here.store, here.principal, query), []
+    if len(named) > MOST_RUNS:
+        raise InvalidInput(f"{len(named)} runs are too many, a panel shows at most {MOST_RUNS}")
+    if not named:
+        return RunPage(0, 0, None, [], {name: [] for name in query.columns}), []
+    chosen = replace(query, where="", ids=named, limit=MOST_RUNS, archived=True)
+    page = runs.query_runs(here.store, here.principal, chosen)
+    there = {name for run in page.runs for name in (run.id, run.uid)}
+    return page, [name for name in named if name not in there]
+
+
+def _choice(here: _Place, panel: Panel) -> tuple[str, list[str] | None]:
+    """The filter of a panel, or the runs that it names; a saved view may say either."""
+    if panel.runs is not None or not panel.view:
+        return panel.where, panel.runs
+    said = parse_qs(views.find_view(*here, panel.view).query)
+    parts = [f"({part})" for part in (*said.get("q", []), panel.where) if part.strip()]
+    ids = [unquote(part) for part in said["sel"][0].split(",") if part] if "sel" in said else None
+    return bounds.plain_text(" and ".join(parts), "the filter", bounds.MAX_WHERE), ids

@@ -1,0 +1,209 @@
+"""Reports of projects: who may read, write, freeze and take them along."""
+
+from __future__ import annotations
+
+from msgspec.structs import asdict, replace
+
+from epochal.domain.access import Permission, Principal
+from epochal.domain.names import MAX_NAME, check_name
+from epochal.domain.report import (
+    MAX_FROZEN,
+    MAX_REPORT,
+    MAX_TITLE,
+    FrozenPanel,
+    NewFrozen,
+    NewReport,
+    PanelData,
+    ReportChanges,
+    ReportDetail,
+    ReportList,
+)
+from epochal.errors import EpochalError, InvalidInput
+from epochal.reports.page import Drawn, page_of, panel_texts
+from epochal.reports.panel import read_panel
+from epochal.service import bounds
+from epochal.service.panels import panel_data
+from epochal.service.permission import require
+from epochal.store import reportfiles, reports
+from epochal.store.owner import Store
+
+
+def list_reports(
+    store: Store,
+    principal: Principal | None,
+    entity: str | None,
+    project: str,
+    *,
+    deleted: bool = False,
+) -> ReportList:
+    """The reports of a project, or those that can be restored."""
+    require(principal, Permission.READ)
+    place = bounds.entity_name(entity), bounds.project_name(project)
+    return ReportList(reports.list_reports(store, *place, deleted=deleted))
+
+
+def find_report(
+    store: Store, principal: Principal | None, entity: str | None, project: str, name: str
+) -> ReportDetail:
+    """A report with its text.
+
+    Raises:
+        NotFound: there is none of that name.
+    """
+    require(principal, Permission.READ)
+    return _detail(store, reports.find_report(store, *_place(entity, project, name)))
+
+
+def create_report(store: Store, principal: Principal | None, new: NewReport) -> ReportDetail:
+    """Make a report.
+
+    Raises:
+        InvalidInput: the title or the text cannot be kept.
+    """
+    author = require(principal, Permission.WRITE).name
+    checked = replace(
+        new,
+        entity=bounds.entity_name(new.entity),
+        project=bounds.project_name(new.project),
+        title=check_name(new.title, "the title of a report", MAX_TITLE),
+        text=bounds.plain_text(new.text, "the text of a report", MAX_REPORT),
+    )
+    return _detail(store, reports.create_report(store, checked, author))
+
+
+def change_report(
+    store: Store,
+    principal: Principal | None,
+    entity: str | None,
+    project: str,
+    name: str,
+    changes: ReportChanges,
+) -> ReportDetail:
+    """Keep another title or text.
+
+    Raises:
+        NotFound: there is none of that name.
+        Conflict: somebody changed it meanwhile.
+        InvalidInput: the title or the text cannot be kept.
+    """
+    author = require(principal, Permission.WRITE).name
+    title, text = changes.title, changes.text
+    checked = replace(
+        changes,
+        title=None if title is None else check_name(title, "the title of a report", MAX_TITLE),
+        text=None if text is None else bounds.plain_text(text, "the text of a report", MAX_REPORT),
+    )
+    place = _place(entity, project, name)
+    return _detail(store, reports.change_report(store, *place, checked, author))
+
+
+def delete_report(
+    store: Store, principal: Principal | None, entity: str | None, project: str, name: str
+) -> None:
+    """Take a report away; it can be restored for thirty days.
+
+    Raises:
+        NotFound: there is none of that name.
+    """
+    require(principal, Permission.WRITE)
+    reports.delete_report(store, *_place(entity, project, name))
+
+
+def restore_report(
+    store: Store, principal: Principal | None, entity: str | None, project: str, name: str
+) -> ReportDetail:
+    """Bring a deleted report back.
+
+    Raises:
+        NotFound: there is none of that name.
+    """
+    require(principal, Permission.WRITE)
+    return _detail(store, reports.restore_report(store, *_place(entity, project, name)))
+
+
+def freeze_panel(
+    store: Store,
+    principal: Principal | None,
+    entity: str | None,
+    project: str,
+    name: str,
+    new: NewFrozen,
+) -> FrozenPanel:
+    """Keep what a panel shows now inside the report.
+
+    Raises:
+        NotFound: there is no such report or project.
+        InvalidInput: the panel cannot be read or cannot be frozen.
+    """
+    require(principal, Permission.WRITE)
+    text = bounds.plain_text(new.panel, "a panel", bounds.MAX_WHERE)
+    panel = read_panel(text)
+    if panel.kind == "media":
+        raise InvalidInput("media panels are live only; download the files to keep them")
+    report = reports.find_report(store, *_place(entity, project, name))
+    kept = reportfiles.frozen_names(store, report.uid)
+    if len(kept) >= MAX_FROZEN:
+        raise InvalidInput(f"report {name!r} keeps {len(kept)} frozen panels already, the most")
+    data = panel_data(store, principal, (report.entity, report.project), text, panel)
+    return FrozenPanel(reportfiles.freeze(store, report.uid, data), data)
+
+
+def read_frozen(
+    store: Store,
+    principal: Principal | None,
+    entity: str | None,
+    project: str,
+    name: str,
+    panel: str,
+) -> PanelData:
+    """A frozen panel of a report.
+
+    Raises:
+        NotFound: there is no such report, or it keeps no such panel.
+        InvalidInput: ``panel`` is no name of a frozen panel.
+    """
+    require(principal, Permission.READ)
+    checked = read_panel(f"panel: lines:x\nfrozen: {bounds.plain_text(panel, 'a name')}")
+    report = reports.find_report(store, *_place(entity, project, name))
+    return reportfiles.read_frozen(store, report.uid, checked.frozen)
+
+
+def report_page(
+    store: Store, principal: Principal | None, entity: str | None, project: str, name: str
+) -> str:
+    """A report as one HTML file, its live panels as they are now.
+
+    Raises:
+        NotFound: there is none of that name.
+    """
+    require(principal, Permission.READ)
+    stored = reports.find_report(store, *_place(entity, project, name))
+    panels = {text: _drawn(store, principal, stored, text) for text in panel_texts(stored.text)}
+    return "".join(page_of(_detail(store, stored), panels))
+
+
+def _drawn(
+    store: Store, principal: Principal | None, report: reportfiles.StoredReport, text: str
+) -> Drawn | EpochalError:
+    """What is drawn for a panel, or why nothing is: that is told in its place."""
+    try:
+        panel = read_panel(text)
+        if panel.frozen:
+            return panel, reportfiles.read_frozen(store, report.uid, panel.frozen)
+        place = report.entity, report.project
+        return panel, panel_data(store, principal, place, text, panel)
+    except EpochalError as error:
+        return error
+
+
+def _detail(store: Store, found: reportfiles.StoredReport) -> ReportDetail:
+    values = asdict(found)
+    return ReportDetail(
+        frozen=reportfiles.frozen_names(store, values.pop("uid")),
+        **values,
+    )
+
+
+def _place(entity: str | None, project: str, name: str) -> tuple[str, str, str]:
+    plain = bounds.plain_text(name, "report name", MAX_NAME)
+    return bounds.entity_name(entity), bounds.project_name(project), plain

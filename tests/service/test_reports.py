@@ -1,0 +1,225 @@
+"""Reports keep what people wrote: against each other, deleted runs, the loss of the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from epochal.domain.access import LOCAL_USER
+from epochal.domain.record import Config
+from epochal.domain.report import MAX_REPORT, NewFrozen, NewReport, ReportChanges, ReportDetail
+from epochal.domain.saved import NewView
+from epochal.errors import Conflict, InvalidInput, NotFound
+from epochal.journal.home import DATABASE
+from epochal.reports.page import page_of
+from epochal.service import reports, runs, views
+from epochal.store.ingest import ingest_home
+from epochal.store.owner import Store, open_store
+from epochal.store.recover import rebuild
+from tests.store.journals import Writing
+
+NASTY = "</script><img src=x onerror=alert(1)>'\"&"
+LOSS = "panel: lines:loss"
+
+
+def write_runs(home: Path, count: int = 3) -> None:
+    """Runs of 200 steps with config and a spike."""
+    for number in range(count):
+        writing = Writing(home, f"r{number}", project="mnist", second=number)
+        writing.fact(Config(writing.now, {"lr": 0.1 / (number + 1)}))
+        for step in range(200):
+            writing.row(step, **{"loss": 1 / (step + 1), "val/loss": 2.0})
+        writing.finish()
+
+
+@pytest.fixture
+def store(home: Path) -> Iterator[Store]:
+    write_runs(home)
+    with open_store(home) as opened:
+        ingest_home(opened)
+        yield opened
+
+
+def make(store: Store, text: str = "", title: str = "Which rate?") -> ReportDetail:
+    return reports.create_report(store, LOCAL_USER, NewReport("mnist", title, text=text))
+
+
+def block(lines: str) -> str:
+    return f"Before.\n\n```panel\n{lines}\n```\n\nAfter."
+
+
+def page(store: Store, name: str) -> str:
+    return reports.report_page(store, LOCAL_USER, None, "mnist", name)
+
+
+def freeze(store: Store, name: str, panel: str) -> str:
+    return reports.freeze_panel(store, LOCAL_USER, None, "mnist", name, NewFrozen(panel)).name
+
+
+def test_a_report_is_kept_renamed_and_listed(store):
+    first = make(store)
+    second = make(store)
+    assert (first.name, second.name) == ("which-rate", "which-rate-2")
+    assert make(store, title="损失 ?").name == "report"
+    changes = ReportChanges(1, title="Other", text="x")
+    changed = reports.change_report(store, LOCAL_USER, None, "mnist", first.name, changes)
+    assert (changed.title, changed.text, changed.revision) == ("Other", "x", 2)
+    found = reports.list_reports(store, LOCAL_USER, None, "mnist").reports
+    assert [row.name for row in found] == ["which-rate", "report", "which-rate-2"]
+    with pytest.raises(NotFound, match="did you mean 'which-rate'"):
+        reports.find_report(store, LOCAL_USER, None, "mnist", "which-rat")
+
+
+def test_two_people_cannot_write_over_each_other(store):
+    name = make(store, "base").name
+    mine, theirs = ReportChanges(1, text="mine"), ReportChanges(1, text="theirs")
+    reports.change_report(store, LOCAL_USER, None, "mnist", name, theirs)
+    with pytest.raises(Conflict, match="meanwhile"):
+        reports.change_report(store, LOCAL_USER, None, "mnist", name, mine)
+    assert reports.find_report(store, LOCAL_USER, None, "mnist", name).text == "theirs"
+
+
+def test_a_deleted_report_can_be_restored(store):
+    name = make(store, "kept").name
+    kept = freeze(store, name, LOSS)
+    reports.delete_report(store, LOCAL_USER, None, "mnist", name)
+    assert reports.list_reports(store, LOCAL_USER, None, "mnist").reports == []
+    (gone,) = reports.list_reports(store, LOCAL_USER, None, "mnist", deleted=True).reports
+    with pytest.raises(NotFound, match="can be restored"):
+        reports.find_report(store, LOCAL_USER, None, "mnist", gone.name)
+    assert make(store).name != gone.name
+    back = reports.restore_report(store, LOCAL_USER, None, "mnist", gone.name)
+    assert (back.text, back.frozen) == ("kept", [kept])
+
+
+def test_a_frozen_panel_outlives_its_runs(store):
+    name = make(store).name
+    kept = freeze(store, name, LOSS)
+    for run in range(3):
+        uid = runs.resolve_run(store, LOCAL_USER, None, "mnist", f"r{run}").uid
+        runs.delete_run(store, LOCAL_USER, uid)
+    data = reports.read_frozen(store, LOCAL_USER, None, "mnist", name, kept)
+    assert [run.id for run in data.runs] == ["r2", "r1", "r0"]
+    assert data.columns is not None
+    text = block(f"{LOSS}\nfrozen: {kept}") + block("panel: lines:val/loss")
+    changes = ReportChanges(1, text=text)
+    reports.change_report(store, LOCAL_USER, None, "mnist", name, changes)
+    shown = page(store, name)
+    assert shown.count("<polyline") == 3
+    assert "frozen 20" in shown
+
+
+@pytest.mark.parametrize("how", ["removed", "damaged"])
+def test_the_loss_of_the_database_takes_no_report_along(home, how):
+    write_runs(home)
+    with open_store(home) as store:
+        ingest_home(store)
+        made = make(store, "precious")
+        kept = freeze(store, made.name, LOSS)
+        reports.delete_report(store, LOCAL_USER, None, "mnist", make(store, "gone").name)
+    if how == "removed":
+        (home / DATABASE).unlink()
+    else:
+        assert rebuild(home).problems == []
+    with open_store(home) as store:
+        found = reports.find_report(store, LOCAL_USER, None, "mnist", made.name)
+        assert (found.text, found.frozen, found.revision) == ("precious", [kept], 1)
+        assert len(reports.list_reports(store, LOCAL_USER, None, "mnist").reports) == 1
+
+
+def test_a_damaged_file_of_a_report_is_told_and_takes_nothing_else_along(home):
+    write_runs(home, 1)
+    with open_store(home) as store:
+        ingest_home(store)
+        make(store, "lost")
+        make(store, "kept")
+    first = next(p for p in home.glob("reports/*/report.json") if b'"lost"' in p.read_bytes())
+    first.write_bytes(b"{")
+    problems = rebuild(home).problems
+    assert [problem.path for problem in problems] == [str(first)]
+    with open_store(home) as store:
+        assert len(reports.list_reports(store, LOCAL_USER, None, "mnist").reports) == 1
+
+
+@pytest.mark.parametrize(
+    ("panel", "told"),
+    [
+        ("panel: lines:loss", "<polyline"),
+        ("panel: lines:loss\nx: rel\nlog: y\nsmooth: ema:0.6", "ghost"),
+        ("panel: lines:loss\nrange: 50,60", "<polyline"),
+        ("panel: lines:loss\nwhere: config.lr > 0.04", "r1"),
+        ("panel: formula:loss - val/loss", "<polyline"),
+        ("panel: scatter:config.lr;last(loss)", "<circle"),
+        ("panel: bar:min(loss)", 'class="bar"'),
+        ("panel: parallel:config.lr;state;last(loss)", "<td"),
+        ("panel: lines:loss\nview: best", "<polyline"),
+        ("panel: media:x", "on the page of the project only"),
+        ("panel: lines:loss\nruns: r1,gone", "Not there any more: gone."),
+        ("panel: lines:loss\nruns: gone", "No run is chosen"),
+        ("panel: lines:nothing", "No metric is called “nothing”."),
+        ("panel: lines:loss\nwhere: lr <", "lr &lt;"),
+        ("panel: formula:loss +", "loss +\n"),
+        ("panel: importance:min(loss)", "importance needs at least 10"),
+        ("panel: lines:loss\nview: none", "no view"),
+        ("panel: lines:loss\nfrozen: " + "0" * 32, "keeps no frozen panel"),
+        ("panel: pie:a", "expected one of lines"),
+        (f"panel: lines:{NASTY}\ntitle: {NASTY}", "No metric is called"),
+    ],
+)
+def test_a_panel_is_drawn_or_says_in_its_place_why_not(store, panel, told):
+    views.create_view(
+        store, LOCAL_USER, NewView("mnist", "q=config.lr+%3E+0&sel=r0,r2", name="best")
+    )
+    shown = page(store, make(store, block(panel)).name)
+    assert told in shown
+    assert "Before." in shown
+    assert "After." in shown
+    assert "<img" not in shown
+
+
+class Elements(HTMLParser):
+    """The names of all elements and attributes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found |= {tag, *(name for name, _ in attrs)}
+
+
+def test_the_page_asks_for_nothing_and_nothing_of_a_user_becomes_markup(store):
+    text = f"{NASTY}\n\n# {NASTY}\n\n- {NASTY}\n\n> {NASTY}\n\n```\n{NASTY}\n```\n\n[x](https://a/{NASTY})"
+    made = make(store, text, title="T " + NASTY)
+    elements = Elements()
+    whole = "".join(page_of(made, {}))
+    elements.feed(whole)
+    assert not elements.found & {"script", "img", "link", "src", "onerror", "iframe", "object"}
+    assert "default-src 'none'" in whole
+
+
+@pytest.mark.parametrize(
+    ("new", "error"),
+    [
+        (NewReport("mnist", ""), "empty"),
+        (NewReport("mnist", "x" * 201), "201 characters"),
+        (NewReport("mnist", "a", text="x" * (MAX_REPORT + 1)), "the text of a report"),
+        (NewReport("mnist", "a", text="\0"), "NUL"),
+    ],
+)
+def test_what_cannot_be_a_report_is_told(store, new, error):
+    with pytest.raises(InvalidInput, match=error):
+        reports.create_report(store, LOCAL_USER, new)
+
+
+def test_what_cannot_be_frozen_is_told(store):
+    name = make(store).name
+    with pytest.raises(InvalidInput, match="live only"):
+        freeze(store, name, "panel: media:x")
+    with pytest.raises(InvalidInput, match="names no panel"):
+        freeze(store, name, "nothing")
+    with pytest.raises(InvalidInput, match="no name of a frozen panel"):
+        reports.read_frozen(store, LOCAL_USER, None, "mnist", name, "../../epochal")
