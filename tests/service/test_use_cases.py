@@ -28,7 +28,7 @@ from epochal.domain.objects import (
     NewModelVersion,
     VersionChanges,
 )
-from epochal.domain.report import NewFrozen, NewReport, ReportChanges
+from epochal.domain.report import NewFrozen, NewReport, ReportChanges, ShownPanel
 from epochal.domain.saved import NewView, ViewChanges
 from epochal.domain.sweep import (
     Beat,
@@ -177,6 +177,7 @@ CALLS: dict[Any, tuple[Permission, tuple[Any, ...], dict[str, Any]]] = {
     reports.change_report: (Permission.WRITE, (None, "p", "r", ReportChanges(1)), {}),
     reports.delete_report: (Permission.WRITE, (None, "p", "r"), {}),
     reports.restore_report: (Permission.WRITE, (None, "p", "r"), {}),
+    reports.show_panel: (Permission.READ, (ShownPanel("p", PANEL),), {}),
     reports.freeze_panel: (Permission.WRITE, (None, "p", "r", NewFrozen(PANEL)), {}),
     reports.read_frozen: (Permission.READ, (None, "p", "r", "0" * 32), {}),
     reports.report_page: (Permission.READ, (None, "p", "r"), {}),

@@ -7,7 +7,7 @@ describe("the finder", () => {
   it("knows the places around a page", () => {
     const titles = (path: string) => places(parseRoute(path)).map(([title]) => title);
     expect(titles("/")).toEqual(["Projects", "Models"]);
-    expect(titles("/p/nets")).toEqual(["Runs and charts", "Runs at full width", "Compare", "Sweeps", "Artifacts", "Pipelines", "Projects", "Models"]);
+    expect(titles("/p/nets")).toEqual(["Runs and charts", "Runs at full width", "Compare", "Sweeps", "Artifacts", "Reports", "Pipelines", "Projects", "Models"]);
     expect(places(parseRoute("/p/@team/a%2Fb/r/x"))).toContainEqual(["This run: logs", "/p/@team/a%2Fb/r/x/logs"]);
   });
 

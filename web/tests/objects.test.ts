@@ -95,7 +95,7 @@ describe("markdown", () => {
   it("reads headings, lists, code, tables and quotes", () => {
     const blocks = readMarkdown("# T #\n\ntext\nmore\n- a\n  - b\n1. c\n\n```py\n# no\n```\n> q\n\n---\n| a | b |\n|---|---|\n| 1 | 2 |");
     expect(blocks.map((b) => b.kind)).toEqual(["heading", "paragraph", "list", "code", "quote", "rule", "table"]);
-    expect(blocks[3]).toEqual({ kind: "code", text: "# no" });
+    expect(blocks[3]).toMatchObject({ kind: "code", info: "py", text: "# no" });
   });
 
   it("makes links only to http(s), and never markup", () => {

@@ -80,6 +80,14 @@ class NewFrozen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     panel: str
 
 
+class ShownPanel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A panel to show, as the lines of its block."""
+
+    project: str
+    panel: str
+    entity: str = DEFAULT_ENTITY
+
+
 class PanelRun(msgspec.Struct, frozen=True):
     """A run as a panel shows it."""
 
@@ -92,9 +100,9 @@ class PanelRun(msgspec.Struct, frozen=True):
 class PanelData(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a panel showed at ``at_us``.
 
-    ``columns`` are the buckets of curves (docs/internals/wire.md, base64 in JSON), of each run all
-    ``keys``; ``table`` are the columns of scatter, bars and parallel coordinates. ``missing`` are
-    runs that the panel names and that are not there.
+    ``columns`` are the buckets of curves (docs/internals/wire.md) in base64, of each key all runs;
+    ``table`` are the columns of scatter, bars and parallel coordinates. ``missing`` are runs that
+    the panel names and that are not there.
     """
 
     panel: str
@@ -103,7 +111,7 @@ class PanelData(msgspec.Struct, frozen=True, omit_defaults=True):
     keys: list[str] = []
     missing: list[str] = []
     matched: int = 0
-    columns: bytes | None = None
+    columns: str | None = None
     table: RunPage | None = None
     importance: ImportanceReport | None = None
 

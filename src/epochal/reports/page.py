@@ -7,6 +7,7 @@ user ever typed is escaped.
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -148,11 +149,11 @@ def field_of(run: Any, name: str) -> Any:
     return getattr(run, name) if name in FIELDS else None
 
 
-def _curves(panel: Panel, data: PanelData, columns: bytes) -> str:
+def _curves(panel: Panel, data: PanelData, columns: str) -> str:
     one_run = len(data.runs) == 1 and len(data.keys) > 1
     pairs = [(run, key, at) for at, key in enumerate(data.keys) for run in data.runs]
     looks = [at if one_run else _look(run.color, at, data) for run, _, at in pairs]
-    axis, curves = read_curves(columns, looks)
+    axis, curves = read_curves(b64decode(columns), looks)
     drawing = chart(panel.name, axis, curves, log_x=panel.log_x, log_y=panel.log_y)
     if not drawing:
         return f'<p class="soft">{_why_empty(panel, data)}</p>'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from base64 import b64encode
 from typing import Final, NamedTuple
 from urllib.parse import parse_qs, unquote
 
@@ -36,7 +37,13 @@ class _Place(NamedTuple):
 
 
 def panel_data(
-    store: Store, principal: Principal | None, place: tuple[str, str], text: str, panel: Panel
+    store: Store,
+    principal: Principal | None,
+    place: tuple[str, str],
+    text: str,
+    panel: Panel,
+    *,
+    points: bool = True,
 ) -> PanelData:
     """What a panel shows now.
 
@@ -46,6 +53,7 @@ def panel_data(
         place: entity and project.
         text: the lines of the panel.
         panel: the panel that they say.
+        points: whether curves come with their points.
 
     Raises:
         NotFound: there is no such project or saved view.
@@ -59,14 +67,14 @@ def panel_data(
     shown = [PanelRun(run.uid, run.id, run.name, run.color) for run in page.runs]
     data = PanelData(text, time.time_ns() // 1000, shown, missing=missing, matched=page.matched)
     if panel.kind in ("lines", "formula"):
-        return _curves(here, panel, data)
+        return _curves(here, panel, data, points=points)
     if panel.kind == "importance":
         query = ImportanceQuery(here.project, panel.what, here.entity, where)
         return replace(data, importance=importance.judge_parameters(store, principal, query))
     return data if panel.kind == "media" else replace(data, table=page)
 
 
-def _curves(here: _Place, panel: Panel, data: PanelData) -> PanelData:
+def _curves(here: _Place, panel: Panel, data: PanelData, *, points: bool) -> PanelData:
     is_formula = panel.kind == "formula"
     keys = [panel.what] if is_formula else keys_of(panel.what, _metrics(here))
     refs = [
@@ -74,7 +82,7 @@ def _curves(here: _Place, panel: Panel, data: PanelData) -> PanelData:
         for key in keys
         for run in data.runs
     ]
-    if not refs:
+    if not refs or not points:
         return replace(data, keys=keys)
     low, high = panel.range or (None, None)
     query = BucketQuery(
@@ -87,7 +95,7 @@ def _curves(here: _Place, panel: Panel, data: PanelData) -> PanelData:
         smooth=panel.smooth or None,
     )
     columns = series.query_buckets(here.store, here.principal, query)
-    return replace(data, keys=keys, columns=columns)
+    return replace(data, keys=keys, columns=b64encode(columns).decode())
 
 
 def _metrics(here: _Place) -> list[str]:

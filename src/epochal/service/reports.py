@@ -17,6 +17,7 @@ from epochal.domain.report import (
     ReportChanges,
     ReportDetail,
     ReportList,
+    ShownPanel,
 )
 from epochal.errors import EpochalError, InvalidInput
 from epochal.reports.page import Drawn, page_of, panel_texts
@@ -148,6 +149,19 @@ def freeze_panel(
     return FrozenPanel(reportfiles.freeze(store, report.uid, data), data)
 
 
+def show_panel(store: Store, principal: Principal | None, shown: ShownPanel) -> PanelData:
+    """What a panel shows now; of curves which runs and keys, without their points.
+
+    Raises:
+        NotFound: there is no such project or saved view.
+        InvalidInput: the panel cannot be read.
+    """
+    require(principal, Permission.READ)
+    text = bounds.plain_text(shown.panel, "a panel", bounds.MAX_WHERE)
+    place = bounds.entity_name(shown.entity), bounds.project_name(shown.project)
+    return panel_data(store, principal, place, text, read_panel(text), points=False)
+
+
 def read_frozen(
     store: Store,
     principal: Principal | None,
@@ -178,12 +192,12 @@ def report_page(
     """
     require(principal, Permission.READ)
     stored = reports.find_report(store, *_place(entity, project, name))
-    panels = {text: _drawn(store, principal, stored, text) for text in panel_texts(stored.text)}
+    panels = {text: _drawn(stored, text, store, principal) for text in panel_texts(stored.text)}
     return "".join(page_of(_detail(store, stored), panels))
 
 
 def _drawn(
-    store: Store, principal: Principal | None, report: reportfiles.StoredReport, text: str
+    report: reportfiles.StoredReport, text: str, store: Store, principal: Principal | None
 ) -> Drawn | EpochalError:
     """What is drawn for a panel, or why nothing is: that is told in its place."""
     try:

@@ -1,6 +1,6 @@
 /**
  * The paths of the page. `/`, `/p/{project}[/runs]`, `/p/{project}/r/{run}[/tab]`, `/p/{project}/compare`, `/p/{project}/sweeps[/{sweep}]`, `/p/{project}/artifacts[/{name}@{version}[/tab]]`,
- * `/p/{project}/pipelines[/{id}[/n/{step}]]`, `/models[/{name}]`; an entity other than `local` stands as `@entity` before the project or model. Names are
+ * `/p/{project}/reports[/{name}]`, `/p/{project}/pipelines[/{id}[/n/{step}]]`, `/models[/{name}]`; an entity other than `local` stands as `@entity` before the project or model. Names are
  * percent-encoded, so a project may hold any character, `/` among them.
  */
 
@@ -24,6 +24,8 @@ export type Route =
   | { page: "artifact"; entity: string; project: string; name: string; version: string; tab: ArtifactTab }
   | { page: "pipelines"; entity: string; project: string }
   | { page: "pipeline"; entity: string; project: string; id: string; step: string | null }
+  | { page: "reports"; entity: string; project: string }
+  | { page: "report"; entity: string; project: string; name: string }
   | { page: "models"; entity: string }
   | { page: "model"; entity: string; name: string }
   | { page: "missing"; path: string };
@@ -52,6 +54,7 @@ export function parseRoute(path: string): Route {
   if (kind === "compare" && run === undefined) return { page: "compare", entity, project };
   if (kind === "artifacts") return parseArtifact(path, { entity, project }, run, tab);
   if (kind === "sweeps" && tab === undefined) return run ? { page: "sweep", entity, project, sweep: run } : { page: "sweeps", entity, project };
+  if (kind === "reports" && tab === undefined) return run ? { page: "report", entity, project, name: run } : { page: "reports", entity, project };
   if (kind !== "r" || !run) return { page: "missing", path };
   const known = RUN_TABS.find((t) => t === (tab ?? "overview"));
   return known ? { page: "run", entity, project, run, tab: known } : { page: "missing", path };
@@ -99,6 +102,12 @@ export function comparePath(entity: string, project: string, ids: readonly strin
 export function sweepsPath(entity: string, project: string, sweep?: string): string {
   const base = `${projectPath(entity, project)}/sweeps`;
   return sweep === undefined ? base : `${base}/${encodeURIComponent(sweep)}`;
+}
+
+/** The reports of a project, or one of them. */
+export function reportsPath(entity: string, project: string, name?: string): string {
+  const base = `${projectPath(entity, project)}/reports`;
+  return name === undefined ? base : `${base}/${encodeURIComponent(name)}`;
 }
 
 export function artifactsPath(entity: string, project: string): string {

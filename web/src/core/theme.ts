@@ -17,6 +17,7 @@ const STORAGE_KEY = "epochal:theme";
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const listeners = new Set<() => void>();
 let colors: ChartColors | null = null;
+let paper = false;
 
 export function themeChoice(): ThemeChoice {
   const stored = readStored();
@@ -33,6 +34,7 @@ function readStored(): string | null {
 
 /** The theme on screen. */
 export function theme(): Theme {
+  if (paper) return "light";
   const choice = themeChoice();
   return choice === "system" ? (dark.matches ? "dark" : "light") : choice;
 }
@@ -45,6 +47,13 @@ export function setTheme(choice: ThemeChoice): void {
     // A browser without storage forgets the choice at the next visit; the page still changes now.
   }
   apply(choice);
+}
+
+/** Shows everything as paper needs it, until it is told that printing is over. */
+export function onPaper(now: boolean): void {
+  if (paper === now) return;
+  paper = now;
+  apply(now ? "light" : themeChoice());
 }
 
 /** Calls `listener` after each change of theme; returns how to stop. */

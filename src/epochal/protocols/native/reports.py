@@ -17,6 +17,7 @@ from epochal.domain.report import (
     ReportChanges,
     ReportDetail,
     ReportList,
+    ShownPanel,
 )
 from epochal.protocols import Call, needs
 from epochal.service import reports
@@ -88,6 +89,12 @@ async def restore_report(
     return await request.write(reports.restore_report, entity, project, name)
 
 
+@post("/api/v1/reports/panel", opt=READ, status_code=200)
+async def show_panel(request: Call, data: JSONBody[ShownPanel]) -> PanelData:
+    """What a panel shows now."""
+    return await request.read(reports.show_panel, data)
+
+
 @post("/api/v1/reports/frozen", opt=WRITE)
 async def freeze_panel(
     request: Call,
@@ -132,6 +139,7 @@ ROUTES: Final[list[Any]] = [
     change_report,
     delete_report,
     restore_report,
+    show_panel,
     freeze_panel,
     read_frozen,
     report_page,

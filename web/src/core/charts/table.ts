@@ -1,7 +1,7 @@
 /** Values of columns over the runs that a filter chooses: what scatter, bars and parallel coordinates draw. */
 import type { Api } from "../api";
 import { isAsked } from "../columnid";
-import type { RunRow, Value } from "../wire";
+import type { RunPage, RunRow, Value } from "../wire";
 
 const PAGE = 1000;
 /** More runs than these are not drawn, and it is said. */
@@ -27,6 +27,11 @@ export async function loadTable(api: Api, project: { entity: string; project: st
     cursor = page.cursor ?? undefined;
   } while (cursor && table.runs.length < MOST_RUNS);
   return table;
+}
+
+/** One page of runs as a table. */
+export function tableOf(page: RunPage, columns: readonly string[]): RunTable {
+  return { runs: page.runs, values: Object.fromEntries(columns.map((c) => [c, page.columns[c] ?? page.runs.map((run) => fieldOf(run, c))])), matched: page.matched };
 }
 
 /** Fields of a run as values: times in seconds. */

@@ -1,6 +1,6 @@
 /** What can be gone to and done by name, as plain lists: the places of a page, the shortcuts in force, and what fits a few words. */
 import type { Shortcut } from "../keyboard";
-import { artifactsPath, comparePath, modelsPath, pipelinesPath, projectPath, RUN_TABS, runPath, sweepsPath, type Route } from "../route";
+import { artifactsPath, comparePath, modelsPath, pipelinesPath, projectPath, reportsPath, RUN_TABS, runPath, sweepsPath, type Route } from "../route";
 import { isSystem } from "../sections";
 
 export interface Entry {
@@ -24,7 +24,7 @@ export function places(route: Route): [string, string][] {
   if (project) {
     const base = projectPath(entity, project);
     found.push(["Runs and charts", base], ["Runs at full width", `${base}/runs`], ["Compare", comparePath(entity, project, [])]);
-    found.push(["Sweeps", sweepsPath(entity, project)], ["Artifacts", artifactsPath(entity, project)], ["Pipelines", pipelinesPath(entity, project)]);
+    found.push(["Sweeps", sweepsPath(entity, project)], ["Artifacts", artifactsPath(entity, project)], ["Reports", reportsPath(entity, project)], ["Pipelines", pipelinesPath(entity, project)]);
   }
   found.push(["Projects", "/"], ["Models", modelsPath()]);
   return found;

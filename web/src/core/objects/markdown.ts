@@ -1,6 +1,7 @@
 /**
  * A small part of Markdown as a tree of values; the view turns them into elements, so that no markup of a file ever becomes
  * markup of the page. HTML stays text, images become their captions, links lead outside only by http(s). Pure.
+ * `epochal/reports/markdown.py` is the same for exported reports; tests/reports/markdown.json holds both to it.
  */
 
 export type Span =
@@ -10,14 +11,16 @@ export type Span =
 export type Block =
   | { kind: "heading"; level: number; spans: Span[] }
   | { kind: "paragraph" | "quote"; spans: Span[] }
-  | { kind: "code"; text: string }
+  /** `info` is what stands behind the fence, `lines` where the block begins and ends in the text. */
+  | { kind: "code"; info: string; text: string; lines: [number, number] }
   | { kind: "list"; ordered: boolean; items: { depth: number; spans: Span[] }[] }
   | { kind: "table"; rows: Span[][][] }
   | { kind: "rule" };
 
 const ITEM = /^(\s*)(?:[-*+]|(\d+)[.)])\s+(.*)$/;
-const FENCE = /^\s*(```+|~~~+)/;
-const RULE = /^\s*([-*_])(\s*\1){2,}\s*$/;
+const FENCE = /^\s*(```+|~~~+)([^`]*)$/;
+const HEADING = /^(#{1,6})\s+(.*)$/;
+const RULE = /^\s*([-*_])(?:\s*\1){2,}\s*$/;
 
 export function readMarkdown(text: string): Block[] {
   const lines = text.replace(/^\ufeff/, "").split(/\r\n|\n|\r/);
@@ -26,15 +29,15 @@ export function readMarkdown(text: string): Block[] {
   while (i < lines.length) {
     const line = lines[i];
     const fence = FENCE.exec(line);
-    const heading = /^(#{1,6})\s+(.*?)\s*#*\s*$/.exec(line);
+    const heading = HEADING.exec(line);
     if (line.trim() === "") i++;
     else if (fence) {
       const end = lines.findIndex((l, k) => k > i && l.trim().startsWith(fence[1]));
       const stop = end < 0 ? lines.length : end;
-      blocks.push({ kind: "code", text: lines.slice(i + 1, stop).join("\n") });
+      blocks.push({ kind: "code", info: fence[2].trim(), text: lines.slice(i + 1, stop).join("\n"), lines: [i, Math.min(stop + 1, lines.length)] });
       i = stop + 1;
     } else if (heading) {
-      blocks.push({ kind: "heading", level: heading[1].length, spans: readSpans(heading[2]) });
+      blocks.push({ kind: "heading", level: heading[1].length, spans: readSpans(heading[2].trimEnd().replace(/#+$/, "").trimEnd()) });
       i++;
     } else if (RULE.test(line)) {
       blocks.push({ kind: "rule" });
@@ -73,7 +76,7 @@ export function readMarkdown(text: string): Block[] {
     const quote = lines[at].startsWith(">");
     const words: string[] = [];
     for (; at < lines.length && lines[at].trim() !== ""; at++) {
-      if (words.length > 0 && (FENCE.test(lines[at]) || /^#{1,6}\s/.test(lines[at]) || ITEM.test(lines[at]) || lines[at].startsWith(">") !== quote)) break;
+      if (words.length > 0 && (FENCE.test(lines[at]) || HEADING.test(lines[at]) || ITEM.test(lines[at]) || lines[at].startsWith(">") !== quote)) break;
       words.push(quote ? lines[at].replace(/^>\s?/, "") : lines[at].trim());
     }
     blocks.push({ kind: quote ? "quote" : "paragraph", spans: readSpans(words.join(" ")) });
@@ -81,28 +84,28 @@ export function readMarkdown(text: string): Block[] {
   }
 }
 
-const SPAN = /`([^`]+)`|\*\*([^*]+)\*\*|(?<!\w)__([^_]+)__(?!\w)|\*([^*\s][^*]*)\*|!?\[([^\]]*)\]\(([^)\s]*)(?:\s+"[^"]*")?\)/;
+const SPAN = /`([^`]+)`|\*\*([^*]+)\*\*|(?<!\w)__([^_]+)__(?!\w)|\*([^*\s][^*]*)\*|!?\[([^[\]]*)\]\(([^)\s[]*)(?:\s+"[^"]*")?\)/g;
 
 export function readSpans(text: string): Span[] {
   const spans: Span[] = [];
-  let rest = text;
-  for (let match = SPAN.exec(rest); match; match = SPAN.exec(rest)) {
-    if (match.index > 0) spans.push({ kind: "text", text: rest.slice(0, match.index) });
+  let end = 0;
+  for (const match of text.matchAll(SPAN)) {
+    if (match.index > end) spans.push({ kind: "text", text: text.slice(end, match.index) });
     const [whole, code, strong, strong2, em, caption, href] = match;
     if (code !== undefined) spans.push({ kind: "code", text: code });
     else if (strong !== undefined || strong2 !== undefined) spans.push({ kind: "strong", text: strong ?? strong2 });
     else if (em !== undefined) spans.push({ kind: "em", text: em });
     else if (whole.startsWith("!") || !isOutside(href)) spans.push({ kind: "text", text: caption || href });
     else spans.push({ kind: "link", text: caption || href, href });
-    rest = rest.slice(match.index + whole.length);
+    end = match.index + whole.length;
   }
-  if (rest !== "") spans.push({ kind: "text", text: rest });
+  if (end < text.length) spans.push({ kind: "text", text: text.slice(end) });
   return spans;
 }
 
 function isOutside(href: string): boolean {
   try {
-    return /^https?:$/.test(new URL(href).protocol);
+    return /^https?:$/.test(new URL(href).protocol) && /^https?:\/\//i.test(href);
   } catch {
     return false; // relative: it leads nowhere in this page
   }

@@ -1,0 +1,168 @@
+"""Reports: written beside their preview, live or frozen, printed, and taken along as one file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page
+
+from epochal.api import connect
+from tests.browser.axe import serious
+from tests.browser.clients import run_script
+from tests.browser.gallery import wait_known
+from tests.browser.visitor import Visitor, until
+from tests.conftest import Server
+
+pytestmark = pytest.mark.browser
+
+NASTY = "<img src=x onerror=window.__owned=1>"
+_TWO = f"""
+for number in range(2):
+    run = epochal.init(project="told", name="n%d {NASTY}" % number, id=f"n{{number}}",
+                       settings=QUIET, config={{"lr": number}}, reinit="create_new")
+    for step in range(60):
+        run.log({{"loss": 1 / (step + 1 + number), "acc": step / 60}}, step=step)
+    run.finish()
+"""
+DRAWN = "(name) => (window.__epochal.drawn(name) ?? []).length"
+REFUSED = ("Failed to load resource: the server responded with a status of 40",)
+
+
+@pytest.fixture
+def told(server: Server) -> Server:
+    run_script(server.home, _TWO)
+    wait_known(server.url, "told", "n1")
+    return server
+
+
+def editor(page: Page) -> Page:
+    page.get_by_label("Text of the report").wait_for()
+    return page
+
+
+def curves(page: Page, ordinal: int) -> int:
+    return int(page.evaluate(DRAWN, f"report:{ordinal}"))
+
+
+def test_a_report_is_written_frozen_printed_and_outlives_its_runs(
+    told: Server, visit: Callable[..., Visitor], tmp_path: Path
+) -> None:
+    """From the empty list to a file that opens without the server."""
+    visitor = visit(told.url, accept_downloads=True)
+    page = visitor.go("/p/told/reports")
+    page.get_by_role("button", name="Write a report").click()
+    text = editor(page).get_by_label("Text of the report")
+    page.get_by_label("Title").fill(f"Rates {NASTY}")
+    text.fill("# Begin\n\nSome **words**.\n\n")
+    text.press("End")
+    text.press_sequentially("/")
+    dialog = page.get_by_role("dialog", name="Insert a panel")
+    dialog.get_by_role("textbox", name="Metrics").fill("loss")
+    dialog.get_by_role("textbox", name="Filter").fill("config.lr >= 0")
+    dialog.get_by_role("textbox", name="Title").fill("Both settle")
+    dialog.get_by_role("button", name="Add", exact=True).click()
+    assert "panel: lines:loss\ntitle: Both settle\nwhere: config.lr >= 0" in text.input_value()
+    assert "/" not in text.input_value().split("```")[0]
+    until(lambda: curves(page, 0) == 2, what="the preview")
+    assert serious(page) == []
+    text.press("Control+Enter")
+    figure = page.locator("figure").first
+    figure.get_by_text("live", exact=True).wait_for()
+    until(lambda: curves(page, 0) == 2, what="the report")
+    figure.hover()
+    figure.get_by_role("button", name="Freeze").click()
+    figure.get_by_text("frozen 20").wait_for()
+    assert serious(page) == []
+
+    page.emulate_media(media="print", color_scheme="dark")
+    until(lambda: page.locator("figure .paper svg path").count() > 0, what="the picture on paper")
+    assert page.locator("header").is_hidden()
+    assert page.locator("figure .panel").is_hidden()
+    white = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
+    assert white == "rgb(255, 255, 255)"
+    page.emulate_media(media="screen", color_scheme="light")
+
+    reader = connect(home=told.home)
+    for run in list(reader.runs("told")):
+        run.delete()
+    page.reload()
+    until(lambda: curves(page, 0) == 2, what="the frozen panel without its runs")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="HTML").click()
+    place = tmp_path / "report.html"
+    download.value.save_as(place)
+    asked: list[str] = []
+    browser = visitor.context.browser
+    assert browser is not None
+    away = browser.new_context(offline=True)
+    alone = away.new_page()
+    alone.on("request", lambda request: asked.append(request.url))
+    alone.goto(place.as_uri())
+    assert alone.locator("figure polyline").count() == 2
+    assert alone.get_by_text("Both settle").count() == 1
+    assert asked == [place.as_uri()]
+    assert page.evaluate("() => window.__owned") is None
+    away.close()
+
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    page.get_by_text("1 deleted").click()
+    page.get_by_role("button", name="Restore").click()
+    until(lambda: curves(page, 0) == 2, what="the report that was restored")
+
+
+def test_charts_and_comparisons_are_put_into_reports(
+    told: Server, visit: Callable[..., Visitor]
+) -> None:
+    """A panel's menu makes a report; compared runs add their table; a phone shows both."""
+    page = visit(told.url).workspace("told")
+    panel = page.locator('section.panel[data-panel="acc"]')
+    panel.hover()
+    panel.get_by_role("button", name="More about acc").click()
+    page.get_by_role("menuitem", name="Add to report").click()
+    dialog = page.get_by_role("dialog", name="Add to report")
+    dialog.get_by_label("Title").fill("Found")
+    dialog.get_by_label("Frozen").check()
+    dialog.get_by_role("button", name="Add", exact=True).click()
+    dialog.get_by_role("link", name="Open the report").click()
+    page.wait_for_url("**/reports/found")
+    until(lambda: curves(page, 0) == 2, what="the panel in the report")
+
+    other = visit(told.url, viewport={"width": 390, "height": 844}, color_scheme="dark")
+    small = other.go("/p/told/compare?r=n0,n1")
+    small.get_by_role("button", name="Add to report").click()
+    small.get_by_role("dialog").get_by_role("button", name="Add", exact=True).click()
+    small.get_by_role("link", name="Open the report").click()
+    small.get_by_role("cell", name="config.lr").wait_for()
+    until(lambda: curves(small, 0) == 2, what="the panel on a phone")
+    assert small.evaluate("() => document.documentElement.scrollWidth") <= 390
+    assert serious(small) == []
+
+
+def test_two_writers_are_both_heard_and_bad_panels_say_so(
+    told: Server, visit: Callable[..., Visitor]
+) -> None:
+    """The second to save chooses; a panel that cannot be shown tells it in its place."""
+    report = connect(home=told.home).add_report("told", "Both", "Base.")
+    visitor = visit(told.url)
+    visitor.forgiven = REFUSED
+    page = visitor.go("/p/told/reports/both?edit=1")
+    text = editor(page).get_by_label("Text of the report")
+    text.fill(
+        "Mine.\n\n```panel\npanel: pie:loss\n```\n\n```panel\npanel: lines:loss\nruns: gone\n```\n"
+    )
+    page.get_by_text("expected one of lines").wait_for()
+    page.get_by_text("Not there any more: gone.").wait_for()
+    report.update(text="Theirs.")
+    text.press("Control+s")
+    page.get_by_text("saved this report while you wrote").wait_for()
+    page.get_by_role("region", name="Theirs").get_by_text("Theirs.").wait_for()
+    page.get_by_role("button", name="Put theirs below mine").click()
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_text("Theirs.").wait_for()
+    assert page.get_by_text("Mine.").count() == 1
+    kept = connect(home=told.home).report("told", "both")
+    assert "Mine." in kept.text
+    assert kept.text.endswith("Theirs.")
