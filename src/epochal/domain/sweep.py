@@ -8,9 +8,12 @@ has a further attempt, and each attempt a run of its own.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
+
+EARLIER: Final = "earlier"
+"""The origin of a trial that is a run from before the sweep."""
 
 
 class SweepState(StrEnum):

@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from epochal.domain.names import run_uid
-from epochal.domain.sweep import TrialState
+from epochal.domain.sweep import EARLIER, TrialState
 from epochal.search.conditions import is_there
 from epochal.search.config import Parameter, SweepConfig
 from epochal.search.space import coordinates_of
 from epochal.service.outcomes import outcome_of
 from epochal.store import runs
 from epochal.store.store import Store
-from epochal.store.sweeps import EARLIER
 
 
 def earlier_trial(

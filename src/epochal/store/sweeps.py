@@ -16,7 +16,7 @@ import msgspec
 import sqlalchemy as sa
 
 from epochal.domain.names import new_run_id
-from epochal.domain.sweep import AgentRow, SweepState, TrialFacts, TrialState
+from epochal.domain.sweep import EARLIER, AgentRow, SweepState, TrialFacts, TrialState
 from epochal.errors import NotFound
 from epochal.store.dialect import inserted_id
 from epochal.store.schema_sweeps import sweep, sweep_agent, trial
@@ -25,7 +25,6 @@ from epochal.store.store import Store
 _encode = msgspec.msgpack.encode
 _decode = msgspec.msgpack.decode
 BLOBS: Final = ("params", "coordinates", "reports", "queue", "config", "outcomes", "space")
-EARLIER: Final = "earlier"
 REPEAT: Final = "repeat:"
 Given: TypeAlias = Mapping[str, Any]
 

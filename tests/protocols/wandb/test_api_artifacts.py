@@ -48,6 +48,21 @@ best.description = "new"
 best.metadata["k"] = 5
 best.save()
 again = wandb.Api().artifact("art/ds:prod")
+linked = best.link("champions", aliases=["live"])
+target = wandb.Api().artifact_collection("dataset", "art/champions")
+target.description, target.tags = "kept", ["good"]
+target.save()
+target = wandb.Api().artifact_collection("dataset", "art/champions")
+found["linked"] = [
+    linked.is_link, target.description, list(target.tags), sorted(target.aliases),
+    [one.is_link for one in target.artifacts()],
+    wandb.Api().artifact("model-registry/champions:v0").source_version,
+]
+with wandb.init(project="art", id="late") as run:
+    fresh = wandb.Artifact("fresh", type="dataset")
+    run.use_artifact(fresh)
+    fresh.wait()
+found["fresh"] = [one.name for one in wandb.Api().run("art/late").used_artifacts()]
 found["changed"] = [again.version, again.description, again.metadata]
 wandb.Api().artifact("art/ds:v0").delete()
 found["left"] = numbers()
@@ -70,4 +85,6 @@ def test_artifacts_are_found_and_changed(script: Script) -> None:
     assert seen["exists"] == [True, False, True]
     assert "'foo'" in seen["said"]
     assert seen["changed"] == ["v1", "new", {"n": 1, "k": 5}]
+    assert seen["linked"] == [True, "kept", ["good"], ["latest", "live"], [True], "v1"]
+    assert seen["fresh"] == ["fresh:v0"]
     assert seen["left"] == ["v2", "v1"]

@@ -229,6 +229,48 @@ def test_who_wants_a_run_to_stop_is_heard(door: Door) -> None:
     assert send(door).json()["stopped"] is True
 
 
+def test_a_deletion_may_be_sent_again_and_a_state_is_told_once(door: Door) -> None:
+    """A client that got no answer asks again; a run that has failed cannot fail."""
+    id = begin(door, "r")["bucket"]["id"]
+    tell = f'mutation {{ updateRunState(input: {{id: "{id}", state: "failed"}}) {{ success }} }}'
+    assert door.ask("POST", "/graphql", json_body={"query": tell}).status == 200
+    assert detail(door)["state"] == "failed"
+    answer = door.ask("POST", "/graphql", json_body={"query": tell})
+    assert answer.status == 400
+    assert "invalid state transition" in answer.json()["errors"][0]["message"]
+    delete = f'mutation {{ deleteRun(input: {{id: "{id}"}}) {{ success }} }}'
+    for _ in range(2):
+        assert door.ask("POST", "/graphql", json_body={"query": delete}).status == 200
+
+
+@pytest.mark.parametrize(
+    ("is_told", "last_words", "code", "state"),
+    [
+        (False, "", 1, "failed"),
+        (False, "", 0, "killed"),
+        (True, "", 1, "killed"),
+        (True, "KeyboardInterrupt", 1, "killed"),
+        (True, "torch.OutOfMemoryError: no room", 1, "failed"),
+        (True, "ValueError", 255, "killed"),
+    ],
+)
+def test_a_run_that_was_stopped_is_killed_and_one_that_failed_by_itself_has_failed(
+    door: Door, is_told: bool, last_words: str, code: int, state: str
+) -> None:
+    """A script in ``with`` ends with 1 when it is interrupted, as after any error."""
+    id = begin(door, "r")["bucket"]["id"]
+    query = f'mutation {{ stopRun(input: {{id: "{id}"}}) {{ success }} }}'
+    assert door.ask("POST", "/graphql", json_body={"query": query}).status == 200
+    if is_told:
+        assert send(door).json()["stopped"] is True
+    lines = [
+        json.dumps({"ts": "2026-11-22T00:00:00.0", "content": text, "level": "error"})
+        for text in ("Traceback (most recent call last):", last_words, "100 %")
+    ]
+    send(door, output=(0, lines), complete=True, exitcode=code)
+    assert detail(door)["state"] == state
+
+
 # ------------------------------------------------------------------------------------------- harm
 BAD: dict[str, Any] = {
     "a negative offset": {"history": (-1, ["{}"])},

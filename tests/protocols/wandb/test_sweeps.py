@@ -27,26 +27,35 @@ config = {
     "method": "grid", "metric": {"name": "loss", "goal": "minimize"},
     "parameters": {"lr": {"values": [0.1, 0.2]}, "net": {"parameters": {"depth": {"value": 2}}}},
 }
-id = wandb.sweep(config, project="sweeps")
+with wandb.init(project="sweeps", id="before", config={"lr": 0.1, "net": {"depth": 2}}) as run:
+    run.log({"loss": 5})
+id = wandb.sweep(config, project="sweeps", prior_runs=["before"])
 wandb.agent(id, function=train, project="sweeps")
 sweep = wandb.Api().sweep("sweeps/" + id)
-print(json.dumps([id, seen, sweep.state, sweep.config["method"], sweep.expected_run_count,
+(agent,) = sweep.agents()
+worked = [len(list(sweep.agent(agent.name).runs(per_page=1))), agent.state]
+print(json.dumps([worked, id, seen, sweep.state, sweep.config["method"], sweep.expected_run_count,
                   [[run.state, run.summary["loss"]] for run in sweep.runs], sweep.best_run().id]))
 """
 
 
 def test_a_grid_is_run_to_its_end(server: Running, script: Script) -> None:
     """Every combination once; the best run is known; the sweep ends."""
-    id, seen, state, method, expected, runs, best = script(GRID)
+    worked, id, seen, state, method, expected, runs, best = script(GRID)
+    assert worked == [2, "RUNNING"]
     assert seen == [[0.1, 2], [0.2, 2]]
     assert (state, method, expected) == ("FINISHED", "grid", 2)
     assert sorted(runs) == [["finished", 0.2], ["finished", 0.4]]
     sweep = server.json("GET", f"/api/v1/sweeps/{id}")
-    assert [trial["state"] for trial in sweep["trials"]] == ["finished", "finished"]
+    assert [trial["state"] for trial in sweep["trials"]] == ["finished"] * 3
+    query = f'{{ project(name: "sweeps") {{ sweep(sweepName: "{id}") {{ priorRuns {NAMES} }} }} }}'
+    found = server.json("POST", "/graphql", {"query": query})["data"]["project"]["sweep"]
+    assert found == {"priorRuns": {"edges": [{"node": {"name": "before"}}]}}
     assert best == sweep["trials"][sweep["sweep"]["best_trial"]]["run"]
 
 
 # ------------------------------------------------------------------------------ without the client
+NAMES = "{ edges { node { name } } }"
 CONFIG = """
 program: train.py
 method: random
@@ -114,5 +123,10 @@ def test_what_is_no_sweep_is_said_clearly(door: Door) -> None:
     """A config that cannot be used, a sweep and an agent that are not there."""
     assert ask(door, MAKE, 400, config="method: magic")
     assert ask(door, MAKE, 400, config="{")
+    make = """mutation U($config: String, $prior: JSONString) {
+      upsertSweep(input: {config: $config, priorRunsFilters: $prior}) { sweep { name } } }"""
+    for prior in ['{"$or": 1}', '{"$or": []}', '{"state": "finished"}', '{"$or": [{"name": ""}]}']:
+        assert "names runs" in ask(door, make, 400, config=CONFIG, prior=prior)
+    assert ask(door, make, 404, config=CONFIG, prior='{"$or": [{"name": "nobody"}]}')
     assert ask(door, AGENT, 404, sweep="nothing0")
     assert ask(door, BEAT, 404, id="QWdlbnQ6YTpi", state="{}")

@@ -29,6 +29,7 @@ from epochal.protocols.wandb import (
     files,
     introspection,
     making,
+    portfolios,
     projects,
     runs,
     stream,
@@ -68,6 +69,7 @@ AREAS: Final[tuple[Fields, ...]] = (
     api_runs.FIELDS,
     api_history.FIELDS,
     api_artifacts.FIELDS,
+    portfolios.FIELDS,
 )
 INTERFACES: Final = {
     "ArtifactCollection": frozenset({"ArtifactSequence", "ArtifactPortfolio"}),

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from epochal.domain.artifact import ArtifactRef
-from epochal.domain.objects import ArtifactRow, ModelDetail, RunArtifacts, VersionRow
+from epochal.domain.objects import ArtifactRow, RunArtifacts, VersionRow
 from epochal.errors import NotFound
+from epochal.protocols.wandb import portfolios
 from epochal.protocols.wandb.arguments import Given
 from epochal.protocols.wandb.artifacts import (
     alias_json,
@@ -64,9 +65,10 @@ async def list_types(asked: Asked, parent: ProjectPlace, given: Given) -> dict[s
 
 
 async def find_type(asked: Asked, parent: ProjectPlace, given: Given) -> Object | None:
-    """A type, or null when no artifact has it."""
+    """A type, or null when no artifact has it and no link can be of it."""
     name = given.text("name")
     is_known = any(row.type == name for row in await _rows(asked, parent))
+    is_known = is_known or await portfolios.are_there(asked, parent.entity)
     return Object("ArtifactType", (*parent, name)) if is_known else None
 
 
@@ -92,7 +94,7 @@ async def _type_name(asked: Asked, parent: TypePlace, given: Given) -> str:
 
 async def _type_created(asked: Asked, parent: TypePlace, given: Given) -> str | None:
     rows = await _rows(asked, ProjectPlace(*parent[:2]))
-    return moment(min(row.created_us for row in rows if row.type == parent[2]))
+    return moment(min((row.created_us for row in rows if row.type == parent[2]), default=None))
 
 
 async def of_type(asked: Asked, parent: TypePlace, given: Given) -> Object | None:
@@ -123,7 +125,7 @@ async def find_collection(asked: Asked, parent: TypePlace, given: Given) -> Obje
     for row in await _rows(asked, place):
         if row.name == name and row.type == parent[2]:
             return collection_object(_collection_ref(row))
-    return None
+    return await portfolios.find(asked, place, name, parent[2])
 
 
 async def collection_by_id(asked: Asked, parent: Any, given: Given) -> Object | None:
@@ -192,41 +194,6 @@ async def versions(asked: Asked, parent: ArtifactRef, given: Given) -> dict[str,
     return shown
 
 
-# ----------------------------------------------------------------------------------- link targets
-async def _model(asked: Asked, parent: tuple[str, str, str]) -> ModelDetail:
-    return await asked.call.read(models.get_model, parent[0], parent[2])
-
-
-async def _model_description(asked: Asked, parent: tuple[str, str, str], given: Given) -> str:
-    return (await _model(asked, parent)).description
-
-
-async def _model_created(asked: Asked, parent: tuple[str, str, str], given: Given) -> str | None:
-    return moment((await _model(asked, parent)).created_us)
-
-
-async def _model_updated(asked: Asked, parent: tuple[str, str, str], given: Given) -> str | None:
-    return moment((await _model(asked, parent)).updated_us)
-
-
-async def _model_type(
-    asked: Asked, parent: tuple[str, str, str], given: Given
-) -> dict[str, str] | None:
-    for row in (await _model(asked, parent)).all_versions:
-        if row.artifact_version is not None:
-            ref = artifacts.reference(f"{row.artifact}:v{row.artifact_version}")
-            return {"name": (await asked.call.read(artifacts.resolve, ref)).type}
-    return None
-
-
-async def _model_aliases(
-    asked: Asked, parent: tuple[str, str, str], given: Given
-) -> dict[str, Any]:
-    collection = Object("ArtifactPortfolio", parent)
-    names = (await _model(asked, parent)).aliases
-    return page([alias_json(parent[2], name, collection) for name in names], given)
-
-
 FIELDS: Final[Fields] = {
     "Query": {"artifactCollection": collection_by_id},
     "Run": {"outputArtifacts": made, "inputArtifacts": used},
@@ -242,10 +209,5 @@ FIELDS: Final[Fields] = {
     "ArtifactSequence": {
         "artifacts": versions, "description": _description, "createdAt": _created_at,
         "updatedAt": _updated_at, "tags": _no_tags, "aliases": _aliases,
-    },
-    "ArtifactPortfolio": {
-        "description": _model_description, "createdAt": _model_created,
-        "updatedAt": _model_updated, "tags": _no_tags, "aliases": _model_aliases,
-        "defaultArtifactType": _model_type,
     },
 }  # fmt: skip

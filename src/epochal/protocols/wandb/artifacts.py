@@ -29,6 +29,7 @@ from epochal.protocols.wandb.projects import (
 from epochal.service import artifacts, checksums, notes
 
 DIGESTS: Final = "wandb.digest"
+MANIFEST_NAME: Final = "wandb_manifest.json"
 STATES: Final = {"committed": "COMMITTED", "pending": "PENDING", "deleted": "DELETED"}
 KEPT_FOREVER: Final = -2
 MOST_HASHED: Final = 256 * 1024 * 1024
@@ -187,8 +188,7 @@ async def _ttl(asked: Asked, parent: ArtifactRef, given: Given) -> int:
 
 
 async def _manifest(asked: Asked, parent: ArtifactRef, given: Given) -> dict[str, Any]:
-    name = f"{parent.name}.json"
-    url = await artifact(asked, "manifest", name, MANIFEST, subject_of(parent))
+    url = await artifact(asked, "manifest", MANIFEST_NAME, MANIFEST, subject_of(parent))
     return {
         "id": write_id("ArtifactManifest", parent.path, parent.number or 0),
         "file": {"directUrl": url, "id": write_id("File", parent.path, parent.number or 0)},

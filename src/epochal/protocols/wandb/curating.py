@@ -32,10 +32,9 @@ from epochal.protocols.wandb.artifacts import (
 )
 from epochal.protocols.wandb.execution import Asked, Fields, Object
 from epochal.protocols.wandb.ids import read_id, write_id
+from epochal.protocols.wandb.portfolios import PORTFOLIO
 from epochal.protocols.wandb.projects import ProjectPlace, moment, project_object
 from epochal.service import artifacts, models
-
-PORTFOLIO: Final = "ArtifactPortfolio"
 
 
 # ----------------------------------------------------------------------------------- memberships

@@ -16,11 +16,13 @@ import msgspec
 from epochal.domain.artifact import LATEST, MANIFEST_TYPE, ArtifactRef, check_artifact_name
 from epochal.domain.names import DEFAULT_ENTITY
 from epochal.domain.record import ArtifactCommit, BlobRef
+from epochal.domain.run import RunState
 from epochal.errors import InvalidInput, NotFound
 from epochal.protocols.wandb import manifests
 from epochal.protocols.wandb.arguments import Given
 from epochal.protocols.wandb.execution import Asked
 from epochal.protocols.wandb.ids import Place, read_id, write_id
+from epochal.protocols.wandb.memory import CLIENT
 from epochal.service import artifacts, checksums, foreign, notes
 from epochal.service.foreign import Recorder, Recording
 
@@ -275,7 +277,9 @@ async def commit(asked: Asked, key: str) -> Draft:
         checksums.known_contents, draft.entity, manifests.md5s_of(contents)
     )
     manifest = manifests.to_ours(contents, blobs)
-    place = Place(draft.entity, draft.run_project, draft.run)
+    # What is logged outside of a run gets one that holds it.
+    run_id = draft.run or f"artifact-{draft.key[:12]}"
+    place = Place(draft.entity, draft.run_project, run_id)
 
     def work(recorder: Recorder, recording: Recording) -> None:
         ref = foreign.put_blob(recorder, manifest.encode(), MANIFEST_TYPE)
@@ -293,7 +297,15 @@ async def commit(asked: Asked, key: str) -> Draft:
             ],
         )  # fmt: skip
 
-    await asked.call.record(foreign.record, asked.call.workers.recorder, place.uid, work)
+        if not draft.run:
+            recorder.rename(recording, draft.name)
+            recorder.tell(recording, RunState.FINISHED, None)
+
+    recorder = asked.call.workers.recorder
+    if draft.run:
+        await asked.call.record(foreign.record, recorder, place.uid, work)
+    else:
+        await asked.call.record(foreign.begin_or_go_on, recorder, place, CLIENT, work)
     number = await _number(asked, draft, manifest.digest)
 
     def committed(one: Draft) -> None:

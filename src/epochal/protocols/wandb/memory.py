@@ -133,6 +133,10 @@ class Memory:
         """Step and time of the points of some series, read when rows seem to come again."""
         self.recent: deque[frozenset[tuple[int, int]]] = deque(maxlen=RECENT)
         """Step and time of the rows of the last requests, which may not be committed yet."""
+        self.told_to_stop = False
+        """Whether the client was answered that somebody wants the run to stop."""
+        self.raised = ""
+        """The exception whose traceback the console showed last since then."""
 
 
 def memory_of(recording: Recording) -> Memory:

@@ -26,6 +26,9 @@ from epochal.protocols.wandb.viewer import entity_of, user_of
 from epochal.service import experiments, foreign, overviews, runs, sweeps
 from epochal.service.foreign import Recorder, Recording
 
+REGISTRY: Final = "model-registry"
+"""The project in which clients look for link targets; those belong to the entity."""
+
 
 class ProjectPlace(NamedTuple):
     """Where a project is."""
@@ -95,14 +98,15 @@ def _copied(recorder: Recorder, recording: Recording) -> Memory:
 
 # ---------------------------------------------------------------------------------------- finding
 async def project(asked: Asked, parent: Any, given: Given) -> Object | None:
-    """A project, or null."""
+    """A project, or null; that of link targets is there always."""
     entity = given.text("entityName") or DEFAULT_ENTITY
     name = given.text("name") or DEFAULT_PROJECT
-    if await project_row(asked, entity, name) is None and not await _has_sweeps(
-        asked, entity, name
-    ):
-        return None
-    return project_object(entity, name)
+    is_known = (
+        name == REGISTRY
+        or await project_row(asked, entity, name) is not None
+        or await _has_sweeps(asked, entity, name)
+    )
+    return project_object(entity, name) if is_known else None
 
 
 async def _has_sweeps(asked: Asked, entity: str, name: str) -> bool:
@@ -291,7 +295,11 @@ async def _sweep_name(asked: Asked, parent: Place, given: Given) -> str | None:
 
 
 async def _stopped(asked: Asked, parent: Place, given: Given) -> bool:
-    return await asked.call.read(runs.stop_of, parent.uid) is not None
+    """Whether somebody wants the run to stop; clients up to 0.22 ask for it."""
+    stop = await asked.call.read(runs.stop_of, parent.uid) is not None
+    if stop:
+        (await memory_at(asked, parent)).told_to_stop = True
+    return stop
 
 
 async def _description(asked: Asked, parent: Place, given: Given) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import time
 from typing import Any, Final
@@ -12,7 +13,7 @@ from epochal.domain.names import DEFAULT_ENTITY, DEFAULT_PROJECT, MAX_NAME, new_
 from epochal.domain.record import Attributes, Config, Event
 from epochal.domain.run import RunState
 from epochal.domain.values import flatten
-from epochal.errors import NotFound
+from epochal.errors import Conflict, NotFound
 from epochal.protocols.wandb import awaiting, branching
 from epochal.protocols.wandb import config as configs
 from epochal.protocols.wandb.arguments import Given
@@ -166,9 +167,10 @@ async def stop(asked: Asked, parent: Any, given: Given) -> dict[str, Any]:
 
 
 async def delete(asked: Asked, parent: Any, given: Given) -> dict[str, Any]:
-    """Delete a run for good."""
+    """Delete a run for good. Of one that is gone already, which may be this request sent again."""
     place = read_run_key(given.needed("id"))
-    await asked.call.write(stored.delete_run, place.uid)
+    with contextlib.suppress(NotFound):
+        await asked.call.write(stored.delete_run, place.uid)
     asked.call.app.state.tailer.nudge()
     return {"success": True, "clientMutationId": None}
 
@@ -190,13 +192,15 @@ async def alert(asked: Asked, parent: Any, given: Given) -> dict[str, Any]:
 
 
 async def update_state(asked: Asked, parent: Any, given: Given) -> dict[str, Any]:
-    """Tell in which state a run is."""
+    """Tell in which state a run is, when it is not in that state already."""
     place = read_run_key(given.needed("id"))
     state = _STATES.get(given.text("state").lower())
     if state is None:
         raise NotFound(f"there is no state {given.text('state')!r:.80}")
 
     def work(recorder: Recorder, recording: Recording) -> None:
+        if recording.state is state:
+            raise Conflict(f"invalid state transition: the run is {state} already")
         if recording.foreign:
             recorder.tell(recording, state, None)
 

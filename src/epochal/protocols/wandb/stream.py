@@ -17,7 +17,7 @@ import msgspec
 from epochal.domain.record import Console, Heartbeat, Summary
 from epochal.domain.run import RunState
 from epochal.errors import InvalidInput
-from epochal.protocols.wandb import awaiting
+from epochal.protocols.wandb import awaiting, ending
 from epochal.protocols.wandb.memory import (
     RUN,
     SUMMARY,
@@ -33,7 +33,6 @@ from epochal.service import foreign
 from epochal.service.foreign import Recorder, Recording
 
 HISTOGRAM: Final = "histogram"
-INTERRUPTED: Final = 255
 SILENCE_S: Final = 300.0
 """Clients give a sign of life every 30 seconds."""
 MAX_GAP: Final = 10_000
@@ -88,6 +87,7 @@ def take(recorder: Recorder, recording: Recording, message: Message, writer: str
     taken = Taken(recorder, recording, message, lines)
     if recording.foreign and recording.state is not RunState.RUNNING and not message.complete:
         foreign.forget_stop(recorder, recording.uid)
+        memory.told_to_stop, memory.raised = False, ""
         recorder.tell(recording, RunState.RUNNING, None)
     recorder.write(recording, taken.facts, taken.points)
     _console(recorder, recording, taken, (writer, lines.output))
@@ -99,9 +99,13 @@ def take(recorder: Recorder, recording: Recording, message: Message, writer: str
     if message.preempting and not memory.kept.preempting:
         memory.kept.preempting = True
         save(recorder, recording, RUN, memory.kept)
+    ending.watch(memory, taken.shown)
     if message.complete:
-        _complete(recorder, recording, message.exitcode)
-    return not message.complete and foreign.shall_stop(recorder, recording.uid)
+        _complete(recorder, recording, memory, message.exitcode)
+        return False
+    stop = foreign.shall_stop(recorder, recording.uid)
+    memory.told_to_stop = memory.told_to_stop or stop
+    return stop
 
 
 def _advance(recorder: Recorder, recording: Recording, taken: Taken, writer: str) -> None:
@@ -208,11 +212,10 @@ def _same(left: object, right: object) -> bool:
     return left == right or (left != left and right != right)  # noqa: PLR0124 - NaN
 
 
-def _complete(recorder: Recorder, recording: Recording, exit_code: int | None) -> None:
+def _complete(
+    recorder: Recorder, recording: Recording, memory: Memory, exit_code: int | None
+) -> None:
     recording.exit_code = exit_code or 0
-    if exit_code == INTERRUPTED or foreign.shall_stop(recorder, recording.uid):
-        state = RunState.KILLED
-    else:
-        state = RunState.FAILED if exit_code else RunState.FINISHED
     if recording.foreign:
-        recorder.tell(recording, state, None)
+        is_unwanted = foreign.shall_stop(recorder, recording.uid)
+        recorder.tell(recording, ending.state_of(memory, exit_code, is_unwanted=is_unwanted), None)

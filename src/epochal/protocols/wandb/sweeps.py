@@ -15,6 +15,8 @@ import msgspec
 from epochal.domain.names import DEFAULT_ENTITY, DEFAULT_PROJECT
 from epochal.domain.run import RunState
 from epochal.domain.sweep import (
+    EARLIER,
+    AgentRow,
     Beat,
     Held,
     NewAgent,
@@ -72,11 +74,28 @@ async def upsert(asked: Asked, parent: Any, given: Given) -> dict[str, Any]:
         config = given.needed("config")
         new = NewSweep(
             config, given.text("projectName") or DEFAULT_PROJECT,
-            given.text("entityName") or DEFAULT_ENTITY,
+            given.text("entityName") or DEFAULT_ENTITY, _prior_runs(given),
         )  # fmt: skip
         row = await asked.call.write(stored.create_sweep, new)
     shown = Object("Sweep", row.id)
     return {"sweep": shown, "configValidationWarnings": []}
+
+
+def _prior_runs(given: Given) -> list[str]:
+    """The runs in ``priorRunsFilters``, as the client writes it.
+
+    Raises:
+        InvalidInput: it is another filter.
+    """
+    filters = given.json("priorRunsFilters")
+    if not filters:
+        return []
+    clauses = filters.get("$or")
+    given_names = clauses if isinstance(clauses, list) else []
+    names = [one.get("name") for one in given_names if isinstance(one, dict)]
+    if len(names) != len(given_names) or not names or not all(names):
+        raise InvalidInput('priorRunsFilters names runs: {"$or": [{"name": "ID"}, ...]}')
+    return [str(name) for name in names]
 
 
 async def create_agent(asked: Asked, parent: Any, given: Given) -> dict[str, Any]:
@@ -233,6 +252,11 @@ def _config(detail: SweepDetail) -> str:
     return detail.config if isinstance(detail.config, str) else json_text(detail.config)
 
 
+def _earlier(detail: SweepDetail) -> int:
+    """How many runs the search knew before it began; clients do not count them."""
+    return sum(trial.origin == EARLIER for trial in detail.trials)
+
+
 def _runs(detail: SweepDetail) -> list[Object]:
     row = detail.sweep
     return [run_object(Place(row.entity, row.project, trial.run)) for trial in detail.trials]
@@ -240,28 +264,57 @@ def _runs(detail: SweepDetail) -> list[Object]:
 
 async def runs(asked: Asked, parent: str, given: Given) -> dict[str, Any]:
     """A page of the runs of a sweep that began."""
+    return page(await _begun(asked, await detail_of(asked, parent)), given)
+
+
+async def _begun(asked: Asked, detail: SweepDetail) -> list[Object]:
     found = []
-    for one in _runs(await detail_of(asked, parent)):
+    for one in _runs(detail):
         try:
             await row_of(asked, one.value)
         except NotFound:
             continue
         found.append(one)
-    return page(found, given)
+    return found
+
+
+async def prior_runs(asked: Asked, parent: str, given: Given) -> dict[str, Any]:
+    """A page of the runs that the search knew before it began."""
+    detail = await detail_of(asked, parent)
+    known = {trial.run for trial in detail.trials if trial.origin == EARLIER}
+    return page([one for one in await _begun(asked, detail) if one.value.run_id in known], given)
 
 
 async def agent_list(asked: Asked, parent: str, given: Given) -> dict[str, Any]:
     """The agents of a sweep."""
-    found = await detail_of(asked, parent)
-    rows = [
-        {
-            "__typename": "Agent", "id": write_id("Agent", one.sweep, one.id), "name": one.id,
-            "host": one.host, "state": "RUNNING", "totalRuns": one.trials,
-            "createdAt": moment(one.created_us), "heartbeatAt": moment(one.seen_us),
-        }
-        for one in found.agents
-    ]  # fmt: skip
-    return page(rows, given)
+    return page([Object("Agent", one) for one in (await detail_of(asked, parent)).agents], given)
+
+
+async def agent(asked: Asked, parent: str, given: Given) -> Object | None:
+    """An agent of a sweep by its name or id, or null."""
+    name = given.text("agentName")
+    for one in (await detail_of(asked, parent)).agents:
+        if name in (one.id, write_id("Agent", one.sweep, one.id)):
+            return Object("Agent", one)
+    return None
+
+
+async def agent_runs(asked: Asked, parent: AgentRow, given: Given) -> dict[str, Any]:
+    """A page of the runs that an agent began."""
+    detail = await detail_of(asked, parent.sweep)
+    began = {trial.run for trial in detail.trials if trial.agent == parent.id}
+    return page([one for one in await _begun(asked, detail) if one.value.run_id in began], given)
+
+
+async def _running(asked: Asked, parent: AgentRow, given: Given) -> str:
+    return "RUNNING"
+
+
+def _agent_field(read: Any) -> Any:
+    async def resolve(asked: Asked, parent: AgentRow, given: Given) -> Any:
+        return read(parent)
+
+    return resolve
 
 
 FIELDS: Final[Fields] = {
@@ -281,9 +334,19 @@ FIELDS: Final[Fields] = {
         "createdAt": _field(lambda one: moment(one.sweep.created_us)),
         "updatedAt": _field(lambda one: moment(one.sweep.updated_us)),
         "heartbeatAt": _field(lambda one: moment(one.sweep.updated_us)),
-        "runCount": _field(lambda one: len(one.trials)),
-        "runCountExpected": _field(lambda one: one.sweep.expected),
+        "runCount": _field(lambda one: len(one.trials) - _earlier(one)),
+        "runCountExpected": _field(
+            lambda one: None if one.sweep.expected is None else one.sweep.expected - _earlier(one)
+        ),
         "project": _field(lambda one: project_object(one.sweep.entity, one.sweep.project)),
-        "runs": runs, "agents": agent_list,
+        "runs": runs, "agents": agent_list, "agent": agent, "priorRuns": prior_runs,
+    },
+    "Agent": {
+        "id": _agent_field(lambda one: write_id("Agent", one.sweep, one.id)),
+        "name": _agent_field(lambda one: one.id), "host": _agent_field(lambda one: one.host),
+        "state": _running,
+        "totalRuns": _agent_field(lambda one: one.trials),
+        "createdAt": _agent_field(lambda one: moment(one.created_us)),
+        "heartbeatAt": _agent_field(lambda one: moment(one.seen_us)), "runs": agent_runs,
     },
 }  # fmt: skip

@@ -31,6 +31,7 @@ FEATURES: Final = (
     "STRUCTURED_CONSOLE_LOGS",
     "SWEEPS_QUERY_FILTERING",
     "TOTAL_COUNT_IN_FILE_CONNECTION",
+    "UPDATE_RUN_STATE",
     "USE_ARTIFACT_WITH_ENTITY_AND_PROJECT_INFORMATION",
 )
 VERSIONS: Final = {"max_cli_version": "99.0.0", "min_cli_version": "0.0.1"}
@@ -70,7 +71,16 @@ async def server_info(asked: Asked, parent: Any, given: Given) -> Object:
 async def entity(asked: Asked, parent: Any, given: Given) -> Object:
     """A name under which projects lie. There are no organizations and no teams."""
     name = given.text("name") or given.text("entityName") or DEFAULT_ENTITY
-    return Object("Entity", entity_of(name))
+    members = [] if asked.call.principal is None else [_member(asked.call.principal.name)]
+    return Object("Entity", {**entity_of(name), "members": members})
+
+
+def _member(name: str) -> dict[str, Any]:
+    """The caller, as one of those who share an entity."""
+    return {
+        "id": write_id("User", name), "name": name, "username": name, "email": "",
+        "admin": False, "pending": False, "photoUrl": None, "accountType": "USER", "apiKey": None,
+    }  # fmt: skip
 
 
 def entity_of(name: str) -> dict[str, Any]:
@@ -79,6 +89,7 @@ def entity_of(name: str) -> dict[str, Any]:
         "id": write_id("Entity", name), "name": name, "isTeam": False, "entityType": "user",
         "xxhashDigestsEnabled": False, "organization": None, "user": None, "members": [],
         "available": True, "codeSavingEnabled": True, "defaultAccess": "USER_WRITE",
+        "readOnlyAdmin": False, "privateOnly": False, "storageBytes": 0,
     }  # fmt: skip
 
 
