@@ -26,6 +26,7 @@ from litestar.routes import HTTPRoute
 
 from epochal._version import __version__
 from epochal.domain.access import Permission
+from epochal.domain.view import RunChange
 from epochal.protocols import PERMISSION, Call, mlflow, native, needs, wandb
 from epochal.protocols.native.body import Budget
 from epochal.server import alerts, asgi, insights, keys, page, routes, sessions
@@ -100,7 +101,7 @@ class Application:
         self.settings = settings
         self.workers = Workers(store, readers=settings.read_threads)
         self.feed = Feed(settings.max_event_clients)
-        self.tailer = Tailer(store, self.feed.publish_from_thread, settings)
+        self.tailer = Tailer(store, self.feed.publish_from_thread, settings, self._is_awaited)
         self.alerting = Alerting(store, settings)
         self.gatekeeper = Gatekeeper(settings, self.workers, token)
         self.routes = self._litestar()
@@ -122,6 +123,14 @@ class Application:
         self.feed.close()
         ended = [self.tailer.stop(deadline), self.alerting.stop(deadline)]
         return self.workers.close(deadline) and all(ended)
+
+    def _is_awaited(self, changes: list[RunChange]) -> bool:
+        """Whether somebody waits for more of such changes.
+
+        Of runs that are recorded here, only who listens does.
+        """
+        recorder = self.workers.recorder
+        return self.feed.listeners > 0 or not all(recorder.writes(one.uid) for one in changes)
 
     def _litestar(self) -> Litestar:
         schema = Router(

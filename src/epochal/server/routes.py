@@ -222,6 +222,7 @@ async def events(
     )
     gatekeeper: Gatekeeper = request.app.state.gatekeeper
     scope = cast("asgi.Scope", request.scope)
+    request.app.state.tailer.nudge()  # it may be taking its time, as nobody listened
     stream: AsyncIterator[bytes] = feed.listen(
         wanted, lambda: gatekeeper.still_may(scope, Permission.READ)
     )

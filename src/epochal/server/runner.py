@@ -41,6 +41,9 @@ QUIET_LOCK_SECONDS: Final = 0.5
 """How long another owner of the home may take before anything is said about it."""
 BACKLOG: Final = 512
 KEEP_ALIVE_SECONDS: Final = 30
+COLLECTED: Final = (10_000, 10, 10)
+"""New objects between two looks for garbage: an answer of a thousand runs makes a hundred
+thousand, of which none is any."""
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -162,6 +165,7 @@ def _serve(
 
     server = _Server(_config(settings, application), application, started)
     gc.freeze()  # what is loaded stays; looking through it again costs half of a large answer
+    gc.set_threshold(*COLLECTED)
     server.run(sockets=sockets)
     return application.close(time.monotonic() + settings.shutdown_timeout)
 

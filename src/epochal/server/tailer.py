@@ -3,8 +3,10 @@
 It begins by taking in what the home holds already, without a pause, for at most two seconds: until
 then the server does not answer, so that whoever asks first sees the whole home and not an empty
 one. A larger backlog comes in while the server answers. After that it looks every 250 ms while
-something is live, once a second otherwise, and at once after an upload. Nothing that goes wrong in
-one look ends the thread: it is logged once per kind of failure, and the next look comes later.
+something is live, once a second otherwise, and at once after an upload. What only the runs of
+foreign clients bring is no reason to hurry as long as nobody listens to live events: whoever reads
+takes it in first. Nothing that goes wrong in one look ends the thread: it is logged once per kind
+of failure, and the next look comes later.
 """
 
 from __future__ import annotations
@@ -36,13 +38,19 @@ class Tailer:
         store: the open store.
         publish: gets what changed; called in this thread.
         settings: how often to look.
+        is_awaited: whether somebody waits for more of such changes; called in this thread.
     """
 
     def __init__(
-        self, store: Store, publish: Callable[[list[RunChange]], None], settings: Settings
+        self,
+        store: Store,
+        publish: Callable[[list[RunChange]], None],
+        settings: Settings,
+        is_awaited: Callable[[list[RunChange]], bool],
     ) -> None:
         self._follower = Follower(store, patience=PATIENCE_SECONDS)
         self._publish = publish
+        self._is_awaited = is_awaited
         self._fast = settings.poll_interval
         self._slow = settings.idle_interval
         self._wake = threading.Event()
@@ -84,11 +92,12 @@ class Tailer:
                 changes = self._follower.poll()
                 self._last_problem = ""
                 if changes:
-                    live_until = time.monotonic() + LIVE_SECONDS
                     self._publish(changes)
+                if changes and self._is_awaited(changes):
+                    live_until = time.monotonic() + LIVE_SECONDS
                 if self._follower.is_behind:
                     self._wake.set()
-                elif not changes and time.monotonic() > live_until:
+                elif time.monotonic() > live_until:
                     delay = self._slow
             except Exception as error:  # noqa: BLE001 - a bad journal must not end live events for all others
                 delay = SLOWEST

@@ -28,7 +28,7 @@ from epochal.errors import Unavailable
 from epochal.journal.buffered import BufferedJournal
 from epochal.journal.files import DIRECTORY_MODE, sync_directories
 from epochal.journal.frame import FileHeader
-from epochal.journal.home import run_directory
+from epochal.journal.home import RUNS, run_directory
 from epochal.service.places import Places
 from epochal.service.recorded import CLIENT, Columns, Point, Recording
 from epochal.service.replica import Replica
@@ -60,6 +60,7 @@ class Recorder:
         self._store = store
         self.places = Places(store)
         self._known: dict[str, Recording] = {}
+        self._writing: dict[str, Recording] = {}
         self._guard = threading.Lock()
         self._unsettled = Unsettled(store)
         self._ending = threading.Event()
@@ -95,6 +96,12 @@ class Recorder:
             self._open(recording, started_us, user)
             self.write(recording, [Labels(_now_us(), {CLIENT: client})])
         return recording
+
+    def writes(self, uid: str) -> bool:
+        """Whether this process keeps the journal of a run, so that readers settle it first."""
+        with self._guard:
+            recording = self._known.get(uid)
+        return recording is not None and recording.foreign
 
     @contextlib.contextmanager
     def hold(self, uid: str) -> Iterator[Recording]:
@@ -268,7 +275,7 @@ class Recorder:
             user=user, pid=os.getpid(), resumed=bool(recording.started_us),
             primary=recording.foreign,
         )  # fmt: skip
-        directory = str(run_directory(self._store.home, recording.uid))
+        directory = os.path.join(self._store.home, RUNS, recording.uid)
         os.makedirs(directory, mode=DIRECTORY_MODE, exist_ok=True)
         journal = BufferedJournal(directory, FileHeader(recording.uid, new_uid(), started_us))
         journal.append_fact(header)
@@ -281,6 +288,8 @@ class Recorder:
             sync_directories(str(journal.path), 1 if recording.started_us else 2)
         if recording.replica is not None:
             recording.replica.writers.add(os.path.basename(str(journal.path)).partition(".")[0])
+        with self._guard:
+            self._writing[recording.uid] = recording
         recording.journal, recording.started_us = journal, started_us
         recording.used = time.monotonic()
         return journal
@@ -291,6 +300,8 @@ class Recorder:
         journal, recording.journal = recording.journal, None
         if journal is None:
             return
+        with self._guard:
+            self._writing.pop(recording.uid, None)
         state = recording.state.value if recording.foreign else None
         journal.close(Finish(recording.ended_us or _now_us(), state, recording.exit_code))
         if not journal.leftover and not journal.sync_failed:
@@ -313,7 +324,7 @@ class Recorder:
     def _make_room(self) -> None:
         """Close the journals that rested longest when many are open."""
         with self._guard:
-            held = [one for one in self._known.values() if one.journal is not None]
+            held = list(self._writing.values())
         for one in sorted(held, key=lambda one: one.used)[: max(0, len(held) - MOST_OPEN + 1)]:
             if one.lock.acquire(blocking=False):
                 try:

@@ -27,6 +27,7 @@ from epochal.store.facts import FactWriter
 from epochal.store.latest import Known, add_rows, newest_steps, summarize, to_row
 from epochal.store.params import intern_keys
 from epochal.store.recount import recount, rows_are_hidden
+from epochal.store.resting import ADD, may_rest
 from epochal.store.rules import find_definition, rules_of
 from epochal.store.scalars import clamp
 from epochal.store.schema import journal, project, run
@@ -159,6 +160,8 @@ def apply(store: Store, work: Sequence[Work]) -> list[RunChange]:
         raise
     for item, row in zip(ready, rows, strict=True):
         item.tail.row = row
+        if row.rests:
+            store.tails.put(item.tail)
     return changes
 
 
@@ -243,9 +246,13 @@ def _apply_one(batch: Batch, item: Work, row: JournalRow, is_fresh: bool) -> Jou
         is_fresh=is_fresh, is_redefined=effects.redefined,
     )  # fmt: skip
     _note_cuts(batch.connection, row, item.stretch, effects.cuts, note, is_fresh)
+    rests = effects.finish is not None and not item.remote and may_rest(tail, item.stretch)
+    if rests:
+        batch.together.add(ADD, {"journal_id": row.id})
     return JournalRow(
         id=row.id, run_id=row.run_id, started_us=row.started_us, facts_pos=entry.end,
         lines=effects.lines, closed=row.closed or effects.finish is not None, lost=False,
+        rests=rests,
     )  # fmt: skip
 
 

@@ -25,8 +25,9 @@ def catch_up(store: Store, paths: Sequence[str]) -> None:
         StorageFull: the disk has no room.
         Unavailable: the database is busy.
     """
-    for start in range(0, len(paths), GROUP):
-        group = paths[start : start + GROUP]
+    behind = [path for path in paths if not store.tails.lately_rests(journal_key(path))]
+    for start in range(0, len(behind), GROUP):
+        group = behind[start : start + GROUP]
         for path in _together(store, group) if len(group) > 1 else group:
             _alone(store, path)
 

@@ -13,7 +13,7 @@ from epochal.domain.run import RunState
 from epochal.errors import CorruptFile
 from epochal.store.dialect import upsert
 from epochal.store.scalars import clamp, storable
-from epochal.store.schema import counter, detail, journal, project, run
+from epochal.store.schema import counter, detail, journal, project, resting, run
 from epochal.store.tail import JournalKey, JournalRow, Position
 
 _EMPTY = b"\x80"
@@ -21,8 +21,9 @@ _NO_TAGS = b"\x90"
 
 _IN_ONE_QUERY = 500
 _FIND = (
-    sa.select(journal, run.c.uid)
+    sa.select(journal, run.c.uid, resting.c.journal_id.label("rests"))
     .join(run, run.c.id == journal.c.run_id)
+    .outerjoin(resting, resting.c.journal_id == journal.c.id)
     .where(run.c.uid.in_(sa.bindparam("uids", expanding=True)))
 )
 _FIND_RUNS = sa.select(run.c.uid, run.c.id).where(
@@ -78,10 +79,11 @@ def find_journals_of(connection: sa.Connection, keys: Sequence[JournalKey]) -> S
 
 
 def journal_row(row: sa.RowMapping) -> JournalRow:
-    """From a row of the table."""
+    """From a row of the table, with the column ``rests`` of its row in ``resting``, if any."""
     return JournalRow(
         id=row["id"], run_id=row["run_id"], started_us=row["started_us"],
         facts_pos=row["facts_pos"], lines=row["lines"], closed=row["closed"], lost=row["lost"],
+        rests=row["rests"] is not None,
     )  # fmt: skip
 
 

@@ -35,6 +35,7 @@ from epochal.store.ingest import (
     open_tail,
 )
 from epochal.store.lost import mark_found, mark_lost, settle_runs
+from epochal.store.resting import awake
 from epochal.store.retire import retire_all
 from epochal.store.store import Store
 from epochal.store.tail import JournalKey, Tail
@@ -124,8 +125,7 @@ class Follower:
         """
         now = self._clock()
         with self._store.moving:
-            found = self._finder.find(int(self._time_of_day() * 1e9))
-            for key in by_start(self._store, [key for key in found if key not in self._watched]):
+            for key in by_start(self._store, self._find_new()):
                 remote = is_remote(self._store, key)
                 self._watched[key] = Watched(key, key.path(self._store.home), remote, now)
             grown = self._read(now)
@@ -139,6 +139,11 @@ class Follower:
                 self._next_settle = now + SETTLE_SECONDS
                 changes += settle_runs(self._store, int(self._time_of_day() * 1e6))
         return merge_changes([*changes, *self._store.take_news()])
+
+    def _find_new(self) -> list[JournalKey]:
+        """Journals that are not watched yet and do not rest."""
+        found = self._finder.find(int(self._time_of_day() * 1e9))
+        return awake(self._store, (key for key in found if key not in self._watched))
 
     def _read(self, now: float) -> list[tuple[Watched, Work]]:
         """One stretch of every journal that has more, within the budget.
@@ -175,6 +180,9 @@ class Follower:
             return set(new), find_journals_of(connection, new)
 
     def _look(self, watched: Watched, stored: Stored | None = None) -> Work | None:
+        if self._store.tails.lately_rests(watched.key):
+            del self._watched[watched.key]
+            return None
         tail = self._store.tails.get(watched.key)
         if tail is not None and tail.row is not None and tail.row.closed:
             return None
@@ -270,7 +278,7 @@ class Follower:
         size = 0
         for watched in self._watched.values():
             tail = self._store.tails.get(watched.key)
-            if tail is None or tail.row is None or now < watched.next_look:
+            if tail is None or tail.row is None or tail.row.rests or now < watched.next_look:
                 continue
             ended = tail.row.closed or tail.row.lost
             resting = now - watched.grown >= IDLE_SECONDS

@@ -18,7 +18,7 @@ from epochal.store.columns import ColumnGroup, Stretch
 from epochal.store.enroll import journal_row
 from epochal.store.points import CutAt, WriterPoints
 from epochal.store.rows import find_run_id
-from epochal.store.schema import cut, journal, run, segment
+from epochal.store.schema import cut, journal, resting, run, segment
 from epochal.store.store import Store
 from epochal.store.tail import Content, JournalKey, Position, Tail, rows_from
 
@@ -90,7 +90,11 @@ def gather_in(
     uid, created_us = connection.execute(query).one()
     files = _read_files(connection, run_id)
     cuts = _read_cuts(connection, run_id)
-    query = sa.select(journal).where(journal.c.run_id == run_id)
+    query = (
+        sa.select(journal, resting.c.journal_id.label("rests"))
+        .outerjoin(resting, resting.c.journal_id == journal.c.id)
+        .where(journal.c.run_id == run_id)
+    )
     writers = []
     for row in connection.execute(
         query.order_by(journal.c.started_us, journal.c.writer)
@@ -151,11 +155,15 @@ def load_tail(store: Store, key: JournalKey, row: sa.RowMapping) -> Tail:
         path = key.path(store.home)
         try:
             tail = Tail(key, path, position)
-            tail.read_until(row["facts_pos"])
+            is_whole = tail.read_until(row["facts_pos"])
         except FileNotFoundError:
             raise CorruptFile(
                 path, "it is gone, though not all of its rows are in segments"
             ) from None
         tail.row = journal_row(row)
+        if tail.row.rests and not is_whole:
+            raise CorruptFile(
+                path, f"it ends at byte {tail.offset}, {tail.row.facts_pos} bytes were applied"
+            )
         store.tails.put(tail)
         return tail

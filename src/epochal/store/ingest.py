@@ -26,6 +26,7 @@ from epochal.store.compact import LONG_TAIL, compact, compact_all
 from epochal.store.enroll import Stored, find_journals_of
 from epochal.store.lost import mark_lost
 from epochal.store.mend import mend
+from epochal.store.resting import awake
 from epochal.store.retire import retire_all
 from epochal.store.schema import journal
 from epochal.store.store import Store
@@ -60,8 +61,8 @@ class IngestReport(msgspec.Struct):
 
 def journal_key(path: str | os.PathLike[str]) -> JournalKey:
     """Run and writer, from the place of a journal."""
-    found = Path(path)
-    return JournalKey(found.parent.name, found.stem)
+    directory, name = os.path.split(path)
+    return JournalKey(os.path.basename(directory), os.path.splitext(name)[0])
 
 
 def open_tail(store: Store, key: JournalKey, stored: Stored | None = None) -> Tail | None:
@@ -204,7 +205,7 @@ def ingest_home(
         CorruptFile: the database is damaged.
     """
     report = IngestReport()
-    keys = by_start(store, find_journals(store.home))
+    keys = by_start(store, awake(store, find_journals(store.home)))
     for start in range(0, len(keys), GROUP):
         group = keys[start : start + GROUP]
         _ingest_group(store, group, report, compact=compact)
@@ -297,7 +298,8 @@ def _ingest_together(
     report.bytes += sum(tail.pending_bytes for tail in tails)
     mark_lost(store, [tail for tail in tails if tail.key not in held])
     if compact:
-        over = [tail for tail in tails if tail.row and (tail.row.closed or tail.row.lost)]
+        rows = ((tail, tail.row) for tail in tails)
+        over = [tail for tail, row in rows if row and (row.closed or row.lost) and not row.rests]
         if not compact_all(store, over):
             raise Raced("rows were moved by someone else")
         retire_all(store, over)

@@ -1,10 +1,11 @@
 """Making the database anew from what lies in the run directories.
 
 Journals and archives of facts together hold every record, segments every row; so runs come back
-whole, and so do artifacts and models: their records are applied over all runs in the order of
-their times, so that versions get their numbers again; then what people said of models is laid over
-them. Reports have files of their own. What only the database knew is lost: edits made by hand
-(names, notes, tags, colors, archived marks), saved views and API keys.
+whole, each writer after those that started before it. So do artifacts and models: their records
+are applied over all runs in the order of their times, so that versions get their numbers again;
+then what people said of models is laid over them. Reports have files of their own. What only the
+database knew is lost: edits made by hand (names, notes, tags, colors, archived marks), saved
+views and API keys.
 """
 
 from __future__ import annotations
@@ -31,7 +32,15 @@ from epochal.store.database import Database
 from epochal.store.definitions import restate_rules
 from epochal.store.enroll import check_header, enroll
 from epochal.store.facts import FactWriter
-from epochal.store.ingest import IngestReport, Problem, explain, ingest_home
+from epochal.store.ingest import (
+    IngestReport,
+    Problem,
+    apply_journal,
+    by_start,
+    explain,
+    ingest_home,
+    open_tail,
+)
 from epochal.store.keep import DIRECTORY as KEPT
 from epochal.store.keep import Kept, read_kept
 from epochal.store.lock import take_lock
@@ -42,7 +51,7 @@ from epochal.store.schema import journal, segment
 from epochal.store.segment import Segment
 from epochal.store.standing import lay_over, read_books
 from epochal.store.store import Store
-from epochal.store.tail import JournalKey
+from epochal.store.tail import JournalKey, find_journals
 from epochal.store.together import Together
 
 _UID = re.compile(r"[0-9a-f]{32}")
@@ -196,11 +205,12 @@ def _restore_run(store: Store, uid: str, problems: list[Problem], late: list[Lat
             problems.append(Problem(str(path), explain(error)))
     if not archives:
         return False
-    archives.sort(key=lambda archive: (archive.created_us, archive.writer))
-    with store.database.write() as connection:
-        names: set[str] = set()
-        run_id = 0
-        for archive in archives:
+    archives.sort(key=_order)
+    names: set[str] = set()
+    run_id = 0
+    for archive in archives:
+        _apply_earlier(store, uid, archive)
+        with store.database.write() as connection:
             run_id, journal_id = _restore_journal(store, connection, uid, archive)
             maker = versions.run_ref(connection, run_id)
             late += [
@@ -209,6 +219,7 @@ def _restore_run(store: Store, uid: str, problems: list[Problem], late: list[Lat
             names |= _restore_segments(
                 connection, directory, run_id, journal_id, archive, problems
             )
+    with store.database.write() as connection:
         restate_rules(connection, run_id)
         _recount(store, connection, run_id, names, problems)
         contact = max(archive.contact_us for archive in archives)
@@ -216,6 +227,22 @@ def _restore_run(store: Store, uid: str, problems: list[Problem], late: list[Lat
             connection, {run_id: RunNews(uid, {"facts"}, contact_us=contact, state_matters=True)}
         )
     return True
+
+
+def _order(archive: Archive) -> tuple[int, str]:
+    return archive.created_us, archive.writer
+
+
+def _apply_earlier(store: Store, uid: str, archive: Archive) -> None:
+    """Take in the journals of a run that began before an archived one; facts have an order.
+
+    One that cannot be read is told of later, when the home's journals are taken in.
+    """
+    for key in by_start(store, find_journals(store.home, uid)):
+        with contextlib.suppress(*_BAD_FILE), store.moving:
+            tail = open_tail(store, key)
+            if tail is not None and (tail.created_us, key.writer) < _order(archive):
+                apply_journal(store, tail.path)
 
 
 def _checked(archive: Archive, path: Path, uid: str) -> Archive:

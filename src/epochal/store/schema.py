@@ -13,7 +13,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-REVISION = 10
+REVISION = 11
 """Number of the newest migration under ``store/migrations/versions``."""
 
 metadata = sa.MetaData(
@@ -253,6 +253,13 @@ journal = sa.Table(
 
 Each moves with its effects.
 """
+
+resting = sa.Table(
+    "resting",
+    metadata,
+    sa.Column("journal_id", Id, sa.ForeignKey("journal.id", ondelete="CASCADE"), primary_key=True),
+)
+"""Journals that stay where they are for good; see `store.resting`."""
 
 cut = sa.Table(
     "cut",

@@ -11,6 +11,7 @@ import contextlib
 import os
 import struct
 import threading
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,10 @@ from epochal.store.columns import ColumnGroup, merge_groups
 from epochal.store.stretch import Stretch, decode_stretch
 
 MANY_GROUPS = 24
+MOST_RESTING = 256
+"""Tails of journals that rest in memory."""
+MOST_REMEMBERED = 4096
+"""Journals of which it is remembered that they rest."""
 KEPT_BYTES = 256 * 1024
 """Facts up to this size are kept in memory until the archive is written."""
 REMOTE_SUFFIX = ".remote"
@@ -74,6 +79,7 @@ class JournalRow(msgspec.Struct, frozen=True):
     lines: int
     closed: bool
     lost: bool
+    rests: bool = False
 
 
 class Content(msgspec.Struct, frozen=True):
@@ -227,10 +233,16 @@ def rows_from(group: ColumnGroup, ordinal: int) -> ColumnGroup | None:
 
 
 class Tails:
-    """The tails of a home that are in memory."""
+    """The tails of a home that are in memory.
+
+    Of journals that rest there may be any number, so only the last few stay, and of some more it
+    is remembered that they do.
+    """
 
     def __init__(self) -> None:
         self._tails: dict[JournalKey, Tail] = {}
+        self._resting: deque[JournalKey] = deque()
+        self._known_to_rest: dict[JournalKey, None] = {}
         self._lock = threading.Lock()
 
     def get(self, key: JournalKey) -> Tail | None:
@@ -238,9 +250,21 @@ class Tails:
         return self._tails.get(key)
 
     def put(self, tail: Tail) -> None:
-        """Keep a tail."""
+        """Keep a tail; one of a journal that rests for a while only."""
         with self._lock:
             self._tails[tail.key] = tail
+            if tail.row is not None and tail.row.rests:
+                tail.facts = None
+                self._known_to_rest[tail.key] = None
+                if len(self._known_to_rest) > MOST_REMEMBERED:
+                    del self._known_to_rest[next(iter(self._known_to_rest))]
+                self._resting.append(tail.key)
+                if len(self._resting) > MOST_RESTING:
+                    self._tails.pop(self._resting.popleft(), None)
+
+    def lately_rests(self, key: JournalKey) -> bool:
+        """Whether a journal is known to rest without asking the database."""
+        return key in self._known_to_rest
 
     def drop(self, key: JournalKey) -> None:
         """Forget a tail; it is read again when it is needed."""
@@ -252,6 +276,8 @@ class Tails:
         with self._lock:
             for key in [key for key in self._tails if key.run == uid]:
                 del self._tails[key]
+            for key in [key for key in self._known_to_rest if key.run == uid]:
+                del self._known_to_rest[key]
 
     def __iter__(self) -> Iterator[Tail]:
         with self._lock:
@@ -260,16 +286,17 @@ class Tails:
 
 def find_journals(home: Path, run: str | None = None) -> Iterator[JournalKey]:
     """Every journal file of a home, or of one run. Files that are none are passed over."""
-    directories = [run] if run is not None else sorted(_names(home / RUNS))
+    root = os.path.join(home, RUNS)
+    directories = [run] if run is not None else sorted(_names(root))
     for directory in directories:
         if len(directory) != 32:
             continue
-        for name in sorted(_names(home / RUNS / directory)):
+        for name in sorted(_names(os.path.join(root, directory))):
             if name.endswith(SUFFIX) and len(name) == 32 + len(SUFFIX) and name[0] != ".":
                 yield JournalKey(directory, name.removesuffix(SUFFIX))
 
 
-def _names(directory: Path) -> list[str]:
+def _names(directory: str) -> list[str]:
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         return os.listdir(directory)
     return []
