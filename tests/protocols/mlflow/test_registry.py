@@ -70,6 +70,7 @@ def test_a_version_is_a_version_of_our_registry(
     assert uri == f"mlflow-artifacts:/contents/{version['digest']}"
     url = server.address.url
     monkeypatch.setenv("MLFLOW_REGISTRY_URI", url)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", url)  # else it makes a database right here
     path = download_artifacts("models:/citizen/1/data", tracking_uri=url)
     with open(f"{path}/weights.txt") as file:
         assert file.read() == f"weights of {run}"
