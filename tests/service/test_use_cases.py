@@ -201,6 +201,7 @@ CALLS: dict[Any, tuple[Permission, tuple[Any, ...], dict[str, Any]]] = {
     agents.next_trial: (Permission.WRITE, ("a",), {}),
     agents.beat: (Permission.WRITE, ("a", Beat()), {}),
     agents.report: (Permission.WRITE, ("a", TrialReport(0, 1, "finished")), {}),
+    agents.run_ended: (Permission.WRITE, (("local", "p"), "a-0"), {}),
     experiments.list_experiments: (Permission.READ, (Recorder,), {}),
     experiments.get_experiment: (Permission.READ, (Recorder, 5), {}),
     experiments.named_experiment: (Permission.READ, (Recorder, "nobody"), {}),

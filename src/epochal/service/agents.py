@@ -27,12 +27,20 @@ from epochal.domain.sweep import (
     TrialState,
 )
 from epochal.domain.values import number_from_json
-from epochal.errors import Conflict, NotFound
+from epochal.errors import Conflict, InvalidInput, NotFound
 from epochal.search.config import SweepConfig
 from epochal.search.stopping import looks_at, why_stop
 from epochal.service import bounds
 from epochal.service.choosers import following
-from epochal.service.handing import LOST_US, Ending, Handing, end_trial, lose_trial, uid_of
+from epochal.service.handing import (
+    LOST_US,
+    Ending,
+    Handing,
+    close_if_done,
+    end_trial,
+    lose_trial,
+    uid_of,
+)
 from epochal.service.outcomes import Outcome, finite, outcome_of, reported, take_in, together
 from epochal.service.permission import require
 from epochal.service.sweeps import now_us, sweep_name, trial_row
@@ -42,6 +50,8 @@ from epochal.store.sweeps import Ledger, StoredSweep, StoredTrial, changing, rea
 MAX_HELD: Final = 1_000
 MAX_NUMBER: Final = 2**31
 MAX_NOTE: Final = 1_000
+NO_PROCESS: Final = 0
+"""What agents of wandb give for their process."""
 
 
 def add_agent(
@@ -159,12 +169,53 @@ def report(
         state: str = given.state
         if state == "ended":
             well = outcome.state is RunState.FINISHED
-            state = "stopped" if trial.note else "finished" if well else "failed"
+            cancelled = sweep.state is SweepState.CANCELLED
+            state = "finished" if well else "cancelled" if cancelled else "failed"
+            state = "stopped" if trial.note else state
         if state == "lost":
             trial = lose_trial(ledger, sweep, trial, outcome.note, values, now)
         else:
             trial = end_trial(ledger, sweep, trial, state, (outcome, values), now)
         return trial_row(sweep, trial)
+
+
+def run_ended(
+    store: Store,
+    principal: Principal | None,
+    place: tuple[str, str],
+    run_id: str,
+    *,
+    at_us: int | None = None,
+) -> None:
+    """A run has ended: so has the trial that it is of, where the agent does not tell ends.
+
+    Agents of wandb say with each heartbeat what lives, and the last one may never come.
+
+    Args:
+        store: the open store.
+        principal: who asks.
+        place: entity and project of the run.
+        run_id: of any run; most are of no trial.
+        at_us: now.
+    """
+    require(principal, Permission.WRITE)
+    held = held_of(run_id)
+    if held is None:
+        return
+    now = at_us or now_us()
+    try:
+        with reading(store) as ledger:
+            sweep = ledger.sweep(sweep_name(run_id.partition("-")[0]))
+            trial = find_trial(ledger, sweep, held.number)
+            agent, _ = ledger.agent(trial.agent)
+        is_its = trial.run == run_id and (sweep.entity, sweep.project) == place
+        if is_its and trial.state is TrialState.RUNNING and agent.pid == NO_PROCESS:
+            ended = TrialReport(trial.number, trial.attempt, "ended")
+            report(store, principal, agent.id, ended, at_us=now)
+            with changing(store) as ledger:
+                close_if_done(ledger, ledger.sweep(sweep.uid), now)
+    except (NotFound, Conflict, InvalidInput):
+        return  # no trial, or somebody else told its end
 
 
 def held_of(run_id: str) -> Held | None:

@@ -60,10 +60,8 @@ class Handing:
         queue = self.sweep.queue
         if queue and queue[0].origin.startswith(REPEAT):  # the cap does not count them
             return self._queued(queue[0])
-        cap = self.sweep.run_cap
-        handed = self.sweep.next_number - self.ledger.besides(self.sweep)
-        if cap is not None and handed >= cap:
-            return self._no_more(running, f"all {cap} trials were handed out")
+        if is_all_handed_out(self.ledger, self.sweep):
+            return self._no_more(running, f"all {self.sweep.run_cap} trials were handed out")
         if self._reached():
             return self._no_more(running, "the target was reached")
         if queue:
@@ -167,6 +165,21 @@ def uid_of(sweep: StoredSweep, trial: StoredTrial) -> str:
 
 def _run_id(sweep: StoredSweep, number: int, attempt: int) -> str:
     return f"{sweep.uid}-{number}" + (f"-{attempt}" if attempt > 1 else "")
+
+
+def is_all_handed_out(ledger: Ledger, sweep: StoredSweep) -> bool:
+    """Whether the cap on trials is reached."""
+    return sweep.run_cap is not None and (
+        sweep.next_number - ledger.besides(sweep) >= sweep.run_cap
+    )
+
+
+def close_if_done(ledger: Ledger, sweep: StoredSweep, now: int) -> None:
+    """End a sweep whose trials were all handed out and have ended."""
+    left = ledger.trials(sweep, states=(TrialState.RUNNING, TrialState.LOST))
+    is_over = not left and not sweep.queue and is_all_handed_out(ledger, sweep)
+    if sweep.state is SweepState.RUNNING and is_over:
+        ledger.change_sweep(sweep, now, state=SweepState.FINISHED.value)
 
 
 def end_trial(

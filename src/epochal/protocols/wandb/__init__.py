@@ -41,7 +41,8 @@ from epochal.protocols.wandb.arguments import read_json
 from epochal.protocols.wandb.errors import HANDLERS
 from epochal.protocols.wandb.execution import Fields, merged
 from epochal.protocols.wandb.ids import Place
-from epochal.service import foreign
+from epochal.service import agents, foreign
+from epochal.service.foreign import Recorder, Recording
 
 if TYPE_CHECKING:
     from epochal.protocols.wandb.executor import Executor
@@ -115,20 +116,22 @@ async def file_stream(
 ) -> Response[bytes]:
     """Take what a run logged."""
     place = Place(entity, project, run_id)
+    ended = False
+
+    def take(recorder: Recorder, recording: Recording) -> bool:
+        nonlocal ended
+        message = stream.read_message(stream.unpacked(body, packed=packed))
+        stopped = stream.take(recorder, recording, message, writer)
+        ended = bool(message.complete)
+        return stopped
+
     with request.app.state.upload_budget.hold(_size(request)):
         body = await request.body()
         packed = request.headers.get("content-encoding") == "gzip"
-        stopped = await request.record(
-            foreign.record,
-            request.workers.recorder,
-            place.uid,
-            lambda recorder, recording: stream.take(
-                recorder,
-                recording,
-                stream.read_message(stream.unpacked(body, packed=packed)),
-                request.headers.get(WRITER, "")[:MAX_WRITER],
-            ),
-        )
+        writer = request.headers.get(WRITER, "")[:MAX_WRITER]
+        stopped = await request.record(foreign.record, request.workers.recorder, place.uid, take)
+    if ended:
+        await request.write(agents.run_ended, (entity, project), run_id)
     answer: dict[str, Any] = {"exitcode": None, "limits": {}, "stopped": stopped}
     return Response(msgspec.json.encode(answer), media_type="application/json")
 

@@ -56,6 +56,8 @@ CHANGES: Final = {
 }  # fmt: skip
 LOST: Final = "lost"
 ENDING: Final = "ending"
+ENDED: Final = "ended"
+FAILED: Final = "failed"
 PATIENCE_US: Final = 20_000_000
 MAX_REMEMBERED: Final = 10_000
 
@@ -122,7 +124,7 @@ async def heartbeat(asked: Asked, parent: Any, given: Given) -> dict[str, Any]:
     for trial in mine:
         if trial.run not in alive:
             fate = await _fate(asked, detail.sweep, trial, is_known=trial.run in states)
-            if fate in ("finished", "failed"):
+            if fate in (ENDED, FAILED):
                 await _report(asked, agent_id, trial, fate)
             else:
                 waiting.append((trial, fate))
@@ -191,10 +193,10 @@ async def _fate(asked: Asked, sweep: SweepRow, trial: TrialRow, *, is_known: boo
     try:
         run = await row_of(asked, Place(sweep.entity, sweep.project, trial.run))
     except NotFound:
-        return "failed" if is_known or is_late else LOST  # the command may be lost
+        return FAILED if is_known or is_late else LOST  # the command may be lost
     if run.state is RunState.RUNNING and not is_late:
         return ENDING  # its last lines are on the way
-    return "finished" if run.state is RunState.FINISHED else "failed"
+    return ENDED
 
 
 async def _report(asked: Asked, agent_id: str, trial: TrialRow, fate: str) -> None:
