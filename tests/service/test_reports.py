@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from epochal.domain.access import LOCAL_USER
 from epochal.domain.record import Config
@@ -142,6 +144,50 @@ def test_a_damaged_file_of_a_report_is_told_and_takes_nothing_else_along(home):
     assert [problem.path for problem in problems] == [str(first)]
     with open_store(home) as store:
         assert len(reports.list_reports(store, LOCAL_USER, None, "mnist").reports) == 1
+
+
+@pytest.mark.parametrize("how", ["lost", "rebuilt"])
+def test_files_of_one_name_and_copies_keep_no_report_back(home, how):
+    """The newest keeps the name; a directory that was copied is told and left alone."""
+    with open_store(home) as store:
+        old, new = make(store, "old"), make(store, "new")
+    kept = {text: next(p for p in home.glob("reports/*/report.json") if text in p.read_bytes())
+            for text in (b'"old"', b'"new"')}  # fmt: skip
+    stored = kept[b'"new"'].read_bytes()
+    assert new.name.encode() in stored
+    kept[b'"new"'].write_bytes(stored.replace(new.name.encode(), old.name.encode()))
+    copy = home / "reports" / "copy"
+    shutil.copytree(kept[b'"old"'].parent, copy)
+    if how == "lost":
+        (home / DATABASE).unlink()
+    else:
+        assert [one.path for one in rebuild(home).problems] == [str(copy / "report.json")]
+    with open_store(home) as store:
+        assert [str(copy) in text for text in store.unread] == [True] * (how == "lost")
+        texts = {
+            name: reports.find_report(store, LOCAL_USER, None, "mnist", name).text
+            for name in (old.name, f"{old.name}-2")
+        }
+    assert texts == {old.name: "new", f"{old.name}-2": "old"}
+    assert copy.exists()
+
+
+def test_a_report_that_could_not_be_made_leaves_no_file(home):
+    with open_store(home) as store:
+
+        def fail(_connection):
+            raise RuntimeError("no commit")
+
+        sa.event.listen(sa.Engine, "commit", fail)
+        try:
+            with pytest.raises(RuntimeError, match="no commit"):
+                make(store)
+        finally:
+            sa.event.remove(sa.Engine, "commit", fail)
+        assert list(home.glob("reports/*")) == []
+        assert reports.list_reports(store, LOCAL_USER, None, "mnist").reports == []
+        make(store)
+        assert len(list(home.glob("reports/*"))) == 1
 
 
 @pytest.mark.parametrize(

@@ -16,21 +16,27 @@ import pytest
 import sqlalchemy as sa
 
 from epochal.domain.access import LOCAL_USER
-from epochal.domain.record import ArtifactCommit, BlobRef
+from epochal.domain.record import ArtifactCommit, BlobRef, Told
 from epochal.domain.run import RunState
-from epochal.errors import CorruptFile, NotFound
+from epochal.errors import NotFound, Unavailable
 from epochal.journal.journal import Journal
 from epochal.service import runs, tracking
 from epochal.service.recorded import Point
 from epochal.service.recording import Recorder
 from epochal.service.tracking import Batch, NewRun
 from epochal.store.collect import collect
+from epochal.store.facts import FactWriter
 from epochal.store.follow import Follower
+from epochal.store.gather import load_tail
 from epochal.store.ingest import ingest_home
 from epochal.store.owner import Store, open_store
 from epochal.store.recover import rebuild
+from epochal.store.schema import journal, resting, run
+from epochal.store.schema_objects import artifact_version
 from epochal.store.series import series_points
-from epochal.store.tail import MOST_RESTING
+from epochal.store.tail import MOST_RESTING, JournalKey
+from tests.store.journals import START, Writing
+from tests.store.objects import commit
 
 KEYS = ("a", "b", "c")
 
@@ -183,8 +189,53 @@ def test_a_journal_that_lost_its_end_is_told(home: Path) -> None:
         recorder.close()
     (path,) = (home / "runs" / uid).glob("*.ej")
     os.truncate(path, path.stat().st_size - 120)
-    with open_store(home) as store, pytest.raises(CorruptFile, match="bytes were applied"):
-        series_points(store, uid, "b", "all")
+    for _ in range(2):
+        with open_store(home) as store:
+            assert steps(store, uid) == [0], "readers have what is left, before it is looked at"
+            take_in(store)
+            assert steps(store, uid) == [0]
+            with store.database.read() as connection:
+                found = connection.exec_driver_sql("SELECT damaged FROM journal").scalar()
+                rests = connection.exec_driver_sql("SELECT count(*) FROM resting").scalar()
+            assert (found, rests) == (1, 0)
+    assert path.exists()
+
+
+def test_a_journal_at_rest_whose_end_became_blank_keeps_what_is_before(home: Path) -> None:
+    """It has its length, so that nobody notices but who reads it."""
+    with open_store(home) as store:
+        recorder = Recorder(store)
+        uid = whole(store, recorder)
+        take_in(store)
+        recorder.close()
+    (path,) = (home / "runs" / uid).glob("*.ej")
+    size = path.stat().st_size
+    os.truncate(path, size - 120)
+    os.truncate(path, size)
+    with open_store(home) as store:
+        take_in(store)
+        assert steps(store, uid) == [0]
+
+
+def test_what_a_reader_knew_of_a_journal_before_it_came_to_rest_does_not_stay(
+    store: Store, recorder: Recorder
+) -> None:
+    uid = begin(store, recorder)
+    log(store, recorder, uid, range(3))
+    recorder.settle()
+    take_in(store)
+    query = sa.select(journal, resting.c.journal_id.label("rests")).outerjoin(resting)
+    with store.database.read() as connection:
+        before = connection.execute(query).mappings().one()
+    log(store, recorder, uid, range(3, 6))
+    end(store, recorder, uid)
+    take_in(store)
+    key = JournalKey(uid, before["writer"])
+    assert store.tails.lately_rests(key)
+    store.tails.drop(key)
+    load_tail(store, key, before)
+    assert store.tails.get(key) is None
+    assert steps(store, uid) == list(range(6))
 
 
 def test_a_rebuild_takes_writers_in_their_order(home: Path) -> None:
@@ -212,6 +263,107 @@ def test_a_rebuild_takes_writers_in_their_order(home: Path) -> None:
         assert steps(store, uid) == list(range(1_000))
         assert files(home, uid) == [".ej", ".eps", ".facts", ".json"]
         recorder.close()
+
+
+def test_a_rebuild_leaves_hidden_what_a_rewind_hid(home: Path) -> None:
+    """The series lies in a journal at rest only, the rewind in an archive."""
+    first = Writing(home)
+    first.line(0, 10, "only")
+    first.fact(Told(first.now, "finished"))
+    first.finish()
+    again = Writing(home, second=100, resumed=True)
+    again.cut(5)
+    again.line(5, 2, "other")
+    again.finish()
+    with open_store(home) as store:
+        take_in(store)
+        assert files(home, first.uid) == [".ej", ".eps", ".facts", ".json"]
+        before = runs.get_run(store, LOCAL_USER, first.uid)
+    assert {metric.key: metric.count for metric in before.metrics} == {"only": 5, "other": 2}
+    assert before.last_step == 6
+    rebuild(home)
+    with open_store(home) as store:
+        after = runs.get_run(store, LOCAL_USER, first.uid)
+    assert after.metrics == before.metrics
+    assert after.last_step == before.last_step
+
+
+def test_a_rebuild_numbers_versions_of_journals_after_those_of_archives(home: Path) -> None:
+    """As before: a run's journal from before its archive may hold versions, too."""
+    first = Writing(home, "a")
+    first.line(0, 5)
+    with open_store(home) as store:
+        take_in(store)
+        again = Writing(home, "a", second=100, resumed=True)
+        again.finish()
+        other = Writing(home, "b", second=200)
+        commit(other, {"f": b"other"})
+        other.finish()
+        take_in(store)
+        first.now = other.now + 1_000_000
+        commit(first, {"f": b"first"})
+        take_in(store)
+        before = numbers(store)
+    assert files(home, first.uid) == [".ej", ".facts", ".json"]
+    assert before == {other.uid: 0, first.uid: 1}
+    rebuild(home)
+    with open_store(home) as store:
+        assert numbers(store) == before
+    first.die()
+
+
+def numbers(store: Store) -> dict[str, int]:
+    """The number of the version that each run made."""
+    columns = sa.select(run.c.uid, artifact_version.c.number)
+    with store.database.read() as connection:
+        rows = connection.execute(columns.join(run, run.c.id == artifact_version.c.run_id))
+        return {row.uid: row.number for row in rows}
+
+
+def test_a_journal_that_cannot_be_applied_costs_a_rebuild_nothing_else(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Writing(home)
+    first.line(0, 5)
+    first.die()
+    again = Writing(home, second=100, resumed=True)
+    again.line(5, 5)
+    again.finish()
+    with open_store(home) as store:
+        take_in(store)
+    assert again.path.with_suffix(".facts").exists()
+    real = FactWriter.apply
+
+    def fails(writer: FactWriter, facts: Any, ordinals: Any) -> Any:
+        if facts and facts[0].started_us == START:
+            raise OverflowError("too large to convert")
+        return real(writer, facts, ordinals)
+
+    monkeypatch.setattr(FactWriter, "apply", fails)
+    report = rebuild(home)
+    assert [problem.path for problem in report.ingest.problems] == [str(first.path)]
+    with open_store(home) as store:
+        assert runs.get_run(store, LOCAL_USER, first.uid).metrics[0].count == 5
+
+
+def test_a_journal_found_while_the_database_is_busy_is_not_forgotten(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writing = Writing(store.home)
+    writing.line(0, 5)
+    writing.finish()
+    for path in (store.home / "runs", writing.directory):
+        os.utime(path, (1, 1))
+    follower = Follower(store)
+
+    def busy() -> None:
+        raise Unavailable("the database is busy")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store.database, "read", busy)
+        with pytest.raises(Unavailable):
+            follower.poll()
+    assert [change.uid for change in follower.poll()] == [writing.uid]
 
 
 # ------------------------------------------------------------------------------ SIGKILL everywhere

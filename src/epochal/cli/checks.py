@@ -277,6 +277,8 @@ def check_store(home: Path, *, deep: bool = False) -> Iterator[Finding]:
 
 
 def _check_open(store: Store, *, deep: bool) -> Iterator[Finding]:
+    for text in store.unread:
+        yield Finding("database", "warning", text)
     problems = store.database.check()
     for problem in problems:
         advice = "`epochal doctor --rebuild` makes a new one from the runs"

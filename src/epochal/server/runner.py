@@ -124,6 +124,8 @@ def run_server(
         for bound in sockets:
             bound.close()
         raise
+    for text in store.unread:
+        log.warning("%s", text)
     ended = False
     try:
         ended = _serve(settings, store, sockets, on_start)

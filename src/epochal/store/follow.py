@@ -102,6 +102,7 @@ class Follower:
         self._time_of_day = time_of_day
         self._finder = JournalFinder(store.home)
         self._watched: dict[JournalKey, Watched] = {}
+        self._found: dict[JournalKey, None] = {}
         self._next_settle = 0.0
         self.is_behind = False
         self._unmoved = 0
@@ -141,9 +142,16 @@ class Follower:
         return merge_changes([*changes, *self._store.take_news()])
 
     def _find_new(self) -> list[JournalKey]:
-        """Journals that are not watched yet and do not rest."""
-        found = self._finder.find(int(self._time_of_day() * 1e9))
-        return awake(self._store, (key for key in found if key not in self._watched))
+        """Journals that are not watched yet and do not rest.
+
+        They are found once only, so they are remembered until the database was asked for them.
+        """
+        for key in self._finder.find(int(self._time_of_day() * 1e9)):
+            if key not in self._watched:
+                self._found[key] = None
+        found = awake(self._store, self._found)
+        self._found.clear()
+        return found
 
     def _read(self, now: float) -> list[tuple[Watched, Work]]:
         """One stretch of every journal that has more, within the budget.

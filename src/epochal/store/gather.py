@@ -142,10 +142,13 @@ def _groups(
 
 
 def load_tail(store: Store, key: JournalKey, row: sa.RowMapping) -> Tail:
-    """Bring a tail into memory up to the facts that are applied. A missing file has no rows.
+    """Bring a tail into memory up to the facts that are applied.
+
+    Of a journal that lost its end it has what is left. It stays in memory only when it is whole,
+    and not when the journal came to rest after ``row`` was read: nobody would bring it up to date.
 
     Raises:
-        CorruptFile: the journal is damaged or gone.
+        CorruptFile: the journal is no journal any more, or gone.
     """
     with store.moving:
         known = store.tails.get(key)
@@ -161,9 +164,6 @@ def load_tail(store: Store, key: JournalKey, row: sa.RowMapping) -> Tail:
                 path, "it is gone, though not all of its rows are in segments"
             ) from None
         tail.row = journal_row(row)
-        if tail.row.rests and not is_whole:
-            raise CorruptFile(
-                path, f"it ends at byte {tail.offset}, {tail.row.facts_pos} bytes were applied"
-            )
-        store.tails.put(tail)
+        if is_whole and (tail.row.rests or not store.tails.lately_rests(key)):
+            store.tails.put(tail)
         return tail

@@ -14,6 +14,7 @@ from epochal.store.database import Database
 from epochal.store.lock import take_lock
 from epochal.store.recover import has_kept, restore
 from epochal.store.reports import restore_reports
+from epochal.store.resting import wake_shortened
 from epochal.store.schema import REVISION
 from epochal.store.store import DIRECTORY_MODE, Store
 from epochal.store.sweep import sweep
@@ -58,10 +59,12 @@ def _open_locked(home: Path, lock: int) -> Store:
     store = Store(home, _open_database(home), lock)
     try:
         if is_new:
-            restore_reports(store)
+            store.unread += [lost.message for lost in restore_reports(store)]
         if is_new and has_kept(home):
-            restore(store)
+            _, problems, _ = restore(store)
+            store.unread += [f"{problem.path}: {problem.text}" for problem in problems]
         sweep(store)
+        wake_shortened(store)
     except BaseException:
         store.database.close()
         raise

@@ -24,6 +24,7 @@ from epochal.domain.record import ArtifactCommit, Fact, Header, ModelLink
 from epochal.errors import CorruptFile, EpochalError, NewerFormat, StorageError
 from epochal.journal.frame import SUFFIX
 from epochal.journal.home import DATABASE, RUNS
+from epochal.journal.reader import JournalReader
 from epochal.store import registry, versions
 from epochal.store.apply import RunNews, publish
 from epochal.store.archive import ARCHIVE_SUFFIX, Archive, read_archive
@@ -33,13 +34,13 @@ from epochal.store.definitions import restate_rules
 from epochal.store.enroll import check_header, enroll
 from epochal.store.facts import FactWriter
 from epochal.store.ingest import (
+    QUARANTINED,
     IngestReport,
     Problem,
     apply_journal,
     by_start,
     explain,
     ingest_home,
-    open_tail,
 )
 from epochal.store.keep import DIRECTORY as KEPT
 from epochal.store.keep import Kept, read_kept
@@ -47,7 +48,7 @@ from epochal.store.lock import take_lock
 from epochal.store.params import intern_keys
 from epochal.store.recount import recount_keys
 from epochal.store.reports import restore_reports
-from epochal.store.schema import journal, segment
+from epochal.store.schema import journal, key, latest, segment
 from epochal.store.segment import Segment
 from epochal.store.standing import lay_over, read_books
 from epochal.store.store import Store
@@ -208,8 +209,9 @@ def _restore_run(store: Store, uid: str, problems: list[Problem], late: list[Lat
     archives.sort(key=_order)
     names: set[str] = set()
     run_id = 0
+    waiting = by_start(store, find_journals(store.home, uid))
     for archive in archives:
-        _apply_earlier(store, uid, archive)
+        waiting = _apply_earlier(store, waiting, archive)
         with store.database.write() as connection:
             run_id, journal_id = _restore_journal(store, connection, uid, archive)
             maker = versions.run_ref(connection, run_id)
@@ -233,16 +235,39 @@ def _order(archive: Archive) -> tuple[int, str]:
     return archive.created_us, archive.writer
 
 
-def _apply_earlier(store: Store, uid: str, archive: Archive) -> None:
+def _apply_earlier(store: Store, waiting: list[JournalKey], archive: Archive) -> list[JournalKey]:
     """Take in the journals of a run that began before an archived one; facts have an order.
 
-    One that cannot be read is told of later, when the home's journals are taken in.
+    Not those with a record that gets its effect over all runs: they come after all archives. One
+    that cannot be read is told of later, too, when the home's journals are taken in.
+
+    Returns:
+        The journals that began after it.
     """
-    for key in by_start(store, find_journals(store.home, uid)):
-        with contextlib.suppress(*_BAD_FILE), store.moving:
-            tail = open_tail(store, key)
-            if tail is not None and (tail.created_us, key.writer) < _order(archive):
-                apply_journal(store, tail.path)
+    later: list[JournalKey] = []
+    for mine in waiting:
+        path = mine.path(store.home)
+        try:
+            reader = JournalReader(path)
+            if (reader.header.created_us, mine.writer) > _order(archive):
+                later.append(mine)
+            elif not _is_late(reader):
+                apply_journal(store, path)
+        except QUARANTINED as error:
+            if isinstance(error, CorruptFile) and error.path == store.database.path:
+                raise
+            store.tails.drop(mine)
+    return later
+
+
+def _is_late(reader: JournalReader) -> bool:
+    """Whether any record of a journal gets its effect over all runs; reads the whole file."""
+    while True:
+        entry = reader.read()
+        if any(isinstance(fact, _LATE) for fact in entry.facts):
+            return True
+        if entry.end == entry.start:
+            return False
 
 
 def _checked(archive: Archive, path: Path, uid: str) -> Archive:
@@ -327,11 +352,17 @@ def _recount(
     names: set[str],
     problems: list[Problem],
 ) -> None:
-    """Latest values from the points.
+    """Latest values from the points: of the keys of segments, and of journals taken in by now.
 
     A damaged block costs the run its latest values, not its being.
     """
+    query = (
+        sa.select(key.c.name, latest.c.key_id)
+        .join(key, key.c.id == latest.c.key_id)
+        .where(latest.c.run_id == run_id)
+    )
+    known = {row.name: row.key_id for row in connection.execute(query)}
     try:
-        recount_keys(store, connection, run_id, intern_keys(connection, names))
+        recount_keys(store, connection, run_id, known | intern_keys(connection, names))
     except _BAD_FILE as error:
         problems.append(Problem(str(run_id), explain(error)))

@@ -62,9 +62,14 @@ def read_reports(home: Path) -> Iterator[StoredReport | CorruptFile]:
     """Every report of a home, and what is wrong with those that cannot be read."""
     for path in sorted((home / DIRECTORY).glob(f"*/{_REPORT}")):
         try:
-            yield _decode_report(path.read_bytes())
+            found = _decode_report(path.read_bytes())
         except (msgspec.MsgspecError, OSError) as error:
             yield CorruptFile(path, str(error))
+            continue
+        if found.uid == path.parent.name:
+            yield found
+        else:
+            yield CorruptFile(path, f"it is report {found.uid[:80]!r}, which belongs elsewhere")
 
 
 def forget_files(store: Store, uid: str) -> None:

@@ -62,13 +62,19 @@ def create_report(store: Store, new: NewReport, author: str) -> StoredReport:
         StorageFull: no room.
     """
     now = time.time_ns() // 1000
-    with store.database.write() as connection:
-        made = StoredReport(
-            new_uid(), new.entity, new.project, _free_name(connection, new), new.title, new.text,
-            1, now, now, author, author, None,
-        )  # fmt: skip
-        connection.execute(sa.insert(report).values(msgspec.structs.asdict(made)))
-        write_report(store, made)
+    uid = new_uid()
+    try:
+        with store.database.write() as connection:
+            name = _free_name(connection, new.entity, new.project, _name_of(new.title))
+            made = StoredReport(
+                uid, new.entity, new.project, name, new.title, new.text, 1, now, now,
+                author, author, None,
+            )  # fmt: skip
+            connection.execute(sa.insert(report).values(msgspec.structs.asdict(made)))
+            write_report(store, made)
+    except Exception:  # whatever it was: the report was not made, a rebuild must not find it
+        forget_files(store, uid)
+        raise
     return made
 
 
@@ -130,14 +136,24 @@ def restore_report(store: Store, entity: str, project: str, name: str) -> Stored
 
 
 def restore_reports(store: Store) -> list[CorruptFile]:
-    """Bring reports back into an empty database; returns what could not be read."""
-    problems = []
+    """Bring reports back into an empty database; returns what could not be read.
+
+    Where several have one name, it goes to the one that is there and was changed last; the others
+    get a number.
+    """
+    problems: list[CorruptFile] = []
+    found: list[StoredReport] = []
+    for one in read_reports(store.home):
+        if isinstance(one, CorruptFile):
+            problems.append(one)
+        else:
+            found.append(one)
+    found.sort(key=lambda one: (one.deleted_us is not None, -one.updated_us, one.uid))
     with store.database.write() as connection:
-        for found in read_reports(store.home):
-            if isinstance(found, CorruptFile):
-                problems.append(found)
-            else:
-                connection.execute(sa.insert(report).values(msgspec.structs.asdict(found)))
+        for one in found:
+            name = _free_name(connection, one.entity, one.project, one.name)
+            values = msgspec.structs.asdict(one) | {"name": name}
+            connection.execute(sa.insert(report).values(values))
     return problems
 
 
@@ -170,12 +186,16 @@ def _find(
     raise NotFound(f"project {project!r} has no report {name[:80]!r}{suggest(name, known)}")
 
 
-def _free_name(connection: sa.Connection, new: NewReport) -> str:
-    """The title in letters that stand in an address, with a number where it is in use."""
-    plain = unicodedata.normalize("NFKD", new.title).encode("ascii", "ignore").decode().lower()
-    base = re.sub(r"[^a-z0-9]+", "-", plain)[:_LONGEST].strip("-") or "report"
+def _name_of(title: str) -> str:
+    """A title in letters that stand in an address."""
+    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain)[:_LONGEST].strip("-") or "report"
+
+
+def _free_name(connection: sa.Connection, entity: str, project: str, base: str) -> str:
+    """A name, with a number where it is in use."""
     same = report.c.name.startswith(base, autoescape=True)
-    query = sa.select(report.c.name).where(*_of(new.entity, new.project), same)
+    query = sa.select(report.c.name).where(*_of(entity, project), same)
     taken = set(connection.execute(query).scalars())
     number = 1
     while (name := base if number == 1 else f"{base}-{number}") in taken:

@@ -37,6 +37,7 @@ class Store:
         let_go: called with a run's uid before the run is deleted; who writes its journal in this
             process closes it then.
         changed: called with a run's row after people changed its name or archived it.
+        unread: what could not be read when the database was made anew at opening, in sentences.
         mended: received journals whose copies are known to end with a whole frame.
     """
 
@@ -48,6 +49,7 @@ class Store:
         self.segments = OpenSegments(home)
         self.disk = Disk()
         self.moving = threading.RLock()
+        self.unread: list[str] = []
         self.mended: set[JournalKey] = set()
         self.let_go: list[Callable[[str], None]] = []
         self.changed: list[Callable[[RunRow], None]] = []
