@@ -68,23 +68,16 @@ class PermissionDenied(EpochalError):
 
 
 class NotFound(EpochalError):
-    """The named thing does not exist, or the caller may not know that it does."""
+    """The named thing does not exist, or the caller may not know that it does.
+
+    Attributes:
+        run: the uid that was given, at most 80 characters of it, where that of a run was.
+    """
 
     status = 404
     exit_code = 4
     code = "not_found"
-
-
-class RunNotFound(NotFound):
-    """No run has the uid that was given.
-
-    Attributes:
-        uid: as it was given, at most 80 characters of it.
-    """
-
-    def __init__(self, uid: str) -> None:
-        self.uid = uid[:80]
-        super().__init__(f"there is no run with the uid {self.uid!r} in this store")
+    run: str = ""
 
 
 class Conflict(EpochalError):

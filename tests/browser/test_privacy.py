@@ -32,7 +32,8 @@ SHOWN = {
 INJECTED = """() => ({
   owned: window.__owned ?? null,
   elements: document.querySelectorAll(
-    'img, iframe, object, embed, script:not([src]), [onerror], [onload], [onmouseover]').length,
+    'img, iframe, object, embed, script:not([src], [type="application/json"]), '
+    + '[onerror], [onload], [onmouseover]').length,
   links: [...document.querySelectorAll('a[href]')].map((a) => a.href)
     .filter((href) => !href.startsWith(location.origin + '/')),
 })"""

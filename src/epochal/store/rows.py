@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from epochal.domain.run import RunState
 from epochal.domain.view import RunRow
-from epochal.errors import NotFound, RunNotFound
+from epochal.errors import NotFound
 from epochal.store.schema import project, run
 
 _decode = msgspec.msgpack.decode
@@ -60,7 +60,9 @@ def find_run_id(connection: sa.Connection, uid: str) -> int:
     """
     found: int | None = connection.execute(sa.select(run.c.id).where(run.c.uid == uid)).scalar()
     if found is None:
-        raise RunNotFound(uid)
+        missing = NotFound(f"there is no run with the uid {uid[:80]!r} in this store")
+        missing.run = uid[:80]
+        raise missing
     return found
 
 

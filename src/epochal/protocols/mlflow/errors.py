@@ -20,7 +20,6 @@ from epochal.errors import (
     InvalidInput,
     NotFound,
     PermissionDenied,
-    RunNotFound,
     TooLarge,
     TooManyRequests,
     Unauthenticated,
@@ -79,8 +78,8 @@ def code_of(error: Exception) -> tuple[str, str]:
     """Error code and message of an exception."""
     if isinstance(error, NotOffered):
         return "NOT_IMPLEMENTED", error.message
-    if isinstance(error, RunNotFound):
-        return "RESOURCE_DOES_NOT_EXIST", f"Run with id={error.uid} not found"
+    if isinstance(error, NotFound) and error.run:
+        return "RESOURCE_DOES_NOT_EXIST", f"Run with id={error.run} not found"
     for kind, code in CODES:
         if isinstance(error, kind):
             return code, error.message
