@@ -73,3 +73,13 @@ def test_patterns_find_the_keys_that_the_page_finds(pattern, keys):
 def test_an_expression_is_refused_as_it_may_never_end():
     with pytest.raises(InvalidInput, match="write the names with stars"):
         keys_of("(a+)+$", KEYS)
+
+
+@pytest.mark.parametrize(
+    "value", ["x" + " " * 200_000 + "x", "x" * 200_000], ids=["spaces", "letters"]
+)
+def test_a_long_line_of_a_panel_is_read_to_its_end(value):
+    """A square of the length would take minutes here."""
+    assert read_panel(f"panel: lines:a\n  title :  {value}  ").title == value
+    with pytest.raises(InvalidInput, match="no line of a panel"):
+        read_panel(value)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import time
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,11 +14,19 @@ import sqlalchemy as sa
 
 from epochal.domain.access import LOCAL_USER
 from epochal.domain.record import Config
-from epochal.domain.report import MAX_REPORT, NewFrozen, NewReport, ReportChanges, ReportDetail
+from epochal.domain.report import (
+    MAX_FROZEN,
+    MAX_REPORT,
+    NewFrozen,
+    NewReport,
+    ReportChanges,
+    ReportDetail,
+    ShownPanel,
+)
 from epochal.domain.saved import NewView
 from epochal.errors import Conflict, InvalidInput, NotFound
 from epochal.journal.home import DATABASE
-from epochal.reports.page import page_of
+from epochal.reports.page import MOST_PANELS, page_of
 from epochal.service import reports, runs, views
 from epochal.store.ingest import ingest_home
 from epochal.store.owner import Store, open_store
@@ -225,6 +235,69 @@ def test_a_panel_is_drawn_or_says_in_its_place_why_not(store, panel, told):
     assert "Before." in shown
     assert "After." in shown
     assert "<img" not in shown
+
+
+def test_a_page_draws_its_first_panels_and_says_so_of_the_others(store):
+    blocks = [block(f"panel: lines:loss\nruns: gone{at % 3}") for at in range(MOST_PANELS + 2)]
+    shown = page(store, make(store, "\n\n".join(blocks)).name)
+    assert shown.count("No run is chosen") == MOST_PANELS
+    assert shown.count("at most 200 panels") == 2
+
+
+@pytest.mark.parametrize("how", ["runs", "view"])
+def test_importance_is_judged_over_the_runs_that_the_panel_names(home, how):
+    write_runs(home, 14)
+    with open_store(home) as store:
+        ingest_home(store)
+        names = ",".join(f"r{number}" for number in range(11))
+        new = NewView("mnist", f"q=config.lr+%3C+0&sel={names}", name="some")
+        views.create_view(store, LOCAL_USER, new)
+        chosen = f"runs: {names}" if how == "runs" else "view: some"
+        shown = ShownPanel("mnist", f"panel: importance:last(loss)\n{chosen}")
+        report = reports.show_panel(store, LOCAL_USER, shown).importance
+        assert report is not None
+        assert report.runs == 11
+        none = ShownPanel("mnist", "panel: importance:last(loss)\nruns: gone")
+        with pytest.raises(InvalidInput, match="0 runs have a finite result"):
+            reports.show_panel(store, LOCAL_USER, none)
+
+
+def test_frozen_panels_that_the_text_does_not_name_make_room_after_a_day(store, home):
+    name = make(store).name
+    named = freeze(store, name, LOSS)
+    changes = ReportChanges(1, text=block(f"{LOSS}\nfrozen: {named}"))
+    reports.change_report(store, LOCAL_USER, None, "mnist", name, changes)
+    (directory,) = home.glob("reports/*")
+    for number in range(MAX_FROZEN):
+        (directory / f"{number:032x}.panel").write_bytes(b"")
+    old = time.time() - 86_500
+    for path in (directory / f"{named}.panel", directory / f"{0:032x}.panel"):
+        os.utime(path, (old, old))
+    fresh = freeze(store, name, "panel: lines:val/loss")
+    kept = reports.find_report(store, LOCAL_USER, None, "mnist", name).frozen
+    assert {named, fresh} <= set(kept)
+    assert len(kept) == MAX_FROZEN + 1
+
+
+def test_as_many_frozen_panels_as_a_report_may_show_is_told(store, home):
+    names = [f"{number:032x}" for number in range(MAX_FROZEN)]
+    text = "\n".join(block(f"{LOSS}\nfrozen: {name}") for name in names)
+    name = make(store, text).name
+    (directory,) = home.glob("reports/*")
+    for frozen in names:
+        (directory / f"{frozen}.panel").write_bytes(b"")
+    with pytest.raises(InvalidInput, match="take one out of its text"):
+        freeze(store, name, LOSS)
+
+
+def test_a_start_past_the_calendar_is_a_number_on_the_page(home):
+    writing = Writing(home, "far", project="mnist", second=300_000_000_000)
+    writing.row(0, loss=1.0)
+    writing.finish()
+    with open_store(home) as store:
+        ingest_home(store)
+        made = make(store, block("panel: parallel:created;last(loss)"))
+        assert "After." in page(store, made.name)
 
 
 class Elements(HTMLParser):

@@ -48,7 +48,10 @@ def test_the_past_fades_with_its_distance_on_x(points, weight):
     smooth = debiased_average(values, weight, x)
     finite = np.isfinite(values)
     gaps = np.diff(x[finite])
-    typical = np.median(gaps[gaps > 0]) if (gaps > 0).any() else None
+    apart = np.unique(x[finite])
+    many = min(16, max(1, len(apart) // 8))
+    spans = [(apart[at + many] - apart[at]) / many for at in range(len(apart) - many)]
+    typical = np.median(spans) if spans and not (gaps == apart[1] - apart[0]).all() else None
     for at in range(len(values)):
         past = np.flatnonzero(finite[: at + 1])
         if not len(past):
@@ -73,6 +76,28 @@ def test_a_pause_is_forgotten_and_even_points_are_as_without_x():
     assert even.tolist() == debiased_average(noise, 0.97).tolist()
     huge = np.array([1.7e308, -1.7e308] * 500)
     assert np.isfinite(debiased_average(huge, 0.9, np.arange(1000.0) ** 1.5)).all()
+
+
+@pytest.mark.parametrize("burst", [2, 3, 8, 16])
+def test_bursts_are_smoothed_as_evenly_spaced_points_are(burst):
+    """Two points a step, 50 microseconds apart, are no reason to forget the step before."""
+    noise = np.random.default_rng(2).normal(size=burst * 500)
+    x = np.repeat(np.arange(500) * 1e6, burst) + np.tile(np.arange(burst) * 50.0, 500)
+    smooth = debiased_average(noise, 0.99, x)
+    even = debiased_average(noise, 0.99)
+    assert smooth[500:].std() < 1.5 * even[500:].std()
+    paused = np.where(np.arange(len(x)) < len(x) // 2, x, x + 1e10)
+    after = debiased_average(noise, 0.99, paused)[len(x) // 2]
+    assert after == pytest.approx(noise[len(x) // 2])
+
+
+def test_points_without_a_finite_place_are_left_out():
+    """Metrics may be the x axis, and they may be infinite."""
+    x = np.array([-np.inf, -np.inf, 0.0, 1.0, 3.0, np.inf])
+    values = np.array([7.0, 8.0, 1.0, 2.0, 3.0, 9.0])
+    smooth = debiased_average(values, 0.5, x)
+    inner = debiased_average(values[2:5], 0.5, x[2:5])
+    np.testing.assert_array_equal(smooth, [np.nan, np.nan, *inner, inner[-1]])
 
 
 @pytest.mark.parametrize("weight", [0.1, 0.9, 0.999, 0.999999])

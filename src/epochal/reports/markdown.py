@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 _ITEM: Final = re.compile(r"(\s*)(?:[-*+]|([0-9]+)[.)])\s+(.*)")
-_FENCE: Final = re.compile(r"\s*(```+|~~~+)([^`]*)")
+_FENCE: Final = re.compile(r"\s*(```+(?!`)|~~~+(?!~))([^`]*)")
 _RULE: Final = re.compile(r"\s*([-*_])(?:\s*\1){2,}\s*")
 _HEADING: Final = re.compile(r"(#{1,6})\s+(.*)")
 _ROW: Final = re.compile(r"\s*\|.*\|\s*")

@@ -16,6 +16,7 @@ from epochal._version import __version__
 from epochal.domain.report import PanelData, ReportDetail
 from epochal.errors import EpochalError
 from epochal.reports import figures
+from epochal.reports.axes import shown
 from epochal.reports.curves import COLORS, DASHES, chart, read_curves, swatch
 from epochal.reports.escape import escaped
 from epochal.reports.look import STYLE
@@ -25,6 +26,8 @@ from epochal.reports.panel import INFO, Panel
 Drawn = tuple[Panel, PanelData]
 Panels = Mapping[str, Drawn | EpochalError]
 """By the text of their blocks."""
+MOST_PANELS: Final = 200
+"""How many panels of a page are drawn."""
 
 _POLICY: Final = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; "
@@ -35,9 +38,9 @@ FIELDS: Final = ("duration", "last_step", "created", "state", "group", "name", "
 
 
 def panel_texts(text: str) -> list[str]:
-    """The blocks of a text that are panels, each once."""
-    blocks = read_markdown(text)
-    return list(dict.fromkeys(one.text for one in blocks if _is_panel(one)))
+    """The blocks of a text that are panels and are drawn, each once."""
+    panels = [one.text for one in read_markdown(text) if _is_panel(one)]
+    return list(dict.fromkeys(panels[:MOST_PANELS]))
 
 
 def page_of(report: ReportDetail, panels: Panels) -> Iterator[str]:
@@ -51,8 +54,15 @@ def page_of(report: ReportDetail, panels: Panels) -> Iterator[str]:
         f'<p class="soft">{escaped(report.project)} · {_day(report.updated_us)} · '
         f"{escaped(report.updated_by)}</p>"
     )
+    drawn = 0
     for block in read_markdown(report.text):
-        yield _figure(panels[block.text]) if _is_panel(block) else _block(block)
+        if not _is_panel(block):
+            yield _block(block)
+        elif drawn < MOST_PANELS:
+            drawn += 1
+            yield _figure(panels[block.text])
+        else:
+            yield _problem(f"Not drawn: a page has at most {MOST_PANELS} panels.")
     yield f'</article><p class="soft">Written by Epochal {escaped(__version__)}.</p>'
     yield "</body></html>\n"
 
@@ -110,13 +120,17 @@ def _table(rows: Sequence[Sequence[Sequence[Span]]]) -> str:
 
 def _figure(found: Drawn | EpochalError) -> str:
     if isinstance(found, EpochalError):
-        return f'<figure><p class="problem">{escaped(found.message)}</p></figure>'
+        return _problem(found.message)
     panel, data = found
     said = f"frozen {_day(data.at_us)}" if panel.frozen else f"as of {_day(data.at_us)}"
     head = f"<figcaption>{escaped(panel.name)} <span>{said}</span></figcaption>"
     missing = ", ".join(data.missing)
     gone = f'<p class="problem">Not there any more: {escaped(missing)}.</p>' if missing else ""
     return f"<figure>{head}{_drawing(panel, data)}{gone}</figure>"
+
+
+def _problem(text: str) -> str:
+    return f'<figure><p class="problem">{escaped(text)}</p></figure>'
 
 
 def _drawing(panel: Panel, data: PanelData) -> str:
@@ -184,4 +198,7 @@ def _why_empty(panel: Panel, data: PanelData) -> str:
 
 
 def _day(us: int) -> str:
-    return datetime.fromtimestamp(us / 1e6, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    try:
+        return datetime.fromtimestamp(us / 1e6, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    except (OverflowError, OSError, ValueError):
+        return shown(us)

@@ -36,7 +36,7 @@ _NAMES: Final = (
     "panel", "title", "where", "view", "runs", "limit", "x", "range", "smooth", "log", "frozen",
 )  # fmt: skip
 Axis: TypeAlias = Literal["step", "wall", "relative"] | MetricAxis
-_LINE: Final = re.compile(r"\s*([a-z]+)\s*:\s*(.*?)\s*")
+_LINE: Final = re.compile(r"\s*([a-z]+)\s*:(.*)")
 _SMOOTH: Final = re.compile(r"ema:(0?\.\d{1,6})")
 _FROZEN: Final = re.compile(r"[0-9a-f]{32}")
 _EXPRESSION: Final = re.compile(r"[?^$\[\](){}+\\]")
@@ -95,7 +95,7 @@ def read_panel(text: str) -> Panel:
             )
         if match[1] in given:
             raise InvalidInput(f"{match[1]!r} stands twice in this panel; leave one out")
-        given[match[1]] = match[2]
+        given[match[1]] = match[2].strip()
     kind, _, what = given.get("panel", "").partition(":")
     if kind not in KINDS or not what:
         raise InvalidInput(

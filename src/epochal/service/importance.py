@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -31,9 +32,18 @@ MOST_RUNS: Final = 10_000
 
 
 def judge_parameters(
-    store: Store, principal: Principal | None, query: ImportanceQuery
+    store: Store,
+    principal: Principal | None,
+    query: ImportanceQuery,
+    only: Sequence[str] | None = None,
 ) -> ImportanceReport:
     """Importance of parameters over the runs that a filter chooses.
+
+    Args:
+        store: the home.
+        principal: who asks.
+        query: the result, the parameters and the filter.
+        only: uids of the runs to judge in place of those that the filter chooses.
 
     Raises:
         NotFound: there is no such project.
@@ -50,10 +60,20 @@ def judge_parameters(
     asked = RunQuery(
         query.project,
         entity=query.entity,
-        where=query.where,
+        where=query.where if only is None else "",
         limit=bounds.MAX_PAGE,
         columns=list(dict.fromkeys([query.target, *names])),
+        ids=list(only or ()),
+        archived=only is not None,
     )
+    # No ids would ask for all runs.
+    none = only is not None and not only
+    cells = {key: [] for key in asked.columns} if none else _cells_of(asked, store, principal)
+    return importance({name: cells[name] for name in names}, cells[query.target])
+
+
+def _cells_of(asked: RunQuery, store: Store, principal: Principal | None) -> dict[str, list[Cell]]:
+    """The columns of all runs that are asked for."""
     cells: dict[str, list[Cell]] = {name: [] for name in asked.columns}
     looked_at = 0
     while True:
@@ -64,7 +84,7 @@ def judge_parameters(
         if page.cursor is None or looked_at >= MOST_RUNS:
             break
         asked = msgspec.structs.replace(asked, cursor=page.cursor)
-    return importance({name: cells[name] for name in names}, cells[query.target])
+    return cells
 
 
 def judge_sweep(store: Store, principal: Principal | None, sweep_id: str) -> ImportanceReport:

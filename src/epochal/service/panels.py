@@ -70,7 +70,9 @@ def panel_data(
         return _curves(here, panel, data, points=points)
     if panel.kind == "importance":
         query = ImportanceQuery(here.project, panel.what, here.entity, where)
-        return replace(data, importance=importance.judge_parameters(store, principal, query))
+        only = None if named is None else [run.uid for run in page.runs]
+        judged = importance.judge_parameters(store, principal, query, only)
+        return replace(data, importance=judged)
     return data if panel.kind == "media" else replace(data, table=page)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from epochal.domain.access import Permission, Principal
 from epochal.domain.view import ProjectKeys, ProjectList, ProjectStart, RunQuery
 from epochal.service import runs
@@ -41,9 +43,15 @@ def project_start(
     Raises:
         NotFound: there is no such project.
     """
+    revision = stored.newest_revision(store)
     keys = project_keys(store, principal, entity, project)
     if not rows or keys.view:
         return ProjectStart(keys, None)
     owner = entity_name(entity)
     query = RunQuery(project=project, entity=owner, columns=keys.columns)
-    return ProjectStart(keys, runs.query_runs(store, principal, query))
+    page = runs.query_runs(store, principal, query)
+    if page.rev > revision:
+        # A key that came in between belongs to runs of this page, and nobody would tell of it.
+        newer = project_keys(store, principal, entity, project)
+        keys = replace(newer, view=keys.view, columns=keys.columns)
+    return ProjectStart(keys, page)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import time
+from typing import Final
+
 from msgspec.structs import asdict, replace
 
 from epochal.domain.access import Permission, Principal
@@ -27,6 +31,10 @@ from epochal.service.panels import panel_data
 from epochal.service.permission import require
 from epochal.store import reportfiles, reports
 from epochal.store.owner import Store
+
+_NAME: Final = re.compile(r"\b[0-9a-f]{32}\b")
+_UNUSED_S: Final = 86_400
+"""How long a frozen panel is kept that the text does not name: whoever froze it is writing yet."""
 
 
 def list_reports(
@@ -132,6 +140,8 @@ def freeze_panel(
 ) -> FrozenPanel:
     """Keep what a panel shows now inside the report.
 
+    What the report does not name a day after it was frozen goes for good.
+
     Raises:
         NotFound: there is no such report or project.
         InvalidInput: the panel cannot be read or cannot be frozen.
@@ -142,9 +152,14 @@ def freeze_panel(
     if panel.kind == "media":
         raise InvalidInput("media panels are live only; download the files to keep them")
     report = reports.find_report(store, *_place(entity, project, name))
-    kept = reportfiles.frozen_names(store, report.uid)
+    named = set(_NAME.findall(report.text))
+    reportfiles.forget_frozen(store, report.uid, named, time.time() - _UNUSED_S)
+    kept = named.intersection(reportfiles.frozen_names(store, report.uid))
     if len(kept) >= MAX_FROZEN:
-        raise InvalidInput(f"report {name!r} keeps {len(kept)} frozen panels already, the most")
+        raise InvalidInput(
+            f"report {name!r} shows {len(kept)} frozen panels already, the most; "
+            "take one out of its text"
+        )
     data = panel_data(store, principal, (report.entity, report.project), text, panel)
     return FrozenPanel(reportfiles.freeze(store, report.uid, data), data)
 
@@ -201,7 +216,7 @@ def _drawn(
 ) -> Drawn | EpochalError:
     """What is drawn for a panel, or why nothing is: that is told in its place."""
     try:
-        panel = read_panel(text)
+        panel = read_panel(bounds.plain_text(text, "a panel", bounds.MAX_WHERE))
         if panel.frozen:
             return panel, reportfiles.read_frozen(store, report.uid, panel.frozen)
         place = report.entity, report.project

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from epochal.domain.first_columns import first_columns
 from epochal.domain.run import RunState
 from epochal.domain.view import KeyUse, ProjectKeys, ProjectRow
+from epochal.store.enroll import last_revision
 from epochal.store.filters import CONFIG, SUMMARY, TEXT
 from epochal.store.rows import find_project_id
 from epochal.store.saved import preferred_view
@@ -62,6 +63,12 @@ def project_keys(store: Store, entity: str, name: str) -> ProjectKeys:
         view=preferred,
         columns=first_columns(_uses(metrics), _uses(config)),
     )
+
+
+def newest_revision(store: Store) -> int:
+    """The newest revision of the store."""
+    with store.database.read() as connection:
+        return last_revision(connection)
 
 
 def _uses(keys: list[KeyUse]) -> list[tuple[str, int]]:

@@ -7,10 +7,12 @@ is kept here alone.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import shutil
 import zlib
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Final
 
@@ -94,6 +96,17 @@ def frozen_names(store: Store, uid: str) -> list[str]:
     """The frozen panels of a report."""
     found = (store.home / DIRECTORY / uid).glob(f"*{_PANEL}")
     return sorted(path.name.removesuffix(_PANEL) for path in found)
+
+
+def forget_frozen(store: Store, uid: str, named: AbstractSet[str], before_s: float) -> None:
+    """Remove frozen panels of a report that were kept before a time, except for those named."""
+    for path in (store.home / DIRECTORY / uid).glob(f"*{_PANEL}"):
+        if path.name.removesuffix(_PANEL) in named:
+            continue
+        # Another thread may be at the same.
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_mtime < before_s:
+                path.unlink()
 
 
 def read_frozen(store: Store, uid: str, name: str) -> PanelData:

@@ -1,13 +1,16 @@
 """Smoothing on full data: the debiased exponential moving average, without a loop over points.
 
 Each point is the mean of all points up to it, and what lies behind counts the less the farther it
-is on x: a factor of ``w`` for each typical distance, which is the median between neighbors. So a
-pause is forgotten and a burst of points weighs no more than its stretch. Where points are evenly
-spaced that is ``s[i] = w*s[i-1] + (1-w)*v[i]`` from ``s = 0``, divided by ``1 - w**k`` at the k-th
-finite point (Kingma and Ba, 2015, section 3; TensorBoard draws the same at any spacing).
+is on x: a factor of ``w`` for each typical distance. That is what a point takes of x where the
+series is usual: the median of ``(x[i+m] - x[i]) / m`` over distinct x, with ``m`` an eighth of
+their number, from 1 to 16. So a rare pause is forgotten, and where points come in bursts of ``k``
+(up to 16) each takes a ``k``-th of the way from burst to burst, so that bursts are smoothed as
+many evenly spaced points would be. Where points are evenly spaced that is
+``s[i] = w*s[i-1] + (1-w)*v[i]`` from ``s = 0``, divided by ``1 - w**k`` at the k-th finite point
+(Kingma and Ba, 2015, section 3; TensorBoard draws the same at any spacing).
 
-NaN and infinities are stepped over: there the average so far stands. Nothing overflows, and
-rounding does not grow with the number of points.
+NaN and infinities, of values and of x, are stepped over: there the average so far stands. Nothing
+overflows, and rounding does not grow with the number of points.
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ from numpy.typing import NDArray
 from epochal.errors import InvalidInput
 
 BLOCK = 32
+_STRETCH = 16
+"""How many neighbors say together how far points usually are apart."""
 _LARGE = 2.0**900
 _DOWN = 2.0**-128
 _NOTHING = 1e-100
@@ -42,7 +47,7 @@ def debiased_average(
     """
     if not 0.0 < weight < 1.0:
         raise InvalidInput(f"a smoothing weight lies between 0 and 1; got {weight!r}")
-    finite = np.isfinite(values)
+    finite = np.isfinite(values) if x is None else np.isfinite(values) & np.isfinite(x)
     points = values[finite]
     if not len(points):
         return np.full(len(values), np.nan)
@@ -66,10 +71,18 @@ def _kept(x: NDArray[np.float64], weight: float) -> NDArray[np.float64] | None:
     with np.errstate(over="ignore", invalid="ignore"):
         gaps = np.diff(x)
         apart = gaps[gaps > 0]
-        typical = float(np.median(apart)) if len(apart) else 0.0
-        if not 0.0 < typical < np.inf or bool(np.all(gaps == typical)):
+        if not len(apart) or bool(np.all(gaps == apart[0])):
+            return None
+        typical = _typical(x[np.concatenate([[True], gaps > 0])])
+        if not 0.0 < typical < np.inf:
             return None
         return np.concatenate([[0.0], np.exp(np.log(weight) * (gaps / typical))])
+
+
+def _typical(x: NDArray[np.float64]) -> float:
+    """How much of x, ascending, a point usually takes."""
+    many = max(1, min(_STRETCH, len(x) // 8))
+    return float(np.median((x[many:] - x[:-many]) / many))
 
 
 def _uneven(points: NDArray[np.float64], kept: NDArray[np.float64]) -> NDArray[np.float64]:

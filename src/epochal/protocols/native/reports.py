@@ -103,8 +103,8 @@ async def freeze_panel(
     data: JSONBody[NewFrozen],
     entity: FromQuery[str | None] = None,
 ) -> FrozenPanel:
-    """Keep what a panel shows now."""
-    return await request.write(reports.freeze_panel, entity, project, name, data)
+    """Keep what a panel shows now. It writes a file only, and sees what a live panel would."""
+    return await request.read(reports.freeze_panel, entity, project, name, data)
 
 
 @get("/api/v1/reports/frozen", opt=READ)

@@ -1,0 +1,37 @@
+"""What a project's page shows first is of one moment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from epochal.domain.access import LOCAL_USER
+from epochal.service import projects, runs
+from epochal.store.ingest import ingest_home
+from epochal.store.owner import open_store
+from tests.store.journals import Writing
+
+
+def test_a_key_that_comes_in_between_is_among_the_keys_of_the_start(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody would tell of it: the runs of the start are newer than it."""
+    writing = Writing(home)
+    writing.row(0, loss=1.0)
+    with open_store(home) as store:
+        ingest_home(store)
+        query_runs = runs.query_runs
+
+        def query_after_a_key(*args: Any) -> Any:
+            writing.row(1, late=1.0)
+            writing.finish()
+            ingest_home(store)
+            return query_runs(*args)
+
+        monkeypatch.setattr(runs, "query_runs", query_after_a_key)
+        start = projects.project_start(store, LOCAL_USER, None, "p", rows=True)
+        assert start.runs is not None
+        assert list(start.runs.columns) == start.keys.columns
+        assert [use.key for use in start.keys.metrics] == ["late", "loss"]
