@@ -139,3 +139,33 @@ def test_a_run_deleted_elsewhere_takes_its_curve_alone(
     wait_drawn(page, "loss", 1)
     assert [len(one["smooth"]) for one in drawn(page, "loss") if one["smooth"]] == [1]
     assert page.locator("[role=alert]").count() == 0
+
+
+def test_notes_that_somebody_else_wrote_are_written_over_by_enter_only(
+    server: Server, stored: Callable[[], Any], visit: Callable[..., Visitor]
+) -> None:
+    """A refused edit is kept through clicks and other edits, and is sent by Enter alone."""
+    visitor = visit(server.url)
+    visitor.forgiven = ("Failed to load resource: the server responded with a status of 409",)
+    page = visitor.go("/p/edit/runs?sort=-name&cols=notes")
+    until(lambda: rows(page) == ["other", "mine"])
+    page.locator(".grid-row", has_text="mine").locator('.grid-cell[data-column="1"]').dblclick()
+    box = page.get_by_label("Notes of mine")
+    box.fill("ours")
+    run = f"/api/v1/runs/{stored()['uid']}"
+    ask(server.url, run, {"notes": "theirs"}, method="PATCH")
+    box.press("Enter")
+    page.get_by_role("alert").get_by_text("theirs").wait_for()
+    page.get_by_role("link", name="other", exact=True).hover()
+    page.get_by_role("button", name="Columns").focus()
+    assert box.input_value() == "ours"
+    other = page.locator(".grid-row", has_text="other")
+    other.locator('.grid-cell[data-column="1"]').dblclick()
+    page.get_by_label("Notes of other").fill("apart")
+    page.keyboard.press("Enter")
+    other.get_by_text("apart").wait_for()
+    assert stored()["notes"] == "theirs"
+    page.locator(".grid-row", has_text="mine").locator('.grid-cell[data-column="1"]').dblclick()
+    assert box.input_value() == "ours"
+    box.press("Enter")
+    until(lambda: stored()["notes"] == "ours", what="the notes that Enter sent")

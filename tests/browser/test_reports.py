@@ -12,7 +12,7 @@ from epochal.api import connect
 from tests.browser.axe import serious
 from tests.browser.clients import run_script
 from tests.browser.gallery import wait_known
-from tests.browser.visitor import Visitor, until
+from tests.browser.visitor import Visitor, held, until
 from tests.conftest import Server
 
 pytestmark = pytest.mark.browser
@@ -166,3 +166,52 @@ def test_two_writers_are_both_heard_and_bad_panels_say_so(
     kept = connect(home=told.home).report("told", "both")
     assert "Mine." in kept.text
     assert kept.text.endswith("Theirs.")
+
+
+def test_words_that_were_not_saved_outlive_the_page_that_held_them(
+    told: Server, visit: Callable[..., Visitor]
+) -> None:
+    """A failed look at theirs, leaving in a conflict, and leaving while a save is under way."""
+    reader = connect(home=told.home)
+    report = reader.add_report("told", "Left", "Base.")
+    visitor = visit(told.url)
+    visitor.forgiven = (*REFUSED, "Failed to load resource: net::ERR_FAILED")
+    page = visitor.go("/p/told/reports/left?edit=1")
+    text = editor(page).get_by_label("Text of the report")
+    text.fill("Mine.")
+    report.update(text="Theirs.")
+    page.route("**/api/v1/reports/resolve?*", lambda route: route.abort())
+    text.press("Control+s")
+    page.get_by_role("alert").get_by_text("was not saved").wait_for()
+    page.unroute("**/api/v1/reports/resolve?*")
+    text.press("Control+s")
+    page.get_by_text("saved this report while you wrote").wait_for()
+
+    page.get_by_role("link", name="told", exact=True).click()
+    text.wait_for(state="detached")
+    page.go_back()
+    page.get_by_text("saved this report while you wrote").wait_for()
+    assert text.input_value() == "Mine."
+    assert reader.report("told", "left").text == "Theirs."
+    page.get_by_role("button", name="Keep mine").click()
+    until(lambda: reader.report("told", "left").text == "Mine.", what="my words in the report")
+
+    text.fill("Mine. More.")
+    waiting = held(page, "**/api/v1/reports?*")
+    text.press("Control+s")
+    until(lambda: page.evaluate("1") and waiting, what="a save under way")
+    text.fill("Mine. More. The last.")
+    page.get_by_role("link", name="told", exact=True).click()
+    text.wait_for(state="detached")
+
+    def both_saved() -> bool:
+        while waiting:
+            waiting.pop(0).continue_()
+        page.evaluate("1")
+        return reader.report("told", "left").text == "Mine. More. The last."
+
+    until(both_saved, what="the last words in the report")
+    until(
+        lambda: page.evaluate("Object.keys(sessionStorage).every((k) => !k.includes('draft'))"),
+        what="no draft that is left",
+    )

@@ -23,3 +23,10 @@ test("a block of code knows its lines", () => {
   const code = readMarkdown(text).find((b) => b.kind === "code");
   expect(code?.kind === "code" && text.split("\n").slice(...code.lines)).toEqual(["```panel", "panel: lines:a", "```"]);
 });
+
+test("what is long is read in time that grows with its length", () => {
+  const long = 200_000;
+  expect(readMarkdown(`${"~".repeat(long)}\``)).toHaveLength(1);
+  expect(readMarkdown(`# ${"#".repeat(long)} end`)).toHaveLength(1);
+  expect(readMarkdown("```\n```\n".repeat(30_000))).toHaveLength(30_000);
+});

@@ -6,6 +6,9 @@ export interface Layout {
   w: Readonly<Record<string, number>>;
 }
 
+/** The project's own choice. */
+export const plainLayout: Layout = { cols: null, pin: 0, w: {} };
+
 const keyOf = (entity: string, project: string): string => `epochal:table:${entity}/${project}`;
 
 export function recallLayout(entity: string, project: string): Layout | null {

@@ -19,10 +19,12 @@ export const writeRuns = (ids: readonly string[]): string => ids.map((id) => id.
 
 /** `name` is the key of a metric or the text of an added panel. */
 export function linesHere(name: string, { route, view, rest }: { route: Route; view: View; rest: Readonly<Record<string, string>> }): string {
-  const chosen = route.page === "run" ? [route.run] : route.page === "compare" ? (rest.r ?? "").split(",").filter((id) => id !== "") : view.sel;
+  const spec = parseSpec(name);
+  // Importance is always of the runs of the filter.
+  const chosen = spec?.kind === "importance" ? null : route.page === "run" ? [route.run] : route.page === "compare" ? (rest.r ?? "").split(",").filter((id) => id !== "") : view.sel;
   const isSystem = name.startsWith("system/");
   return writeLines({
-    panel: parseSpec(name) ? name : formatSpec({ kind: "lines", pattern: name }),
+    panel: spec ? name : formatSpec({ kind: "lines", pattern: name }),
     where: chosen ? "" : view.q,
     runs: chosen ? writeRuns(chosen) : "",
     x: isSystem ? "rel" : writeX(view.x),

@@ -18,7 +18,8 @@ export type Block =
   | { kind: "rule" };
 
 const ITEM = /^(\s*)(?:[-*+]|(\d+)[.)])\s+(.*)$/;
-const FENCE = /^\s*(```+|~~~+)([^`]*)$/;
+// No repetition may give characters back to the next: the time of a long line would grow with its square.
+const FENCE = /^\s*(```+(?!`)|~~~+(?!~))([^`]*)$/;
 const HEADING = /^(#{1,6})\s+(.*)$/;
 const RULE = /^\s*([-*_])(?:\s*\1){2,}\s*$/;
 
@@ -32,12 +33,12 @@ export function readMarkdown(text: string): Block[] {
     const heading = HEADING.exec(line);
     if (line.trim() === "") i++;
     else if (fence) {
-      const end = lines.findIndex((l, k) => k > i && l.trim().startsWith(fence[1]));
-      const stop = end < 0 ? lines.length : end;
+      let stop = i + 1;
+      while (stop < lines.length && !lines[stop].trim().startsWith(fence[1])) stop++;
       blocks.push({ kind: "code", info: fence[2].trim(), text: lines.slice(i + 1, stop).join("\n"), lines: [i, Math.min(stop + 1, lines.length)] });
       i = stop + 1;
     } else if (heading) {
-      blocks.push({ kind: "heading", level: heading[1].length, spans: readSpans(heading[2].trimEnd().replace(/#+$/, "").trimEnd()) });
+      blocks.push({ kind: "heading", level: heading[1].length, spans: readSpans(heading[2].trimEnd().replace(/(?<!#)#+$/, "").trimEnd()) });
       i++;
     } else if (RULE.test(line)) {
       blocks.push({ kind: "rule" });

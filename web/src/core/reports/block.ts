@@ -25,8 +25,8 @@ export interface PanelBlock {
 export function readLines(text: string): Map<string, string> {
   const found = new Map<string, string>();
   for (const line of text.split("\n")) {
-    const match = /^\s*([a-z]+)\s*:\s*(.*?)\s*$/.exec(line);
-    if (match) found.set(match[1], match[2]);
+    const match = /^\s*([a-z]+)\s*:([\s\S]*)$/.exec(line);
+    if (match) found.set(match[1], match[2].trim());
   }
   return found;
 }
@@ -61,11 +61,16 @@ export function withLine(text: string, name: string, value: string): string {
 
 export const fenced = (lines: string): string => `\`\`\`${INFO}\n${lines}\n\`\`\``;
 
-/** The text with other lines in its n-th panel. */
-export function replacePanel(text: string, ordinal: number, lines: string): string {
+/**
+ * The text with other lines in its n-th panel.
+ *
+ * @param was the lines of that panel as they were read
+ * @throws Error where that panel has other lines by now, or is another one
+ */
+export function replacePanel(text: string, ordinal: number, was: string, lines: string): string {
   const blocks = readMarkdown(text).filter((b) => b.kind === "code" && b.info === INFO);
   const block = blocks[ordinal];
-  if (block?.kind !== "code") return text;
+  if (block?.kind !== "code" || block.text !== was) throw new Error("The panel was changed or moved meanwhile, so nothing was done to it. Try again.");
   const all = text.split(/\r\n|\n|\r/);
   return [...all.slice(0, block.lines[0]), ...(lines === "" ? [] : fenced(lines).split("\n")), ...all.slice(block.lines[1])].join("\n");
 }
