@@ -137,7 +137,10 @@ def test_a_run_deleted_elsewhere_takes_its_curve_alone(
     page.unroute("**/api/v1/series/buckets")
     until(lambda: rows(page) == ["other"])
     wait_drawn(page, "loss", 1)
-    assert [len(one["smooth"]) for one in drawn(page, "loss") if one["smooth"]] == [1]
+    until(
+        lambda: [len(one["smooth"]) for one in drawn(page, "loss") if one["smooth"]] == [1],
+        what="the smoothed curve that is left",
+    )
     assert page.locator("[role=alert]").count() == 0
 
 
