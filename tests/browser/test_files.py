@@ -111,7 +111,7 @@ def test_markdown_and_images_are_drawn(gallery: Gallery, visit: Callable[..., Vi
     page.get_by_text("# Digits").wait_for()
     page = open_file(visitor, "images/gradient.png")
     picture = page.locator("img[alt='images/gradient.png']")
-    assert until(lambda: picture.evaluate(IMAGE_SIZE)) == [160, 90]
+    until(lambda: picture.evaluate(IMAGE_SIZE) == [160, 90], what="the picture in its own size")
 
 
 def is_drawn(picture: Locator) -> bool:
