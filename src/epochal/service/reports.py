@@ -74,8 +74,8 @@ def create_report(store: Store, principal: Principal | None, new: NewReport) -> 
         new,
         entity=bounds.entity_name(new.entity),
         project=bounds.project_name(new.project),
-        title=check_name(new.title, "the title of a report", MAX_TITLE),
-        text=bounds.plain_text(new.text, "the text of a report", MAX_REPORT),
+        title=_title(new.title),
+        text=_text(new.text),
     )
     return _detail(store, reports.create_report(store, checked, author))
 
@@ -96,11 +96,10 @@ def change_report(
         InvalidInput: the title or the text cannot be kept.
     """
     author = require(principal, Permission.WRITE).name
-    title, text = changes.title, changes.text
     checked = replace(
         changes,
-        title=None if title is None else check_name(title, "the title of a report", MAX_TITLE),
-        text=None if text is None else bounds.plain_text(text, "the text of a report", MAX_REPORT),
+        title=None if changes.title is None else _title(changes.title),
+        text=None if changes.text is None else _text(changes.text),
     )
     place = _place(entity, project, name)
     return _detail(store, reports.change_report(store, *place, checked, author))
@@ -231,6 +230,14 @@ def _detail(store: Store, found: reportfiles.StoredReport) -> ReportDetail:
         frozen=reportfiles.frozen_names(store, values.pop("uid")),
         **values,
     )
+
+
+def _title(given: str) -> str:
+    return check_name(given, "the title of a report", MAX_TITLE)
+
+
+def _text(given: str) -> str:
+    return bounds.plain_text(given, "the text of a report", MAX_REPORT)
 
 
 def _place(entity: str | None, project: str, name: str) -> tuple[str, str, str]:
