@@ -178,10 +178,11 @@ def main():
     given = parser.parse_args()
     fine = show_chains([peer for peer in given.peers.split(",") if peer])
     codes, versions, took = crowd()
-    whole = codes == [0, 0, 0] and versions == list(range(versions[0], versions[0] + 60))
+    whole = codes == [0, 0, 0] and versions == list(range(1, 61))
+    span = f"{versions[0]} to {versions[-1]}" if versions else "none"
     print(
-        f"3 drivers x 20 steps: versions {versions[0]} to {versions[-1]}, {len(versions)} of 60, "
-        f"in {took:.1f} s: {word(whole)}"
+        f"3 drivers x 20 steps: versions {span}, {len(versions)} of 60, in {took:.1f} s: "
+        f"{word(whole)}"
     )
     fine = fine and whole
     if IMAGES.is_dir():

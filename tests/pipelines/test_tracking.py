@@ -248,7 +248,7 @@ def test_three_processes_with_twenty_steps_each_make_sixty_versions(tmp_path: Pa
         assert process.returncode == 0, errors.decode()
     (artifact,) = [one for one in epochal.artifacts("crowd") if one.name == "shared"]
     versions = artifact.versions()
-    assert sorted(version.number for version in versions) == list(range(60))
+    assert sorted(version.number for version in versions) == list(range(1, 61))
     values = {int(version.get_path("value.json").read()) for version in versions}
     assert values == {*range(20), *range(100, 120), *range(200, 220)}
 

@@ -295,6 +295,27 @@ def test_a_rebuilt_database_gives_versions_their_numbers_again(home):
         assert models.get_model(store, "local", "net").versions == 6
 
 
+def test_versions_count_from_where_the_first_record_says_for_good(home):
+    """What comes later has no say, and a rebuild without the first run counts as before."""
+    first, second = Writing(home, "first"), Writing(home, "second", second=1)
+    commit(first, {"f": b"1"}, first=1)
+    first.finish()
+    commit(second, {"f": b"2"})
+    commit(second, {"f": b"3"}, first=7)
+    second.finish()
+    with open_store(home) as store:
+        ingest_home(store)
+        digests = [artifacts.get_version(store, ref(f"data:v{n}")).digest for n in (1, 2, 3)]
+        assert len(set(digests)) == 3
+        with pytest.raises(NotFound):
+            artifacts.get_version(store, ref("data:v0"))
+        delete_run(store, first.uid)
+    rebuild(home)
+    with open_store(home) as store:
+        again = [artifacts.get_version(store, ref(f"data:v{n}")).digest for n in (1, 2, 3)]
+        assert again == digests
+
+
 def test_versions_are_compared_by_path(home):
     w = Writing(home)
     commit(w, {"same": b"1", "changed": b"22", "gone": b"333"})

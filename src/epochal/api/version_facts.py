@@ -78,7 +78,7 @@ class VersionFacts:
 
     @property
     def number(self) -> int:
-        """Counts from 0."""
+        """Counts from 0; outputs of pipelines count from 1."""
         return self._row.version
 
     @property

@@ -203,7 +203,7 @@ class VersionRow(msgspec.Struct, frozen=True):
         project: where the artifact lives.
         name: the artifact.
         type: of the artifact, such as ``dataset`` or ``model``.
-        version: counts from 0.
+        version: counts from 0; outputs of pipelines count from 1.
         state: ``pending`` while blobs are missing, then ``committed``; ``deleted`` at the end.
         digest: of its manifest.
         size: bytes of all files whose size is known.

@@ -184,8 +184,9 @@ class ArtifactCommit(msgspec.Struct, frozen=True, array_like=True, tag=-10):
     """A version of an artifact, made by this run.
 
     ``manifest`` is the blob described in docs/internals/objects.md; ``size`` and ``files`` sum up
-    its entries. ``project`` is that of the run when empty. ``kind`` is the artifact's
-    type. ``ttl_s`` counts from the commit.
+    its entries. ``project`` is that of the run when empty. ``kind`` is the artifact's type.
+    ``ttl_s`` counts from the commit. ``first`` is the number of this version where it is the
+    first one of its artifact.
     """
 
     wall_us: int
@@ -200,6 +201,7 @@ class ArtifactCommit(msgspec.Struct, frozen=True, array_like=True, tag=-10):
     description: str = ""
     ttl_s: int | None = None
     project: str = ""
+    first: int = 0
 
 
 class ArtifactUse(msgspec.Struct, frozen=True, array_like=True, tag=-18):

@@ -26,6 +26,8 @@ from epochal.errors import InvalidInput
 from epochal.journal.blobs import Blobs
 
 PIPELINE: Final = "pipeline"
+FIRST_VERSION: Final = 1
+"""Outputs are counted from 1, as ZenML does; see decision 13."""
 CODE_FILE: Final = "pipeline/code.json"
 _LIGHT: Final = {"console": False, "git": False, "environment": False, "silent": True}
 
@@ -117,6 +119,7 @@ def commit_output(
             size=stored.size,
             files=stored.files,
             metadata={**metadata, **described},
+            first=FIRST_VERSION,
         ),
     )
     return msgspec.structs.replace(stored, artifact=f"{run.entity}/{run.project}/{name}")
@@ -126,6 +129,11 @@ def use_input(run: Run, stored: Stored, argument: str) -> None:
     """Record that a run read a stored value."""
     if stored.artifact:
         record(run, ArtifactUse(now_us(), stored.artifact, stored.digest, None, argument))
+
+
+def unsent(run: Run) -> str:
+    """The server that does not have all of a run that ended; empty for none."""
+    return run._session.unsent  # noqa: SLF001 - see `record`
 
 
 def save_bytes(run: Run, home: Path, path: str, data: bytes) -> str:

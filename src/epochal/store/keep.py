@@ -127,10 +127,17 @@ def read_kept(home: Path) -> list[Kept]:
 
 
 def _commits(connection: sa.Connection, run_id: int) -> list[KeptRecord]:
-    mine = sa.select(artifact_version.c.id).where(
+    every = artifact_version.alias()
+    first = (
+        sa.select(sa.func.min(every.c.number))
+        .where(every.c.artifact_id == artifact_version.c.artifact_id)
+        .scalar_subquery()
+    )
+    mine = sa.select(artifact_version.c.id, first).where(
         artifact_version.c.run_id == run_id, artifact_version.c.state != "deleted"
     )
-    views = versions_by_id(connection, list(connection.execute(mine).scalars()))
+    firsts: dict[int, int] = {row[0]: row[1] for row in connection.execute(mine)}
+    views = versions_by_id(connection, list(firsts))
     return [
         ArtifactCommit(
             wall_us=view.created_us, name=view.name, kind=view.type,
@@ -139,9 +146,9 @@ def _commits(connection: sa.Connection, run_id: int) -> list[KeptRecord]:
             metadata=view.metadata, description=view.description,
             ttl_s=None if view.expires_us is None
             else (view.expires_us - view.created_us) // SECOND,
-            project=view.project,
+            project=view.project, first=firsts[version_id],
         )
-        for view in views.values()
+        for version_id, view in views.items()
     ]  # fmt: skip
 
 

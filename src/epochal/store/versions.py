@@ -1,9 +1,9 @@
 """Versions of artifacts: made by records, committed when all their bytes are here.
 
-Promises: numbers count from 0 in the order of application and are never given twice; content
-equal to that of the newest version makes no new version; no alias, and ``latest`` least of all,
-points at a version before every blob of it is present. Everything runs in the caller's write
-transaction, under ``store.moving``.
+Promises: numbers count from 0, or from what the artifact's first record says, in the order of
+application and are never given twice; content equal to that of the newest version makes no new
+version; no alias, and ``latest`` least of all, points at a version before every blob of it is
+present. Everything runs in the caller's write transaction, under ``store.moving``.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ def _artifact(
         {
             "entity": entity, "project": where, "name": name,
             "type": storable(fact.kind)[:MAX_TYPE] or DEFAULT_TYPE, "description": "",
-            "created_us": now, "updated_us": now, "next_number": 0,
+            "created_us": now, "updated_us": now, "next_number": max(0, clamp(fact.first)),
         },
     )  # fmt: skip
     query = sa.select(artifact).where(
