@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from epochal.domain.record import Header
-from epochal.journal import writer
-from epochal.journal.filesystem import filesystem_type
+from epochal.journal import filesystem, writer
+from epochal.journal.filesystem import filesystem_type, is_network
 from epochal.journal.reader import JournalReader
 
 TABLE = """\
@@ -35,6 +35,23 @@ def test_the_innermost_mount_decides(path: str, kind: str, tmp_path: Path) -> No
     table = tmp_path / "mountinfo"
     table.write_text(TABLE)
     assert filesystem_type(path, str(table)) == kind
+
+
+def test_the_table_is_read_once_for_each_device(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+
+    def reading(path: str) -> str:
+        read.append(path)
+        return filesystem_type(path)
+
+    monkeypatch.setattr(filesystem, "_types", {})
+    monkeypatch.setattr(filesystem, "filesystem_type", reading)
+    (tmp_path / "inner").mkdir()
+    told = [is_network(str(path)) for path in (tmp_path, tmp_path / "inner", tmp_path)]
+    assert len(set(told)) == 1
+    assert read == [str(tmp_path)]
 
 
 def test_an_unreadable_table_says_nothing(tmp_path: Path) -> None:

@@ -43,6 +43,13 @@ def filesystem_type(path: str, mounts: str = "/proc/self/mountinfo") -> str:
     return kind
 
 
+_types: dict[int, str] = {}
+"""Types by device: the table of mounts can be long, and runs come by the thousand."""
+
+
 def is_network(path: str) -> bool:
-    """Whether ``path`` lies on a network file system."""
-    return filesystem_type(path) in NETWORK_TYPES
+    """Whether the existing ``path`` lies on a network file system."""
+    device = os.stat(path).st_dev
+    if device not in _types:
+        _types[device] = filesystem_type(path)
+    return _types[device] in NETWORK_TYPES
