@@ -12,7 +12,7 @@ from epochal.domain.access import LOCAL_USER
 from epochal.domain.names import run_uid
 from epochal.errors import NotFound, StepFailed
 from epochal.pipelines import pipeline, step
-from epochal.service import pipelines
+from epochal.service import bounds, pipelines
 from epochal.store.ingest import ingest_home
 from epochal.store.owner import Store, open_store
 
@@ -165,3 +165,18 @@ def test_two_runs_are_compared_step_by_step_with_their_metrics(home: Path) -> No
     assert {name: pair.reasons for name, pair in local.items()} == {
         name: pair.reasons for name, pair in steps.items()
     }
+
+
+def test_why_a_step_ran_is_told_of_a_run_with_many_newer_ones(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many runs came after it, those before it are found."""
+    monkeypatch.setattr(bounds, "MAX_PAGE", 3)
+    training(0.5)
+    old = training(0.25)
+    for _ in range(4):
+        training(0.25)
+    with open_store(home) as store:
+        ingest_home(store)
+        detail = pipelines.get_step(store, LOCAL_USER, uid_of(old), "fit")
+    assert "parameter rate: 0.5 -> 0.25" in detail.why

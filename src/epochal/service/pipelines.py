@@ -213,12 +213,11 @@ def _earlier(store: Store, course: _Course, name: str) -> StepCourse | None:
     query = RunQuery(
         project=run.project,
         entity=run.entity,
-        where=PIPELINES,
+        where=f"{PIPELINES} and created < {run.created_us}",
         order=["-created"],
-        limit=bounds.MAX_PAGE,
+        limit=EARLIER,
     )
-    rows = [row for row in search.query_runs(store, query).runs if row.created_us < run.created_us]
-    for row in rows[:EARLIER]:
+    for row in search.query_runs(store, query).runs:
         lines = courses.read_course(store, row.uid)
         began = lines[0] if lines else None
         if not isinstance(began, Began) or began.pipeline != course.began.pipeline:
