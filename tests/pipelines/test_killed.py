@@ -239,3 +239,41 @@ def test_an_output_that_finds_no_room_fails_its_step_by_name(tmp_path: Path) -> 
         "small": "cached",
         "large": "finished",
     }
+
+
+SHORT = """
+import resource, signal, sys
+from epochal.pipelines import pipeline, step
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+@step
+def small(n: int) -> int:
+    return n
+
+@pipeline
+def flow(count: int = 1):
+    for n in range(count):
+        small(n)
+
+if __name__ == "__main__":
+    flow()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
+    flow(200)
+"""
+
+
+@pytest.mark.parametrize("room", [100, 20_000])
+def test_a_run_whose_record_finds_no_room_says_so_and_tears_nothing(
+    tmp_path: Path, room: int
+) -> None:
+    """At its first line as well as in the middle of it; what is recorded is whole lines."""
+    script = tmp_path / "job.py"
+    script.write_text(SHORT)
+    command = [sys.executable, str(script), str(room)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    assert f"there is no room left for {ledger.runs_folder(find_home())}" in done.stderr
+    data = ledger.all_paths(find_home())[0].read_bytes()
+    assert data == b"" or data.endswith(b"\n")
+    assert {run.state for run in get_runs()} <= {"finished", "failed", "crashed"}

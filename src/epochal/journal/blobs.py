@@ -409,6 +409,6 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
 
 def full_disk(error: OSError, place: Path) -> Exception:
     """The error to raise for a failed write: `StorageFull` when there is no room."""
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
         return StorageFull(f"there is no room left for {place}: {error.strerror}; free some space")
     return error

@@ -33,20 +33,27 @@ class Ledger:
         home: the home.
         run_id: a new id.
         tell: gets the same lines, for those who cannot read the file.
+
+    Raises:
+        StorageFull: there is no room.
     """
 
     def __init__(self, home: Path, run_id: str, tell: Callable[[bytes], object]) -> None:
         self._tell = tell
         folder = runs_folder(home)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path = folder / f"{time.time_ns() // 1000:016d}-{run_id}.jsonl"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
-        self._descriptor = os.open(self.path, flags, 0o600)
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._descriptor = os.open(self.path, flags, 0o600)
+        except OSError as error:
+            raise full_disk(error, self.path) from error
+        self._size = 0
         liveness.hold(self._descriptor)
         self._lock = threading.Lock()
 
     def write(self, *lines: Line) -> None:
-        """Append lines.
+        """Append lines, or nothing of them.
 
         Raises:
             StorageFull: there is no room.
@@ -54,11 +61,17 @@ class Ledger:
         data = write_lines(lines)
         with self._lock:
             self._tell(data)
+            if self._descriptor < 0:
+                return
+            rest = memoryview(data)
             try:
-                while data and self._descriptor >= 0:
-                    data = data[os.write(self._descriptor, data) :]
+                while rest:
+                    rest = rest[os.write(self._descriptor, rest) :]
             except OSError as error:
+                with contextlib.suppress(OSError):
+                    os.ftruncate(self._descriptor, self._size)
                 raise full_disk(error, self.path) from error
+            self._size += len(data)
 
     def close(self) -> None:
         """Make the lines durable and let go of the file. Idempotent."""
