@@ -17,6 +17,7 @@ import pytest
 
 import epochal
 from epochal.client import sender as sender_module
+from epochal.client import silence
 from epochal.client.replicate import Progressed, sync_journals
 from epochal.client.sender import MAX_BACKOFF_S, Sender
 from epochal.client.transport import Transport
@@ -221,7 +222,7 @@ def test_a_failure_after_a_long_wait_is_tried_again(
     """A server that took a long time and then had no answer is slow, not unreachable."""
     clock = Clock()
     monkeypatch.setattr(sender_module, "time", clock)
-    monkeypatch.setattr(sender_module, "UNREACHABLE_S", 60.0)
+    monkeypatch.setattr(silence, "PATIENCE_S", 60.0)
 
     def faults() -> Iterator[str | None]:
         clock.added += 100.0

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import epochal
-from epochal.client import uploader
+from epochal.client import silence
 from epochal.client.replicate import sync_journals
 from epochal.client.uploader import read_size
 from epochal.journal.blobs import Blobs
@@ -80,7 +80,7 @@ def test_trouble_is_overcome(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Four of ten requests fail: five seconds without luck do come, and are not the question here.
-    monkeypatch.setattr(uploader, "UNREACHABLE_S", 60.0)
+    monkeypatch.setattr(silence, "PATIENCE_S", 60.0)
     rng = random.Random(SEED)
     server.faults = (fault if rng.random() < 0.4 else None for _ in itertools.count())
     run = begin(settings={"url": server.url, "exit_timeout": 60})

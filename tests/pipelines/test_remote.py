@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
 
 import epochal
+from epochal.client import silence
 from epochal.errors import NotFound
 from epochal.pipelines import pipeline, step
 from tests.conftest import Server
@@ -104,3 +108,40 @@ def test_the_server_knows_the_steps_and_why_they_ran(
     assert found[second.id]["counts"] == {"finished": 1}
     assert why == second.why_ran("count")
     assert "helper" in why
+
+
+def test_a_server_that_cannot_be_reached_is_told_once_with_what_to_do(
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Steps wait for it once, not each; the line says where everything lies and how to send it."""
+    monkeypatch.setattr(silence, "PATIENCE_S", 1.0)
+    monkeypatch.delenv("EPOCHAL_SILENT", raising=False)
+    monkeypatch.setenv("EPOCHAL_URL", "http://127.0.0.1:9")
+    home = tmp_path / "training side"
+    monkeypatch.setenv("EPOCHAL_HOME", str(home))
+
+    @step
+    def make(n: int) -> Annotated[int, "made"]:
+        return n
+
+    @pipeline
+    def lonely() -> None:
+        make.map(range(5))
+
+    with warnings.catch_warnings(record=True):
+        lonely()
+    told = capfd.readouterr().err
+    line = (
+        f"epochal: http://127.0.0.1:9 does not have all of it yet; everything lies in {home}, and "
+        f"`epochal sync {home} --url http://127.0.0.1:9` sends it"
+    )
+    assert told.count(line) == 1, told
+    assert silence.is_known("http://127.0.0.1:9")
+    command = [sys.executable, "-m", "epochal", "sync", str(home), "--url", server.url]
+    subprocess.run(command, check=True, timeout=120, stdout=subprocess.DEVNULL)
+    reader = epochal.connect(server.url)
+    assert len(list(reader.runs("lonely"))) == 6
+    assert len(reader.artifact("lonely/made:latest").get_path("value.json").read()) == 1

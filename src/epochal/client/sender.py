@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from epochal.client import guard
+from epochal.client import guard, silence
 from epochal.client.marks import is_unsent
 from epochal.client.replica import STRETCH, Busy, Refused, Replica
 from epochal.client.source import FileSource, Source
@@ -26,7 +26,6 @@ from epochal.journal.frame import SUFFIX
 
 CADENCE_S = 1.0
 MAX_BACKOFF_S = 60.0
-UNREACHABLE_S = 5.0
 POLL_S = 0.1
 HURRY_S = 0.5
 MAX_STALLS = 4
@@ -109,7 +108,7 @@ class Sender:
     def drain(self, timeout: float) -> bool:
         """Wait until everything is acknowledged; shorter when the server does not answer.
 
-        A slow server is not a dead one: the wait ends `UNREACHABLE_S` after exchanges began to
+        A slow server is not a dead one: the wait ends `silence.patience` after exchanges began to
         fail, not after the first failure of a long wait.
 
         Args:
@@ -122,7 +121,12 @@ class Sender:
             while self._is_owing() and self.refused is None and self._is_running():
                 now = time.monotonic()
                 failing = now - max(start, self._failing_since) if self.failures else 0.0
-                if now - start >= timeout or failing >= UNREACHABLE_S:
+                if silence.is_known(self.url):
+                    failing = now - start
+                if failing >= silence.patience(self.url):
+                    silence.gave_up(self.url)
+                    break
+                if now - start >= timeout:
                     break
                 time.sleep(0.005)
         finally:
@@ -167,6 +171,7 @@ class Sender:
                 raise NoAnswer(f"its offset stays at {replica.acked}")
             if stalls == 0:
                 self.failures = 0
+                silence.answered(self.url)
                 self._heard = time.monotonic()
                 self._settle(replica)
                 self.on_stop(replica.stop)
@@ -200,7 +205,7 @@ class Sender:
         if not self.failures:
             self._failing_since = time.monotonic()
         self.failures += 1
-        if self.failures == 2:
+        if self.failures == 2 and not silence.is_known(self.url):
             guard.warn_once(
                 "unreachable",
                 f"the server {self.url} does not take data ({why:.200}); everything is kept here "

@@ -49,6 +49,10 @@ class Session:
         home: where journals should lie.
         first_step: the first automatic step.
         resumed: whether the run existed before.
+
+    Attributes:
+        state: of the run, as this process knows it.
+        unsent: after `finish`, the server that does not have all of the run; empty for none.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class Session:
         self.ref = ref
         self.home: Path | None = home
         self.state = RunState.RUNNING
+        self.unsent = ""
         self.pid = os.getpid()
         self.host = (
             os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
@@ -264,10 +269,11 @@ class Session:
         """Give the sender its time; what it leaves is for ``epochal sync``."""
         notes: list[str] = []
         if self._sender is not None:
-            self._sender.drain(max(0.0, deadline - time.monotonic()))
+            there = self._sender.drain(max(0.0, deadline - time.monotonic()))
             if self._uploader is not None:
-                left = max(0.0, deadline - time.monotonic())
+                left = max(0.0, deadline - time.monotonic()) if there else 0.0
                 if not self._uploader.drain(left, speaks=self.speaks):
+                    self.unsent = self._sender.url
                     notes.append(
                         f"not all files of this run are on {self._sender.url} yet; "
                         "run `epochal sync` to send them"
@@ -275,6 +281,7 @@ class Session:
                 self._uploader.stop()
             self._sender.stop()
             if self._sender.waiting:
+                self.unsent = self._sender.url
                 notes.append(
                     f"{self._sender.waiting:,} bytes are not on {self._sender.url} yet; "
                     "run `epochal sync` to send them"

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from epochal.client import guard
+from epochal.client import guard, silence
 from epochal.client.blobsync import BlobReplica
 from epochal.client.replica import Busy, Refused
 from epochal.client.sender import MAX_BACKOFF_S, jitter
@@ -23,7 +23,6 @@ CADENCE_S = 1.0
 HURRY_S = 0.1
 GRACE_S = 2.0
 PROGRESS_S = 0.5
-UNREACHABLE_S = 5.0
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -95,7 +94,7 @@ class Uploader:
             now = time.monotonic()
             spent = now - start
             failing = now - max(start, self._failing_since) if self.failures else 0.0
-            if spent >= timeout or failing >= UNREACHABLE_S:
+            if spent >= timeout or failing >= silence.patience(self.url):
                 break
             if spent >= PROGRESS_S:
                 line.show(self._replica.sent, self._replica.total)

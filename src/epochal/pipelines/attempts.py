@@ -35,7 +35,11 @@ ELSEWHERE: Final[Mapping[str, Processes | Ray | Slurm]] = {
 
 
 class Attempts:
-    """Runs the attempts of one pipeline run's calls; used from many threads."""
+    """Runs the attempts of one pipeline run's calls; used from many threads.
+
+    Attributes:
+        unsent: a server that does not have all of their tracked runs; empty for none.
+    """
 
     def __init__(
         self,
@@ -54,6 +58,7 @@ class Attempts:
         self._stopped = threading.Event()
         self._elsewhere: set[str] = set()
         self._lock = threading.Lock()
+        self.unsent = ""
 
     def run(self, node: Node) -> Outcome:
         """Try a call until it succeeds or no retry is left."""
@@ -92,6 +97,7 @@ class Attempts:
             node.exception = error
 
         outcome = self._carry_out(place, task, node, raised)
+        self.unsent = self.unsent or outcome.unsent
         if outcome.table and node.keyed is not None:
             self._tables[node.keyed.facts.code] = outcome.table
         return outcome

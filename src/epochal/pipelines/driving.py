@@ -73,13 +73,31 @@ def drive(call: Call) -> PipelineRun:
         run = tracking.begin_pipeline(
             call.name, run_id, _shown(call.parameters), _tags(call.options), home
         )
-        log = ledger.Ledger(
-            home, run_id, lambda lines: tracking.record(run, Course(now_us(), lines))
-        )
-        log.write(_began(call, run_id, run, placement))
+        log = _opened(home, run, run_id, _began(call, run_id, run, placement))
         engine = Engine(home, call.name, run_id, call.options, placement, log, run, finished)
         returned = _run(call, engine, run, log)
     return PipelineRun(home, log.path, returned)
+
+
+def _opened(home: Path, run: Run, run_id: str, began: Began) -> ledger.Ledger:
+    """The run's ledger with its first line; a run that can have none ends here.
+
+    Raises:
+        StorageFull: there is no room.
+    """
+    log: ledger.Ledger | None = None
+    try:
+        log = ledger.Ledger(
+            home, run_id, lambda lines: tracking.record(run, Course(now_us(), lines))
+        )
+        log.write(began)
+    except (EpochalError, OSError) as error:
+        if log is not None:
+            log.close()
+        run.fail(str(error)[:300])
+        run.end(1, interrupted=False, quiet=True)
+        raise
+    return log
 
 
 def _run(call: Call, engine: Engine, run: Run, log: ledger.Ledger) -> Any:
@@ -134,12 +152,17 @@ def _summarize(run: Run, engine: Engine) -> None:
 
 
 def _tell(call: Call, engine: Engine, run: Run, state: RunState) -> None:
-    """One line for the user."""
+    """One line for the user, and one more where a server lacks some of it."""
     if run._session.request.settings.silent and os.environ.get("EPOCHAL_SILENT"):  # noqa: SLF001
         return
     states = [node.state for node in engine.nodes.values()]
     counts = ", ".join(f"{states.count(each)} {each}" for each in dict.fromkeys(states))
     write_line(f"epochal: pipeline {call.name} {engine.run_id} {state}: {counts or 'no steps'}")
+    if server := engine.unsent or tracking.unsent(run):
+        write_line(
+            f"epochal: {server} does not have all of it yet; everything lies in {engine.home}, "
+            f"and `epochal sync {engine.home} --url {server}` sends it"
+        )
 
 
 def _began(call: Call, run_id: str, run: Run, placement: Placement) -> Began:

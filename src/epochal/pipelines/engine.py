@@ -96,6 +96,11 @@ class Engine:
         """Whether this is a dry run."""
         return self._ledger is None
 
+    @property
+    def unsent(self) -> str:
+        """A server that does not have all of the steps' tracked runs; empty for none."""
+        return self._attempts.unsent
+
     # -- calls
     def submit(
         self,

@@ -81,6 +81,7 @@ class Outcome(msgspec.Struct):
         trace: the traceback as text.
         kinds: names of the exception's classes, most special first.
         table: digest of the blob with the code's dependencies.
+        unsent: the server that does not have all of the tracked run; empty for none.
     """
 
     outputs: list[Stored] | None
@@ -88,6 +89,7 @@ class Outcome(msgspec.Struct):
     trace: str = ""
     kinds: list[str] = []
     table: str = ""
+    unsent: str = ""
 
 
 def carry_out(
@@ -133,6 +135,7 @@ def carry_out(
         raised(error)
     finally:
         run.end(code, interrupted=code == INTERRUPTED, quiet=True)
+    outcome.unsent = tracking.unsent(run)
     return outcome
 
 
