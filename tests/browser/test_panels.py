@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 from playwright.sync_api import Page
 
+from tests.browser.axe import serious
 from tests.browser.gallery import Gallery
 from tests.browser.visitor import Visitor, drawn, until, wait_drawn
 
@@ -134,6 +135,55 @@ def test_formulas_and_several_metrics_are_added_and_exact(
     other = visit(gallery.url).go(urlsplit(page.url).path + "?" + urlsplit(page.url).query)
     wait_drawn(other, "lines:train/*|val/acc", 12)
     wait_drawn(other, panel, 6)
+
+
+HEATED = """(box) => {
+  const canvas = box.querySelector("canvas");
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  return data.filter((_, i) => i % 4 === 3).reduce((sum, alpha) => sum + (alpha > 0), 0);
+}"""
+
+
+def test_histograms_are_panels_of_the_workspace_and_of_a_run(
+    gallery: Gallery, visit: Callable[..., Visitor]
+) -> None:
+    """Ridges and maps of any histogram over steps, two runs on one axis, with their CSV; what is
+    not finite is told; a project that has media only has them, too.
+    """
+    visitor = visit(gallery.url, accept_downloads=True)
+    page = visitor.workspace("media")
+    page.get_by_role("button", name="+ panel").click()
+    page.get_by_role("radio", name="Histogram").click()
+    field = page.get_by_role("combobox", name="Histogram")
+    until(lambda: field.input_value() == "train/weights", what="the histogram that is there")
+    page.get_by_role("button", name="Add", exact=True).click()
+    box = page.locator('[data-panel="ridge:train/weights"]')
+    until(lambda: box.locator("[data-histograms] path").count() == 24, what="twelve outlines of each of two runs")
+    axes = box.locator("[data-histograms]").evaluate_all(
+        "(all) => all.map((one) => [...one.querySelectorAll('svg g > text:not(.step)')]"
+        ".map((text) => text.textContent).join())"
+    )
+    assert len(axes) == 2
+    assert axes[0] == axes[1]
+    with page.expect_download() as coming:
+        choose(page, "ridge:train/weights", "Save values as CSV")
+    lines = list(csv.DictReader(io.StringIO(coming.value.path().read_text())))
+    counted: dict[tuple[str, str], float] = {}
+    for line in lines:
+        place = line["name"], line["step"]
+        counted[place] = counted.get(place, 0) + float(line["count"])
+    assert len(counted) == 24
+    assert set(counted.values()) == {4000.0}, "no value is lost"
+
+    broken = "heat:gradients/block3.weight"
+    page = visitor.go(f"/p/gradients/r/explodes/charts?add={quote(broken)}")
+    box = page.locator(f'[data-panel="{broken}"]')
+    box.get_by_text("not finite from step").wait_for()
+    until(lambda: box.evaluate(HEATED) > 1000, what="the map")
+    box.locator("svg").first.hover()
+    assert serious(page) == []
+    page = visitor.go("/p/gradients/r/explodes/charts?add=ridge%3Aloss,heat%3Amodel%2Fgraph")
+    page.get_by_text("has logged a histogram called “loss”").wait_for()
 
 
 def match_run(series: dict[str, Any], value: Callable[[int, int], float]) -> int:

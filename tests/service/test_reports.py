@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from epochal.domain.access import LOCAL_USER
-from epochal.domain.record import Config
+from epochal.domain.record import Config, Media, MediaItem
 from epochal.domain.report import (
     MAX_FROZEN,
     MAX_REPORT,
@@ -44,6 +44,12 @@ def write_runs(home: Path, count: int = 3) -> None:
         writing.fact(Config(writing.now, {"lr": 0.1 / (number + 1)}))
         for step in range(200):
             writing.row(step, **{"loss": 1 / (step + 1), "val/loss": 2.0})
+        for step in range(0, 200, 2):
+            nan = {"nan": 1} if step == 100 else {}
+            meta = {"edges": [-1.0, 0.0, 2.0], "counts": [3, step], "stats": nan}
+            items = [MediaItem("histogram", meta)]
+            writing.fact(Media("weights", step, writing.now, items))
+        writing.fact(Media("words", 0, writing.now, [MediaItem("text", {"text": "x"})]))
         writing.finish()
 
 
@@ -122,6 +128,23 @@ def test_a_frozen_panel_outlives_its_runs(store):
     shown = page(store, name)
     assert shown.count("<polyline") == 3
     assert "frozen 20" in shown
+
+
+def test_frozen_histograms_outlive_their_runs(store):
+    name = make(store).name
+    kept = freeze(store, name, "panel: heat:weights")
+    for run in range(3):
+        uid = runs.resolve_run(store, LOCAL_USER, None, "mnist", f"r{run}").uid
+        runs.delete_run(store, LOCAL_USER, uid)
+    data = reports.read_frozen(store, LOCAL_USER, None, "mnist", name, kept)
+    assert data.media is not None
+    steps = [entry.step for entry in data.media if entry.run == data.runs[0].uid]
+    assert (len(steps), steps[0], steps[-1]) == (60, 0, 198)
+    changes = ReportChanges(1, text=block(f"panel: heat:weights\nfrozen: {kept}"))
+    reports.change_report(store, LOCAL_USER, None, "mnist", name, changes)
+    shown = page(store, name)
+    assert shown.count("<svg viewBox") >= 3
+    assert "60 steps · not finite from step 100" in shown or "60 steps</p>" in shown
 
 
 @pytest.mark.parametrize("how", ["removed", "damaged"])
@@ -213,6 +236,11 @@ def test_a_report_that_could_not_be_made_leaves_no_file(home):
         ("panel: parallel:config.lr;state;last(loss)", "<td"),
         ("panel: lines:loss\nview: best", "<polyline"),
         ("panel: media:x", "on the page of the project only"),
+        ("panel: ridge:weights", 'class="ridge"'),
+        ("panel: heat:weights", 'class="cell"'),
+        ("panel: heat:weights\nrange: 90,120", "not finite from step 100"),
+        ("panel: ridge:words", "No histogram of finite values."),
+        ("panel: heat:none", "No histogram of finite values."),
         ("panel: lines:loss\nruns: r1,gone", "Not there any more: gone."),
         ("panel: lines:loss\nruns: gone", "No run is chosen"),
         ("panel: lines:nothing", "No metric is called “nothing”."),

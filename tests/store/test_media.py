@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from epochal.domain.objects import MediaQuery
@@ -69,6 +71,32 @@ def test_media_are_found_by_key_and_step(home):
         for bad in ("x", "[1]", '["a","b",1,2]', "\ud800"):
             with pytest.raises(InvalidInput, match="cursor"):
                 query_media(store, MediaQuery([w.uid], cursor=bad))
+
+
+def test_of_many_steps_some_are_chosen_evenly_with_the_first_and_the_last(home):
+    w = Writing(home)
+    for step in range(1000):
+        log(w, "w", step * 3, MediaItem("histogram", {"edges": [0.0, 1.0], "counts": [step]}))
+    for step in range(4):
+        log(w, "few", step, MediaItem("histogram", {"edges": [0.0, 1.0], "counts": [step]}))
+    log(w, "one", 5, MediaItem("text", {"text": "x"}))
+    w.finish()
+    with open_store(home) as store:
+        ingest_home(store)
+        found = steps(store, w.uid, most=7)
+        assert found[:5] == [*(("few", step) for step in range(4)), ("one", 5)]
+        chosen = [step for key, step in found if key == "w"]
+        assert (len(chosen), chosen[0], chosen[-1]) == (7, 0, 2997)
+        gaps = [after - before for before, after in itertools.pairwise(chosen)]
+        assert max(gaps) - min(gaps) <= 3
+        some = steps(store, w.uid, keys=["w"], lo=30, hi=60, most=3)
+        assert some == [("w", 30), ("w", 45), ("w", 60)]
+        first = query_media(store, MediaQuery([w.uid], keys=["w"], most=7, limit=4))
+        rest = query_media(
+            store, MediaQuery([w.uid], keys=["w"], most=7, limit=4, cursor=first.cursor)
+        )
+        assert [e.step for e in (*first.entries, *rest.entries)] == chosen
+        assert rest.cursor is None
 
 
 def test_a_cut_hides_media_as_it_hides_points(home):

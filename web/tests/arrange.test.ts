@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { arrange, byOrder, moveBy, moveTo, withOrder } from "../src/core/arrange";
 import { isLog, isSectionLog, switchPanel, switchSection, type LogSetting } from "../src/core/logaxes";
-import { formatSpec, keysOf, parseSpec, specTitle, type PanelSpec } from "../src/core/panelspec";
+import { formatSpec, keysOf, parseSpec, plainPattern, specTitle, type PanelSpec } from "../src/core/panelspec";
 import { sectionsOf } from "../src/core/sections";
 
 const KEYS = ["train/loss", "train/acc", "val/loss", "lr", "system/cpu"];
@@ -56,6 +56,8 @@ describe("added panels", () => {
     { kind: "bar", y: "min(val/loss)" },
     { kind: "importance", target: "min(val/loss)" },
     { kind: "media", key: "roc" },
+    { kind: "ridge", key: "gradients/fc.weight" },
+    { kind: "heat", key: "a;b:c%" },
   ])("come back from their text: %j", (spec) => {
     expect(parseSpec(formatSpec(spec))).toEqual(spec);
     expect(specTitle(spec)).not.toBe("");
@@ -63,6 +65,14 @@ describe("added panels", () => {
 
   it("are not confused with keys of metrics", () => {
     for (const name of ["train/loss", "lines", "lines:", "scatter:a", "pie:x", ""]) expect(parseSpec(name)).toBeNull();
+  });
+
+  it("go into a report without regular expressions, which only the page reads", () => {
+    expect(plainPattern("train/*|val/loss", KEYS)).toBe("train/*|val/loss");
+    expect(plainPattern("^train/.+", KEYS)).toBe(keysOf("^train/.+", KEYS).join("|"));
+    expect(keysOf("^train/.+", KEYS).length).toBeGreaterThan(1);
+    expect(plainPattern("^nothing$", KEYS)).toBeNull();
+    expect(plainPattern("a[0]", ["a[0]"])).toBe("a[0]");
   });
 
   it("name keys by patterns, each part from its beginning when it has a star", () => {

@@ -1,5 +1,6 @@
 /** Laws: no record is lost on the way into the map or a ridge; what is broken stays visible; layers keep the model's order. */
 import { describe, expect, it } from "vitest";
+import { histogramsCsv, histogramsQuery, MOST_RUNS, readDistributions } from "../src/core/gradients/distribution";
 import { bounds, cellsOf, columnsFor, measureOf, partOf, type Layer } from "../src/core/gradients/heat";
 import { Records, troubles } from "../src/core/gradients/records";
 import { readCounted, ridgesOf, thinned } from "../src/core/gradients/ridge";
@@ -68,12 +69,44 @@ describe("ridges", () => {
     expect(readCounted(3, [0, 1], [0])).toBeNull();
     expect(readCounted(3, [0, "NaN"], [1])).toBeNull();
     expect(ridgesOf([])).toBeNull();
+    const flat = ridgesOf([{ step: 0, edges: [2, 2], counts: [7] }]);
+    expect([flat?.lo, flat?.hi, flat?.ridges[0].top]).toEqual([1, 3, 1]);
+  });
+
+  it("of several runs share one axis, and its places are values again", () => {
+    const [narrow, wide] = [{ step: 0, edges: [0, 1], counts: [4] }, { step: 0, edges: [-1000, 1000], counts: [4] }];
+    const found = ridgesOf([narrow], [narrow, wide]);
+    expect(found?.ridges).toHaveLength(1);
+    expect([found?.lo, found?.hi]).toEqual([-1000, 1000]);
+    for (const value of [-1000, -3, 0, 0.5, 1000]) expect(found?.valueAt(found.part(value))).toBeCloseTo(value, 6);
   });
 
   it("are thinned evenly, first and last kept", () => {
     expect(thinned([1, 2, 3], 5)).toEqual([1, 2, 3]);
     const few = thinned(Array.from({ length: 1000 }, (_, i) => i), 10);
     expect([few.length, few[0], few[9]]).toEqual([10, 0, 999]);
+  });
+});
+
+describe("histograms of runs over steps", () => {
+  const entry = (run: string, step: number, kind: string, meta: object): MediaEntry => ({ run, key: "w", step, wall_us: 0, many: false, items: [{ kind, meta: meta as MediaEntry["items"][0]["meta"], blobs: {} }] });
+  const found = readDistributions([
+    entry("a", 0, "histogram", { edges: [0, 1, 2], counts: [1, 3] }),
+    entry("a", 5, "histogram", { edges: [0, 1], counts: [2], stats: { nan: 1 } }),
+    entry("a", 9, "histogram", { edges: [0, 1], counts: [0], stats: { nan: 8 } }),
+    entry("b", 0, "image", {}),
+  ]);
+
+  it("tell what is not finite with its first step, and what is no histogram", () => {
+    expect(found.get("a")).toMatchObject({ broken: 5, others: 0 });
+    expect(found.get("a")?.histograms.map((h) => h.step)).toEqual([0, 5]);
+    expect(found.get("b")).toMatchObject({ broken: null, others: 1, histograms: [] });
+  });
+
+  it("are asked for in one page, and written bin by bin", () => {
+    const runs = Array.from({ length: 20 }, (_, i) => `r${i}`);
+    expect(histogramsQuery(runs, "w", 10)).toMatchObject({ runs: runs.slice(0, MOST_RUNS), most: 10, limit: 10 * MOST_RUNS });
+    expect(histogramsCsv(found, (run) => `run ${run}`).split("\r\n").slice(0, 3)).toEqual(["run,name,step,from,to,count", "a,run a,0,0,1,1", "a,run a,0,1,2,3"]);
   });
 });
 

@@ -74,6 +74,8 @@ class MediaQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         limit: most entries, 1 to 1,000.
         cursor: that of the page before.
         meta: only these parts of each item's meta, such as ``stats``; all of it when empty.
+        most: of each run and key at most so many entries, 2 to 1,000, evenly spaced from the
+            first to the last; all when None. Not together with ``at``.
     """
 
     runs: list[str]
@@ -84,6 +86,7 @@ class MediaQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit: int = 100
     cursor: str | None = None
     meta: list[str] = []
+    most: int | None = None
 
 
 class MediaEntry(msgspec.Struct, frozen=True):

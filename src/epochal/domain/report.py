@@ -12,6 +12,7 @@ import msgspec
 
 from epochal.domain.importance import ImportanceReport
 from epochal.domain.names import DEFAULT_ENTITY
+from epochal.domain.objects import MediaEntry
 from epochal.domain.view import RunPage
 
 MAX_TITLE: Final = 200
@@ -101,8 +102,8 @@ class PanelData(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a panel showed at ``at_us``.
 
     ``columns`` are the buckets of curves (docs/internals/wire.md) in base64, of each key all runs;
-    ``table`` are the columns of scatter, bars and parallel coordinates. ``missing`` are runs that
-    the panel names and that are not there.
+    ``table`` are the columns of scatter, bars and parallel coordinates; ``media`` the histograms
+    over steps. ``missing`` are runs that the panel names and that are not there.
     """
 
     panel: str
@@ -114,6 +115,7 @@ class PanelData(msgspec.Struct, frozen=True, omit_defaults=True):
     columns: str | None = None
     table: RunPage | None = None
     importance: ImportanceReport | None = None
+    media: list[MediaEntry] | None = None
 
 
 class FrozenPanel(msgspec.Struct, frozen=True):

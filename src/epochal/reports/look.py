@@ -53,6 +53,8 @@ polyline, .swatch line {{ fill: none; stroke-width: 1.5; stroke-linejoin: round;
 .swatch {{ display: inline-block; width: 18px; height: 8px; margin-right: 6px; }}
 .legend {{ display: flex; flex-wrap: wrap; gap: 2px 18px; margin: 8px 0 0; padding: 0;
   list-style: none; font-size: 12.500px; line-height: 1.5; color: var(--soft); }}
+.ridge {{ fill: var(--accent); fill-opacity: 0.6; stroke: var(--back); stroke-width: 1; }}
+.cell {{ fill: var(--accent); }}
 .bars {{ width: 100%; }} .bars .wide {{ width: 55%; padding-right: 0; }}
 .bar {{ height: 12px; margin-top: 6px; }} .bar rect {{ fill: var(--accent); }}
 @page {{ margin: 16mm; }}

@@ -15,13 +15,13 @@ from typing import Any, Final
 from epochal._version import __version__
 from epochal.domain.report import PanelData, ReportDetail
 from epochal.errors import EpochalError
-from epochal.reports import figures
+from epochal.reports import distributions, figures
 from epochal.reports.axes import shown
 from epochal.reports.curves import COLORS, DASHES, chart, read_curves, swatch
 from epochal.reports.escape import escaped
 from epochal.reports.look import STYLE
 from epochal.reports.markdown import Block, Item, Span, read_markdown
-from epochal.reports.panel import INFO, Panel
+from epochal.reports.panel import HISTOGRAMS, INFO, Panel
 
 Drawn = tuple[Panel, PanelData]
 Panels = Mapping[str, Drawn | EpochalError]
@@ -140,6 +140,8 @@ def _drawing(panel: Panel, data: PanelData) -> str:
         return f'<p class="soft">{_why_empty(panel, data)}</p>'
     if data.importance is not None:
         return figures.importance(data.importance)
+    if panel.kind in HISTOGRAMS:
+        return distributions.drawing(panel.kind, panel.name, data)
     if data.table is None:
         return '<p class="soft">Media are shown on the page of the project only.</p>'
     table = data.table

@@ -28,7 +28,11 @@ from epochal.errors import InvalidInput
 
 INFO: Final = "panel"
 """The word after the fence."""
-KINDS: Final = ("lines", "formula", "scatter", "bar", "parallel", "importance", "media")
+KINDS: Final = (
+    "lines", "formula", "scatter", "bar", "parallel", "importance", "ridge", "heat", "media",
+)  # fmt: skip
+HISTOGRAMS: Final = ("ridge", "heat")
+"""Panels of histograms over steps."""
 USUAL_RUNS: Final = 20
 MOST_RUNS: Final = 200
 MOST_KEYS: Final = 40

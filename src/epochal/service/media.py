@@ -46,8 +46,11 @@ def query_media(store: Store, principal: Principal | None, query: MediaQuery) ->
     bounds.keys(query.keys, MAX_KEYS, "keys")
     if query.cursor is not None:
         bounds.plain_text(query.cursor, "cursor", MAX_CURSOR)
+    if query.most is not None and query.at is not None:
+        raise InvalidInput("'at' and 'most' choose entries in two ways; leave one out")
     limit = bounds.clamp(query.limit, 1, bounds.MAX_PAGE)
-    return stored.query_media(store, msgspec.structs.replace(query, limit=limit))
+    most = None if query.most is None else bounds.clamp(query.most, 2, bounds.MAX_PAGE)
+    return stored.query_media(store, msgspec.structs.replace(query, limit=limit, most=most))
 
 
 def list_files(store: Store, principal: Principal | None, uid: str) -> FileList:

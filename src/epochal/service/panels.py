@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from base64 import b64encode
 from typing import Final, NamedTuple
@@ -11,12 +12,13 @@ from msgspec.structs import replace
 
 from epochal.domain.access import Permission, Principal
 from epochal.domain.importance import ImportanceQuery
+from epochal.domain.objects import MediaQuery
 from epochal.domain.report import PanelData, PanelRun
 from epochal.domain.view import BucketQuery, RunPage, RunQuery, SeriesRef
 from epochal.errors import InvalidInput
 from epochal.reports.page import FIELDS
-from epochal.reports.panel import MOST_RUNS, Panel, keys_of
-from epochal.service import bounds, importance, projects, runs, series, views
+from epochal.reports.panel import HISTOGRAMS, MOST_RUNS, Panel, keys_of
+from epochal.service import bounds, importance, media, projects, runs, series, views
 from epochal.service.permission import require
 from epochal.store.owner import Store
 
@@ -25,6 +27,9 @@ LEAST_BUCKETS: Final = 32
 MOST_CELLS: Final = 400_000
 """Buckets of all curves of a panel together."""
 MOST_ROWS: Final = 1_000
+MOST_HISTOGRAM_RUNS: Final = 8
+MOST_HISTOGRAMS: Final = 60
+"""Steps of each run, as the page asks for them (`web/src/core/gradients/distribution.ts`)."""
 
 
 class _Place(NamedTuple):
@@ -53,7 +58,7 @@ def panel_data(
         place: entity and project.
         text: the lines of the panel.
         panel: the panel that they say.
-        points: whether curves come with their points.
+        points: whether curves come with their points, and distributions with their histograms.
 
     Raises:
         NotFound: there is no such project or saved view.
@@ -73,7 +78,26 @@ def panel_data(
         only = None if named is None else [run.uid for run in page.runs]
         judged = importance.judge_parameters(store, principal, query, only)
         return replace(data, importance=judged)
+    if panel.kind in HISTOGRAMS:
+        return _histograms(here, panel, data) if points else data
     return data if panel.kind == "media" else replace(data, table=page)
+
+
+def _histograms(here: _Place, panel: Panel, data: PanelData) -> PanelData:
+    uids = [run.uid for run in data.runs[:MOST_HISTOGRAM_RUNS]]
+    if not uids:
+        return replace(data, media=[])
+    low, high = panel.range or (None, None)
+    query = MediaQuery(
+        uids,
+        [panel.what],
+        lo=None if low is None else math.ceil(low),
+        hi=None if high is None else math.floor(high),
+        limit=MOST_HISTOGRAM_RUNS * MOST_HISTOGRAMS,
+        meta=["edges", "counts", "stats"],
+        most=MOST_HISTOGRAMS,
+    )
+    return replace(data, media=media.query_media(here.store, here.principal, query).entries)
 
 
 def _curves(here: _Place, panel: Panel, data: PanelData, *, points: bool) -> PanelData:

@@ -267,6 +267,8 @@ def query_media(store: Store, query: MediaQuery) -> MediaPage:
         chosen = chosen.where(media.c.step <= clamp(query.hi))
     if query.at is not None:
         chosen = _newest(chosen.where(media.c.step <= clamp(query.at)))
+    elif query.most is not None:
+        chosen = chosen.where(media.c.id.in_(_spaced(chosen, query.most)))
     columns = chosen.selected_columns
     place = [columns.run_id, columns.name, columns.step, columns.id]
     if query.cursor is not None:
@@ -305,6 +307,29 @@ def _newest(chosen: sa.Select[Any]) -> sa.Select[Any]:
     )
     ranked = chosen.add_columns(rank.label("rank")).subquery()
     return sa.select(*[c for c in ranked.c if c.name != "rank"]).where(ranked.c.rank == 1)
+
+
+def _spaced(chosen: sa.Select[Any], most: int) -> sa.Select[Any]:
+    """The ids of at most so many entries of each run and key: its first, its last, and between."""
+    each = (media.c.run_id, media.c.key_id)
+    place = sa.func.row_number().over(partition_by=each, order_by=(media.c.step, media.c.id))
+    count = sa.func.count().over(partition_by=each)
+    numbered = chosen.with_only_columns(
+        media.c.id, (place - 1).label("place"), (count - 1).label("last")
+    ).subquery()
+    columns = numbered.c
+
+    def part(at: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
+        return at * (most - 1) // sa.func.nullif(columns.last, 0)
+
+    # The first entry of each part of a stretch that is cut into `most` - 1 of them, and its end.
+    return sa.select(columns.id).where(
+        sa.or_(
+            columns.last < most,
+            columns.place == 0,
+            part(columns.place) != part(columns.place - 1),
+        )
+    )
 
 
 def _cursor(place: list[Any]) -> str:

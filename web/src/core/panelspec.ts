@@ -1,7 +1,7 @@
 /**
  * Panels that a user adds, as text: `lines:train/*|val/loss`, `formula:train/loss - val/loss`,
  * `scatter:config.lr;last(val/acc);config.model`, `bar:min(val/loss)`, `parallel:config.lr;config.depth;last(val/acc)`,
- * `importance:min(val/loss)`, `media:roc`. Pure.
+ * `importance:min(val/loss)`, `ridge:gradients/fc.weight`, `heat:gradients/fc.weight` (histograms over steps), `media:roc`. Pure.
  *
  * Promises: reading what was written gives the same panel; a text that is none is null, never an exception.
  */
@@ -15,9 +15,14 @@ export type PanelSpec =
   | { kind: "bar"; y: string }
   | { kind: "parallel"; columns: string[] }
   | { kind: "importance"; target: string }
-  | { kind: "media"; key: string };
+  | { kind: "ridge" | "heat" | "media"; key: string };
 
 export type PanelKind = PanelSpec["kind"];
+
+/** Whether a panel asks for runs of a project itself, and not for series or media of the runs that it is given. */
+export function isOverRuns({ kind }: PanelSpec): boolean {
+  return kind === "scatter" || kind === "bar" || kind === "parallel" || kind === "importance";
+}
 
 const escape = (text: string): string => text.replace(/[%;]/g, encodeURIComponent);
 
@@ -35,18 +40,18 @@ export function formatSpec(spec: PanelSpec): string {
   if (spec.kind === "scatter") return `scatter:${[spec.x, spec.y, spec.color].map(escape).join(";")}`;
   if (spec.kind === "parallel") return `parallel:${spec.columns.map(escape).join(";")}`;
   if (spec.kind === "bar") return `bar:${spec.y}`;
-  return spec.kind === "importance" ? `importance:${spec.target}` : `media:${spec.key}`;
+  return spec.kind === "importance" ? `importance:${spec.target}` : `${spec.kind}:${spec.key}`;
 }
 
 /** Reads an added panel; null for any other text, the key of a metric among them. */
 export function parseSpec(name: string): PanelSpec | null {
-  const [, kind, rest] = /^(lines|formula|scatter|bar|parallel|importance|media):(.+)$/s.exec(name) ?? [];
+  const [, kind, rest] = /^(lines|formula|scatter|bar|parallel|importance|ridge|heat|media):(.+)$/s.exec(name) ?? [];
   if (!rest) return null;
   if (kind === "lines") return { kind, pattern: rest };
   if (kind === "formula") return { kind, text: rest };
   if (kind === "bar") return { kind, y: rest };
   if (kind === "importance") return { kind, target: rest };
-  if (kind === "media") return { kind, key: rest };
+  if (kind === "ridge" || kind === "heat" || kind === "media") return { kind, key: rest };
   const parts = rest.split(";").map(unescape);
   if (kind === "parallel") return { kind, columns: [...new Set(parts.filter((p) => p !== ""))] };
   const [x, y, color = ""] = parts;
@@ -71,6 +76,16 @@ export function specTitle(spec: PanelSpec): string {
 
 /** At most so many series keys in one panel; more could not be told apart. */
 export const MOST_KEYS = 40;
+
+/** Of a part of a pattern: whether it is a regular expression, as `epochal/reports/panel.py` judges it. */
+const isExpression = (part: string, known: ReadonlySet<string>): boolean => !known.has(part) && /[?^$[\](){}+\\]/.test(part);
+
+/** A pattern as reports take it: with the names that regular expressions find now in their place; null where they find none. */
+export function plainPattern(pattern: string, keys: readonly string[]): string | null {
+  const known = new Set(keys);
+  if (!pattern.split("|").some((part) => isExpression(part.trim(), known))) return pattern;
+  return keysOf(pattern, keys).join("|") || null;
+}
 
 /** The keys that a pattern names: those of each part between bars, in the order of the keys. */
 export function keysOf(pattern: string, keys: readonly string[]): string[] {

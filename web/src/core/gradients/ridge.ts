@@ -7,6 +7,8 @@ export interface Ridge {
   step: number;
   /** Density on the common bins, 1 at its own greatest. */
   heights: Float64Array;
+  /** The share of all its values that its fullest bin has. */
+  top: number;
 }
 
 export interface Ridges {
@@ -18,6 +20,8 @@ export interface Ridges {
   linear: number | null;
   /** Where a value lies on the axis, 0 to 1. */
   part(value: number): number;
+  /** The value at a place of the axis. */
+  valueAt(part: number): number;
   ticks: { value: number; part: number }[];
 }
 
@@ -47,25 +51,34 @@ const BINS = 96;
 /** Ranges that differ by more than this are shown on an axis of logarithms: else all but one were a single bar. */
 const SPREAD = 40;
 
-/** Ridges on one axis; null when there is nothing to show. */
-export function ridgesOf(histograms: readonly Counted[]): Ridges | null {
+/**
+ * Ridges on one axis; null when there is nothing to show.
+ *
+ * @param among all that share the axis: those of other runs, too
+ */
+export function ridgesOf(histograms: readonly Counted[], among: readonly Counted[] = histograms): Ridges | null {
   if (histograms.length === 0) return null;
-  const reach = histograms.map((h) => Math.max(Math.abs(h.edges[0]), Math.abs(h.edges[h.edges.length - 1])));
-  const [lo, hi] = [Math.min(...histograms.map((h) => h.edges[0])), Math.max(...histograms.map((h) => h.edges[h.edges.length - 1]))];
-  if (!(hi > lo)) return null;
+  const reach = among.map((h) => Math.max(Math.abs(h.edges[0]), Math.abs(h.edges[h.edges.length - 1])));
+  let [lo, hi] = [Math.min(...among.map((h) => h.edges[0])), Math.max(...among.map((h) => h.edges[h.edges.length - 1]))];
+  if (hi < lo) return null;
+  if (hi === lo) [lo, hi] = [lo - (Math.abs(lo) / 2 || 0.5), hi + (Math.abs(hi) / 2 || 0.5)];
   const least = Math.min(...reach.filter((r) => r > 0));
   const linear = Math.max(...reach) / least > SPREAD ? least : null;
   const bend = (value: number): number => (linear === null ? value : Math.asinh(value / linear));
+  const straight = (bent: number): number => (linear === null ? bent : Math.sinh(bent) * linear);
   const [from, to] = [bend(lo), bend(hi)];
   const part = (value: number): number => (bend(value) - from) / (to - from);
-  const ridges = histograms.map((h) => ({ step: h.step, heights: rebinned(h, part) }));
+  const ridges = histograms.map((h) => ({ step: h.step, heights: rebinned(h, part), top: 0 }));
   // Each ridge is as high as it can be: a spike of one step must not flatten all the others.
-  for (const { heights } of ridges) {
+  for (const ridge of ridges) {
+    const { heights } = ridge;
     const top = Math.max(...heights);
+    ridge.top = top / heights.reduce((sum, height) => sum + height, 0);
     if (top > 0) for (let i = 0; i < heights.length; i++) heights[i] /= top;
   }
   const places = linear === null ? ticks("number", lo, hi, 5) : bentTicks(lo, hi, linear);
-  return { lo, hi, ridges, linear, part, ticks: places.map((value) => ({ value, part: part(value) })) };
+  const valueAt = (place: number): number => straight(from + place * (to - from));
+  return { lo, hi, ridges, linear, part, valueAt, ticks: places.map((value) => ({ value, part: part(value) })) };
 }
 
 /** 0 and a few powers of ten to both sides. */

@@ -46,6 +46,8 @@ export interface MediaQuery {
   cursor?: string;
   /** Only these parts of each item's meta. */
   meta?: string[];
+  /** At most so many entries of each run and key, evenly spaced from the first to the last. */
+  most?: number;
 }
 
 export interface MediaEntry {

@@ -1,5 +1,6 @@
 /** The JSON shapes of reports (docs/internals/wire.md), and their routes. */
 import { query, type Api } from "../api";
+import type { MediaEntry } from "../media/shapes";
 import type { ImportanceReport } from "../plots/importance";
 import type { RunPage } from "../wire";
 
@@ -39,6 +40,7 @@ export interface PanelData {
   columns?: string;
   table?: RunPage;
   importance?: ImportanceReport;
+  media?: MediaEntry[];
 }
 
 export interface Place {

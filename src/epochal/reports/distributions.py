@@ -1,0 +1,218 @@
+"""Histograms over steps as ridges or as a map, for pages that have no script.
+
+The rules are those of the page (``web/src/core/gradients/ridge.ts``): all runs of a panel share
+one axis of values, logarithmic on both sides of zero where ranges differ much; each step's fullest
+bin is as high, or as strong, as that of the others. What is not finite is told with its step.
+Pure.
+"""
+
+from __future__ import annotations
+
+import html
+import itertools
+import math
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
+
+from epochal.domain.objects import MediaEntry
+from epochal.domain.report import PanelData
+from epochal.reports.axes import shown, ticks
+from epochal.reports.curves import WIDTH, swatch
+from epochal.reports.escape import escaped
+
+MOST_RIDGES: Final = 30
+BINS: Final = 64
+LEVELS: Final = 10
+SPREAD: Final = 40
+"""Ranges that differ by more than this are shown on an axis of logarithms."""
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 12, 8, 26
+_PEAK: Final = 44
+_GAP: Final = 9
+_MAP_HEIGHT: Final = 220
+
+
+class Counted(NamedTuple):
+    """One histogram: ``counts[i]`` values lie between ``edges[i]`` and ``edges[i + 1]``."""
+
+    step: int
+    edges: list[float]
+    counts: list[float]
+
+
+class Scale(NamedTuple):
+    """The common axis of values; linear up to ``linear`` from zero, everywhere where it is 0."""
+
+    low: float
+    high: float
+    linear: float
+
+    def bent(self, value: float) -> float:
+        """The value on the axis, before it is stretched."""
+        return math.asinh(value / self.linear) if self.linear else value
+
+    def part(self, value: float) -> float:
+        """Where a value lies, 0 to 1."""
+        low, high = self.bent(self.low), self.bent(self.high)
+        return (self.bent(value) - low) / (high - low)
+
+    def marks(self) -> list[float]:
+        """Round values, or powers of ten to both sides of zero."""
+        if not self.linear:
+            return ticks(self.low, self.high)
+        first = math.ceil(math.log10(self.linear))
+        last = math.floor(math.log10(max(abs(self.low), abs(self.high))))
+        stride = max(1, math.ceil((last - first + 1) / 3))
+        powers = [10.0**power for power in range(last, first - 1, -stride)]
+        every = [-power for power in powers] + [0.0] + powers[::-1]
+        return [value for value in every if self.low <= value <= self.high]
+
+
+def drawing(kind: str, name: str, data: PanelData) -> str:
+    """The distributions of each run of a panel, one below the other.
+
+    Args:
+        kind: ``ridge`` or ``heat``.
+        name: of the panel, for those who do not see it.
+        data: what it shows.
+    """
+    found: dict[str, list[Counted]] = defaultdict(list)
+    odd: dict[str, int] = {}
+    for entry in data.media or []:
+        counted = read_counted(entry)
+        if counted is not None:
+            found[entry.run].append(counted)
+        if counted is None or _is_odd(entry):
+            odd.setdefault(entry.run, entry.step)
+    scale = scale_of([one for many in found.values() for one in many])
+    if scale is None:
+        return '<p class="soft">No histogram of finite values.</p>'
+    draw: Callable[[str, Scale, Sequence[Counted]], str] = _ridges if kind == "ridge" else _map
+    parts = []
+    for run in data.runs:
+        if run.uid not in found:
+            continue
+        told = f" · not finite from step {odd[run.uid]:,}" if run.uid in odd else ""
+        head = f"{swatch(run.color)}{escaped(run.name)} · {len(found[run.uid]):,} steps{told}"
+        parts.append(f'<p class="soft">{head}</p>{draw(name, scale, found[run.uid])}')
+    return "".join(parts)
+
+
+def read_counted(entry: MediaEntry) -> Counted | None:
+    """A histogram; None when it is none, or holds nothing finite."""
+    if not entry.items or entry.items[0].kind != "histogram":
+        return None
+    meta = entry.items[0].meta
+    edges, counts = _numbers(meta.get("edges")), _numbers(meta.get("counts"))
+    if edges is None or counts is None or len(edges) != len(counts) + 1 or not any(counts):
+        return None
+    if len(counts) == 1:
+        # One bin stands for values that are all the same: its width is only there to be drawn.
+        edges = [(edges[0] + edges[1]) / 2] * 2
+    return Counted(entry.step, edges, counts)
+
+
+def scale_of(histograms: Sequence[Counted]) -> Scale | None:
+    """One axis for all of them; None when there are none."""
+    if not histograms:
+        return None
+    low = min(one.edges[0] for one in histograms)
+    high = max(one.edges[-1] for one in histograms)
+    if high <= low:
+        return Scale(low - (abs(low) / 2 or 0.5), low + (abs(low) / 2 or 0.5), 0.0)
+    reach = [max(abs(one.edges[0]), abs(one.edges[-1])) for one in histograms]
+    least = min((far for far in reach if far > 0), default=math.inf)
+    return Scale(low, high, least if max(reach) / least > SPREAD else 0.0)
+
+
+def heights_of(one: Counted, scale: Scale) -> list[float]:
+    """Its counts over common bins, each in proportion to how far it overlaps; the fullest is 1."""
+    out = [0.0] * BINS
+    for at, count in enumerate(one.counts):
+        begin, end = (scale.part(one.edges[at + side]) * BINS for side in (0, 1))
+        first = min(BINS - 1, max(0, int(begin)))
+        if end <= begin:
+            out[first] += count
+            continue
+        for place in range(first, min(BINS - 1, int(end)) + 1):
+            overlap = max(0.0, min(end, place + 1) - max(begin, place))
+            out[place] += count * overlap / (end - begin)
+    top = max(out)
+    return [height / top for height in out] if top > 0 else out
+
+
+def _ridges(name: str, scale: Scale, histograms: Sequence[Counted]) -> str:
+    last = len(histograms) - 1
+    count = min(MOST_RIDGES, len(histograms))
+    chosen = [histograms[round(i * last / max(1, count - 1))] for i in range(count)]
+    height = _TOP + _PEAK + _GAP * (count - 1) + _BOTTOM
+    room = WIDTH - _LEFT - _RIGHT
+    parts = []
+    for value in scale.marks():
+        x = f"{_LEFT + scale.part(value) * room:.1f}"
+        parts.append(
+            f'<line class="grid" x1="{x}" x2="{x}" y1="{_TOP}" y2="{height - _BOTTOM + 4}"/>'
+            f'<text x="{x}" y="{height - 8}" text-anchor="middle">{shown(value)}</text>'
+        )
+    for at, one in enumerate(chosen):
+        base = _TOP + _PEAK + _GAP * at
+        slot = room / BINS
+        line = "".join(
+            f"L{_LEFT + (place + 0.5) * slot:.1f} {base - high * _PEAK:.1f}"
+            for place, high in enumerate(heights_of(one, scale))
+        )
+        parts.append(f'<path class="ridge" d="M{_LEFT} {base}{line}L{_LEFT + room} {base}"/>')
+        if at % 2 == 0 or at == count - 1:
+            label = f'<text x="{_LEFT - 8}" y="{base + 3}" text-anchor="end">{one.step:,}</text>'
+            parts.append(label)
+    return _picture(name, height, parts)
+
+
+def _map(name: str, scale: Scale, histograms: Sequence[Counted]) -> str:
+    room, depth = WIDTH - _LEFT - _RIGHT, _MAP_HEIGHT - _TOP - _BOTTOM
+    first, last = histograms[0].step, histograms[-1].step
+    span = last - first or 1
+    places = [_LEFT + (one.step - first) / span * room for one in histograms]
+    middles = [(before + after) / 2 for before, after in itertools.pairwise(places)]
+    borders = [float(_LEFT), *middles, float(_LEFT + room)]
+    cells: dict[int, list[str]] = defaultdict(list)
+    for at, one in enumerate(histograms):
+        x, width = borders[at], borders[at + 1] - borders[at]
+        for place, high in enumerate(heights_of(one, scale)):
+            if high > 0:
+                y = _TOP + depth * (1 - (place + 1) / BINS)
+                box = f"M{x:.1f} {y:.1f}h{width:.1f}v{depth / BINS:.1f}h-{width:.1f}z"
+                cells[max(1, math.ceil(high * LEVELS))].append(box)
+    parts = [
+        f'<path class="cell" fill-opacity="{level / LEVELS:.1f}" d="{"".join(boxes)}"/>'
+        for level, boxes in sorted(cells.items())
+    ]
+    for value in scale.marks():
+        y = _TOP + depth * (1 - scale.part(value)) + 3.5
+        parts.append(f'<text x="{_LEFT - 8}" y="{y:.1f}" text-anchor="end">{shown(value)}</text>')
+    for step in dict.fromkeys(map(round, ticks(first, last))):
+        x = _LEFT + (step - first) / span * room
+        below = f'<text x="{x:.1f}" y="{_MAP_HEIGHT - 8}" text-anchor="middle">{step:,}</text>'
+        parts.append(below)
+    return _picture(name, _MAP_HEIGHT, parts)
+
+
+def _picture(name: str, height: int, parts: Sequence[str]) -> str:
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{html.escape(name)}">'
+        f"{''.join(parts)}</svg>"
+    )
+
+
+def _numbers(values: Any) -> list[float] | None:
+    """A list of finite numbers; None for anything else."""
+    if not isinstance(values, list):
+        return None
+    if not all(isinstance(v, (int, float)) and math.isfinite(v) for v in values):
+        return None
+    return [float(value) for value in values]
+
+
+def _is_odd(entry: MediaEntry) -> bool:
+    stats = entry.items[0].meta.get("stats")
+    return isinstance(stats, dict) and bool(stats.get("nan") or stats.get("inf"))
