@@ -32,7 +32,11 @@ def rm(
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Delete runs with their points, console and journals, after asking."""
+    """Delete runs with their points, console and journals, after asking.
+
+    To move a run to another project, write it again there with `epochal export` and
+    `epochal import csv`, then delete it here.
+    """
     reader = reader_of(home, url)
     with reader.source.session():
         found = {run.uid: run for run in map(reader.run, runs)}
