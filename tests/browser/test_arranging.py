@@ -255,5 +255,12 @@ def test_names_notes_and_settings_are_worked_on_in_the_table(
     page.get_by_role("button", name="Differing").click()
     shown = ["name", "notes", "tags", "findings", "config.seed", "config.only"]
     until(lambda: heads(page) == shown, what="settings that tell the runs apart")
+    page.keyboard.press("Escape")
+    page.get_by_label("Filter runs").fill("config.seed < 2")
+    page.get_by_label("Filter runs").press("Enter")
+    until(lambda: heads(page) == shown[:-1], what="settings that differ among those that are left")
+    page.get_by_label("Filter runs").fill("")
+    page.get_by_label("Filter runs").press("Enter")
+    until(lambda: heads(page) == shown, what="all that differ, again")
     page.locator(".grid-cell a.chip", has_text="NaN").click()
     page.wait_for_url("**/p/cells/r/c3/charts**")

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
+from playwright.sync_api import Route
 
 from tests.browser.clients import Client, run_script
-from tests.browser.gallery import wait_known
-from tests.browser.visitor import Visitor, until, wait_drawn
+from tests.browser.gallery import ask, wait_known
+from tests.browser.visitor import Visitor, rows, until, wait_drawn
 from tests.conftest import Server
 
 pytestmark = pytest.mark.browser
@@ -29,6 +30,14 @@ WATCH = """([uid, since]) => {
   };
   look();
 }"""
+_THREE = """
+for number in range(3):
+    run = epochal.init(project="fading", name=f"d{number}", id=f"d{number}", settings=QUIET,
+                       reinit="create_new")
+    for step in range(4):
+        run.log({"loss": 1.0 / (step + 1)}, step=step)
+    run.finish()
+"""
 LOOKED_AT = """() => ({
   address: location.href,
   table: document.querySelector("#runs-grid").scrollTop,
@@ -70,6 +79,34 @@ def test_a_point_logged_by_another_process_is_on_the_open_page_within_a_second_a
     # The oldest point of a drawing was logged after the newest of the drawing before.
     delays = [later["at"] - earlier["value"] for earlier, later in pairwise(drawings)]
     assert max(delays) < (BAR_SECONDS + 0.1) * slack
+
+
+def test_a_run_that_is_deleted_before_the_page_listens_does_not_stay(
+    server: Server, visit: Callable[..., Visitor]
+) -> None:
+    """The document brings runs along; one of them is deleted before its stream says hello."""
+    run_script(server.home, _THREE)
+    for name in ("d0", "d1", "d2"):
+        wait_known(server.url, "fading", name, 3)
+    visitor = visit(server.url)
+    visitor.forgiven = ("Failed to load resource: the server responded with a status of 404",)
+    page = visitor.page
+
+    def late(route: Route) -> None:
+        answer = route.fetch()
+        if doomed:
+            ask(server.url, f"/api/v1/runs/{doomed.pop()}", method="DELETE")
+        route.fulfill(response=answer)
+
+    doomed = [ask(server.url, "/api/v1/runs/resolve?project=fading&id=d1")["uid"]]
+    page.route("**/p/fading", late)
+    visitor.workspace("fading")
+    until(lambda: doomed == [] and rows(page) == ["d2", "d0"], what="the table without the run")
+
+    doomed += [ask(server.url, "/api/v1/runs/resolve?project=fading&id=d2")["uid"]]
+    page.route("**/api/v1/runs/resolve?**", late)
+    visitor.go("/p/fading/r/d2")
+    page.get_by_role("heading", name="There is no such run").wait_for()
 
 
 def test_live_points_change_neither_zoom_nor_scroll_nor_selection(

@@ -158,7 +158,8 @@ def test_histograms_are_panels_of_the_workspace_and_of_a_run(
     until(lambda: field.input_value() == "train/weights", what="the histogram that is there")
     page.get_by_role("button", name="Add", exact=True).click()
     box = page.locator('[data-panel="ridge:train/weights"]')
-    until(lambda: box.locator("[data-histograms] path").count() == 24, what="twelve outlines of each of two runs")
+    outlines = box.locator("[data-histograms] path")
+    until(lambda: outlines.count() == 24, what="twelve outlines of each of two runs")
     axes = box.locator("[data-histograms]").evaluate_all(
         "(all) => all.map((one) => [...one.querySelectorAll('svg g > text:not(.step)')]"
         ".map((text) => text.textContent).join())"

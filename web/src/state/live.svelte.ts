@@ -1,11 +1,14 @@
 /** Connects a page to the live stream of a project or run, and to polling when there is none. */
-import { api } from "../core/api";
+import { api, ApiError } from "../core/api";
 import { Live } from "../core/live";
 import { sharedPipe } from "../core/live-shared";
 import type { Change, RunPage, RunRow } from "../core/wire";
 import { page } from "./page.svelte";
 
 const POLLED_RUNS = 200;
+/** Runs of which one question asks whether they are still there. */
+const MOST_ASKED = 1000;
+const GONE = 404;
 
 interface Handlers {
   changes(changes: Change[]): void;
@@ -19,9 +22,22 @@ interface Handlers {
  */
 export function followProject(entity: string, project: string, handlers: Handlers, read?: Promise<RunPage>): () => void {
   const seen = new Map<string, number>();
+  /** What the last poll found. */
+  let listed: readonly RunRow[] | null = null;
+  /** Of runs that were there, those that are deleted: not among the newest, and not elsewhere. */
+  const deleted = async (before: readonly RunRow[], newest: readonly RunRow[]): Promise<Change[]> => {
+    const there = new Set(newest.map((r) => r.uid));
+    const unseen = before.filter((r) => !there.has(r.uid)).slice(0, MOST_ASKED);
+    if (unseen.length === 0) return [];
+    const { runs } = await api.queryRuns({ entity, project, ids: unseen.map((r) => r.id), archived: true, limit: MOST_ASKED });
+    const left = new Set(runs.map((r) => r.uid));
+    return unseen.filter((r) => !left.has(r.uid)).map(deletionOf);
+  };
   const poll = async (): Promise<Change[]> => {
     const { runs } = await api.queryRuns({ entity, project, order: ["-created"], limit: POLLED_RUNS });
-    return runs.filter((r) => remember(seen, r.uid, r.updated_us)).map(changeOf);
+    const gone = await deleted(listed ?? (await read)?.runs ?? [], runs);
+    listed = runs;
+    return [...gone, ...runs.filter((r) => remember(seen, r.uid, r.updated_us)).map(changeOf)];
   };
   const catchUp = async (rev: number): Promise<Change[]> => {
     const first = await read;
@@ -29,33 +45,40 @@ export function followProject(entity: string, project: string, handlers: Handler
     const known = new Map(first.runs.map((r) => [r.uid, r]));
     const newest = Math.max(0, ...[...known.values()].map((r) => r.created_us));
     const { runs } = await api.queryRuns({ entity, project, order: ["-created"], limit: POLLED_RUNS });
-    return runs.filter((r) => (known.has(r.uid) ? known.get(r.uid)?.updated_us !== r.updated_us : r.created_us > newest)).map(changeOf);
+    const fresh = runs.filter((r) => (known.has(r.uid) ? known.get(r.uid)?.updated_us !== r.updated_us : r.created_us > newest));
+    return [...(await deleted(first.runs, runs)), ...fresh.map(changeOf)];
   };
   return follow(() => api.eventsUrl({ entity, project }), poll, handlers, catchUp);
 }
 
 /** Follows one run, as it was first read; returns how to stop. */
-export function followRun({ uid, updated_us }: Pick<Known, "uid" | "updated_us">, handlers: Handlers): () => void {
-  const seen = new Map([[uid, updated_us]]);
+export function followRun(read: RunRow, handlers: Handlers): () => void {
+  const { uid } = read;
+  const seen = new Map([[uid, read.updated_us]]);
   const poll = async (): Promise<Change[]> => {
-    const run = await api.run(uid);
-    return remember(seen, uid, run.updated_us) ? [changeOf(run)] : [];
+    try {
+      const run = await api.run(uid);
+      return remember(seen, uid, run.updated_us) ? [changeOf(run)] : [];
+    } catch (error) {
+      if (!(error instanceof ApiError && error.status === GONE)) throw error;
+      return remember(seen, uid, NaN) ? [deletionOf(read)] : [];
+    }
   };
   return follow(() => api.eventsUrl({ run: uid }), poll, handlers, poll);
 }
 
-type Known = Pick<RunRow, "uid" | "created_us" | "updated_us">;
-
 function remember(seen: Map<string, number>, uid: string, updated: number): boolean {
   const before = seen.get(uid);
   seen.set(uid, updated);
-  return before !== updated;
+  return !Object.is(before, updated);
 }
 
 function changeOf(run: { uid: string; project: string; entity: string; state: Change["state"]; last_step: number | null }): Change {
   const { uid, project, entity, last_step } = run;
   return { uid, project, entity, rev: 0, what: ["series", "facts", "logs", "media", "files", "artifacts"], state: run.state, last_step, reset: false };
 }
+
+const deletionOf = (run: RunRow): Change => ({ ...changeOf(run), what: ["deleted"], reset: true });
 
 function follow(url: () => string, poll: () => Promise<Change[]>, handlers: Handlers, catchUp: (rev: number) => Promise<Change[]>): () => void {
   const resync = (): void => (handlers.resync(), void page.compare());
