@@ -347,3 +347,66 @@ def test_ten_thousand_files_take_less_than_a_second_and_a_second_version_one_blo
         ingest_home(store)
         assert len(list(store.blobs.digests())) == before + 2
         assert diff_versions(store, ref("data:v0"), ref("data:v1")).same == 9_999
+
+
+def test_a_renamed_artifact_takes_its_uses_and_models_along(home):
+    """Records that come later under the former name mean it, and a rebuilt database knows it."""
+    w = Writing(home)
+    manifest = commit(w, {"f": b"1"}, "net", step=7)
+    w.fact(ModelLink(w.now, "resnet", "local/p/net", manifest.digest))
+    w.finish()
+    reader = Writing(home, "reader", second=1)
+    reader.fact(ArtifactUse(reader.now, "local/p/net", manifest.digest, 0))
+    changes = ArtifactChanges(name="weights", type="model", tags=["a"], description="d")
+
+    def seen(store):
+        detail = version_detail(store, ref("weights"))
+        (row,) = artifacts.list_artifacts(store, "local", "p", None, None).artifacts
+        return (
+            sorted(use.run.id for use in detail.users), [one.model for one in detail.models],
+            version_detail(store, ref("net:v0")).path, detail.step,
+            (row.name, row.type, row.tags, row.description),
+            models.get_version(store, "local", "resnet", 1).artifact,
+        )  # fmt: skip
+
+    with open_store(home) as store:
+        ingest_home(store)
+        assert curation.update_artifact(store, ref("net"), changes).path == "local/p/weights"
+        late = Writing(home, "late", second=2)
+        late.fact(ArtifactUse(late.now, "local/p/net", manifest.digest, 0))
+        late.fact(ModelLink(late.now, "other", "local/p/net", manifest.digest))
+        late.finish()
+        reader.finish()
+        ingest_home(store)
+        expected = seen(store)
+    assert expected == (
+        ["late", "reader"], ["other", "resnet"], "local/p/weights:v0", 7,
+        ("weights", "model", ["a"], "d"), "local/p/weights",
+    )  # fmt: skip
+    assert rebuild(home).problems == []
+    with open_store(home) as store:
+        assert seen(store) == expected
+
+
+def test_a_name_that_is_taken_is_refused_and_a_former_one_is_free(home):
+    w = Writing(home)
+    commit(w, {"f": b"1"}, "one")
+    commit(w, {"f": b"2"}, "two")
+    with open_store(home) as store:
+        ingest_home(store)
+        with pytest.raises(Conflict, match="'two'"):
+            curation.update_artifact(store, ref("one"), ArtifactChanges(name="two"))
+        curation.update_artifact(store, ref("one"), ArtifactChanges(name="three"))
+        curation.update_artifact(store, ref("two"), ArtifactChanges(name="one"))
+        assert artifacts.get_version(store, ref("one")).path == "local/p/one:v0"
+        assert artifacts.get_version(store, ref("two")).path == "local/p/one:v0"
+        assert artifacts.get_version(store, ref("three")).path == "local/p/three:v0"
+        curation.update_artifact(store, ref("three"), ArtifactChanges(name="two"))
+        assert artifacts.get_version(store, ref("two")).path == "local/p/two:v0"
+        commit(w, {"f": b"3"}, "three")
+        w.finish()
+        ingest_home(store)
+        assert artifacts.get_version(store, ref("three")).path == "local/p/three:v0"
+        curation.delete_artifact(store, ref("two"))
+        with pytest.raises(NotFound):
+            artifacts.get_version(store, ref("two"))

@@ -109,9 +109,31 @@ class ArtifactCollection:
                 if len(found) >= page.total or not page.versions:
                     return found
 
-    def update(self, *, description: str) -> Self:
-        """Describe it in Markdown; returns the artifact itself."""
-        changes = ArtifactChanges(description=description)
+    @property
+    def tags(self) -> list[str]:
+        """Tags of the artifact; its versions have their own."""
+        return list(self._row.tags)
+
+    def update(
+        self,
+        *,
+        description: str | None = None,
+        name: str | None = None,
+        type: str | None = None,
+        tags: list[str] | None = None,
+    ) -> Self:
+        """Change what is said of it; returns the artifact itself. None leaves something as it is.
+
+        Args:
+            description: Markdown.
+            name: its new name; the former one leads on until another artifact takes it.
+            type: its new type. Whoever logs the next version must give that.
+            tags: all its tags from now on.
+
+        Raises:
+            Conflict: another artifact of the project has the name.
+        """
+        changes = ArtifactChanges(description, name, type, tags)
         self._row = self._source.ask(UpdateArtifact(self.path, changes))
         return self
 

@@ -40,12 +40,14 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
         size: bytes.
         ref: URI of something that is not stored here; never opened by a server.
         etag: version of the reference, as its host calls it.
+        extra: whatever a foreign client noted of the entry.
     """
 
     digest: str | None = None
     size: int | None = None
     ref: str | None = None
     etag: str | None = None
+    extra: dict[str, Any] | None = None
 
 
 class Manifest(msgspec.Struct, frozen=True):

@@ -174,6 +174,7 @@ class ArtifactRow(msgspec.Struct, frozen=True):
     size: int
     latest: int | None
     aliases: list[str]
+    tags: list[str] = []
 
     @property
     def path(self) -> str:
@@ -220,6 +221,7 @@ class VersionRow(msgspec.Struct, frozen=True):
         committed_us: when its last blob was here; None while pending.
         expires_us: from then on ``gc`` may take it; None for never.
         run: who made it.
+        step: where that run's history stood, if its client said so.
     """
 
     entity: str
@@ -240,6 +242,7 @@ class VersionRow(msgspec.Struct, frozen=True):
     committed_us: int | None
     expires_us: int | None
     run: RunRef | None
+    step: int | None = None
 
     @property
     def path(self) -> str:
@@ -273,9 +276,9 @@ class ModelRef(msgspec.Struct, frozen=True):
 class VersionDetail(VersionRow, frozen=True):
     """A version with the runs that made and used it and the models that stand on it."""
 
-    producers: list[RunRef]
-    users: list[UseRow]
-    models: list[ModelRef]
+    producers: list[RunRef] = []
+    users: list[UseRow] = []
+    models: list[ModelRef] = []
 
 
 class VersionUse(msgspec.Struct, frozen=True):
@@ -297,9 +300,15 @@ class RunArtifacts(msgspec.Struct, frozen=True):
 
 
 class ArtifactChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Changes of an artifact; None leaves it as it is."""
+    """Changes of an artifact; None leaves one as it is.
+
+    The former ``name`` leads on to the artifact until another one takes it. ``tags`` replaces all.
+    """
 
     description: str | None = None
+    name: str | None = None
+    type: str | None = None
+    tags: list[str] | None = None
 
 
 class VersionChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -186,7 +186,7 @@ class ArtifactCommit(msgspec.Struct, frozen=True, array_like=True, tag=-10):
     ``manifest`` is the blob described in docs/internals/objects.md; ``size`` and ``files`` sum up
     its entries. ``project`` is that of the run when empty. ``kind`` is the artifact's type.
     ``ttl_s`` counts from the commit. ``first`` is the number of this version where it is the
-    first one of its artifact.
+    first one of its artifact. ``step`` is where the run's history stood.
     """
 
     wall_us: int
@@ -202,6 +202,7 @@ class ArtifactCommit(msgspec.Struct, frozen=True, array_like=True, tag=-10):
     ttl_s: int | None = None
     project: str = ""
     first: int = 0
+    step: int | None = None
 
 
 class ArtifactUse(msgspec.Struct, frozen=True, array_like=True, tag=-18):

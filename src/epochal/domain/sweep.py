@@ -188,10 +188,14 @@ class SweepDetail(msgspec.Struct, frozen=True):
 
 
 class SweepChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What to change; None leaves it. More ``run_cap`` extends a finished sweep."""
+    """What to change; None leaves it. More ``run_cap`` extends a finished sweep.
+
+    With an empty ``name``, that of its configuration counts again.
+    """
 
     state: Literal["running", "paused", "finished", "cancelled"] | None = None
     run_cap: int | None = None
+    name: str | None = None
 
 
 class Queue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -25,7 +25,7 @@ from litestar.plugins.core import MsgspecDIPlugin
 from litestar.routes import HTTPRoute
 
 from epochal._version import __version__
-from epochal.domain.access import Permission
+from epochal.domain.access import LOCAL_USER, Permission
 from epochal.domain.view import RunChange
 from epochal.protocols import PERMISSION, Call, mlflow, native, needs, wandb
 from epochal.protocols.native.body import Budget
@@ -41,7 +41,9 @@ from epochal.server.packing import Packing
 from epochal.server.security import Security
 from epochal.server.settings import Settings
 from epochal.server.tailer import Tailer
+from epochal.service import agents
 from epochal.service.permission import require
+from epochal.service.recorded import Recording
 from epochal.service.workers import Workers
 from epochal.store.owner import Store
 
@@ -100,6 +102,7 @@ class Application:
     def __init__(self, store: Store, settings: Settings, token: str = "") -> None:
         self.settings = settings
         self.workers = Workers(store, readers=settings.read_threads)
+        self.workers.recorder.gave_up.append(self._end_trial)
         self.feed = Feed(settings.max_event_clients)
         self.tailer = Tailer(store, self.feed.publish_from_thread, settings, self._is_awaited)
         self.alerting = Alerting(store, settings)
@@ -109,6 +112,11 @@ class Application:
         packing = Packing(cast("asgi.Application", self.routes))
         inner = Authentication(Direct(packing, self.routes), self.gatekeeper)
         self._app = Security(Limits(inner, settings), settings)
+
+    def _end_trial(self, run: Recording) -> None:
+        """The client of a run fell silent: the trial that it may be of has ended with it."""
+        place = (run.entity, run.project)
+        agents.run_ended(self.workers.store, LOCAL_USER, place, run.run_id)
 
     async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         """Serve one connection event of ASGI."""

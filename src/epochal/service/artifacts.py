@@ -12,6 +12,7 @@ from epochal.domain.artifact import (
     ArtifactRef,
     Manifest,
     check_alias,
+    check_artifact_name,
     check_path,
     read_manifest,
     read_reference,
@@ -42,6 +43,7 @@ from epochal.store.owner import Store
 MAX_REFERENCE = 1_024
 MAX_DEPTH = 10
 MAX_ALIASES = 100
+MAX_TYPE = 128
 MAX_METADATA = 1024 * 1024
 MAX_TTL_S = 100 * 366 * 24 * 3600
 
@@ -183,15 +185,29 @@ def lineage(
 def update_artifact(
     store: Store, principal: Principal | None, ref: ArtifactRef, changes: ArtifactChanges
 ) -> ArtifactRow:
-    """Describe an artifact.
+    """Describe, rename or tag an artifact, or give it another type.
 
     Raises:
         NotFound: there is none.
+        InvalidInput: a value cannot be used; nothing was changed.
+        Conflict: another artifact of the project has the new name.
     """
     require(principal, Permission.WRITE)
+    given: dict[str, Any] = {}
     if changes.description is not None:
         bounds.plain_text(changes.description, "description")
-    return curation.update_artifact(store, ref, changes)
+    if changes.name is not None:
+        given["name"] = check_artifact_name(changes.name)
+    if changes.type is not None:
+        given["type"] = check_name(changes.type, "type", MAX_TYPE)
+    if changes.tags is not None:
+        given["tags"] = _tags(changes.tags)
+    return curation.update_artifact(store, ref, msgspec.structs.replace(changes, **given))
+
+
+def _tags(words: list[str]) -> list[str]:
+    bounds.at_most(words, bounds.MAX_TAGS, "tags")
+    return list(dict.fromkeys(check_name(word, "tag", MAX_TAG) for word in words))
 
 
 def update_version(
@@ -216,8 +232,7 @@ def _checked(changes: VersionChanges) -> VersionChanges:
             bounds.at_most(words, MAX_ALIASES, field)
             given[field] = list(dict.fromkeys(check_alias(word) for word in words))
     if changes.tags is not None:
-        bounds.at_most(changes.tags, bounds.MAX_TAGS, "tags")
-        given["tags"] = list(dict.fromkeys(check_name(t, "tag", MAX_TAG) for t in changes.tags))
+        given["tags"] = _tags(changes.tags)
     if changes.description is not None:
         bounds.plain_text(changes.description, "description")
     if changes.metadata is not None:

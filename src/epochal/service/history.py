@@ -1,13 +1,16 @@
 """History: the rows of a run, made of its series again. Readers look.
 
 A row is what was logged at one step; of points that share key and step the last one counts. Texts
-come from the journals (`store.texts`), as no series holds them.
+come from the journals (`store.texts`), as no series holds them. The columns of runs that rest in
+segments are kept for a moment, as who reads a run by pages comes again at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+import threading
+from collections import OrderedDict
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +19,17 @@ from epochal.domain.access import Permission, Principal
 from epochal.domain.names import check_uid
 from epochal.errors import InvalidInput
 from epochal.service.permission import require
-from epochal.store import series, texts
+from epochal.store import texts
+from epochal.store.gather import RunSeries, gather
 from epochal.store.owner import Store
-from epochal.store.points import Points
+from epochal.store.points import Points, assemble
 from epochal.store.texts import TextPoint
 
 MAX_KEYS = 20_000
 MAX_CELLS = 20_000_000
 """Values of one answer; about as many as fit in a few hundred megabytes."""
+MAX_KEPT = 4_000_000
+"""Values of all columns that are kept for the next page; 32 megabytes."""
 
 
 class HistoryRow(NamedTuple):
@@ -73,16 +79,14 @@ def read_rows(
     require(principal, Permission.READ)
     if len(keys) > MAX_KEYS:
         raise InvalidInput(f"{len(keys)} keys are too many at once, the limit is {MAX_KEYS}")
-    points = series.iterate_points(store, check_uid(uid), keys, lo=lo, hi=hi)
-    found = [(key, part) for key, part in points if len(part)]
-    if not found or (every and len(found) < len(set(keys))):
+    groups = _groups(store, gather(store, check_uid(uid)), keys, lo, hi)
+    if not groups or (every and sum(len(group.keys) for group in groups) < len(set(keys))):
         return []
-    groups = _grouped(found)
     steps = _steps(groups, every=every)
     if samples is not None and len(steps) > max(samples, 0):
         steps = _spread(steps, samples)
     chosen = [_only(group, steps) for group in groups]
-    cells = sum(len(group.steps) * len(group.keys) for group in chosen)
+    cells = _cells(chosen)
     if cells > MAX_CELLS:
         raise InvalidInput(
             f"the answer would have {cells:,} values; ask for fewer keys, steps or samples"
@@ -109,6 +113,69 @@ def read_texts(
         for point in texts.read_texts(store, check_uid(uid))
         if (lo is None or point.step >= lo) and (hi is None or point.step <= hi)
     ]
+
+
+def _groups(
+    store: Store, rows: RunSeries, keys: Sequence[str], lo: int | None, hi: int | None
+) -> list[_Group]:
+    """What was logged under some keys from step ``lo`` to step ``hi``."""
+    if any(writer.groups for writer in rows.writers):  # some rows are still in memory
+        return _read(store, rows, keys, lo, hi)
+    place = tuple((writer.writer, writer.files, writer.cuts) for writer in rows.writers)
+    name = (str(store.home), rows.uid, place, tuple(keys))
+    whole = _recent.get(name)
+    if whole is None and (lo, hi) == (None, None):
+        return _read(store, rows, keys, lo, hi)
+    if whole is None:
+        whole = _read(store, rows, keys, None, None)
+        _recent.put(name, whole)
+    parts = [_between(group, lo, hi) for group in whole]
+    return [part for part in parts if len(part.steps)]
+
+
+def _read(
+    store: Store, rows: RunSeries, keys: Sequence[str], lo: int | None, hi: int | None
+) -> list[_Group]:
+    points = ((key, assemble(rows.points_of(store, key), "last", lo=lo, hi=hi)) for key in keys)
+    return _grouped((key, part) for key, part in points if len(part))
+
+
+def _between(group: _Group, lo: int | None, hi: int | None) -> _Group:
+    """A part of a group; its steps rise."""
+    first = 0 if lo is None else int(np.searchsorted(group.steps, lo))
+    last = len(group.steps) if hi is None else int(np.searchsorted(group.steps, hi, "right"))
+    part = slice(first, max(first, last))
+    columns = [column[part] for column in group.columns]
+    return _Group(group.steps[part], group.wall_us[part], group.keys, columns)
+
+
+class _Recent:
+    """The columns that were read last, at most ``MAX_KEPT`` values of them. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Hashable, list[_Group]] = OrderedDict()
+        self._guard = threading.Lock()
+
+    def get(self, name: Hashable) -> list[_Group] | None:
+        with self._guard:
+            found = self._kept.get(name)
+            if found is not None:
+                self._kept.move_to_end(name)
+            return found
+
+    def put(self, name: Hashable, groups: list[_Group]) -> None:
+        with self._guard:
+            self._kept[name] = groups
+            self._kept.move_to_end(name)
+            while sum(map(_cells, self._kept.values())) > MAX_KEPT:
+                self._kept.popitem(last=False)
+
+
+def _cells(groups: Iterable[_Group]) -> int:
+    return sum(len(group.steps) * len(group.keys) for group in groups)
+
+
+_recent: Final = _Recent()
 
 
 def _grouped(found: Iterable[tuple[str, Points]]) -> list[_Group]:

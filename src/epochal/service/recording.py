@@ -14,7 +14,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -54,11 +54,13 @@ class Recorder:
 
     Attributes:
         places: where runs may be made.
+        gave_up: called, in a background thread, with a run whose client fell silent for too long.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self.places = Places(store)
+        self.gave_up: list[Callable[[Recording], None]] = []
         self._known: dict[str, Recording] = {}
         self._writing: dict[str, Recording] = {}
         self._guard = threading.Lock()
@@ -347,20 +349,27 @@ class Recorder:
             known = list(self._known.values())
         for one in known:
             with one.lock:
-                self._give_up(one, now)
+                is_given_up = self._give_up(one, now)
                 journal = one.journal
                 if journal is not None and (now - one.used >= idle or journal.size > LONGEST):
                     self._close(one)
                 if one.journal is None and len(known) > MOST_KNOWN and one.loaded:
                     self._forget(one)
+            if is_given_up:
+                for tell in self.gave_up:
+                    with contextlib.suppress(OSError, Unavailable):
+                        tell(one)
 
-    def _give_up(self, one: Recording, now: float) -> None:
+    def _give_up(self, one: Recording, now: float) -> bool:
+        """Whether a client is taken for dead now. The caller holds the recording."""
         silent = now - one.heard
         if one.patience_s is None or one.gone or one.archived or silent < one.patience_s:
-            return
+            return False
         if one.state is RunState.RUNNING and one.foreign:
             with contextlib.suppress(OSError, Unavailable):  # tried again soon
                 self.tell(one, RunState.CRASHED, _now_us() - int(silent * 1e6))
+                return True
+        return False
 
     def close(self) -> None:
         """Close every journal. Later writes are refused."""

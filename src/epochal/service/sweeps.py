@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from epochal.domain.access import Permission, Principal
 from epochal.domain.front import front_of
-from epochal.domain.names import DEFAULT_ENTITY, DEFAULT_PROJECT, check_run_id, run_uid
+from epochal.domain.names import DEFAULT_ENTITY, DEFAULT_PROJECT, MAX_NAME, check_run_id, run_uid
 from epochal.domain.sweep import (
     NewSweep,
     Objective,
@@ -140,15 +140,17 @@ def get_sweep(
 def change_sweep(
     store: Store, principal: Principal | None, sweep_id: str, changes: SweepChanges
 ) -> SweepRow:
-    """Pause, resume, finish, cancel or extend a sweep.
+    """Pause, resume, finish, cancel, extend or rename a sweep.
 
     Raises:
         NotFound: there is none.
         Conflict: a cancelled sweep cannot go on.
-        InvalidInput: the cap is no number of trials.
+        InvalidInput: the cap is no number of trials, or the name cannot be one.
     """
     require(principal, Permission.WRITE)
-    cap = changes.run_cap
+    cap, name = changes.run_cap, changes.name
+    if name is not None:
+        name = bounds.plain_text(name.strip(), "sweep name", MAX_NAME)
     if cap is not None and not 1 <= cap <= MAX_CAP:
         raise InvalidInput(f"run_cap must be from 1 to {MAX_CAP:,}, got {cap}")
     with changing(store) as ledger:
@@ -156,6 +158,8 @@ def change_sweep(
         if sweep.state is SweepState.CANCELLED and changes.state not in (None, "cancelled"):
             raise Conflict(f"sweep {sweep.uid} was cancelled and cannot go on; make a new one")
         state = SweepState(changes.state) if changes.state else sweep.state
+        if name is not None:
+            ledger.name_sweep(sweep, name)
         extended = cap is not None and cap > (sweep.run_cap or 0)
         if extended and changes.state is None and state is SweepState.FINISHED:
             state = SweepState.RUNNING
@@ -229,7 +233,7 @@ def row_of(ledger: Ledger, sweep: StoredSweep, config: SweepConfig) -> SweepRow:
         id=sweep.uid,
         entity=sweep.entity,
         project=sweep.project,
-        name=config.name or sweep.uid,
+        name=sweep.name or config.name or sweep.uid,
         description=config.description,
         method=config.method,
         metric=metric.name if metric else None,

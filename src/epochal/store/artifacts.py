@@ -20,17 +20,20 @@ from epochal.domain.objects import (
 )
 from epochal.errors import Conflict, NotFound
 from epochal.store.blobs import portions
+from epochal.store.former import successor
 from epochal.store.rows import find_run_id, suggest
 from epochal.store.schema import run
 from epochal.store.schema_objects import (
     artifact,
     artifact_alias,
+    artifact_label,
     artifact_tag,
     artifact_use,
     artifact_version,
     model,
     model_version,
     version_run,
+    version_step,
 )
 from epochal.store.store import Store
 from epochal.store.versions import COMMITTED, DELETED, decode_maker
@@ -41,10 +44,11 @@ _decode = msgspec.msgpack.decode
 _VERSION: sa.Select[Any] = (
     sa.select(
         *artifact_version.c, artifact.c.entity, artifact.c.project, artifact.c.name,
-        artifact.c.type, run.c.id.label("alive"),
+        artifact.c.type, run.c.id.label("alive"), version_step.c.step,
     )
     .join(artifact, artifact.c.id == artifact_version.c.artifact_id)
     .join(run, run.c.id == artifact_version.c.run_id, isouter=True)
+    .join(version_step, version_step.c.version_id == artifact_version.c.id, isouter=True)
 )  # fmt: skip
 
 
@@ -78,6 +82,7 @@ def artifact_rows(connection: sa.Connection, rows: Sequence[Any]) -> list[Artifa
     """Rows of the table with what is known of their versions."""
     sums: dict[int, Any] = {}
     aliases: dict[int, list[str]] = defaultdict(list)
+    labels: dict[int, list[str]] = defaultdict(list)
     for part in portions(row.id for row in rows):
         counted = (
             sa.select(
@@ -96,6 +101,9 @@ def artifact_rows(connection: sa.Connection, rows: Sequence[Any]) -> list[Artifa
         named = sa.select(artifact_alias.c.artifact_id, artifact_alias.c.alias)
         for row in connection.execute(named.where(artifact_alias.c.artifact_id.in_(part))):
             aliases[row.artifact_id].append(row.alias)
+        labelled = sa.select(artifact_label).where(artifact_label.c.artifact_id.in_(part))
+        for row in connection.execute(labelled):
+            labels[row.artifact_id].append(row.label)
     found = []
     for row in rows:
         count, size, latest = (0, 0, None)
@@ -105,6 +113,7 @@ def artifact_rows(connection: sa.Connection, rows: Sequence[Any]) -> list[Artifa
             ArtifactRow(
                 row.entity, row.project, row.name, row.type, row.description, row.created_us,
                 row.updated_us, count, int(size or 0), latest, sorted(aliases[row.id]),
+                sorted(labels[row.id]),
             )
         )  # fmt: skip
     return found
@@ -113,13 +122,17 @@ def artifact_rows(connection: sa.Connection, rows: Sequence[Any]) -> list[Artifa
 def find_artifact(connection: sa.Connection, ref: ArtifactRef) -> Any:
     """The row of an artifact.
 
+    A former name leads on to the artifact that had it.
+
     Raises:
         NotFound: there is none; the message names a similar one.
     """
     here = sa.and_(artifact.c.entity == ref.entity, artifact.c.project == ref.project)
-    found = connection.execute(
-        sa.select(artifact).where(here, artifact.c.name == ref.name)
-    ).first()
+    named = sa.select(artifact).where(here)
+    found = connection.execute(named.where(artifact.c.name == ref.name)).first()
+    if found is None:
+        name = successor(connection, (ref.entity, ref.project, ref.name))
+        found = connection.execute(named.where(artifact.c.name == name)).first()
     if found is None:
         known = connection.execute(sa.select(artifact.c.name).where(here)).scalars()
         raise NotFound(
@@ -196,7 +209,7 @@ def _version_row(row: Any, aliases: list[str], tags: list[str]) -> VersionRow:
         state=row.state, digest=row.digest, size=row.size, files=row.files, missing=row.missing,
         aliases=aliases, tags=tags, metadata=_decode(row.metadata), description=row.description,
         created_us=row.created_us, committed_us=row.committed_us, expires_us=row.expires_us,
-        run=maker,
+        run=maker, step=row.step,
     )  # fmt: skip
 
 

@@ -19,6 +19,8 @@ from epochal.store.artifacts import (
     undeleted_versions,
     versions_by_id,
 )
+from epochal.store.called import forget_called, set_labels, write_called
+from epochal.store.former import rename
 from epochal.store.scalars import storable
 from epochal.store.schema_objects import (
     artifact,
@@ -27,6 +29,7 @@ from epochal.store.schema_objects import (
     artifact_version,
     version_blob,
 )
+from epochal.store.standing import write_book
 from epochal.store.store import Store
 from epochal.store.telling import announce, note_makers
 from epochal.store.versions import COMMITTED, DELETED, SECOND, give_alias
@@ -39,16 +42,33 @@ def update_artifact(store: Store, ref: ArtifactRef, changes: ArtifactChanges) ->
 
     Raises:
         NotFound: there is none.
+        Conflict: another artifact has the new name.
     """
-    with store.database.write() as connection:
+    with store.moving, store.database.write() as connection:
         owner = find_artifact(connection, ref)
+        values: dict[str, Any] = {}
         if changes.description is not None:
-            connection.execute(
-                sa.update(artifact)
-                .where(artifact.c.id == owner.id)
-                .values(description=storable(changes.description))
-            )
-        return artifact_rows(connection, [find_artifact(connection, ref)])[0]
+            values["description"] = storable(changes.description)
+        if changes.type is not None:
+            values["type"] = changes.type
+        if values:
+            here = artifact.c.id == owner.id
+            connection.execute(sa.update(artifact).where(here).values(values))
+        if changes.tags is not None:
+            set_labels(connection, owner.id, changes.tags)
+        models: list[int] = []
+        if changes.name is not None and changes.name != owner.name:
+            models = rename(connection, owner, changes.name)
+        changed = note_makers(
+            connection, [version.id for version in undeleted_versions(connection, owner.id)]
+        )
+        found = sa.select(artifact).where(artifact.c.id == owner.id)
+        row = artifact_rows(connection, connection.execute(found).all())[0]
+        for model_id in models:
+            write_book(store, connection, model_id)
+        write_called(store, connection, owner.id, owner.name)
+    announce(store, changed)
+    return row
 
 
 def update_version(store: Store, ref: ArtifactRef, changes: VersionChanges) -> VersionRow:
@@ -185,4 +205,5 @@ def delete_artifact(store: Store, ref: ArtifactRef) -> None:
             _refuse_linked(connection, version)
         changed = note_makers(connection, [version.id for version in versions])
         connection.execute(sa.delete(artifact).where(artifact.c.id == owner.id))
+        forget_called(store, (owner.entity, owner.project, owner.name))
     announce(store, changed)

@@ -28,6 +28,7 @@ from epochal.journal.reader import JournalReader
 from epochal.store import registry, versions
 from epochal.store.apply import RunNews, publish
 from epochal.store.archive import ARCHIVE_SUFFIX, Archive, read_archive
+from epochal.store.called import call, read_called
 from epochal.store.compact import SEGMENT_SUFFIX, segment_range
 from epochal.store.database import Database
 from epochal.store.definitions import restate_rules
@@ -119,7 +120,14 @@ def restore(store: Store) -> tuple[set[str], list[Problem], IngestReport]:
     except _BAD_FILE as error:
         problems.append(Problem(str(store.home), explain(error)))
         books = []
+    try:
+        names = read_called(store.home)
+    except _BAD_FILE as error:
+        problems.append(Problem(str(store.home), explain(error)))
+        names = []
     with store.moving, store.database.write() as connection:
+        for called in names:
+            call(connection, called)
         for book in books:
             lay_over(connection, book)
     return runs, problems, report

@@ -26,6 +26,7 @@ from epochal.domain.objects import RunRef
 from epochal.domain.record import ModelLink
 from epochal.errors import InvalidInput
 from epochal.store.dialect import inserted_id, replace, upsert
+from epochal.store.former import successor
 from epochal.store.scalars import clamp, storable
 from epochal.store.schema_objects import (
     artifact,
@@ -78,6 +79,7 @@ def link(connection: sa.Connection, maker: RunRef, fact: ModelLink) -> list[str]
         raise InvalidInput(f"a model version has a number up to {MAX_NUMBER}, got {fact.number}")
     parts = split_path(fact.artifact)
     path = (storable(parts[0]), storable(parts[1]), storable(parts[2]))
+    path = (*path[:2], successor(connection, path))
     change = Change(f"run {maker.id}", clamp(fact.wall_us))
     model_id = ensure_model(connection, entity, name, change)
     aliases, problems = [], []

@@ -13,7 +13,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-REVISION = 11
+REVISION = 12
 """Number of the newest migration under ``store/migrations/versions``."""
 
 metadata = sa.MetaData(

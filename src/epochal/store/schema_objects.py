@@ -161,6 +161,33 @@ artifact_alias = sa.Table(
     sa.Index("ix_artifact_alias_version", "version_id"),
 )
 
+artifact_former = sa.Table(
+    "artifact_former",
+    metadata,
+    sa.Column("entity", Text, primary_key=True),
+    sa.Column("project", Text, primary_key=True),
+    sa.Column("name", Text, primary_key=True),
+    _reference("artifact_id", "artifact.id"),
+    sa.Index("ix_artifact_former_artifact", "artifact_id"),
+)
+"""Names that artifacts had; each leads on until another artifact takes it."""
+
+artifact_label = sa.Table(
+    "artifact_label",
+    metadata,
+    _reference("artifact_id", "artifact.id", primary_key=True),
+    sa.Column("label", Text, primary_key=True),
+)
+"""Tags of artifacts; those of versions are in ``artifact_tag``."""
+
+version_step = sa.Table(
+    "version_step",
+    metadata,
+    _reference("version_id", "artifact_version.id", primary_key=True),
+    sa.Column("step", sa.BigInteger, nullable=False),
+)
+"""Where the history of the run stood that made a version, if its client said so."""
+
 artifact_tag = sa.Table(
     "artifact_tag",
     metadata,

@@ -34,6 +34,20 @@ sweep = sa.Table(
 """``config`` as it was given; ``searched`` counts trials that were chosen, not queued; ``queue``
 holds ``{"values", "origin"}`` in the order in which they are tried."""
 
+sweep_name = sa.Table(
+    "sweep_name",
+    metadata,
+    sa.Column(
+        "sweep_id",
+        Id,
+        sa.ForeignKey("sweep.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    sa.Column("name", Text, nullable=False),
+)
+"""Names that people gave; others are those of the configurations."""
+
 trial = sa.Table(
     "trial",
     metadata,

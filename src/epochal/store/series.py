@@ -6,7 +6,7 @@ those of a run that does not exist, as long as another one of the same question 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -213,12 +213,3 @@ def _extent(
     lo = query.lo if query.lo is not None else min((pair[0] for pair in known), default=0)
     hi = query.hi if query.hi is not None else max((pair[1] for pair in known), default=lo)
     return lo, max(lo, hi)
-
-
-def iterate_points(
-    store: Store, uid: str, keys: Sequence[str], *, lo: int | None = None, hi: int | None = None
-) -> Iterator[tuple[str, Points]]:
-    """Points of several series of one run, one after the other, from one look at the run."""
-    series = gather(store, uid)
-    for key in keys:
-        yield key, assemble(series.points_of(store, key), "last", lo=lo, hi=hi)

@@ -18,8 +18,8 @@ import sqlalchemy as sa
 from epochal.domain.names import new_run_id
 from epochal.domain.sweep import EARLIER, AgentRow, SweepState, TrialFacts, TrialState
 from epochal.errors import NotFound
-from epochal.store.dialect import inserted_id
-from epochal.store.schema_sweeps import sweep, sweep_agent, trial
+from epochal.store.dialect import inserted_id, replace, upsert
+from epochal.store.schema_sweeps import sweep, sweep_agent, sweep_name, trial
 from epochal.store.store import Store
 
 _encode = msgspec.msgpack.encode
@@ -54,6 +54,7 @@ class StoredSweep(msgspec.Struct, frozen=True):
     created_us: int
     updated_us: int
     created_by: str
+    name: str | None
 
 
 class StoredTrial(TrialFacts, frozen=True):
@@ -64,6 +65,7 @@ class StoredTrial(TrialFacts, frozen=True):
     rev: int
 
 
+_SWEEP = sa.select(sweep, sweep_name.c.name).join(sweep_name, isouter=True)
 _TRIAL = [trial.c[name] for name in StoredTrial.__struct_fields__]
 
 
@@ -107,7 +109,7 @@ class Ledger:
 
     def sweeps(self, entity: str | None, project: str | None, limit: int) -> list[StoredSweep]:
         """Sweeps, newest first."""
-        query = sa.select(sweep).order_by(sweep.c.created_us.desc(), sweep.c.id.desc())
+        query = _SWEEP.order_by(sweep.c.created_us.desc(), sweep.c.id.desc())
         if entity is not None:
             query = query.where(sweep.c.entity == entity)
         if project is not None:
@@ -120,6 +122,17 @@ class Ledger:
         given = {**_packed(values), "updated_us": at_us}
         self._connection.execute(sa.update(sweep).where(sweep.c.id == found.id).values(given))
         return self.sweep(found.uid)
+
+    def name_sweep(self, found: StoredSweep, name: str) -> None:
+        """Call a sweep otherwise than its configuration does; an empty name ends that."""
+        if name:
+            self._connection.execute(
+                upsert(self._connection.dialect.name, sweep_name, ("sweep_id",), replace("name")),
+                {"sweep_id": found.id, "name": name},
+            )
+        else:
+            mine = sweep_name.c.sweep_id == found.id
+            self._connection.execute(sa.delete(sweep_name).where(mine))
 
     def remove_sweep(self, found: StoredSweep) -> None:
         """Forget a sweep with its trials and agents; its runs stay."""
@@ -280,7 +293,7 @@ class Ledger:
         )
 
     def _one_sweep(self, condition: sa.ColumnElement[bool], uid: str) -> StoredSweep:
-        row = self._connection.execute(sa.select(sweep).where(condition)).mappings().first()
+        row = self._connection.execute(_SWEEP.where(condition)).mappings().first()
         if row is None:
             raise NotFound(f"there is no sweep {uid[:40]!r}; `epochal sweep ls` lists them")
         return _row(row, StoredSweep)

@@ -33,6 +33,7 @@ from epochal.errors import CorruptFile, InvalidInput
 from epochal.journal.blobs import Blobs
 from epochal.store.blobs import IN_ONE_QUERY, intern_blobs, mark_present, refer_version
 from epochal.store.dialect import inserted_id, replace, upsert
+from epochal.store.former import successor
 from epochal.store.registry import make_ready
 from epochal.store.scalars import clamp, storable
 from epochal.store.schema import project, run
@@ -44,6 +45,7 @@ from epochal.store.schema_objects import (
     artifact_version,
     version_blob,
     version_run,
+    version_step,
 )
 
 PENDING, COMMITTED, DELETED = "pending", "committed", "deleted"
@@ -129,10 +131,11 @@ def use(connection: sa.Connection, run_id: int, fact: ArtifactUse) -> None:
     """
     parts = split_path(fact.name)
     check_digest(fact.digest)
+    entity, where = storable(parts[0]), storable(parts[1])
     connection.execute(
         sa.insert(artifact_use).values(
-            run_id=run_id, entity=storable(parts[0]), project=storable(parts[1]),
-            name=storable(parts[2]), digest=fact.digest,
+            run_id=run_id, entity=entity, project=where,
+            name=successor(connection, (entity, where, storable(parts[2]))), digest=fact.digest,
             number=None if fact.version is None else clamp(fact.version),
             role=storable(fact.role)[:MAX_TYPE], wall_us=clamp(fact.wall_us),
         )
@@ -195,7 +198,12 @@ def _insert(
             run_id=run_id, maker=_encode(maker),
         )
     )  # fmt: skip
-    return inserted_id(inserted)
+    version_id = inserted_id(inserted)
+    if fact.step is not None:
+        connection.execute(
+            sa.insert(version_step).values(version_id=version_id, step=clamp(fact.step))
+        )
+    return version_id
 
 
 def _aliases(given: Sequence[str], arrival: Arrival) -> list[str]:

@@ -70,6 +70,58 @@ print(json.dumps(found))
 """
 
 
+CALL = """
+import json
+import wandb
+with wandb.init(project="call", id="maker") as run:
+    for i in range(2):
+        made = wandb.Artifact("before", type="data")
+        with made.new_file("f.txt") as file:
+            file.write(str(i))
+        made.manifest.entries["f.txt"].extra["note"] = {"row": i}
+        run.log_artifact(made)
+        run.log({"loss": i})
+    other = run.log_artifact(wandb.Artifact("other", type="data")).wait()
+with wandb.init(project="call", id="reader") as run:
+    run.use_artifact("before:v0")
+held = wandb.Api().artifact("call/before:v0")
+collection = wandb.Api().artifact_collection("data", "call/before")
+collection.name, collection.type, collection.tags = "after", "table", ["a", "b"]
+collection.description = "what it is"
+collection.save()
+collection.tags = ["b", "c"]
+collection.save()
+api = wandb.Api()
+first, last = api.artifact("call/after:v0"), api.artifact("call/after:latest")
+found = {
+    "called": [first.name, first.type, last.version, first.collection.name,
+               first.collection.description, sorted(first.collection.tags)],
+    "steps": [first.history_step, last.history_step],
+    "extra": [one.manifest.entries["f.txt"].extra for one in (first, last)],
+    "lists": [one.name for one in api.artifact_collections("call", "table")],
+    "used": [one.name for one in api.run("call/reader").used_artifacts()],
+    "users": [one.id for one in first.used_by()],
+}
+held.aliases.append("kept")
+held.save()
+found["former"] = api.artifact_exists("call/before:v0")
+found["held"] = wandb.Api().artifact("call/after:kept").version
+taken = wandb.Api().artifact_collection("table", "call/after")
+taken.name = "other"
+try:
+    taken.save()
+except Exception as error:
+    found["said"] = str(error)
+with wandb.init(project="call", id="again") as run:
+    made = wandb.Artifact("before", type="data")
+    with made.new_file("f.txt") as file:
+        file.write("new")
+    found["again"] = run.log_artifact(made).wait().version
+found["old"] = wandb.Api().artifact("call/before:latest").type
+print(json.dumps(found))
+"""
+
+
 def test_artifacts_are_found_and_changed(script: Script) -> None:
     """Those of runs, of collections and of types; under filters and orders."""
     script(LOG)
@@ -88,3 +140,15 @@ def test_artifacts_are_found_and_changed(script: Script) -> None:
     assert seen["linked"] == [True, "kept", ["good"], ["latest", "live"], [True], "v1"]
     assert seen["fresh"] == ["fresh:v0"]
     assert seen["left"] == ["v2", "v1"]
+
+
+def test_artifacts_get_other_names_and_types(script: Script) -> None:
+    """A handle of one stays good, its name is free; the client's notes and steps are kept."""
+    seen = script(CALL)
+    assert seen["called"] == ["after:v0", "table", "v1", "after", "what it is", ["b", "c"]]
+    assert seen["steps"] == [None, 0]
+    assert seen["extra"] == [{"note": {"row": 0}}, {"note": {"row": 1}}]
+    assert seen["lists"] == ["after"]
+    assert (seen["used"], seen["users"], seen["held"]) == (["after:v0"], ["reader"], "v0")
+    assert "'other'" in seen["said"]
+    assert (seen["former"], seen["again"], seen["old"]) == (False, "v0", "data")

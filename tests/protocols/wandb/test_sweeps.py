@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from epochal.domain.names import run_uid
 from tests.protocols.wandb.conftest import Script
 from tests.server.door import Door
 from tests.server.processes import Running
@@ -117,6 +118,39 @@ def test_a_paused_sweep_hands_out_nothing(door: Door) -> None:
     assert commands(door, agent) == []
     ask(door, MAKE, id=sweep["id"], state="RUNNING")
     assert commands(door, agent)[0]["type"] == "run"
+
+
+def test_a_trial_whose_client_falls_silent_ends_without_its_agent(door: Door) -> None:
+    """The agent of ``wandb agent --count`` has left by then; nobody asks for the next trial."""
+    config = CONFIG.replace("run_cap: 2", "run_cap: 1")
+    sweep = ask(door, MAKE, config=config)["upsertSweep"]["sweep"]["name"]
+    agent = ask(door, AGENT, sweep=sweep)["createAgent"]["agent"]["id"]
+    (order,) = commands(door, agent)
+    begin = """mutation B($name: String, $sweep: String) { upsertBucket(
+      input: {name: $name, modelName: "p", sweep: $sweep}) { inserted } }"""
+    assert ask(door, begin, name=order["run_id"], sweep=sweep)["upsertBucket"]["inserted"]
+    recorder = door.app.workers.recorder
+    with recorder.hold(run_uid("local", "p", order["run_id"])) as recording:
+        recording.patience_s = 0.0
+    recorder.close_resting()
+    found = door.ask("GET", f"/api/v1/sweeps/{sweep}").json()
+    assert [trial["state"] for trial in found["trials"]] == ["failed"]
+    assert found["sweep"]["state"] == "finished"
+
+
+def test_a_sweep_is_renamed(door: Door) -> None:
+    """By its client and by our own door; an empty name is that of the configuration again."""
+    edit = """mutation E($id: ID!, $name: String) { upsertSweep(
+      input: {id: $id, displayName: $name}) { sweep { displayName state } } }"""
+    sweep = ask(door, MAKE, config=f"name: given\n{CONFIG}")["upsertSweep"]["sweep"]
+    shown = ask(door, edit, id=sweep["id"], name="Edited")["upsertSweep"]["sweep"]
+    assert shown == {"displayName": "Edited", "state": "PENDING"}
+    path = f"/api/v1/sweeps/{sweep['name']}"
+    assert door.ask("GET", path).json()["sweep"]["name"] == "Edited"
+    assert door.ask("PATCH", path, json_body={"name": "Ours"}).json()["name"] == "Ours"
+    assert door.ask("PATCH", path, json_body={"run_cap": 3}).json()["name"] == "Ours"
+    assert door.ask("PATCH", path, json_body={"name": ""}).json()["name"] == "given"
+    assert door.ask("PATCH", path, json_body={"name": "a\0b"}).status == 400
 
 
 def test_what_is_no_sweep_is_said_clearly(door: Door) -> None:

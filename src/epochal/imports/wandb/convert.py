@@ -29,7 +29,7 @@ from epochal.domain.record import (
     Summary,
     Text,
 )
-from epochal.domain.values import flatten
+from epochal.domain.values import flatten, to_json
 from epochal.errors import InvalidInput
 from epochal.imports.found import Content, Item, Row, clamp_step
 from epochal.imports.mlflow.convert import artifact_name
@@ -170,14 +170,24 @@ class RunReader:
         for data in manifest.every(4):
             given = Message(data)
             if ref := given.text(3):
-                entries[given.text(1)] = Entry(ref=ref, size=given.signed(4) or None)
+                entries[given.text(1)] = Entry(
+                    size=given.signed(4) or None, ref=ref, etag=given.text(2) or None,
+                    extra=_extra(given),
+                )  # fmt: skip
                 continue
             run = self._log.path.parent
             blob = store_staged(given.text(6), given.text(2), run, self._blobs, roots)
             if blob is None:
                 return None
-            entries[given.text(1)] = Entry(digest=blob.digest, size=blob.size)
+            entries[given.text(1)] = Entry(digest=blob.digest, size=blob.size, extra=_extra(given))
         return entries
+
+
+def _extra(entry: Message) -> dict[str, Any] | None:
+    """What the client noted of an entry of a manifest."""
+    items = [Message(data) for data in entry.every(16)]
+    found = {item.text(1): read_json(item.text(2), "what is noted") for item in items}
+    return to_json(found) if found else None
 
 
 def rests(path: Path) -> bool:

@@ -16,6 +16,7 @@ from epochal.protocols.wandb.artifacts import (
     alias_json,
     collection_object,
     find,
+    tags_json,
     version_object,
 )
 from epochal.protocols.wandb.execution import Asked, Fields, Object
@@ -134,8 +135,8 @@ async def collection_by_id(asked: Asked, parent: Any, given: Given) -> Object | 
     if len(parts) != 3:
         raise NotFound("this is no id of a collection")
     ref = ArtifactRef(parts[0], parts[1], parts[2])
-    if await _row(asked, ref) is not None:
-        return collection_object(ref)
+    if (row := await _row(asked, ref)) is not None:
+        return collection_object(_collection_ref(row))
     try:
         await asked.call.read(models.get_model, ref.entity, ref.name)
     except NotFound:
@@ -174,9 +175,9 @@ async def _aliases(asked: Asked, parent: ArtifactRef, given: Given) -> dict[str,
     return page([alias_json(parent.path, name, collection) for name in names], given)
 
 
-async def _no_tags(asked: Asked, parent: Any, given: Given) -> dict[str, Any]:
-    """Collections have no tags here; their versions have."""
-    return page([], given)
+async def _tags(asked: Asked, parent: ArtifactRef, given: Given) -> dict[str, Any]:
+    row = await _row(asked, parent)
+    return page(tags_json(row.tags if row else []), given)
 
 
 async def versions(asked: Asked, parent: ArtifactRef, given: Given) -> dict[str, Any]:
@@ -208,6 +209,6 @@ FIELDS: Final[Fields] = {
     },
     "ArtifactSequence": {
         "artifacts": versions, "description": _description, "createdAt": _created_at,
-        "updatedAt": _updated_at, "tags": _no_tags, "aliases": _aliases,
+        "updatedAt": _updated_at, "tags": _tags, "aliases": _aliases,
     },
 }  # fmt: skip

@@ -164,28 +164,27 @@ def _spread(items: Sequence[HistoryRow], samples: int) -> list[HistoryRow]:
 
 
 def _lines(found: Iterable[HistoryRow], created_us: int) -> list[str]:
-    return [
-        _line(
-            {
-                **row.values, STEP: row.step, TIME: row.wall_us / 1e6,
-                RUNTIME: (row.wall_us - created_us) / 1e6,
-            }
-        )
-        for row in found
-    ]  # fmt: skip
+    lines = []
+    for step, wall_us, fields in found:  # the rows are ours: their values become the lines
+        fields[STEP], fields[TIME] = step, wall_us / 1e6
+        fields[RUNTIME] = (wall_us - created_us) / 1e6
+        lines.append(_line(fields))
+    return lines
 
 
 def _line(fields: dict[str, Any]) -> str:
     """A JSON text in which numbers that are not finite stand bare."""
-    for value in fields.values():
-        if value.__class__ is float:
-            if not math.isfinite(value):
-                break
-        elif value.__class__ is not int and value.__class__ is not str:
-            break
-    else:
+    try:
+        is_plain = math.isfinite(sum(fields.values()))
+    except (TypeError, OverflowError):  # there are other values, or huge ones
+        is_plain = all(value.__class__ is str or _is_finite(value) for value in fields.values())
+    if is_plain:
         return _encode(fields).decode()
     return json.dumps(fields, ensure_ascii=False)
+
+
+def _is_finite(value: Any) -> bool:
+    return value.__class__ is int or (value.__class__ is float and math.isfinite(value))
 
 
 _encode: Final = msgspec.json.Encoder().encode

@@ -69,13 +69,16 @@ async def manifest_of(asked: Asked, ref: ArtifactRef) -> Manifest:
 
 
 async def find(asked: Asked, entity: str, project: str, name: str) -> ArtifactRef | None:
-    """The version that ``collection[:alias]`` means, or None."""
+    """The version that ``collection[:alias]`` means, or None.
+
+    A former name means nothing to clients of wandb: they look whether a name is free.
+    """
     try:
         ref = artifacts.reference(name, entity, project)
         found = await asked.call.read(artifacts.resolve, ref)
     except (NotFound, InvalidInput):
         return None
-    if found.state == "deleted":
+    if found.state == "deleted" or found.name != ref.name:
         return None
     return ArtifactRef(found.entity, found.project, found.name, found.version)
 
@@ -89,9 +92,9 @@ async def by_id(asked: Asked, parent: Any, given: Given) -> Object | None:
         draft = await drafts.find(asked, key)
         if draft.number is None:
             return Object("PendingArtifact", pending(draft))
-        return version_object(draft.ref)
+    ref = drafts.read_version_id(id) if key is None else draft.ref
     try:
-        found = await asked.call.read(artifacts.resolve, drafts.read_version_id(id))
+        found = await asked.call.read(artifacts.resolve, ref)
     except NotFound:
         return None
     return version_object(ArtifactRef(found.entity, found.project, found.name, found.version))
@@ -297,7 +300,7 @@ FIELDS: Final[Fields] = {
         "updatedAt": _field(lambda one: moment(one.committed_us or one.created_us)),
         "digestAlgorithm": simple(lambda _: "MANIFEST_MD5"),
         "ttlDurationSeconds": _ttl, "ttlIsInherited": simple(lambda _: False),
-        "historyStep": simple(lambda _: None),
+        "historyStep": _field(lambda one: one.step),
         "currentManifest": _manifest, "createdBy": _created_by, "usedBy": _used_by,
         "files": files, "filesByManifestEntries": files_by_entries,
     },

@@ -246,13 +246,23 @@ def _collection_of(given: Given) -> ArtifactRef:
 
 
 async def describe_sequence(asked: Asked, parent: Any, given: Given) -> dict[str, Any]:
-    """Describe an artifact. It keeps its name."""
-    ref = _collection_of(given)
-    if given.text("name") and given.text("name") != ref.name:
-        raise InvalidInput("an artifact keeps its name; log a version under the new one instead")
-    changes = ArtifactChanges(given.text("description"))
-    await asked.call.write(artifacts.update_artifact, ref, changes)
-    return {"artifactCollection": collection_object(ref)}
+    """Describe or rename an artifact."""
+    changes = ArtifactChanges(given.text("description"), given.text("name") or None)
+    return await _change_artifact(asked, given, changes)
+
+
+async def move_sequence(asked: Asked, parent: Any, given: Given) -> dict[str, Any]:
+    """Give an artifact another type."""
+    changes = ArtifactChanges(type=given.needed("destinationArtifactTypeName"))
+    return await _change_artifact(asked, given, changes)
+
+
+async def _change_artifact(asked: Asked, given: Given, changes: ArtifactChanges) -> dict[str, Any]:
+    row = await asked.call.write(artifacts.update_artifact, _collection_of(given), changes)
+    asked.memory.clear()
+    return {
+        "artifactCollection": collection_object(ArtifactRef(row.entity, row.project, row.name))
+    }
 
 
 async def delete_sequence(asked: Asked, parent: Any, given: Given) -> dict[str, Any]:
@@ -285,7 +295,8 @@ FIELDS: Final[Fields] = {
     "Mutation": {
         "linkArtifact": link, "unlinkArtifact": unlink, "updateArtifact": update,
         "addAliases": add_aliases, "deleteAliases": delete_aliases, "deleteArtifact": delete,
-        "updateArtifactSequence": describe_sequence, "deleteArtifactSequence": delete_sequence,
+        "updateArtifactSequence": describe_sequence, "moveArtifactSequence": move_sequence,
+        "deleteArtifactSequence": delete_sequence,
         "deleteArtifactPortfolio": delete_portfolio,
     },
 }  # fmt: skip

@@ -59,6 +59,7 @@ class Draft(msgspec.Struct):
     tags: list[str] = []
     ttl_s: int = 0
     digest: str = ""
+    step: int | None = None
     sheets: list[Sheet] = []
     number: int | None = None
 
@@ -185,6 +186,7 @@ async def announce(asked: Asked, given: Given) -> Draft:
         tags=[str(tag.get("tagName") or tag.get("name") or "") for tag in given.objects("tags")],
         ttl_s=max(0, given.number("ttlDurationSeconds", TTL_INHERITED)),
         digest=given.text("digest"),
+        step=given.optional("historyStep"),
     )
     await _check_type(asked, draft)
     await asked.call.write(notes.write_notes, DRAFTS, {draft.key: _encode(draft)})
@@ -206,7 +208,7 @@ async def _check_type(asked: Asked, draft: Draft) -> None:
         known = await asked.call.read(artifacts.resolve, draft.ref)
     except NotFound:
         return
-    if known.type != draft.type:
+    if known.type != draft.type and known.name == draft.name:
         raise InvalidInput(
             f"the artifact {draft.name!r} has the type {known.type!r}, not {draft.type!r}; "
             f"use that one or another name"
@@ -292,7 +294,7 @@ async def commit(asked: Asked, key: str) -> Draft:
                     size=manifest.size, files=len(manifest.entries), aliases=draft.aliases,
                     tags=[tag for tag in draft.tags if tag], metadata=draft.metadata,
                     description=draft.description, ttl_s=draft.ttl_s or None,
-                    project=draft.project,
+                    project=draft.project, step=draft.step,
                 )
             ],
         )  # fmt: skip

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from epochal.domain.artifact import Entry, Manifest, check_paths
 from epochal.domain.record import BlobRef
+from epochal.domain.values import to_json
 from epochal.errors import InvalidInput
 from epochal.protocols.wandb.arguments import read_json
 
@@ -54,20 +55,26 @@ def to_ours(contents: Contents, blobs: Mapping[str, BlobRef]) -> Manifest:
     """
     entries: dict[str, Entry] = {}
     for path, entry in contents.items():
-        size = entry.get("size")
+        size, extra = entry.get("size"), _extra(entry)
         if entry.get("ref"):
             known = size if isinstance(size, int) and size >= 0 else None
             etag = str(entry.get("digest") or "") or None
-            entries[path] = Entry(size=known, ref=str(entry["ref"]), etag=etag)
+            entries[path] = Entry(size=known, ref=str(entry["ref"]), etag=etag, extra=extra)
             continue
         blob = blobs.get(hex_of(entry.get("digest")))
         if blob is None:
             raise InvalidInput(
                 f"the manifest names {path!r:.200}, which was never uploaded; log it again"
             )
-        entries[path] = Entry(digest=blob.digest, size=blob.size)
+        entries[path] = Entry(digest=blob.digest, size=blob.size, extra=extra)
     check_paths(entries)
     return Manifest(entries)
+
+
+def _extra(entry: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What the client noted of an entry, None for nothing; numbers of JSON only."""
+    found = entry.get("extra")
+    return to_json(found) if isinstance(found, dict) and found else None
 
 
 def to_theirs(manifest: Manifest, md5s: Mapping[str, str], id: str) -> dict[str, Any]:
@@ -85,6 +92,7 @@ def to_theirs(manifest: Manifest, md5s: Mapping[str, str], id: str) -> dict[str,
         }  # fmt: skip
         if entry.ref is not None:
             shown["ref"] = entry.ref
+        shown["extra"] = entry.extra
         contents[path] = {name: value for name, value in shown.items() if value is not None}
     return {
         "version": 1, "storagePolicy": POLICY, "storagePolicyConfig": {"storageLayout": "V2"},

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from epochal.domain.objects import ModelChanges, ModelDetail, ModelVersionRow
+from epochal.domain.artifact import ArtifactRef
+from epochal.domain.objects import ArtifactChanges, ModelChanges, ModelDetail, ModelVersionRow
 from epochal.errors import NotFound
 from epochal.protocols.wandb.arguments import Given
 from epochal.protocols.wandb.artifacts import alias_json, tags_json, version_object
@@ -108,25 +109,30 @@ async def update(asked: Asked, parent: Any, given: Given) -> dict[str, Any]:
 
 
 async def add_tags(asked: Asked, parent: Any, given: Given) -> dict[str, Any]:
-    """Give a portfolio tags."""
-    return await _change_tags(asked, given, "")
+    """Give a collection tags."""
+    return await _change_tags(asked, given, is_adding=True)
 
 
 async def delete_tags(asked: Asked, parent: Any, given: Given) -> dict[str, Any]:
-    """Take tags from a portfolio."""
-    return await _change_tags(asked, given, None)
+    """Take tags from a collection."""
+    return await _change_tags(asked, given, is_adding=False)
 
 
-async def _change_tags(asked: Asked, given: Given, text: str | None) -> dict[str, Any]:
+async def _change_tags(asked: Asked, given: Given, *, is_adding: bool) -> dict[str, Any]:
     names = [str(tag.get("tagName") or "") for tag in given.objects("tags")]
     entity, name = given.needed("entityName"), given.needed("artifactCollectionName")
-    try:
-        changes = ModelChanges(tags=dict.fromkeys(names, text))
-        await asked.call.write(models.update_model, entity, name, changes)
-    except NotFound:
-        raise NotFound(
-            f"{name!r} is no link target; tags of other collections are those of their versions"
-        ) from None
+    ref = ArtifactRef(entity, given.text("projectName"), name)
+    held = await asked.call.read(
+        artifacts.list_artifacts, entity, ref.project or None, type=None, search=name
+    )
+    mine = next((row for row in held.artifacts if row.path == ref.path), None)
+    if mine is None:
+        tags = dict.fromkeys(names, "" if is_adding else None)
+        await asked.call.write(models.update_model, entity, name, ModelChanges(tags=tags))
+    else:
+        kept = [tag for tag in mine.tags if tag not in names]
+        labels = ArtifactChanges(tags=[*kept, *names] if is_adding else kept)
+        await asked.call.write(artifacts.update_artifact, ref, labels)
     asked.memory.clear()
     return {"success": True, "tags": tags_json(names)}
 

@@ -64,14 +64,17 @@ MAX_REMEMBERED: Final = 10_000
 
 # ---------------------------------------------------------------------------------------- change
 async def upsert(asked: Asked, parent: Any, given: Given) -> dict[str, Any]:
-    """Make a sweep of a YAML text, or change the state of one."""
+    """Make a sweep of a YAML text, or change the state or the name of one."""
+    name = given.text("displayName") or None
     if id := given.text("id"):
         sweep_id = read_id(id, "Sweep")
         word = given.text("state").upper()
         if word and word not in CHANGES:
             raise InvalidInput(f"a sweep cannot be made {word!r:.40}; give one of {[*CHANGES]}")
         changes: Any = CHANGES.get(word)
-        row = await asked.call.write(stored.change_sweep, sweep_id, SweepChanges(state=changes))
+        row = await asked.call.write(
+            stored.change_sweep, sweep_id, SweepChanges(state=changes, name=name)
+        )
     else:
         config = given.needed("config")
         new = NewSweep(
@@ -79,6 +82,8 @@ async def upsert(asked: Asked, parent: Any, given: Given) -> dict[str, Any]:
             given.text("entityName") or DEFAULT_ENTITY, _prior_runs(given),
         )  # fmt: skip
         row = await asked.call.write(stored.create_sweep, new)
+        if name is not None and name != row.name:
+            await asked.call.write(stored.change_sweep, row.id, SweepChanges(name=name))
     shown = Object("Sweep", row.id)
     return {"sweep": shown, "configValidationWarnings": []}
 
