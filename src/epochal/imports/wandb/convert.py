@@ -186,8 +186,8 @@ class RunReader:
 def _extra(entry: Message) -> dict[str, Any] | None:
     """What the client noted of an entry of a manifest."""
     items = [Message(data) for data in entry.every(16)]
-    found = {item.text(1): read_json(item.text(2), "what is noted") for item in items}
-    return to_json(found) if found else None
+    found = {item.text(1): to_json(read_json(item.text(2), "what is noted")) for item in items}
+    return found or None
 
 
 def rests(path: Path) -> bool:

@@ -74,7 +74,9 @@ def to_ours(contents: Contents, blobs: Mapping[str, BlobRef]) -> Manifest:
 def _extra(entry: Mapping[str, Any]) -> dict[str, Any] | None:
     """What the client noted of an entry, None for nothing; numbers of JSON only."""
     found = entry.get("extra")
-    return to_json(found) if isinstance(found, dict) and found else None
+    if not isinstance(found, dict) or not found:
+        return None
+    return {name: to_json(value) for name, value in found.items()}
 
 
 def to_theirs(manifest: Manifest, md5s: Mapping[str, str], id: str) -> dict[str, Any]:

@@ -127,7 +127,8 @@ async def _change_tags(asked: Asked, given: Given, *, is_adding: bool) -> dict[s
     )
     mine = next((row for row in held.artifacts if row.path == ref.path), None)
     if mine is None:
-        tags = dict.fromkeys(names, "" if is_adding else None)
+        text: str | None = "" if is_adding else None
+        tags = dict.fromkeys(names, text)
         await asked.call.write(models.update_model, entity, name, ModelChanges(tags=tags))
     else:
         kept = [tag for tag in mine.tags if tag not in names]
