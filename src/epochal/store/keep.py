@@ -147,6 +147,7 @@ def _commits(connection: sa.Connection, run_id: int) -> list[KeptRecord]:
             ttl_s=None if view.expires_us is None
             else (view.expires_us - view.created_us) // SECOND,
             project=view.project, first=firsts[version_id],
+            step=view.step,
         )
         for version_id, view in views.items()
     ]  # fmt: skip

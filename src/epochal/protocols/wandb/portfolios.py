@@ -127,9 +127,9 @@ async def _change_tags(asked: Asked, given: Given, *, is_adding: bool) -> dict[s
     )
     mine = next((row for row in held.artifacts if row.path == ref.path), None)
     if mine is None:
-        text: str | None = "" if is_adding else None
-        tags = dict.fromkeys(names, text)
-        await asked.call.write(models.update_model, entity, name, ModelChanges(tags=tags))
+        changed: dict[str, str | None] = {}
+        changed |= dict.fromkeys(names, "" if is_adding else None)
+        await asked.call.write(models.update_model, entity, name, ModelChanges(tags=changed))
     else:
         kept = [tag for tag in mine.tags if tag not in names]
         labels = ArtifactChanges(tags=[*kept, *names] if is_adding else kept)
