@@ -222,7 +222,7 @@ def wait_for_page(base: str) -> None:
 
 def visit(browser: Any, url: str) -> dict[str, float]:
     """One cold visit: until the first curve, and what it cost once the page is still."""
-    from bench import page
+    from bench import visitor
 
     outside: set[str] = set()
 
@@ -231,7 +231,7 @@ def visit(browser: Any, url: str) -> dict[str, float]:
         if host not in {None, "127.0.0.1"}:
             outside.add(str(host))
 
-    with page.watched(browser) as watched:
+    with visitor.watched(browser) as watched:
         watched.context.on("request", note)
         begun = time.perf_counter()
         watched.page.goto(url, wait_until="commit")
@@ -254,7 +254,7 @@ def opening(quick: bool) -> dict[str, Any]:
     """Medians of the visits; each round visits every peer, whose servers run all the while."""
     from playwright.sync_api import sync_playwright
 
-    from bench import page
+    from bench import visitor
 
     chromium = os.environ.get("EPOCHAL_TEST_CHROMIUM", "/usr/bin/chromium")
     found: dict[str, list[dict[str, float]]] = {peer: [] for peer in PEERS}
@@ -266,7 +266,7 @@ def opening(quick: bool) -> dict[str, Any]:
             path = write(peer, place)
             urls[peer] = stack.enter_context(served(peer, place)) + path
         playwright = stack.enter_context(sync_playwright())
-        browser = playwright.chromium.launch(executable_path=chromium, args=page.FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium, args=visitor.FLAGS)
         for _ in range(2 if quick else VISITS + 1):
             for peer, url in urls.items():
                 found[peer].append(visit(browser, url))

@@ -14,29 +14,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
-from bench import console, data, stores
+from bench import console, data, stores, table
 from bench.clients import Result
+from bench.visitor import COUNT_FRAMES, FLAGS, per_frame, watched
 from epochal.journal.home import read_server_address
 from epochal.store.ingest import ingest_home
 from epochal.store.owner import open_store
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--js-flags=--expose-gc",
-]
 PLOTTED = 20
 MARKS = ("table:rows", "chart:first", "viewport")
 REFERENCE_MS = 120.0
@@ -45,16 +34,6 @@ LOOP = """() => {
   let x = 1;
   for (let i = 0; i < 2e7; i++) x = (x * 1103515245 + 12345) & 0x7fffffff;
   return performance.now() - begun + (x === -1 ? 1 : 0);
-}"""
-COUNT_FRAMES = """() => {
-  window.__frames = [];
-  let before = performance.now();
-  const tick = (now) => {
-    window.__frames.push(now - before);
-    before = now;
-    requestAnimationFrame(tick);
-  };
-  requestAnimationFrame(tick);
 }"""
 WATCH_AGE = """(since) => {
   window.__age = { worst: 0, draws: 0 };
@@ -108,55 +87,6 @@ def fill(home: Path, runs: int, keys: int, steps: int) -> None:
         ingest_home(store)
 
 
-class Watched:
-    """A page in a fresh profile, with its traffic and its main thread's CPU time."""
-
-    def __init__(self, browser: Browser) -> None:
-        self.context = browser.new_context(viewport={"width": 1440, "height": 900})
-        self.page: Page = self.context.new_page()
-        self.session: CDPSession = self.context.new_cdp_session(self.page)
-        self.session.send("Network.enable")
-        self.session.send("Performance.enable", {"timeDomain": "threadTicks"})
-        self.loaded: list[float] = []
-        self.session.on(
-            "Network.loadingFinished",
-            lambda event: self.loaded.append(event["encodedDataLength"]),
-        )
-
-    def metric(self, name: str) -> float:
-        found = self.session.send("Performance.getMetrics")["metrics"]
-        return next(item["value"] for item in found if item["name"] == name)
-
-    def cpu_ms(self) -> float:
-        return self.metric("TaskDuration") * 1000
-
-    def heap_mb(self) -> float:
-        self.page.evaluate("() => gc()")
-        return self.metric("JSHeapUsedSize") / 1e6
-
-    def mark(self, name: str) -> float:
-        script = f"() => performance.getEntriesByName({name!r})[0]?.startTime"
-        return float(self.page.wait_for_function(script, timeout=60_000).json_value())
-
-    def settle(self) -> None:
-        """Wait until half a second passes in which the page does nearly nothing."""
-        end = time.monotonic() + 15
-        while time.monotonic() < end:
-            before = self.cpu_ms()
-            self.page.wait_for_timeout(500)
-            if self.cpu_ms() - before < 15:
-                return
-
-
-@contextmanager
-def watched(browser: Browser) -> Iterator[Watched]:
-    one = Watched(browser)
-    try:
-        yield one
-    finally:
-        one.context.close()
-
-
 def open_once(browser: Browser, url: str) -> dict[str, float]:
     """One cold visit."""
     with watched(browser) as visit:
@@ -176,20 +106,6 @@ def open_once(browser: Browser, url: str) -> dict[str, float]:
             visit.page.evaluate("() => document.querySelectorAll('*').length")
         )
         return found
-
-
-def per_frame(visit: Watched, name: str, action: Callable[[], None]) -> dict[str, float]:
-    """CPU per frame and the 95th percentile of frame times while something is done."""
-    visit.settle()
-    visit.page.evaluate("() => { window.__frames.length = 0; }")
-    before = visit.cpu_ms()
-    action()
-    spent = visit.cpu_ms() - before
-    frames = sorted(visit.page.evaluate("() => window.__frames"))
-    return {
-        f"{name} CPU ms/frame": spent / max(1, len(frames)),
-        f"{name} p95 frame ms": frames[int(0.95 * (len(frames) - 1))],
-    }
 
 
 def use(browser: Browser, url: str) -> dict[str, float]:
@@ -299,6 +215,7 @@ def page(quick: bool) -> Result:
                 used = use(browser, f"{base}/p/bench")
                 lived = live(browser, home, base, 15 if quick else 60)
                 logged = console.read(browser, f"{base}/p/{console.PROJECT}/r/{console.RUN}/logs")
+                tabled = table.measure(browser, 1_000 if quick else table.RUNS)
                 slowness.append(speed(browser))
                 browser.close()
         finally:
@@ -311,4 +228,5 @@ def page(quick: bool) -> Result:
         **used,
         **lived,
         **logged,
+        **tabled,
     }

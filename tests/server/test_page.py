@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from epochal.domain.names import new_uid, run_uid
-from epochal.domain.record import Config, Header
+from epochal.domain.record import Config, Console, Header
 from epochal.journal.home import run_directory
 from epochal.journal.writer import open_journal
 from epochal.server.page import STATIC, Page
@@ -149,6 +149,7 @@ def test_the_workspace_brings_along_what_it_would_ask_for(site: Any) -> None:
     uid = run_uid("local", hostile, "r")
     journal = open_journal(str(run_directory(door.settings.home, uid)), uid, new_uid(), header)
     journal.append_fact(Config(2, {"lr": 0.5}))
+    journal.append_fact(Console(3, 0, 0, ["a line", hostile]))
     journal.close()
     target = "/p/" + quote(hostile, safe="")
     plain = door.ask("GET", "/p/no-such-project").body
@@ -173,9 +174,16 @@ def test_the_workspace_brings_along_what_it_would_ask_for(site: Any) -> None:
     assert found["info"]["build"] == page.build
     assert found["keys"]["columns"] == ["config.lr"]
     assert found["runs"]["columns"] == {"config.lr": [0.5]}
+    assert found["curves"] is None
     for same in (f"/p/@local/{quote(hostile, safe='')}", f"{target}/runs", f"{target}?x=time"):
         assert started(same)["runs"]["runs"] == found["runs"]["runs"]
     for other in ("q=lr>1", "sort=name", "cols=state", "v=mine"):
         assert started(f"{target}?{other}")["runs"] is None
-    for elsewhere in ("/", f"{target}/compare", f"{target}/r/r", "/models"):
+    for elsewhere in ("/", f"{target}/compare", f"{target}/r/none", "/models"):
         assert b'id="start"' not in door.ask("GET", elsewhere).body
+    for tab, lines in (("", None), ("/media", None), ("/logs", ["a line", hostile])):
+        run = started(f"{target}/r/r{tab}")
+        assert (run["id"], run["run"]["uid"], run["info"]["build"]) == ("r", uid, page.build)
+        assert run["run"]["config"] == {"lr": 0.5}
+        logs = run["logs"]
+        assert (logs and [line["text"] for line in logs["lines"]]) == lines

@@ -51,7 +51,7 @@ const change = (uid: string, last: number, reset = false): Change => ({ uid, pro
 function build(points: [string, Point[]][]) {
   const server = new Server(new Map(points));
   const clock = new Clock();
-  const store = new SeriesStore(server.fetch, clock.soon, clock.now);
+  const store = new SeriesStore(server.fetch, null, clock.soon, clock.now);
   const heard: string[] = [];
   const listener = (name: string) => ({ data: () => void heard.push(name), failed: (m: string) => void heard.push(`${name}: ${m}`) });
   const read = (w: Want): BucketSeries => store.read(w)[0] as BucketSeries;
@@ -71,6 +71,24 @@ describe("the series store", () => {
     store.show("one", want(["a", "b"], "loss"), listener("one"));
     await clock.advance(1000);
     expect(server.asked).toHaveLength(1);
+  });
+
+  it("draws what came with the document at once, and asks for the rest in one request", async () => {
+    const { server, clock, heard, listener } = build([["a/loss", line(500)], ["a/acc", line(500)]]);
+    const given: BucketQuery[] = [];
+    const answers = new Server(server.points);
+    const message = await answers.fetch({ series: [{ run: "a", key: "loss" }], x: "step", buckets: 64 });
+    const store = new SeriesStore(server.fetch, (query) => (given.push(query), given.length === 1 ? message : null), clock.soon, clock.now);
+    store.show("one", want(["a"], "loss"), listener("one"));
+    store.show("two", want(["a"], "acc"), listener("two"));
+    for (let i = 0; i < 10; i++) await Promise.resolve();
+    expect(server.asked.map((q) => q.series.map((s) => s.key))).toEqual([["acc"]]);
+    expect(heard[0]).toBe("one");
+    expect(pointCount(store.read(want(["a"], "loss"))[0] as BucketSeries)).toBe(500);
+    store.changed([change("a", 499, true)]);
+    await clock.advance(1000);
+    expect(given).toHaveLength(2);
+    expect(server.asked.slice(1).flatMap((q) => q.series.map((s) => s.key)).sort()).toEqual(["acc", "loss"]);
   });
 
   it("asks nothing for a panel that left before the frame", async () => {

@@ -14,11 +14,11 @@ MOST_METRICS: Final = 3
 MOST_SETTINGS: Final = 4
 
 _PLAIN: Final = re.compile(r"[A-Za-z_][\w./@:+-]*", re.ASCII)
-_LOSS: Final = re.compile(r"loss|nll|perplexity|(^|[^a-z])ppl")
-_SCORE: Final = re.compile(
+LOSS: Final = re.compile(r"loss|nll|perplexity|(^|[^a-z])ppl")
+SCORE: Final = re.compile(
     r"acc|f1|auc|bleu|iou|score|reward|map(_|$|\b)|precision|recall|top[-_ ]?[15]"
 )
-_HELD_OUT: Final = re.compile(r"(^|[^a-z])(val|valid|validation|eval|test)([^a-z]|$)")
+HELD_OUT: Final = re.compile(r"(^|[^a-z])(val|valid|validation|eval|test)([^a-z]|$)")
 _HELD_OUT_SECTIONS: Final = ("val", "valid", "validation", "eval", "test")
 _SETTINGS: Final = (
     "lr", "learning_rate", "model", "arch", "optimizer", "batch_size", "epochs", "seed",
@@ -41,12 +41,12 @@ def first_columns(
         >>> first_columns([("val/acc", 3), ("val/loss", 3), ("lr", 3)], [("lr", 3), ("rare", 1)])
         ['last(val/loss)', 'last(val/acc)', 'config.lr']
     """
-    ranked = sorted((_worth(key), -runs, _natural(key), key) for key, runs in metrics)
+    ranked = sorted((_worth(key), -runs, natural(key), key) for key, runs in metrics)
     shown = [key for worth, *_, key in ranked if worth < _NOTHING][:MOST_METRICS]
     told = list(config)
     most = max((runs for _, runs in told), default=0)
     common = sorted(
-        (_importance(key), -runs, _natural(key), key) for key, runs in told if runs >= most / 2
+        (_importance(key), -runs, natural(key), key) for key, runs in told if runs >= most / 2
     )
     return [
         *(metric_column("last", key) for key in shown),
@@ -78,9 +78,9 @@ def _worth(key: str) -> int:
     section = word.partition("/")[0]
     if section == "system":
         return _NOTHING
-    if _LOSS.search(word):
-        return 0 if _HELD_OUT.search(word) else 2
-    if _SCORE.search(word):
+    if LOSS.search(word):
+        return 0 if HELD_OUT.search(word) else 2
+    if SCORE.search(word):
         return 1 if "/" in word and section in _HELD_OUT_SECTIONS else 3
     return _NOTHING
 
@@ -90,7 +90,7 @@ def _importance(key: str) -> int:
     return _SETTINGS.index(word) if word in _SETTINGS else len(_SETTINGS)
 
 
-def _natural(key: str) -> list[tuple[int, str]]:
+def natural(key: str) -> list[tuple[int, str]]:
     """Sorts ``layer2`` before ``layer10``."""
     parts = re.split(r"(\d+)", key.lower())
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]

@@ -108,11 +108,19 @@ class RunPage(msgspec.Struct, frozen=True):
     rev: int = 0
 
 
+class FirstCurves(msgspec.Struct, frozen=True):
+    """The curves of the first chart: the answer to a `BucketQuery` for ``buckets``, in base64."""
+
+    buckets: int
+    columns: str
+
+
 class ProjectStart(msgspec.Struct, frozen=True):
     """What the page of a project shows first; no ``runs`` where its address asks for others."""
 
     keys: ProjectKeys
     runs: RunPage | None
+    curves: FirstCurves | None = None
 
 
 class GroupQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

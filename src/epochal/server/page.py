@@ -4,32 +4,28 @@ No request ever becomes a path. Types come from our own short list (the web libr
 charset of text). A file asked for with the digest of its content in ``?v=`` may be kept for ever;
 everything else is checked again each time by its strong ETag.
 
-The document of a project's workspace ends with what the page would ask for first, as JSON that no
-browser runs. Its beginning is sent at once, so that scripts load while the store is asked; it is
-kept by nobody.
+The document of a workspace or a run ends with what the page would ask for first
+(`server/start.py`). Its beginning is sent at once, so that scripts load while the store is asked;
+it is kept by nobody.
 """
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
 import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any, Final
-from urllib.parse import unquote
 
-import msgspec
 from litestar import Response, get
 from litestar.params import FromPath, QueryParameter
 from litestar.response import Stream
 
-from epochal.errors import EpochalError
 from epochal.protocols import PUBLIC, Call
-from epochal.server.json import encode
 from epochal.server.packing import GZIP_WINDOW, LEVEL, accepts_gzip
-from epochal.server.routes import Info, info_of
-from epochal.service.projects import project_start
+from epochal.server.start import Place, place_of, start_of
 
 STATIC: Final = Path(__file__).parent / "static"
 INDEX: Final = "index.html"
@@ -55,8 +51,6 @@ MISSING: Final = (
     "The API under /api/v1 and the command line work without the page.\n"
 )
 END: Final = b"</body>"
-_OTHER_ROWS: Final = frozenset({"q", "sort", "cols", "v"})
-"""Parameters of the address that ask for other runs or columns than those of a new table."""
 _PACKABLE: Final = frozenset({".html", ".js", ".css", ".json", ".svg", ".map", ".txt"})
 
 
@@ -149,7 +143,7 @@ async def index(request: Call) -> Response[bytes] | Stream:
     page: Page = request.app.state.page
     if INDEX not in page.files:
         return _text(MISSING, 503)
-    place = workspace_of(request.scope["raw_path"].decode("latin-1"))
+    place = place_of(request.scope["raw_path"].decode("latin-1"))
     if place is None or request.principal is None:
         return page.answer(request, INDEX, None)
     packs = accepts_gzip(list(request.scope["headers"]))
@@ -164,49 +158,19 @@ async def index(request: Call) -> Response[bytes] | Stream:
     )
 
 
-def workspace_of(path: str) -> tuple[str | None, str] | None:
-    """Entity and project of a workspace's path as it was sent; None for any other page."""
-    parts = [part for part in path.split("/") if part]
-    if len(parts) > 2 and parts[1].startswith("@"):
-        entity, rest = unquote(parts[1][1:]), parts[2:]
-    else:
-        entity, rest = None, parts[1:]
-    if parts[:1] != ["p"] or rest[1:] not in ([], ["runs"]) or not rest:
-        return None
-    return entity, unquote(rest[0])
-
-
-class _Start(msgspec.Struct, frozen=True):
-    """What the document of a workspace ends with; see `core/start.ts` of the page."""
-
-    info: Info
-    entity: str | None
-    project: str
-    keys: Any
-    runs: Any
-
-
 async def _started(
-    request: Call, document: bytes, place: tuple[str | None, str], *, packs: bool
+    request: Call, document: bytes, place: Place, *, packs: bool
 ) -> AsyncIterator[bytes]:
     """The document in two pieces: as it was built, and what the page would ask for."""
-    packer = zlib.compressobj(LEVEL, zlib.DEFLATED, GZIP_WINDOW) if packs else None
     head, end, tail = document.rpartition(END)
-    yield packer.compress(head) + packer.flush(zlib.Z_SYNC_FLUSH) if packer else head
-    rest = await _start_of(request, place) + end + tail
-    yield packer.compress(rest) + packer.flush() if packer else rest
-
-
-async def _start_of(request: Call, place: tuple[str | None, str]) -> bytes:
-    rows = _OTHER_ROWS.isdisjoint(request.query_params)
-    try:
-        found = await request.read(project_start, *place, rows=rows)
-    except EpochalError:
-        return b""  # The page asks by itself, and tells what is wrong.
-    start = _Start(info_of(request), *place, found.keys, found.runs)
-    # No text of a user can end the element.
-    text = encode(start).replace(b"<", b"\\u003c")
-    return b'<script type="application/json" id="start">' + text + b"</script>"
+    if not packs:
+        yield head
+        yield await start_of(request, place) + end + tail
+        return
+    packer = zlib.compressobj(LEVEL, zlib.DEFLATED, GZIP_WINDOW)
+    yield packer.compress(head) + packer.flush(zlib.Z_SYNC_FLUSH)
+    rest = await start_of(request, place) + end + tail
+    yield await asyncio.to_thread(lambda: packer.compress(rest) + packer.flush())
 
 
 @get("/static/{path:path}", opt=PUBLIC, include_in_schema=False)

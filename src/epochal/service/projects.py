@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from typing import Final
+
 from msgspec.structs import replace
 
 from epochal.domain.access import Permission, Principal
-from epochal.domain.view import ProjectKeys, ProjectList, ProjectStart, RunQuery
-from epochal.service import runs
+from epochal.domain.first_chart import first_chart
+from epochal.domain.view import (
+    BucketField,
+    BucketQuery,
+    FirstCurves,
+    ProjectKeys,
+    ProjectList,
+    ProjectStart,
+    RunPage,
+    RunQuery,
+    SeriesRef,
+)
+from epochal.errors import EpochalError
+from epochal.service import runs, series
 from epochal.service.bounds import entity_name, project_name
 from epochal.service.permission import require
 from epochal.store import projects as stored
 from epochal.store.owner import Store
+
+FIRST_PLOTTED: Final = 20
+FIRST_BUCKETS: Final = 256
+FEW_RUNS: Final = 4
+"""So many runs are drawn with the first value of each bucket, too (`web/src/core/want.ts`)."""
 
 
 def list_projects(store: Store, principal: Principal | None) -> ProjectList:
@@ -28,7 +48,13 @@ def project_keys(
 
 
 def project_start(
-    store: Store, principal: Principal | None, entity: str | None, project: str, *, rows: bool
+    store: Store,
+    principal: Principal | None,
+    entity: str | None,
+    project: str,
+    *,
+    rows: bool,
+    curves: bool = False,
 ) -> ProjectStart:
     """What the page of a project shows first, so that it need not ask.
 
@@ -39,6 +65,7 @@ def project_start(
         project: its name.
         rows: whether the newest runs are wanted, with the columns of a new table. They are left
             out where the project opens with a view of its own.
+        curves: whether those runs' curves of the first chart are wanted, too.
 
     Raises:
         NotFound: there is no such project.
@@ -54,4 +81,23 @@ def project_start(
         # A key that came in between belongs to runs of this page, and nobody would tell of it.
         newer = project_keys(store, principal, entity, project)
         keys = replace(newer, view=keys.view, columns=keys.columns)
-    return ProjectStart(keys, page)
+    return ProjectStart(keys, page, _curves(keys, page, store, principal) if curves else None)
+
+
+def _curves(
+    keys: ProjectKeys, page: RunPage, store: Store, principal: Principal | None
+) -> FirstCurves | None:
+    key = first_chart(use.key for use in keys.metrics)
+    plotted = page.runs[:FIRST_PLOTTED]
+    if key is None or not plotted:
+        return None
+    fields: list[BucketField] = ["last", "min", "max"]
+    if len(plotted) <= FEW_RUNS:
+        fields.insert(0, "first")
+    refs = [SeriesRef(run.uid, key) for run in plotted]
+    query = BucketQuery(refs, buckets=FIRST_BUCKETS, fields=fields)
+    try:
+        columns = series.query_buckets(store, principal, query)
+    except EpochalError:
+        return None  # The page asks by itself, and tells what is wrong.
+    return FirstCurves(FIRST_BUCKETS, b64encode(columns).decode())

@@ -39,37 +39,63 @@ export interface BucketSeries {
 
 const COUNT_COLUMNS = { nNan: "n_nan", nPos: "n_posinf", nNeg: "n_neginf" } as const;
 
-/** Splits an answer of `POST series/buckets` into its series, in the order of the head. */
+/** The columns that say where the buckets of a series lie. */
+type Places = Pick<BucketSeries, "index" | "xFirst" | "xLast" | "n">;
+
+/** Splits an answer of `POST series/buckets` into its series, in the order of the head. Those whose points lie alike share what says so. */
 export function seriesOf(message: ColumnMessage<BucketHead>): BucketSeries[] {
-  const { width, origin, series } = message.head;
-  const column = (name: string): Numbers | null => numbers(message, name) ?? null;
-  const bucket = column("bucket") ?? new Uint32Array(0);
-  const first = Math.round(origin / width);
+  const { width, series } = message.head;
+  const places = placesOf(message);
   return series.map(({ run, key, start, count }) => {
-    const cut = (name: string): Numbers | null => column(name)?.subarray(start, start + count) ?? null;
-    const empty = new Uint32Array(0);
+    const cut = (name: string): Numbers | null => numbers(message, name)?.subarray(start, start + count) ?? null;
+    const counted = (name: string): Numbers | null => {
+      const column = cut(name);
+      return column?.some((n) => n > 0) ? column : null;
+    };
     return {
       run,
       key,
       width,
       length: count,
-      index: Float64Array.from(bucket.subarray(start, start + count), (b) => first + b),
-      xFirst: cut("x_first") ?? empty,
-      xLast: cut("x_last") ?? empty,
-      n: cut("n") ?? empty,
+      ...places(start, count),
       first: cut("first"),
       last: cut("last"),
       min: cut("min"),
       max: cut("max"),
       mean: cut("mean"),
       smooth: cut("smooth"),
-      nNan: cut(COUNT_COLUMNS.nNan),
-      nPos: cut(COUNT_COLUMNS.nPos),
-      nNeg: cut(COUNT_COLUMNS.nNeg),
+      nNan: counted(COUNT_COLUMNS.nNan),
+      nPos: counted(COUNT_COLUMNS.nPos),
+      nNeg: counted(COUNT_COLUMNS.nNeg),
       std: cut("std"),
       runs: cut("runs"),
     };
   });
+}
+
+/** Where buckets lie, the same object for a series as for the one before it when nothing differs. */
+function placesOf(message: ColumnMessage<BucketHead>): (start: number, count: number) => Places {
+  const { width, origin } = message.head;
+  const none = new Uint32Array(0);
+  const columns = ["bucket", "x_first", "x_last", "n"].map((name) => numbers(message, name) ?? none);
+  const begin = Math.round(origin / width);
+  let before: { start: number; count: number; places: Places } | null = null;
+  const isAsBefore = (start: number, count: number): boolean => {
+    if (before?.count !== count) return false;
+    const shift = start - before.start;
+    return columns.every((column) => {
+      for (let i = start; i < start + count; i++) if (column[i] !== column[i - shift]) return false;
+      return true;
+    });
+  };
+  return (start, count) => {
+    if (before && isAsBefore(start, count)) return before.places;
+    const [bucket, xFirst, xLast, n] = columns.map((column) => column.subarray(start, start + count));
+    const index = new Float64Array(bucket.length);
+    for (let i = 0; i < index.length; i++) index[i] = begin + bucket[i];
+    before = { start, count, places: { index, xFirst, xLast, n } };
+    return before.places;
+  };
 }
 
 /** A group as it is drawn: its line is the mean, its extent the band that was asked for. */

@@ -116,7 +116,9 @@ export class Chart {
   }
 
   resize(width: number, height: number): void {
-    this.size = { width: Math.floor(width), height: Math.floor(height) };
+    const size = { width: Math.floor(width), height: Math.floor(height) };
+    if (size.width === this.size.width && size.height === this.size.height) return;
+    this.size = size;
     if (this.data) frames.add(this, () => this.render());
   }
 

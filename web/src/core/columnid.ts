@@ -45,7 +45,20 @@ export function factColumn(kind: "config" | "summary", key: string): string {
   return PLAIN.test(key) && !key.endsWith(".") ? `${kind}.${key}` : `${kind}[${JSON.stringify(key)}]`;
 }
 
+const parsed = new Map<string, ColumnId>();
+const MOST_PARSED = 5000;
+
+/** Tables ask for each cell that they draw, so what was read is kept. */
 export function parseColumn(id: string): ColumnId {
+  let column = parsed.get(id);
+  if (!column) {
+    if (parsed.size >= MOST_PARSED) parsed.clear();
+    parsed.set(id, (column = readColumn(id)));
+  }
+  return column;
+}
+
+function readColumn(id: string): ColumnId {
   const call = /^(\w+)\((.*)\)$/s.exec(id);
   const step = call?.[1] === "at" ? /^(.*)@(\d+)$/s.exec(call[2]) : null;
   if (step) return { kind: "at", key: unquoted(step[1]), step: Number(step[2]) };

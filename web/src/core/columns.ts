@@ -58,6 +58,18 @@ export function decodeColumns<Head>(body: ArrayBuffer): ColumnMessage<Head> {
   return { head, columns };
 }
 
+/**
+ * Reads one message that travelled as base64 inside of JSON.
+ *
+ * @throws ColumnsError as `decodeColumns`; a DOMException when the text is no base64.
+ */
+export function columnsOfText<Head>(text: string): ColumnMessage<Head> {
+  const raw = atob(text);
+  const bytes = new Uint8Array(raw.length);
+  for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i);
+  return decodeColumns<Head>(bytes.buffer);
+}
+
 function parseHead<Head>(body: ArrayBuffer, length: number): Head & { columns: ColumnEntry[] } {
   let head: unknown;
   try {

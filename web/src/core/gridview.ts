@@ -31,12 +31,22 @@ export interface GridSource {
   window(first: number, end: number): void;
 }
 
+/** A cell and what was last written into it: most of it is the same in the next row, and writing costs more than comparing. */
+interface Cell {
+  element: HTMLElement;
+  column: number;
+  name: string;
+  /** Null when `draw` filled it, or nothing did. */
+  text: string | null;
+}
+
 interface RowSlot {
   element: HTMLElement;
   lead: (row: number) => void;
-  pinned: HTMLElement[];
-  cells: HTMLElement[];
+  pinned: Cell[];
+  cells: Cell[];
   row: number;
+  top: number;
 }
 
 export class GridView {
@@ -214,20 +224,24 @@ export class GridView {
     lead.setAttribute("aria-colindex", "1");
     lead.style.width = `${this.columns[0].width}px`;
     stay.append(lead);
-    const pinned: HTMLElement[] = [];
+    const pinned: Cell[] = [];
     for (let column = 1; column < this.frozen; column++) pinned.push(this.newCell(stay));
     element.append(stay);
     this.body.append(element);
-    return { element, lead: this.source.lead(lead), pinned, cells: [], row: -1 };
+    return { element, lead: this.source.lead(lead), pinned, cells: [], row: -1, top: -1 };
   }
 
   private fill(slot: RowSlot, row: number, top: number, first: number, end: number): void {
     const fresh = slot.row !== row || this.stale;
-    slot.element.hidden = false;
-    slot.element.style.transform = `translateY(${Math.round(top)}px)`;
+    if (slot.element.hidden) slot.element.hidden = false;
+    if (slot.top !== Math.round(top)) {
+      slot.top = Math.round(top);
+      slot.element.style.transform = `translateY(${slot.top}px)`;
+    }
     if (fresh) {
       slot.row = row;
-      slot.element.className = `grid-row ${row === this.active ? "active " : ""}${this.source.rowClass(row)}`;
+      const name = `grid-row ${row === this.active ? "active " : ""}${this.source.rowClass(row)}`;
+      if (slot.element.className !== name) slot.element.className = name;
       slot.element.dataset.row = String(row);
       slot.element.id = `${this.root.id}-row-${row}`;
       slot.element.setAttribute("aria-rowindex", String(row + 2));
@@ -242,30 +256,49 @@ export class GridView {
     }
   }
 
-  private fillCell(cell: HTMLElement, row: number, column: number, end: number, fresh: boolean): void {
+  private fillCell(cell: Cell, row: number, column: number, end: number, fresh: boolean): void {
+    const { element } = cell;
     if (column >= end) {
-      cell.hidden = true;
-      cell.dataset.column = "";
+      if (cell.column < 0) return;
+      element.hidden = true;
+      element.dataset.column = "";
+      cell.column = -1;
       return;
     }
-    cell.hidden = false;
-    if (!fresh && cell.dataset.column === String(column)) return;
-    cell.dataset.column = String(column);
-    cell.style.left = `${this.edges[column]}px`;
-    cell.style.width = `${this.columns[column].width}px`;
-    cell.setAttribute("aria-colindex", String(column + 1));
-    cell.className = `grid-cell${this.columns[column].numeric ? " num" : ""} ${this.source.cellClass(row, column)}`;
-    if (this.source.draw?.(cell, row, column)) return;
+    if (cell.column !== column) this.placeCell(cell, column);
+    else if (!fresh) return;
+    const name = `grid-cell${this.columns[column].numeric ? " num" : ""} ${this.source.cellClass(row, column)}`;
+    if (cell.name !== name) element.className = cell.name = name;
+    if (this.source.draw?.(element, row, column)) {
+      cell.text = null;
+      return;
+    }
     const text = this.source.text(row, column);
-    cell.textContent = text;
-    cell.title = text.length > 10 ? text : "";
+    if (cell.text === text) return;
+    const title = text.length > 10 ? text : "";
+    if (cell.text === null || title !== element.title) element.title = title;
+    const node = cell.text === null ? null : element.firstChild;
+    if (node) node.nodeValue = text;
+    else element.textContent = text;
+    cell.text = text;
   }
 
-  private newCell(row: HTMLElement): HTMLElement {
-    const cell = document.createElement("div");
-    cell.setAttribute("role", "gridcell");
-    row.append(cell);
-    return cell;
+  private placeCell(cell: Cell, column: number): void {
+    const { element } = cell;
+    if (cell.column < 0) element.hidden = false;
+    cell.column = column;
+    element.dataset.column = String(column);
+    element.style.left = `${this.edges[column]}px`;
+    element.style.width = `${this.columns[column].width}px`;
+    element.setAttribute("aria-colindex", String(column + 1));
+  }
+
+  private newCell(row: HTMLElement): Cell {
+    const element = document.createElement("div");
+    element.setAttribute("role", "gridcell");
+    element.hidden = true;
+    row.append(element);
+    return { element, column: -1, name: "", text: null };
   }
 
   private headCell(column: number): HTMLElement {

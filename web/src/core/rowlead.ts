@@ -16,6 +16,8 @@ export interface LeadLine {
   plotted: boolean;
 }
 
+interface Said { run: RunRow; plotted: boolean; theme: Theme }
+
 interface GroupParts { fold: HTMLElement; swatch: HTMLElement; label: HTMLElement; count: HTMLElement }
 
 const INDENT = 14;
@@ -23,6 +25,8 @@ const INDENT = 14;
 /** Builds the cell once; the returned function fills it for a line (null: not loaded yet). */
 export function buildLead(cell: HTMLElement): (line: LeadLine | null, theme: Theme) => void {
   let parts: GroupParts | null = null;
+  /** What the cell says of a run; a row that scrolls in says mostly the same. */
+  let said: Said | null = null;
   const swatch = element("button", "swatch");
   swatch.dataset.act = "plot";
   swatch.append(document.createElement("i"));
@@ -43,8 +47,9 @@ export function buildLead(cell: HTMLElement): (line: LeadLine | null, theme: The
     swatch.hidden = !run && !group;
     nan.hidden = !run || run.nan_key === null;
     if (group && parts) fillGroup(line as LeadLine, group, theme, parts);
-    else if (run) fillRun(line as LeadLine, run, theme, { swatch, glyph, link, nan });
-    else {
+    if (run) said = fillRun(line as LeadLine, run, theme, { swatch, glyph, link, nan }, said);
+    else said = null;
+    if (!run && !group) {
       link.textContent = "…";
       link.removeAttribute("href");
       glyph.textContent = "";
@@ -63,21 +68,27 @@ function buildGroup(cell: HTMLElement, swatch: HTMLElement): GroupParts {
   return { fold, swatch, label, count };
 }
 
-function fillRun(line: LeadLine, run: RunRow, theme: Theme, parts: { swatch: HTMLElement; glyph: HTMLElement; link: HTMLAnchorElement; nan: HTMLElement }): void {
+function fillRun(line: LeadLine, run: RunRow, theme: Theme, parts: { swatch: HTMLElement; glyph: HTMLElement; link: HTMLAnchorElement; nan: HTMLElement }, before: Said | null): Said {
   const { swatch, glyph, link, nan } = parts;
-  paintSwatch(swatch, run.color, theme, line.plotted);
-  swatch.removeAttribute("aria-disabled");
-  swatch.setAttribute("aria-label", `${line.plotted ? "Hide" : "Plot"} ${run.name}`);
-  swatch.setAttribute("aria-pressed", String(line.plotted));
-  swatch.title = line.plotted ? "Plotted: click to hide (space)" : "Click to plot (space)";
-  const { sign, tone, what } = glyphOf(run.state);
-  glyph.textContent = sign;
-  glyph.title = what;
-  glyph.style.color = `var(--${tone})`;
-  link.textContent = run.name;
-  link.href = runPath(run.entity, run.project, run.id);
-  link.title = run.name;
-  nan.title = `${run.nan_key} is NaN from step ${run.nan_step}`;
+  const { plotted } = line;
+  const turned = before?.plotted !== plotted;
+  if (turned || before?.run.color !== run.color || before.theme !== theme) paintSwatch(swatch, run.color, theme, plotted);
+  if (turned) {
+    swatch.removeAttribute("aria-disabled");
+    swatch.setAttribute("aria-pressed", String(plotted));
+    swatch.title = plotted ? "Plotted: click to hide (space)" : "Click to plot (space)";
+  }
+  if (before?.run.state !== run.state) {
+    const { sign, tone, what } = glyphOf(run.state);
+    glyph.textContent = sign;
+    glyph.title = what;
+    glyph.style.color = `var(--${tone})`;
+  }
+  if (turned || before?.run.name !== run.name) swatch.setAttribute("aria-label", `${plotted ? "Hide" : "Plot"} ${run.name}`);
+  if (before?.run.name !== run.name) link.textContent = link.title = run.name;
+  if (before?.run.id !== run.id) link.href = runPath(run.entity, run.project, run.id);
+  if (run.nan_key !== null) nan.title = `${run.nan_key} is NaN from step ${run.nan_step}`;
+  return { run, plotted, theme };
 }
 
 function fillGroup(line: LeadLine, group: GroupRow, theme: Theme, parts: GroupParts): void {

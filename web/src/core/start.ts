@@ -1,22 +1,41 @@
 /**
- * What the document of a workspace brought along (`epochal/server/page.py`), so that the page need not ask for it.
+ * What the document of a workspace or a run brought along (`epochal/server/start.py`), so that the page need not ask for it.
  *
  * Promises: each part is given away once, as it ages; a document without it gives nothing, and the page asks.
  */
 import { LOCAL } from "./route";
-import type { Info, ProjectKeys, RunPage } from "./wire";
+import type { FirstCurves, Info, LogPage, ProjectKeys, RunDetail, RunPage } from "./wire";
 
-interface Start {
+interface Place {
   info: Info;
   /** Null for the default one. */
   entity: string | null;
   project: string;
+}
+
+interface GivenProject {
   keys: ProjectKeys;
   /** The newest runs with the columns of a new table; null where the address asks for others. */
   runs: RunPage | null;
+  /** Those runs in the chart that stands first; null where the address asks for others. */
+  curves: FirstCurves | null;
 }
 
-const start: Partial<Start> = typeof document === "undefined" ? {} : (JSON.parse(document.getElementById("start")?.textContent ?? "{}") as Partial<Start>);
+interface GivenRun {
+  run: RunDetail;
+  /** The end of its console; null on other tabs. */
+  logs: LogPage | null;
+}
+
+type Start = Partial<Place & GivenProject & GivenRun & { id: string }>;
+
+function take(): Start {
+  const element = typeof document === "undefined" ? null : document.getElementById("start");
+  element?.remove();
+  return JSON.parse(element?.textContent ?? "{}") as Start;
+}
+
+const start = take();
 
 export function givenInfo(): Info | undefined {
   const { info } = start;
@@ -24,9 +43,21 @@ export function givenInfo(): Info | undefined {
   return info;
 }
 
-export function givenProject(entity: string, project: string): Pick<Start, "keys" | "runs"> | null {
-  const { keys, runs = null } = start;
-  const mine = keys && (start.entity ?? LOCAL) === entity && start.project === project;
+const isOf = (entity: string, project: string): boolean => (start.entity ?? LOCAL) === entity && start.project === project;
+
+export function givenProject(entity: string, project: string): GivenProject | null {
+  const { keys, runs = null, curves = null } = start;
+  const mine = keys && isOf(entity, project);
   delete start.keys;
-  return mine ? { keys, runs } : null;
+  delete start.runs;
+  delete start.curves;
+  return mine ? { keys, runs, curves } : null;
+}
+
+export function givenRun(entity: string, project: string, id: string): GivenRun | null {
+  const { run, logs = null } = start;
+  const mine = run && isOf(entity, project) && start.id === id;
+  delete start.run;
+  delete start.logs;
+  return mine ? { run, logs } : null;
 }

@@ -2,12 +2,13 @@
  * Buckets of every series that some visible panel shows.
  *
  * Promises: only visible panels cause requests; all that becomes due in one frame leaves in one request per grid
- * (a page of many curves asks for its first panel apart); a
+ * (a page of many curves asks for its first panel apart, or has it with its document); a
  * live update asks for the last bucket and newer ones only and merges them exactly; old buckets stay on screen until
  * better ones are there; a series is asked for again only after it changed. Owns the cache, nothing else.
  */
 import { coarsen, extend, isExact, lastX, firstX, seriesOf, type BucketSeries } from "./buckets";
 import type { ColumnMessage } from "./columns";
+import type { Opening } from "./opening";
 import { bucketsOf, changeFor, entryKey, gridOf, queryOf, refOf, sameRuns, type SeriesId, type Want } from "./want";
 import type { BucketHead, BucketQuery, Change, XAxis } from "./wire";
 
@@ -61,8 +62,10 @@ export class SeriesStore {
   private cost = 0;
   private flushedAt = -Infinity;
 
+  /** @param opening answers the first question, where it can: nothing waits for a frame or the server then */
   constructor(
     private readonly fetch: Fetch,
+    private opening: Opening | null = null,
     private readonly soon: (job: () => void, ms: number) => void = defaultSoon,
     private readonly now: () => number = () => performance.now(),
   ) {}
@@ -127,7 +130,8 @@ export class SeriesStore {
     const at = this.now() + ms;
     if (at >= this.due) return;
     this.due = at;
-    this.soon(() => {
+    const soon = this.opening && ms === 0 ? queueMicrotask : this.soon;
+    soon(() => {
       // An earlier timer may have flushed for this one already.
       if (this.due === Infinity) return;
       this.due = Infinity;
@@ -179,8 +183,9 @@ export class SeriesStore {
       }
     }
     for (const { want, entries } of whole.values()) {
-      for (const part of firstAlone([...entries])) void this.loadWhole(want, part);
+      for (const part of firstAlone([...entries], this.opening === null)) void this.loadWhole(want, part);
     }
+    if (whole.size > 0) this.opening = null;
     for (const { want, entries } of partly.values()) void this.loadNew(want, [...entries]);
     this.evict();
   }
@@ -287,7 +292,7 @@ export class SeriesStore {
       entry.asked = this.now();
     }
     try {
-      return seriesOf(await this.fetch(query)).map((b, i) => ({ ...b, run: entries[i].id.run }));
+      return seriesOf(this.opening?.(query) ?? (await this.fetch(query))).map((b, i) => ({ ...b, run: entries[i].id.run }));
     } catch (error) {
       for (const entry of entries) entry.freshness = entry.buckets ? "void" : "missing";
       this.tellFailure(entries, error instanceof Error ? error.message : String(error));
@@ -330,12 +335,12 @@ const weight = (entry: Entry): number => entry.id.runs?.length ?? 1;
 
 /**
  * The series of the first panel alone, so that it is drawn while the others are still under way; the rest together.
- * Only where nothing is drawn yet: what is refreshed may come at once.
+ * Only where nothing is drawn yet: what is refreshed may come at once. It costs a request unless it was brought along.
  */
-function firstAlone(entries: Entry[]): Entry[][] {
+function firstAlone(entries: Entry[], costs: boolean): Entry[][] {
   const key = entries[0]?.id.key;
   const first = entries.findIndex((e) => e.id.key !== key);
-  const cold = entries.length > FEW_SERIES && entries.every((e) => e.freshness === "missing");
+  const cold = entries.length > (costs ? FEW_SERIES : 0) && entries.every((e) => e.freshness === "missing");
   if (!cold || first < 0) return chunks(entries, MAX_SERIES_PER_REQUEST);
   return [entries.slice(0, first), ...chunks(entries.slice(first), MAX_SERIES_PER_REQUEST)];
 }

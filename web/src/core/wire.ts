@@ -230,6 +230,12 @@ export interface BucketHead {
   series: { run: string; key: string; start: number; count: number; points: number; n_nan: number; exact: boolean }[];
 }
 
+/** The curves of the first chart: the answer to a BucketQuery for `buckets`, in base64. */
+export interface FirstCurves {
+  buckets: number;
+  columns: string;
+}
+
 export interface PointQuery {
   run: string;
   keys?: readonly string[];

@@ -1,0 +1,89 @@
+"""The table of a project of 10,000 runs with 100 columns: its first rows, a scroll, a sort.
+
+The first rows are measured from the end of the answer that brought them, a sort from the click
+to the frame that shows other rows; the server orders the runs.
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from playwright.sync_api import Browser
+
+from bench import lists, stores
+from bench.visitor import COUNT_FRAMES, Watched, per_frame, watched
+from epochal.journal.home import read_server_address
+
+RUNS = 10_000
+COLUMNS = [*lists.COLUMNS, *(f"min(m{number:02d})" for number in range(30))]
+STEPS = 60
+SINCE_DATA = """() => {
+  const answers = performance.getEntriesByType("resource");
+  const asked = answers.find((one) => one.name.includes("runs/query"));
+  const { responseEnd } = asked ?? performance.getEntriesByType("navigation")[0];
+  return performance.getEntriesByName("table:rows")[0].startTime - responseEnd;
+}"""
+ORDER = """() => [...document.querySelectorAll("#runs-grid .grid-row:not([hidden]) a")]
+  .map((link) => link.textContent).join()"""
+SORTED = """(before) => {
+  const now = [...document.querySelectorAll("#runs-grid .grid-row:not([hidden]) a")]
+    .map((link) => link.textContent).join();
+  return now !== before ? performance.now() : 0;
+}"""
+
+
+def measure(browser: Browser, runs: int = RUNS) -> dict[str, float]:
+    """Medians of three visits, each with its own scroll and sort."""
+    with TemporaryDirectory() as text:
+        home = Path(text, "home")
+        home.mkdir()
+        lists.fill(home, runs)
+        command = [sys.executable, "-m", "epochal", "server", "--home", str(home), "--port", "0"]
+        server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        try:
+            base = stores.wait_for(lambda: read_server_address(home), 30).url
+            url = f"{base}/p/bench/runs?cols={','.join(COLUMNS)}"
+            visits = [_visit(browser, url) for _ in range(3)]
+        finally:
+            server.terminate()
+            server.wait(20)
+    return {name: statistics.median(visit[name] for visit in visits) for name in visits[0]}
+
+
+def _visit(browser: Browser, url: str) -> dict[str, float]:
+    with watched(browser) as visit:
+        visit.page.goto(url, wait_until="commit")
+        visit.mark("table:rows")
+        since = float(visit.page.evaluate(SINCE_DATA))
+        visit.page.evaluate(COUNT_FRAMES)
+        visit.page.locator("#runs-grid").hover()
+        scrolled = per_frame(visit, "scroll of 100 columns", lambda: _scroll(visit))
+        elements = visit.page.evaluate("() => document.querySelectorAll('*').length")
+        return {
+            "rows of 100 columns after data ms": since,
+            **scrolled,
+            "elements of 100 columns": float(elements),
+            "sort of 10,000 runs ms": _sort(visit),
+        }
+
+
+def _scroll(visit: Watched) -> None:
+    for _ in range(STEPS):
+        visit.page.mouse.wheel(0, 100)
+        visit.page.wait_for_timeout(16)
+
+
+def _sort(visit: Watched) -> float:
+    visit.page.locator("#runs-grid").evaluate("(grid) => (grid.scrollTop = 0)")
+    visit.settle()
+    before = visit.page.evaluate(ORDER)
+    clicked = visit.page.evaluate(
+        "() => { const at = performance.now();"
+        " document.querySelector('[data-column=\"3\"] [data-act=sort]').click(); return at; }"
+    )
+    done = visit.page.wait_for_function(SORTED, arg=before, polling="raf", timeout=60_000)
+    return float(done.json_value()) - float(clicked)
