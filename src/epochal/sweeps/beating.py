@@ -1,4 +1,7 @@
-"""Says every few seconds that a trial goes on, and hears whether it shall end."""
+"""Says every few seconds that a trial goes on, and hears whether it shall end.
+
+A trial whose sweep was deleted goes on: nobody ordered its end, and its run is of use without.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from epochal.client import guard
-from epochal.domain.sweep import Held, Stop, TrialState
+from epochal.domain.sweep import Held, Stop
 from epochal.errors import NotFound
 from epochal.sweeps.desk import Desk
 
@@ -67,5 +70,5 @@ class Beating:
         """What the sweep wants; nothing when it is out of reach, for the next beat comes soon."""
         try:
             return self._desk.beat(self._held).stop
-        except NotFound as error:
-            return [Stop(self._held.number, TrialState.CANCELLED, error.message)]
+        except NotFound:
+            return []

@@ -1,4 +1,7 @@
-"""Where an agent asks for trials: a server or a home, with patience while it cannot be reached."""
+"""Where an agent asks for trials: a server or a home, with patience while it cannot be reached.
+
+A sweep may be deleted meanwhile: there is nothing more to run then, and reports are nobody's.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +21,17 @@ from epochal.domain.sweep import (
     Suggest,
     TrialReport,
 )
-from epochal.errors import Conflict, Unavailable
+from epochal.errors import Conflict, NotFound, Unavailable
 
 Answer = TypeVar("Answer")
 PATIENCE_S: Final = 600.0
 FIRST_WAIT_S: Final = 0.2
 LONGEST_WAIT_S: Final = 5.0
+
+
+def deleted(sweep_id: str) -> str:
+    """What became of a sweep whose agents nobody knows any more."""
+    return f"sweep {sweep_id} was deleted"
 
 
 class Desk:
@@ -40,15 +48,19 @@ class Desk:
 
     def __init__(self, source: Source, sweep_id: str, agent: str | None = None) -> None:
         self._source = source
-        self.id = agent or self._announce(sweep_id)
+        self._sweep = sweep_id.rpartition("/")[2]
+        self.id = agent or self._announce()
 
-    def _announce(self, sweep_id: str) -> str:
-        new = NewAgent(sweep_id.rpartition("/")[2], socket.gethostname()[:256], os.getpid())
+    def _announce(self) -> str:
+        new = NewAgent(self._sweep, socket.gethostname()[:256], os.getpid())
         return self._patiently(AddAgent(new)).id
 
     def next(self) -> Assignment:
         """The trial to run now, or what to do instead."""
-        return self._patiently(NextTrial(self.id))
+        try:
+            return self._patiently(NextTrial(self.id))
+        except NotFound:
+            return Assignment("exit", deleted(self._sweep))
 
     def suggest(self, suggest: Suggest) -> Any:
         """The value of a parameter of a running trial.
@@ -56,14 +68,19 @@ class Desk:
         Raises:
             InvalidInput: the parameter cannot be used.
             Conflict: another agent has the trial by now.
+            NotFound: the sweep was deleted.
         """
-        return self._patiently(AskValue(self.id, suggest)).value
+        try:
+            return self._patiently(AskValue(self.id, suggest)).value
+        except NotFound as error:
+            raise NotFound(deleted(self._sweep)) from error
 
     def beat(self, held: Held) -> Orders:
         """Say that a trial goes on. Not patient: the next beat comes soon.
 
         Raises:
             Unavailable: nobody was reached.
+            NotFound: the sweep was deleted.
         """
         return self._source.ask(SendBeat(self.id, Beat([held])))
 
@@ -73,6 +90,8 @@ class Desk:
             self._patiently(ReportTrial(self.id, report))
         except Conflict as error:
             return error.message
+        except NotFound:
+            return f"{deleted(self._sweep)}; the run of trial {report.number} stays"
         return None
 
     def _patiently(self, question: Question[Answer]) -> Answer:

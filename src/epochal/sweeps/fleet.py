@@ -21,11 +21,12 @@ from epochal.api.sweep_questions import AddAgent, GetSweep, ReportTrial
 from epochal.client import guard
 from epochal.clusters.place import here
 from epochal.clusters.ray import connected
-from epochal.domain.sweep import NewAgent, TrialReport, TrialState
-from epochal.errors import InvalidInput, RunStateError
+from epochal.domain.sweep import NewAgent, SweepDetail, TrialReport, TrialState
+from epochal.errors import InvalidInput, NotFound, RunStateError
 from epochal.journal.home import find_home
 from epochal.sweeps.agent import GRACE_S
 from epochal.sweeps.crew import MAX_WORKERS
+from epochal.sweeps.desk import deleted
 from epochal.sweeps.posts import Needs, Post, post_ray, post_slurm
 from epochal.sweeps.processes import terminable
 from epochal.sweeps.serving import Order
@@ -132,6 +133,8 @@ class _Fleet:
                 while self._posts:
                     self._look()
                     time.sleep(POLL_S if self._posts else 0)
+                if self._detail(orders[0]) is None:
+                    guard.write_line(f"epochal: {deleted(orders[0].sweep)}; all agents went home")
             except BaseException:
                 self._end(orders[0].grace + END_S)
                 raise
@@ -160,7 +163,7 @@ class _Fleet:
         done = self._give_back(order, f"its worker died: {why}")
         self._done += done
         left = None if order.count is None else order.count - done
-        if left == 0:
+        if left == 0 or self._detail(order) is None:
             return
         if self._spare == 0:
             self._problem = f"an agent died: {why}"
@@ -170,14 +173,23 @@ class _Fleet:
         self._post([replace(order, count=left)])
 
     def _give_back(self, order: Order, why: str) -> int:
-        """How many trials an agent had ended."""
-        detail = self._source.ask(GetSweep(order.sweep.rpartition("/")[2]))
+        """How many trials an agent had ended; none that anybody knows in a deleted sweep."""
+        detail = self._detail(order)
+        if detail is None:
+            return 0
         mine = [trial for trial in detail.trials if trial.agent == order.agent]
         held = [trial for trial in mine if trial.state is TrialState.RUNNING]
         for trial in held:
             report = TrialReport(trial.number, trial.attempt, "lost", note=why)
             self._source.ask(ReportTrial(order.agent, report))
         return len(mine) - len(held)
+
+    def _detail(self, order: Order) -> SweepDetail | None:
+        """The sweep, or None once it was deleted."""
+        try:
+            return self._source.ask(GetSweep(order.sweep.rpartition("/")[2]))
+        except NotFound:
+            return None
 
     def _end(self, patience: float) -> None:
         """Tell all agents to end, kill those that do not, and give back what they still held.

@@ -138,3 +138,19 @@ def test_a_bad_trial_of_a_wandb_agent_is_ended_early(
     run = server.json("GET", f"/api/v1/runs/resolve?project=agents&id={bad['run']}")
     (loss,) = [one for one in run["metrics"] if one["key"] == "loss"]
     assert loss["count"] < 120, "it ran to its end"
+
+
+@pytest.mark.timeout(600)
+def test_a_wandb_agent_of_a_deleted_sweep_ends_its_run_and_goes_home(
+    server: Running, script: Script, place: Path, command: Any
+) -> None:
+    """wandb's own rule, for which the server has to answer 404; the run stays, whole."""
+    (place / "steps").write_text("7")
+    (sweep,) = script(MAKE, f"{CONFIG}method: random\n")
+    agent = command("agent", f"local/agents/{sweep}")
+    began = wait(server, sweep, lambda s: len(s["trials"]) == 1, "the first trial")
+    assert server.ask("DELETE", f"/api/v1/sweeps/{sweep}")[0] == 204
+    ended(agent)
+    run = server.json("GET", f"/api/v1/runs/resolve?project=agents&id={began['trials'][0]['run']}")
+    (loss,) = [one for one in run["metrics"] if one["key"] == "loss"]
+    assert (run["state"], loss["count"]) == ("finished", 7)
