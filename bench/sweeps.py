@@ -74,9 +74,12 @@ SEARCHERS = (
     "epochal",
     "epochal, tpe",
     "optuna, tpe",
+    "epochal, gp",
+    "optuna, gp",
     "wandb sweeps",
     "epochal, random",
 )
+SLOW = ("epochal, gp", "optuna, gp", "wandb sweeps")
 PICTURE = Path(__file__).parents[1] / "docs" / "images" / "sweeps-search.png"
 LINES = {
     "epochal": ("#5b60ef", "Epochal, bayes"),
@@ -114,11 +117,12 @@ def ours(function, bounds, trials, seed, method="bayes", sampler=None):
     return values
 
 
-def optunas(function, bounds, trials, seed):
+def optunas(function, bounds, trials, seed, sampler):
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
+    made = {"tpe": optuna.samplers.TPESampler, "gp": optuna.samplers.GPSampler}[sampler]
+    study = optuna.create_study(sampler=made(seed=seed))
 
     def objective(trial):
         return function([trial.suggest_float(f"x{n}", *bound) for n, bound in enumerate(bounds)])
@@ -162,13 +166,14 @@ def in_wandbs_environment(name, trials, seed):
 
 def search(searcher, name, trials, seed):
     function, bounds = FUNCTIONS[name]
-    if searcher == "optuna, tpe":
-        return optunas(function, bounds, trials, seed)
+    whose, _, sampler = searcher.partition(", ")
+    if whose == "optuna":
+        return optunas(function, bounds, trials, seed, sampler)
     if searcher == "wandb sweeps":
         return wandbs(name, trials, seed)
     if searcher == "epochal, random":
         return ours(function, bounds, trials, seed, "random")
-    return ours(function, bounds, trials, seed, sampler=searcher.partition(", ")[2] or None)
+    return ours(function, bounds, trials, seed, sampler=sampler or None)
 
 
 def quality(trials, seeds, searchers):
@@ -313,7 +318,7 @@ def crowd(agents_count, trials):
 
 def sweeps(quick):
     trials, seeds = (60, 3) if quick else (100, 15)
-    searchers = [one for one in SEARCHERS if not (quick and one == "wandb sweeps")]
+    searchers = [one for one in SEARCHERS if not (quick and one in SLOW)]
     found = quality(trials, seeds, searchers)
     if not quick:
         draw(found)

@@ -9,10 +9,8 @@ from typing import Any
 import pytest
 
 from epochal.errors import InvalidInput
-from epochal.search.choosing import Told, make_chooser
-from epochal.search.config import Metric, Stopping
+from epochal.search.choosing import Told, make_chooser, seed_of
 from epochal.search.parse import read_sweep
-from epochal.search.stopping import why_stop
 
 SPACE = {
     "x": {"min": -5.0, "max": 5.0},
@@ -81,6 +79,32 @@ def test_maximizing_goes_the_other_way() -> None:
     assert max(found[-15:]) > 60
 
 
+@pytest.mark.parametrize(("sampler", "trials"), [("tpe", 40), ("gp", 14)])
+def test_a_question_is_answered_as_optunas_own_sampler_would(sampler: str, trials: int) -> None:
+    """Of the same trials and with the question's seed: finished, failed and running ones."""
+    optuna = pytest.importorskip("optuna")
+    if sampler == "gp":
+        pytest.importorskip("torch")
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    kinds = {"tpe": optuna.samplers.TPESampler, "gp": optuna.samplers.GPSampler}
+    states = optuna.trial.TrialState
+    space: dict[str, Any] = {
+        name: optuna.distributions.FloatDistribution(-5.0, 5.0) for name in ("x", "y")
+    }
+    space["kind"] = optuna.distributions.CategoricalDistribution([0, 1])
+    study, chooser = optuna.create_study(), make_chooser(config(sampler=sampler), 7)
+    for number in range(trials):
+        study.sampler = kinds[sampler](seed=seed_of(7, number))
+        place = study.ask(space).params
+        assert chooser.ask(number, number) == place, number
+        if number % 9 == 4:
+            study.tell(number, state=states.FAIL)
+            chooser.tell(Told(number, place, "failed", None))
+        elif number % 9 != 5:  # the others run on
+            study.tell(number, value(place))
+            chooser.tell(Told(number, place, "finished", value(place)))
+
+
 @pytest.mark.parametrize("sampler", ["tpe", "qmc", "random"])
 def test_samplers_are_chosen_by_name(sampler: str) -> None:
     """Each covers the space."""
@@ -143,38 +167,3 @@ def test_the_grid_ends() -> None:
     given = config("grid", parameters={"kind": {"values": ["a", "b"]}})
     chooser = make_chooser(given, 1)
     assert [chooser.ask(n, n) for n in range(3)] == [{"kind": 0}, {"kind": 1}, None]
-
-
-# ------------------------------------------------------------------------------------ early ends
-LOSS = Metric("loss")
-
-
-def test_hyperband_keeps_the_best_of_those_that_came_so_far() -> None:
-    """At a band, with eta 3, one of three stays; before the first band nobody is looked at."""
-    rule = Stopping("hyperband", bands=(2, 6), eta=3.0)
-    others = [[1.0, 0.9], [1.0, 0.5]]
-    assert why_stop(rule, LOSS, [1.0], others) is None
-    assert why_stop(rule, LOSS, [1.0, 0.4], others) is None
-    assert (
-        why_stop(rule, LOSS, [1.0, 0.7], others)
-        == "1 of 2 other trials were better at iteration 2"
-    )
-    assert why_stop(rule, LOSS, [1.0, 0.7], others[:1]) is None
-
-
-def test_the_median_rule_needs_company() -> None:
-    """It waits for `startup` trials and `warmup` iterations, and respects the goal."""
-    rule = Stopping("median", startup=3, warmup=1)
-    others = [[0.1, 0.1], [0.2, 0.2], [0.3, 0.3]]
-    assert why_stop(rule, LOSS, [9.0], others) is None
-    assert why_stop(rule, LOSS, [9.0, 9.0], others[:2]) is None
-    assert why_stop(rule, LOSS, [9.0, 9.0], others) is not None
-    assert why_stop(rule, LOSS, [9.0, 0.15], others) is None
-    assert why_stop(rule, Metric("acc", "maximize"), [9.0, 9.0], others) is None
-
-
-def test_nan_counts_as_the_worst() -> None:
-    rule = Stopping("asha", bands=(1,), eta=2.0)
-    nan = float("nan")
-    assert why_stop(rule, LOSS, [nan], [[1.0], [2.0]]) is not None
-    assert why_stop(rule, LOSS, [1.0], [[nan], [nan]]) is None

@@ -74,22 +74,24 @@ class Stopping(msgspec.Struct, frozen=True):
 
     Attributes:
         rule: ``hyperband`` and ``asha`` look at growing numbers of iterations, ``median`` and
-            ``percentile`` at each.
+            ``percentile`` at each, and so does ``wilcoxon``, which takes them side by side.
         bands: iterations at which ``hyperband`` and ``asha`` look.
         eta: they keep the best 1/eta of the trials that came so far.
         strict: look at every band that was reached, at each look; else only at the last.
         percentile: trials worse than this percentile of the others end; 50 for ``median``.
         startup: trials that must have come so far before any ends.
         warmup: iterations that every trial gets.
+        p: ``wilcoxon`` ends what would be as bad by chance in fewer than so many cases.
     """
 
-    rule: Literal["hyperband", "asha", "median", "percentile"]
+    rule: Literal["hyperband", "asha", "median", "percentile", "wilcoxon"]
     bands: tuple[int, ...] = ()
     eta: float = 3.0
     strict: bool = False
     percentile: float = 50.0
     startup: int = 5
     warmup: int = 0
+    p: float = 0.1
 
 
 class SweepConfig(msgspec.Struct, frozen=True):

@@ -18,6 +18,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any, Final
 
+import numpy as np
 import optuna
 from optuna.distributions import (
     BaseDistribution,
@@ -36,10 +37,15 @@ from epochal.search.space import Coordinate, axis_of, choose
 class KnownSpaceTPE(optuna.samplers.TPESampler):  # type: ignore[misc]  # lazily typed
     """TPE that is told the space instead of finding it in all trials at each question.
 
-    It chooses the same values: every trial of a study here has every parameter.
+    It chooses the same values: every trial of a study here has every parameter, and keeps it.
+
+    Attributes:
+        space: the parameters that have a choice, by name in order; None where trials differ.
+        places: of each trial that was looked at, by number, in the order of the space.
     """
 
     space: dict[str, BaseDistribution] | None = None
+    places: dict[int, list[float]]
 
     def infer_relative_search_space(
         self, study: optuna.Study, trial: optuna.trial.FrozenTrial
@@ -49,6 +55,26 @@ class KnownSpaceTPE(optuna.samplers.TPESampler):  # type: ignore[misc]  # lazily
             found: dict[str, BaseDistribution] = super().infer_relative_search_space(study, trial)
             return found
         return self.space
+
+    def _get_internal_repr(
+        self,
+        trials: list[optuna.trial.FrozenTrial],
+        search_space: dict[str, BaseDistribution],
+        study: optuna.Study,
+    ) -> dict[str, np.ndarray]:
+        """The columns of all trials; each trial is read once."""
+        if self.space is None or search_space.keys() != self.space.keys():
+            found: dict[str, np.ndarray] = super()._get_internal_repr(trials, search_space, study)
+            return found
+        for trial in trials:
+            if trial.number not in self.places:
+                read = super()._get_internal_repr([trial], self.space, study)
+                self.places[trial.number] = [
+                    float(one) for column in read.values() for one in column
+                ]
+        rows = np.array([self.places[trial.number] for trial in trials], dtype=float)
+        columns = np.ascontiguousarray(rows.reshape(len(trials), len(self.space)).T)
+        return dict(zip(self.space, columns, strict=True))
 
 
 SAMPLERS: Final[dict[str, Callable[..., Any]]] = {
@@ -98,6 +124,7 @@ class OptunaChooser:
         self._complete = 0
         self._known = 0
         self._running: set[int] = set()
+        self._places: dict[int, list[float]] = {}
         directions = [objective.goal for objective in config.objectives] or ["minimize"]
         self._study = optuna.create_study(directions=directions, sampler=self._make_sampler(0))
 
@@ -171,6 +198,7 @@ class OptunaChooser:
                 if isinstance(made, KnownSpaceTPE) and "group" not in options:
                     space = sorted(self._space.items())
                     made.space = {key: value for key, value in space if not value.single()}
+                    made.places = self._places
                 return made
             except (TypeError, ValueError) as error:
                 raise InvalidInput(

@@ -1,25 +1,28 @@
 """When a trial ends early: rules over the values that each trial logged so far.
 
-An iteration is one logged value of the metric. All rules compare the best value up to an
-iteration, look only at trials that came as far, and know nothing but these values: asked twice,
-they answer the same.
+An iteration is one logged value of the metric. All rules look only at trials that came as far, and
+know nothing but these values: asked twice, they answer the same. They compare the best value up to
+an iteration; ``wilcoxon`` compares the values side by side, as they come from folds of the data.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Any, Final, cast
 
 from epochal.search.config import Metric, Stopping
 from epochal.search.places import Path, Places
+from epochal.search.ranks import chance
 
-RULES: Final = ("hyperband", "asha", "median", "percentile")
+RULES: Final = ("hyperband", "asha", "median", "percentile", "wilcoxon")
 OPTIONS: Final[dict[str, tuple[str, ...]]] = {
     "hyperband": ("min_iter", "max_iter", "s", "eta", "strict"),
     "asha": ("min_iter", "max_iter", "eta"),
     "median": ("startup", "warmup"),
     "percentile": ("percentile", "startup", "warmup"),
+    "wilcoxon": ("p", "warmup"),
 }
 MAX_ITERATION: Final = 2**31
 MAX_BANDS: Final = 64
@@ -51,6 +54,11 @@ def read_stopping(given: Any, places: Places) -> Stopping | None:
             startup=int(numbers.get("startup", 5)),
             warmup=int(numbers.get("warmup", 0)),
         )
+    if rule == "wilcoxon":
+        p = numbers.get("p", 0.1)
+        if not 0 < p < 1:
+            places.refuse((*path, "p"), f"it must be between 0 and 1, got {p:g}")
+        return Stopping("wilcoxon", p=p, warmup=int(numbers.get("warmup", 2)))
     eta = numbers.get("eta", 3.0)
     if eta <= 1:
         places.refuse((*path, "eta"), f"it must be greater than 1, got {eta:g}")
@@ -117,6 +125,8 @@ def why_stop(
                 return f"{better} of {len(rest)} other trials were better at iteration {band}"
         return None
     at = len(mine)
+    if rule.rule == "wilcoxon":
+        return _beaten(rule, metric, mine, [one for one in others if len(one) >= at])
     rest = sorted(best_of(metric, one[:at]) for one in others if len(one) >= at)
     if len(rest) < max(1, rule.startup):
         return None
@@ -124,6 +134,24 @@ def why_stop(
     if metric.better(limit, value):
         return f"worse than the {rule.rule} of {len(rest)} other trials at iteration {at}"
     return None
+
+
+def _beaten(
+    rule: Stopping, metric: Metric, mine: Sequence[float], others: Sequence[Sequence[float]]
+) -> str | None:
+    """Whether the trial with the best mean is better value by value, and not by chance."""
+    sign = -1.0 if metric.goal == "maximize" else 1.0
+
+    def mean(values: Sequence[float]) -> float:
+        return sign * fmean(values) if all(map(math.isfinite, values)) else math.inf
+
+    best = min(others, key=mean, default=mine)
+    if not mean(best) < mean(mine):
+        return None
+    p = chance([sign * (a - b) for a, b in zip(mine, best, strict=False)])
+    if p >= rule.p:
+        return None
+    return f"worse than the best trial in {len(mine)} values side by side (p = {p:.2g})"
 
 
 def best_of(metric: Metric, values: Sequence[float]) -> float:

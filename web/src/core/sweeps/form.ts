@@ -15,7 +15,7 @@ export interface SweepForm {
   goal: "minimize" | "maximize";
   cap: string;
   program: string;
-  stopping: "" | "hyperband" | "asha" | "median";
+  stopping: "" | "hyperband" | "asha" | "median" | "wilcoxon";
   parameters: FormParameter[];
 }
 
