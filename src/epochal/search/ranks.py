@@ -33,7 +33,7 @@ def chance(differences: Sequence[float]) -> float:
         return 1.0
     if len(signed) <= EXACT:
         counts = _counts(signed)
-        return sum(counts[above:]) / 2 ** len(signed)
+        return sum(counts[above:]) / (1 << len(signed))
     deviation = math.sqrt(sum(rank * rank for rank in signed)) / 2
     return math.erfc((above - 1 - sum(signed) / 2) / deviation / math.sqrt(2)) / 2
 
