@@ -133,6 +133,8 @@ def test_a_search_for_a_learning_rate_logs_nothing(family: str, make: Make, home
 
 COMMAND = """
 import importlib, sys
+if sys.argv[2] == "ours":
+    import epochal.integrations.lightning
 from tests.integrations import boring
 cli = importlib.import_module(sys.argv[1] + ".cli").LightningCLI
 made = cli(
@@ -146,10 +148,11 @@ made.trainer.fit(made.model, boring.data())
 """
 
 
-def test_lightnings_command_line_makes_the_logger(family: str, home: Path) -> None:
-    """By the path of its class, which nobody imported before."""
+@pytest.mark.parametrize("first", ["ours", "theirs"])
+def test_lightnings_command_line_makes_the_logger(family: str, first: str, home: Path) -> None:
+    """By the path of its class, whichever of the two was imported first."""
     root = str(Path(__file__).parents[2])
-    done = run_script(COMMAND, home, timeout=120, arguments=[family], PYTHONPATH=root)
+    done = run_script(COMMAND, home, timeout=120, arguments=[family, first], PYTHONPATH=root)
     assert done.returncode == 0, done.stderr
     (run,) = epochal.runs("p")
     assert (run.state, run.last_step) == ("finished", 3)

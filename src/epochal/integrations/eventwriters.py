@@ -10,9 +10,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
-import importlib.abc
-import importlib.machinery
-import importlib.util
 import inspect
 import os
 import sys
@@ -21,6 +18,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from epochal.client import guard
+from epochal.integrations.loading import when_loaded
 
 MODULES: Final = (
     "tensorboard.summary.writer.event_file_writer",
@@ -39,11 +37,7 @@ _wrapped: Final[list[Any]] = []
 def listen(listener: Listener) -> None:
     """Call ``listener`` for every writer there is, and every one to come."""
     _listeners.append(listener)
-    for name in MODULES:
-        if name in sys.modules:
-            _wrap(sys.modules[name])
-    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _Finder())
+    when_loaded(MODULES, _wrap)
     for writer in _existing():
         _tell(writer, [listener])
 
@@ -96,41 +90,3 @@ def _wrap(module: ModuleType) -> None:
 
     _wrapped.append(__init__)
     kind.__init__ = __init__
-
-
-class _Finder(importlib.abc.MetaPathFinder):
-    """Finds the two modules as everybody does, and wraps their class once they are loaded."""
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        """See `importlib.abc.MetaPathFinder`."""
-        if fullname not in MODULES:
-            return None
-        for finder in sys.meta_path:
-            find = getattr(finder, "find_spec", None)
-            spec = None if finder is self or find is None else find(fullname, path, target)
-            if spec is not None and spec.loader is not None:
-                spec.loader = _Loader(spec.loader)
-                return spec  # type: ignore[no-any-return]
-        return None
-
-
-class _Loader(importlib.abc.Loader):
-    """A loader that wraps the writer of what it has loaded."""
-
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
-
-    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
-        """See `importlib.abc.Loader`."""
-        module: ModuleType | None = self._inner.create_module(spec)
-        return module
-
-    def exec_module(self, module: ModuleType) -> None:
-        """See `importlib.abc.Loader`."""
-        self._inner.exec_module(module)
-        _wrap(module)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)

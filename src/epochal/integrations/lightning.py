@@ -1,6 +1,6 @@
 """A logger for `lightning`, `pytorch_lightning` and Fabric that imports none of them.
 
-Whichever of them is loaded when a logger is made takes it for one of its own. The constructor
+Whichever of them is loaded, before or after, takes it for one of its own. The constructor
 creates nothing; the run begins with the first use on rank 0, and other ranks record nothing. A
 logger may be pickled, forked, spawned, and used after `finalize`.
 
@@ -14,6 +14,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from types import ModuleType
 from typing import Any, Final
 
 from epochal.client import guard
@@ -23,6 +24,7 @@ from epochal.client.watching.modules import tree
 from epochal.errors import InvalidInput
 from epochal.integrations.binding import Binding, Quiet, rank
 from epochal.integrations.checkpoints import Checkpoints
+from epochal.integrations.loading import when_loaded
 from epochal.integrations.stopping import make_stop_callback
 from epochal.media import Audio, Image, Table, Video
 from epochal.media.plot import Plot
@@ -91,14 +93,12 @@ class EpochalLogger:
         self._callbacks: dict[str, Any] = {}
         self._watched: list[tuple[Any, dict[str, Any]]] = []
         self._graph_is_known = False
-        join_family()
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_callbacks": {}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        join_family()
 
     @property
     def experiment(self) -> Any:
@@ -292,12 +292,10 @@ class EpochalLogger:
         self.log_metrics({key: items}, step)
 
 
-def join_family() -> None:
-    """Make every loaded Lightning take the logger for one of its own."""
-    for name in _BASES:
-        base = getattr(sys.modules.get(name), "Logger", None)
-        if base is not None and not issubclass(EpochalLogger, base):
-            base.register(EpochalLogger)
+def _join(base: ModuleType) -> None:
+    """Make a Lightning take the logger for one of its own."""
+    if not issubclass(EpochalLogger, base.Logger):
+        base.Logger.register(EpochalLogger)
 
 
-join_family()  # LightningCLI asks whether the class is a logger before it makes one
+when_loaded(_BASES, _join)  # LightningCLI asks whether the class is a logger before it makes one
