@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from epochal.client.place import ui_command
 from tests.client.scripts import read_home, read_journal, run_script
 
 SOURCE = """
@@ -29,6 +30,15 @@ def test_an_unusable_home_is_replaced_by_a_private_temporary_one(tmp_path: Path)
     (told,) = read_home(fallback)
     assert len(told.points("a")) == 100
     assert fallback.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_home_that_is_not_the_usual_one_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a run says at its end can be typed as it stands."""
+    monkeypatch.setenv("EPOCHAL_HOME", str(tmp_path))
+    assert ui_command(tmp_path) == ui_command(None) == "epochal ui"
+    assert ui_command(tmp_path / "a b") == f"epochal ui --home '{tmp_path}/a b'"
 
 
 def test_without_any_directory_the_run_lives_in_memory_and_can_be_saved(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def run_url(base: str, ref: RunRef) -> str:
 
 
 def start_lines(
-    name: str, ref: RunRef, url: str | None, place: str, *, resumed: bool
+    name: str, ref: RunRef, url: str | None, place: str, *, resumed: bool, command: str
 ) -> list[str]:
     """The lines at the start.
 
@@ -37,9 +37,10 @@ def start_lines(
         url: its page, when a server is there to show it.
         place: where it is recorded.
         resumed: whether it existed before.
+        command: what shows it when no server does.
     """
     verb = "resuming" if resumed else "recording"
-    look = url if url is not None else "run `epochal ui` to watch it"
+    look = url if url is not None else f"run `{command}` to watch it"
     return [
         f"epochal: {verb} {name} (id {ref.id}) of project {ref.project} in {place}",
         f"epochal: {look}",
@@ -53,6 +54,7 @@ def finish_lines(
     key_sets: Iterable[KeySet],
     url: str | None,
     notes: Sequence[str],
+    command: str = "epochal ui",
 ) -> list[str]:
     """The lines at the end: state, sparklines of the series, last values, where to look."""
     lines = [f"epochal: {name} {state.value}"]
@@ -72,7 +74,7 @@ def finish_lines(
     if len(numbers) > len(keys):
         lines.append(f"  and {len(numbers) - len(keys)} more")
     lines += [f"epochal: {note}" for note in notes]
-    lines.append(f"epochal: {url if url is not None else 'run `epochal ui` to look at it'}")
+    lines.append(f"epochal: {url if url is not None else f'run `{command}` to look at it'}")
     return lines
 
 

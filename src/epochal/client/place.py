@@ -9,6 +9,7 @@ it.
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -44,6 +45,12 @@ def _absolute_home(setting: str | None) -> Path:
         return find_home(setting)
     except OSError:  # the working directory was removed
         return Path(os.path.expanduser("~")) / LOCAL_NAME
+
+
+def ui_command(home: Path | None) -> str:
+    """What to type here to see the runs of a home."""
+    usual = home is None or home == _absolute_home(None)
+    return "epochal ui" if usual else f"epochal ui --home {shlex.quote(str(home))}"
 
 
 def open_somewhere(

@@ -16,6 +16,7 @@ from epochal.client.config import Section
 from epochal.client.definitions import Definitions, matches, read_definition
 from epochal.client.earlier import Earlier
 from epochal.client.exit import INTERRUPTED, exits, read_exit_code
+from epochal.client.place import ui_command
 from epochal.client.request import read_notes, read_tags
 from epochal.client.scalars import Kind, read_value
 from epochal.client.session import Session
@@ -309,8 +310,9 @@ class Run(Belongings):
             with guard.Shield("showing the summary"):
                 sets = self._session.recorder.key_sets()
                 lines = display.finish_lines(
-                    self.name, state, self.summary.as_dict(), sets, self._url, notes
-                )
+                    self.name, state, self.summary.as_dict(), sets, self._url, notes,
+                    ui_command(self._session.home),
+                )  # fmt: skip
                 guard.write_line("\n".join(lines))
 
     def __enter__(self) -> Self:

@@ -16,7 +16,7 @@ from epochal.client.credentials import find_key
 from epochal.client.earlier import Earlier
 from epochal.client.exit import exits
 from epochal.client.naming import readable_name
-from epochal.client.place import choose_home
+from epochal.client.place import choose_home, ui_command
 from epochal.client.request import RunRequest
 from epochal.client.run import Run
 from epochal.client.session import Session
@@ -68,7 +68,10 @@ def begin(request: RunRequest) -> Run:
         run.config.update(request.config)
     if session.speaks:
         place = str(session.home) if session.home is not None else "memory"
-        lines = display.start_lines(name, plan.ref, run.url, place, resumed=plan.earlier.exists)
+        lines = display.start_lines(
+            name, plan.ref, run.url, place,
+            resumed=plan.earlier.exists, command=ui_command(session.home),
+        )  # fmt: skip
         guard.write_line("\n".join(lines))
     session.start()
     if request.sync_tensorboard and request.records:
