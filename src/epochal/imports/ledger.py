@@ -22,6 +22,7 @@ from epochal.imports.part import publish_left
 from epochal.journal.blobs import full_disk
 from epochal.journal.files import sync_directories
 from epochal.journal.frame import pack_frame, scan_frames
+from epochal.journal.home import unusable
 from epochal.journal.whole import write_whole
 
 if sys.platform != "win32":
@@ -74,7 +75,7 @@ class Ledger:
     Raises:
         Unavailable: another process imports the same source.
         StorageFull: there is no room.
-        OSError: the home cannot be written.
+        InvalidInput: the home cannot be written.
     """
 
     def __init__(self, home: Path, source: str) -> None:
@@ -88,7 +89,7 @@ class Ledger:
             flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
             self._file = os.open(self._path, flags, 0o600)
         except OSError as error:
-            raise full_disk(error, home) from error
+            raise unusable(home, error) from error
         if sys.platform != "win32":
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -7,6 +7,7 @@ directory is its uid.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from epochal.domain.names import check_uid
-from epochal.errors import InvalidInput
+from epochal.errors import EpochalError, InvalidInput, StorageFull
 
 LOCAL_NAME = ".epochal"
 RUNS = "runs"
@@ -73,6 +74,17 @@ def check_directory(path: str | os.PathLike[str]) -> None:
             f"{os.fspath(path)!r} is an address, and a home is a directory; "
             f"for a server use --url or EPOCHAL_URL"
         )
+
+
+def unusable(home: Path, error: OSError) -> EpochalError:
+    """The error to raise when a home cannot be made or opened."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return StorageFull(f"there is no room left for {home}: {error.strerror}; free some space")
+    where = f" ({error.filename})" if error.filename else ""
+    return InvalidInput(
+        f"{home} cannot be used as a home: {error.strerror or error}{where}; "
+        f"name a directory that you may write"
+    )
 
 
 def run_directory(home: Path, uid: str) -> Path:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from epochal.errors import CorruptFile, InvalidInput
-from epochal.journal.home import DATABASE, RUNS
+from epochal.errors import CorruptFile
+from epochal.journal.home import DATABASE, RUNS, unusable
 from epochal.store.database import Database
 from epochal.store.lock import take_lock
 from epochal.store.recover import has_kept, restore
@@ -44,9 +44,7 @@ def open_store(home: Path, *, wait: float = 10.0) -> Store:
         os.chmod(home, DIRECTORY_MODE)
         lock = take_lock(home, wait)
     except OSError as error:
-        raise InvalidInput(
-            f"{home} cannot be used as a home: {error}; name a directory that you may write"
-        ) from error
+        raise unusable(home, error) from error
     try:
         return _open_locked(home, lock)
     except BaseException:

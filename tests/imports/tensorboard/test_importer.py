@@ -190,6 +190,13 @@ def test_bad_directories_are_refused_in_words(home: Path, tmp_path: Path) -> Non
         import_directory(home, tmp_path / "empty")
 
 
+def test_a_home_that_cannot_be_written_is_told(logs: Path, tmp_path: Path) -> None:
+    """A home under a regular file cannot be made, whoever asks."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InvalidInput, match="cannot be used as a home: Not a directory"):
+        Importer(tmp_path / "file" / "home", logs)
+
+
 def test_two_imports_of_a_directory_do_not_run_at_once(home: Path, logs: Path) -> None:
     """The second one says so; afterwards it may."""
     write(logs / NAME, *line(3))

@@ -22,6 +22,7 @@ from epochal.errors import Unavailable
 from epochal.imports.tensorboard.event import Metadata
 from epochal.journal.blobs import full_disk
 from epochal.journal.files import sync_directories
+from epochal.journal.home import unusable
 from epochal.journal.syncing import sync_file_system
 from epochal.journal.whole import write_whole
 
@@ -111,7 +112,8 @@ class StateFile:
 
     Raises:
         Unavailable: another process follows or imports the same directory.
-        OSError: the home cannot be written.
+        InvalidInput: the home cannot be written.
+        StorageFull: there is no room.
     """
 
     def __init__(self, home: Path, root: str, project: str) -> None:
@@ -127,7 +129,7 @@ class StateFile:
             flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
             self._lock = os.open(self._path.with_suffix(".lock"), flags, 0o600)
         except OSError as error:
-            raise full_disk(error, home) from error
+            raise unusable(home, error) from error
         if sys.platform == "win32":
             return
         try:
