@@ -21,12 +21,15 @@ from typing import Any, NoReturn
 import typer
 
 from epochal._version import __version__
+from epochal.cli.plain import read_plain
 from epochal.cli.streams import fill_standard_streams, silence_stdout
 from epochal.errors import EpochalError
 
 INTERRUPTED = 130
 CLOSED_PIPE = 141
 TRACEBACK = "--traceback"
+COMPLETION = "_EPOCHAL_COMPLETE"
+"""Set by a shell that asks for completions."""
 
 
 @dataclass(frozen=True)
@@ -34,19 +37,26 @@ class Entry:
     """A command: ``place`` is ``module:name`` of a function, or of a `typer.Typer`.
 
     ``takes_command``: what follows its own options is another program's command line.
+    ``stays``: it runs for long, and all of its options are such as `read_plain` reads.
     """
 
     name: str
     place: str
     help: str
     takes_command: bool = False
+    stays: bool = False
 
 
 COMMANDS = (
     Entry("demo", "epochal.cli.demo:demo", "Train a small CNN on real images and watch it live."),
     Entry("run", "epochal.cli.run:run", "Run a command and record it.", takes_command=True),
-    Entry("ui", "epochal.cli.web:ui", "Open the page in a browser."),
-    Entry("server", "epochal.cli.web:server", "Serve a home to browsers and other machines."),
+    Entry("ui", "epochal.cli.web:ui", "Open the page in a browser.", stays=True),
+    Entry(
+        "server",
+        "epochal.cli.web:server",
+        "Serve a home to browsers and other machines.",
+        stays=True,
+    ),
     Entry("ls", "epochal.cli.ls:ls", "List projects, or the runs of one."),
     Entry("show", "epochal.cli.show:show", "Show all about a run."),
     Entry("diff", "epochal.cli.diff:diff", "Show how runs differ in config and summary."),
@@ -93,10 +103,26 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     given = [argument for argument in ours if argument != TRACEBACK] + given[len(ours) :]
     code = 0
     try:
-        build(_chosen(given), show_trace=show_trace)(args=given, prog_name="epochal")
+        if not _call_plainly(given, show_trace):
+            build(_chosen(given), show_trace=show_trace)(args=given, prog_name="epochal")
+    except typer.Exit as leaving:
+        code = leaving.exit_code
     except KeyboardInterrupt:
         code = INTERRUPTED
     sys.exit(code)
+
+
+def _call_plainly(given: list[str], show_trace: bool) -> bool:
+    """Run a command that stays without Typer; False when Typer has to read what was typed."""
+    entry = next((entry for entry in COMMANDS if given[:1] == [entry.name]), None)
+    if entry is None or not entry.stays or COMPLETION in os.environ:
+        return False
+    command = _load(entry)
+    values = read_plain(command, given[1:])
+    if values is None:
+        return False
+    guarded(command, show_trace)(**values)
+    return True
 
 
 def build(chosen: str | None, *, show_trace: bool = False) -> typer.Typer:
@@ -138,16 +164,20 @@ def _elsewhere() -> None:
 def _chosen(arguments: list[str]) -> str | None:
     """The command that is meant, or typed so far when the shell asks for completions."""
     words = arguments
-    if "_EPOCHAL_COMPLETE" in os.environ:
+    if COMPLETION in os.environ:
         typed = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS", "")
         words = typed.split()[1:]
     return next((word for word in words if not word.startswith("-")), None)
 
 
-def _mount(app: typer.Typer, entry: Entry, show_trace: bool) -> None:
+def _load(entry: Entry) -> Any:
     module, _, name = entry.place.partition(":")
     with _not_collecting():
-        found = getattr(importlib.import_module(module), name)
+        return getattr(importlib.import_module(module), name)
+
+
+def _mount(app: typer.Typer, entry: Entry, show_trace: bool) -> None:
+    found = _load(entry)
     if isinstance(found, typer.Typer):
         for command in found.registered_commands:
             if command.callback is not None:

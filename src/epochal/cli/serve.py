@@ -64,10 +64,15 @@ def serve(
             public_url=public_url,
             access_log=access_log,
         )
-        with following(settings.home, logdirs, _warn):
-            run_server(
-                settings, lambda started: None if quiet else _announce(settings, started), _warn
-            )
+        with following(settings.home, logdirs, _warn) as followers:
+
+            def started(news: Started) -> None:
+                for follower in followers:
+                    follower.listen(news.nudge)
+                if not quiet:
+                    _announce(settings, news)
+
+            run_server(settings, started, _warn)
     except EpochalError as error:
         return _fail(error)
     return 0
@@ -112,6 +117,8 @@ def _show(where: Path, port: int, browser: bool, path: str, followers: Sequence[
         return 0
 
     def started(news: Started) -> None:
+        for follower in followers:
+            follower.listen(news.nudge)
         tell(f"Epochal shows {where} at {news.url}\nCtrl-C ends it.")
         if browser:
             # Some browsers keep the caller waiting, and the server must answer them meanwhile.

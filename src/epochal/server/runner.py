@@ -55,12 +55,21 @@ class Started:
         address: what was written to ``server.json``.
         admin_key: the first key of a team server, shown this once; None when there are keys
             already or none are needed.
+        nudge: to be called by whoever in this process has written to journals of the home, so
+            that they are looked at now.
     """
 
-    def __init__(self, url: str, address: ServerAddress, admin_key: str | None) -> None:
+    def __init__(
+        self,
+        url: str,
+        address: ServerAddress,
+        admin_key: str | None,
+        nudge: Callable[[], None],
+    ) -> None:
         self.url = url
         self.address = address
         self.admin_key = admin_key
+        self.nudge = nudge
 
 
 class _Server(uvicorn.Server):
@@ -116,6 +125,8 @@ def run_server(
         Unavailable: the port is taken.
         EpochalError: the home cannot be used.
     """
+    gc.freeze()  # what is loaded stays; looking through it again costs half of a large answer
+    gc.set_threshold(*COLLECTED)
     _refuse_second(settings)
     sockets = listen(settings)
     try:
@@ -163,11 +174,11 @@ def _serve(
 
     def started() -> None:
         _publish(settings, address)
-        on_start(Started(settings.public_url or address.url, address, admin_key))
+        url = settings.public_url or address.url
+        on_start(Started(url, address, admin_key, application.tailer.nudge))
 
     server = _Server(_config(settings, application), application, started)
-    gc.freeze()  # what is loaded stays; looking through it again costs half of a large answer
-    gc.set_threshold(*COLLECTED)
+    gc.freeze()
     server.run(sockets=sockets)
     return application.close(time.monotonic() + settings.shutdown_timeout)
 

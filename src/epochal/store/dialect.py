@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 from epochal.errors import StorageError
 
@@ -32,6 +32,8 @@ def upsert(
         changes: what to set; None leaves the old row as it is.
     """
     if dialect == "postgresql":
+        from sqlalchemy.dialects import postgresql  # noqa: PLC0415  # a twentieth of a start on SQLite
+
         postgres = postgresql.insert(table)
         if changes is None:
             return postgres.on_conflict_do_nothing(index_elements=list(keys))

@@ -11,7 +11,6 @@ by it.
 from __future__ import annotations
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
 REVISION = 12
 """Number of the newest migration under ``store/migrations/versions``."""
@@ -27,7 +26,7 @@ metadata = sa.MetaData(
 
 Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 Micros = sa.BigInteger
-Text = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+Text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 Real = sa.Double
 Blob = sa.LargeBinary
 

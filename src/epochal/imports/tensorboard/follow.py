@@ -47,8 +47,14 @@ class Follower:
         self.project = self._importer.project
         self._tell = tell
         self._told: set[str] = set()
+        self._on_write: Callable[[], None] = _nobody
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="epochal-logdir", daemon=True)
+
+    def listen(self, on_write: Callable[[], None]) -> None:
+        """Have a function called now, and by the thread whenever it has written something."""
+        self._on_write = on_write
+        on_write()
 
     def start(self) -> None:
         """Begin to look."""
@@ -75,6 +81,7 @@ class Follower:
             try:
                 if self._importer.turn():
                     delay = 0.0
+                    self._on_write()
             except (EpochalError, OSError, ValueError) as error:
                 self._say(f"{self._importer.root} cannot be followed now: {error}")
                 delay = SLOWEST
@@ -88,3 +95,7 @@ class Follower:
         if text not in self._told:
             self._told.add(text)
             self._tell(text)
+
+
+def _nobody() -> None:
+    """Nobody listens."""

@@ -182,7 +182,7 @@ def _serve(endpoint: Endpoint) -> HTTPRouteHandler:
         return await respond(endpoint, request)
 
     return route(
-        endpoint.path,
+        [prefix + endpoint.path for prefix in PREFIXES],
         http_method=endpoint.method,
         opt=needs(endpoint.permission),
         status_code=200,
@@ -206,7 +206,7 @@ ROUTES: Final[list[Any]] = [
     *(
         Router(
             prefix,
-            route_handlers=[*map(_serve, ENDPOINTS), *artifacts.ROUTES, *multipart.ROUTES],
+            route_handlers=[*artifacts.ROUTES, *multipart.ROUTES],
             exception_handlers=HANDLERS,
             include_in_schema=False,
         )
@@ -214,7 +214,7 @@ ROUTES: Final[list[Any]] = [
     ),
     Router(
         "",
-        route_handlers=artifacts.DOWNLOADS,
+        route_handlers=[*map(_serve, ENDPOINTS), *artifacts.DOWNLOADS],
         exception_handlers=HANDLERS,
         include_in_schema=False,
     ),
