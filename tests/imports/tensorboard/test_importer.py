@@ -192,6 +192,7 @@ def test_bad_directories_are_refused_in_words(home: Path, tmp_path: Path) -> Non
 
 def test_a_home_that_cannot_be_written_is_told(logs: Path, tmp_path: Path) -> None:
     """A home under a regular file cannot be made, whoever asks."""
+    logs.mkdir()
     (tmp_path / "file").write_text("")
     with pytest.raises(InvalidInput, match="cannot be used as a home: Not a directory"):
         Importer(tmp_path / "file" / "home", logs)
