@@ -58,6 +58,41 @@ def pipelines(gallery: Gallery) -> dict[str, str]:
     }
 
 
+REPORT = """# Which rate?
+
+Small ones settle, as the table says.
+
+```panel
+panel: lines:train/loss|val/loss
+log: y
+```
+
+| rate | loss |
+|---|---|
+| 0.1 | 0.02 |
+
+```panel
+panel: scatter:config.lr;last(train/loss)
+```
+
+```panel
+panel: lines:nothing/at/all
+```
+"""
+
+
+def reports(gallery: Gallery) -> dict[str, str]:
+    """The pages of a report: the list, the report and its editor."""
+    if not gallery.ask("/api/v1/reports?project=resnets")["reports"]:
+        new = {"project": "resnets", "title": "Which rate?", "text": REPORT}
+        gallery.ask("/api/v1/reports", new)
+    return {
+        "/p/resnets/reports": "role=link[name='Which rate?']",
+        "/p/resnets/reports/which-rate": "[data-panel='report:0'] canvas",
+        "/p/resnets/reports/which-rate?edit=1": "role=textbox[name='Text of the report']",
+    }
+
+
 NEED_NAMES = frozenset({
     "button", "link", "textbox", "searchbox", "checkbox", "combobox", "slider", "tab", "menuitem",
     "option", "switch", "radio", "spinbutton", "separator", "grid",
@@ -79,7 +114,7 @@ def test_no_page_scrolls_sideways_and_all_can_be_used_by_everybody(
     # The frame around hostile HTML refuses what it asks for.
     visitor.forgiven = ("Loading the image ",)
     barred: list[str] = []
-    for path, landmark in {**PAGES, **pipelines(gallery)}.items():
+    for path, landmark in {**PAGES, **pipelines(gallery), **reports(gallery)}.items():
         page = visitor.go(path)
         page.locator(landmark).first.wait_for()
         wide = page.evaluate(

@@ -25,6 +25,7 @@ from epochal.domain.report import (
 )
 from epochal.domain.saved import NewView
 from epochal.errors import Conflict, InvalidInput, NotFound
+from epochal.journal.blobs import Blobs
 from epochal.journal.home import DATABASE
 from epochal.reports.page import MOST_PANELS, page_of
 from epochal.service import reports, runs, views
@@ -49,7 +50,15 @@ def write_runs(home: Path, count: int = 3) -> None:
             meta = {"edges": [-1.0, 0.0, 2.0], "counts": [3, step], "stats": nan}
             items = [MediaItem("histogram", meta)]
             writing.fact(Media("weights", step, writing.now, items))
-        writing.fact(Media("words", 0, writing.now, [MediaItem("text", {"text": "x"})]))
+        png = Blobs(home).put(b"png", "image/png")
+        wav = Blobs(home).put(b"wav", "audio/wav")
+        for key, item in {
+            "words": MediaItem("text", {"text": "x"}),
+            "shots": MediaItem("image", {"width": 1}, {"data": png}),
+            "table": MediaItem("table", {"columns": ["c"], "preview": [["a<b"]], "rows": 1}),
+            "sound": MediaItem("audio", {}, {"data": wav}),
+        }.items():
+            writing.fact(Media(key, 0, writing.now, [item]))
         writing.finish()
 
 
@@ -235,7 +244,12 @@ def test_a_report_that_could_not_be_made_leaves_no_file(home):
         ("panel: bar:min(loss)", 'class="bar"'),
         ("panel: parallel:config.lr;state;last(loss)", "<td"),
         ("panel: lines:loss\nview: best", "<polyline"),
-        ("panel: media:x", "on the page of the project only"),
+        ("panel: media:x", "None of these runs has logged such media."),
+        ("panel: media:words", "<pre>x</pre>"),
+        ("panel: media:weights", 'class="ridge"'),
+        ("panel: media:shots", 'src="data:image/png;base64,cG5n"'),
+        ("panel: media:table", "<td>a&lt;b</td>"),
+        ("panel: media:sound", "audio, shown on the page of the project only"),
         ("panel: ridge:weights", 'class="ridge"'),
         ("panel: heat:weights", 'class="cell"'),
         ("panel: heat:weights\nrange: 90,120", "not finite from step 100"),
@@ -262,7 +276,7 @@ def test_a_panel_is_drawn_or_says_in_its_place_why_not(store, panel, told):
     assert told in shown
     assert "Before." in shown
     assert "After." in shown
-    assert "<img" not in shown
+    assert "<img src" not in shown
 
 
 def test_a_page_draws_its_first_panels_and_says_so_of_the_others(store):

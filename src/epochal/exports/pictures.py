@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import base64
 import html
-import json
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from epochal.api import MediaItem, RunView
 from epochal.domain.encode import TYPES
 from epochal.errors import EpochalError
 from epochal.exports.charts import bars
+from epochal.reports.media import table_of
 
 MAX_BYTES: Final = 32 * 1024 * 1024
 MAX_KEYS: Final = 300
 MAX_ITEMS: Final = 64
-MAX_ROWS: Final = 50
 _SMALL: Final = 160
 _IMAGES: Final = frozenset({"png", "apng", "jpg", "jpeg", "gif", "webp"})
 _SOUNDS: Final = frozenset({"wav", "mp3", "ogg", "flac", "m4a"})
@@ -74,7 +73,7 @@ class Gallery:
             text = item.meta["text"] if "text" in item.meta else item.data().decode("utf-8")
             return f"<pre>{html.escape(str(text)[:100_000])}</pre>"
         if item.kind == "table":
-            return _table(item.meta)
+            return table_of(item.meta)
         if item.kind in ("image", "audio", "video"):
             return self._inline(item)
         return ""
@@ -96,27 +95,3 @@ class Gallery:
         width = item.meta.get("width")
         small = ' class="small"' if isinstance(width, int) and width < _SMALL else ""
         return f'<img{small} alt="{html.escape(item.caption or item.key)}" src="{address}">'
-
-
-def _table(meta: dict[str, Any]) -> str:
-    """The first rows of a table, from its preview."""
-    head = "".join(f"<th>{html.escape(str(name))}</th>" for name in meta["columns"])
-    rows = meta.get("preview") or []
-    body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(_cell(cell))}</td>" for cell in row) + "</tr>"
-        for row in rows[:MAX_ROWS]
-    )
-    more = int(meta.get("rows") or 0) - len(rows[:MAX_ROWS])
-    note = f'<p class="soft">{more:,} more rows</p>' if more > 0 else ""
-    return (
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-        f"</div>{note}"
-    )
-
-
-def _cell(cell: object) -> str:
-    if cell is None:
-        return ""
-    if isinstance(cell, dict) and "kind" in cell:
-        return f"({cell['kind']})"
-    return cell if isinstance(cell, str) else json.dumps(cell)

@@ -98,6 +98,13 @@ def drawing(kind: str, name: str, data: PanelData) -> str:
     return "".join(parts)
 
 
+def outline(name: str, entry: MediaEntry) -> str:
+    """A single histogram; empty when it holds nothing finite."""
+    counted = read_counted(entry)
+    scale = scale_of([] if counted is None else [counted])
+    return "" if counted is None or scale is None else _ridges(name, scale, [counted])
+
+
 def read_counted(entry: MediaEntry) -> Counted | None:
     """A histogram; None when it is none, or holds nothing finite."""
     if not entry.items or entry.items[0].kind != "histogram":

@@ -54,6 +54,9 @@ polyline, .swatch line {{ fill: none; stroke-width: 1.5; stroke-linejoin: round;
 .legend {{ display: flex; flex-wrap: wrap; gap: 2px 18px; margin: 8px 0 0; padding: 0;
   list-style: none; font-size: 12.500px; line-height: 1.5; color: var(--soft); }}
 .ridge {{ fill: var(--accent); fill-opacity: 0.6; stroke: var(--back); stroke-width: 1; }}
+.media {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px; }}
+.media img {{ display: block; max-width: 100%; }}
+.media .small {{ width: 100%; max-width: 220px; image-rendering: pixelated; }}
 .cell {{ fill: var(--accent); }}
 .bars {{ width: 100%; }} .bars .wide {{ width: 55%; padding-right: 0; }}
 .bar {{ height: 12px; margin-top: 6px; }} .bar rect {{ fill: var(--accent); }}

@@ -21,6 +21,7 @@ from epochal.reports.curves import COLORS, DASHES, chart, read_curves, swatch
 from epochal.reports.escape import escaped
 from epochal.reports.look import STYLE
 from epochal.reports.markdown import Block, Item, Span, read_markdown
+from epochal.reports.media import media_of
 from epochal.reports.panel import HISTOGRAMS, INFO, Panel
 
 Drawn = tuple[Panel, PanelData]
@@ -43,8 +44,16 @@ def panel_texts(text: str) -> list[str]:
     return list(dict.fromkeys(panels[:MOST_PANELS]))
 
 
-def page_of(report: ReportDetail, panels: Panels) -> Iterator[str]:
-    """The page, piece by piece."""
+def page_of(
+    report: ReportDetail, panels: Panels, pictures: Mapping[str, str] | None = None
+) -> Iterator[str]:
+    """The page, piece by piece.
+
+    Args:
+        report: with its text.
+        panels: what they show, by the text of their blocks.
+        pictures: data addresses of images, by digest.
+    """
     yield (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
@@ -60,7 +69,7 @@ def page_of(report: ReportDetail, panels: Panels) -> Iterator[str]:
             yield _block(block)
         elif drawn < MOST_PANELS:
             drawn += 1
-            yield _figure(panels[block.text])
+            yield _figure(panels[block.text], pictures or {})
         else:
             yield _problem(f"Not drawn: a page has at most {MOST_PANELS} panels.")
     yield f'</article><p class="soft">Written by Epochal {escaped(__version__)}.</p>'
@@ -118,7 +127,7 @@ def _table(rows: Sequence[Sequence[Sequence[Span]]]) -> str:
     return f'<div class="scroll"><table>{"".join(lines)}</table></div>'
 
 
-def _figure(found: Drawn | EpochalError) -> str:
+def _figure(found: Drawn | EpochalError, pictures: Mapping[str, str]) -> str:
     if isinstance(found, EpochalError):
         return _problem(found.message)
     panel, data = found
@@ -126,14 +135,14 @@ def _figure(found: Drawn | EpochalError) -> str:
     head = f"<figcaption>{escaped(panel.name)} <span>{said}</span></figcaption>"
     missing = ", ".join(data.missing)
     gone = f'<p class="problem">Not there any more: {escaped(missing)}.</p>' if missing else ""
-    return f"<figure>{head}{_drawing(panel, data)}{gone}</figure>"
+    return f"<figure>{head}{_drawing(panel, data, pictures)}{gone}</figure>"
 
 
 def _problem(text: str) -> str:
     return f'<figure><p class="problem">{escaped(text)}</p></figure>'
 
 
-def _drawing(panel: Panel, data: PanelData) -> str:
+def _drawing(panel: Panel, data: PanelData, pictures: Mapping[str, str]) -> str:
     if data.columns is not None:
         return _curves(panel, data, data.columns)
     if panel.kind in ("lines", "formula"):
@@ -143,7 +152,7 @@ def _drawing(panel: Panel, data: PanelData) -> str:
     if panel.kind in HISTOGRAMS:
         return distributions.drawing(panel.kind, panel.name, data)
     if data.table is None:
-        return '<p class="soft">Media are shown on the page of the project only.</p>'
+        return media_of(panel.name, data, pictures)
     table = data.table
 
     def column(name: str) -> list[Any]:

@@ -27,7 +27,8 @@ LEAST_BUCKETS: Final = 32
 MOST_CELLS: Final = 400_000
 """Buckets of all curves of a panel together."""
 MOST_ROWS: Final = 1_000
-MOST_HISTOGRAM_RUNS: Final = 8
+MOST_MEDIA_RUNS: Final = 8
+LAST_STEP: Final = 2**63 - 1
 MOST_HISTOGRAMS: Final = 60
 """Steps of each run, as the page asks for them (`web/src/core/gradients/distribution.ts`)."""
 
@@ -58,7 +59,7 @@ def panel_data(
         place: entity and project.
         text: the lines of the panel.
         panel: the panel that they say.
-        points: whether curves come with their points, and distributions with their histograms.
+        points: whether curves come with their points, and panels of media with media.
 
     Raises:
         NotFound: there is no such project or saved view.
@@ -80,11 +81,13 @@ def panel_data(
         return replace(data, importance=judged)
     if panel.kind in HISTOGRAMS:
         return _histograms(here, panel, data) if points else data
-    return data if panel.kind == "media" else replace(data, table=page)
+    if panel.kind == "media":
+        return _newest_media(here, panel, data) if points else data
+    return replace(data, table=page)
 
 
 def _histograms(here: _Place, panel: Panel, data: PanelData) -> PanelData:
-    uids = [run.uid for run in data.runs[:MOST_HISTOGRAM_RUNS]]
+    uids = [run.uid for run in data.runs[:MOST_MEDIA_RUNS]]
     if not uids:
         return replace(data, media=[])
     low, high = panel.range or (None, None)
@@ -93,10 +96,18 @@ def _histograms(here: _Place, panel: Panel, data: PanelData) -> PanelData:
         [panel.what],
         lo=None if low is None else math.ceil(low),
         hi=None if high is None else math.floor(high),
-        limit=MOST_HISTOGRAM_RUNS * MOST_HISTOGRAMS,
+        limit=MOST_MEDIA_RUNS * MOST_HISTOGRAMS,
         meta=["edges", "counts", "stats"],
         most=MOST_HISTOGRAMS,
     )
+    return replace(data, media=media.query_media(here.store, here.principal, query).entries)
+
+
+def _newest_media(here: _Place, panel: Panel, data: PanelData) -> PanelData:
+    uids = [run.uid for run in data.runs[:MOST_MEDIA_RUNS]]
+    if not uids:
+        return replace(data, media=[])
+    query = MediaQuery(uids, [panel.what], at=LAST_STEP, limit=len(uids))
     return replace(data, media=media.query_media(here.store, here.principal, query).entries)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
+from base64 import b64encode
+from collections.abc import Iterable
 from typing import Final
 
 from msgspec.structs import asdict, replace
@@ -24,6 +27,7 @@ from epochal.domain.report import (
     ShownPanel,
 )
 from epochal.errors import EpochalError, InvalidInput
+from epochal.reports.media import MAX_ITEMS
 from epochal.reports.page import Drawn, page_of, panel_texts
 from epochal.reports.panel import read_panel
 from epochal.service import bounds
@@ -33,6 +37,9 @@ from epochal.store import reportfiles, reports
 from epochal.store.owner import Store
 
 _NAME: Final = re.compile(r"\b[0-9a-f]{32}\b")
+MAX_PICTURES: Final = 32 * 1024 * 1024
+"""Bytes of all images of a page."""
+_IMAGES: Final = frozenset({"image/png", "image/apng", "image/jpeg", "image/gif", "image/webp"})
 _UNUSED_S: Final = 86_400
 """How long a frozen panel is kept that the text does not name: whoever froze it is writing yet."""
 
@@ -149,7 +156,9 @@ def freeze_panel(
     text = bounds.plain_text(new.panel, "a panel", bounds.MAX_WHERE)
     panel = read_panel(text)
     if panel.kind == "media":
-        raise InvalidInput("media panels are live only; download the files to keep them")
+        raise InvalidInput(
+            "media panels are live only; the HTML of a report keeps them as they are now"
+        )
     report = reports.find_report(store, *_place(entity, project, name))
     named = set(_NAME.findall(report.text))
     reportfiles.forget_frozen(store, report.uid, named, time.time() - _UNUSED_S)
@@ -207,7 +216,26 @@ def report_page(
     require(principal, Permission.READ)
     stored = reports.find_report(store, *_place(entity, project, name))
     panels = {text: _drawn(stored, text, store, principal) for text in panel_texts(stored.text)}
-    return "".join(page_of(_detail(store, stored), panels))
+    return "".join(page_of(_detail(store, stored), panels, _pictures(store, panels.values())))
+
+
+def _pictures(store: Store, drawn: Iterable[Drawn | EpochalError]) -> dict[str, str]:
+    """The images of panels as data addresses, as long as all of them together fit."""
+    found: dict[str, str] = {}
+    room = MAX_PICTURES
+    shown = [one[1].media or [] for one in drawn if not isinstance(one, EpochalError)]
+    items = [item for entries in shown for entry in entries for item in entry.items[:MAX_ITEMS]]
+    for item in items:
+        blob = item.blobs.get("data")
+        if item.kind != "image" or blob is None or blob.digest in found:
+            continue
+        if not blob.present or blob.type not in _IMAGES or blob.size > room:
+            continue
+        with contextlib.suppress(EpochalError):  # lost or damaged: it is named in its place
+            body = b64encode(store.blobs.read(blob.digest)).decode()
+            found[blob.digest] = f"data:{blob.type};base64,{body}"
+            room -= blob.size
+    return found
 
 
 def _drawn(
