@@ -8,13 +8,15 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from epochal.cli.streams import tell
 from epochal.domain.address import page_path
 from epochal.domain.names import DEFAULT_ENTITY
 from epochal.errors import InvalidInput, NotFound
-from epochal.imports.tensorboard import Follower
+
+if TYPE_CHECKING:
+    from epochal.imports.tensorboard import Follower
 
 
 class Place(NamedTuple):
@@ -68,6 +70,11 @@ def following(
     Raises:
         EpochalError: one of them cannot be followed; none is then.
     """
+    if not logdirs:  # and nothing is loaded that only they need
+        yield []
+        return
+    from epochal.imports.tensorboard import Follower  # noqa: PLC0415
+
     places = [read_place(text) for text in logdirs]
     resolved = [(os.path.realpath(os.path.expanduser(path)), name) for path, name in places]
     for place, again in zip(places, resolved, strict=True):

@@ -15,17 +15,20 @@ import time
 import webbrowser
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from epochal.cli.logdir import following, page_of, wait_for_signal
 from epochal.cli.streams import tell
 from epochal.errors import EpochalError, StoreLocked, Unavailable
-from epochal.imports.tensorboard import Follower
 from epochal.journal.home import ServerAddress, find_home
 from epochal.server.address import live_server
 from epochal.server.auth import make_code
 from epochal.server.peer import can_tell
 from epochal.server.runner import Started, run_server
 from epochal.server.settings import DEFAULT_PORT, Settings, is_loopback
+
+if TYPE_CHECKING:
+    from epochal.imports.tensorboard import Follower
 
 
 def serve(
