@@ -1,7 +1,9 @@
-"""One TCP connection: uvicorn's HTTP/1.1 protocol with three rules more.
+"""One TCP connection: uvicorn's HTTP/1.1 protocol with three rules more, and fast large bodies.
 
 The head of a request must arrive in time, its target must be a path (no ``GET http://...``), and
-bytes that are no HTTP get the same error shape and headers as everything else.
+bytes that are no HTTP get the same error shape and headers as everything else. While a large body
+is read past the parser nothing else is read; what is left of one that nobody wanted to the end is
+dropped before the next request.
 """
 
 from __future__ import annotations
@@ -9,9 +11,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from epochal.errors import InvalidInput
+from epochal.server.bodies import LARGE, LargeBody, announced_length
 from epochal.server.errors import envelope
 from epochal.server.peer import STATE_KEY, Peer
 from epochal.server.security import HEADERS
@@ -29,6 +33,7 @@ class Connection(HttpToolsProtocol):
         super().connection_made(transport)
         self.app_state = {**self.app_state, STATE_KEY: Peer(self.client, self.server_address())}
         self._head_timer: asyncio.TimerHandle | None = None
+        self._large: LargeBody | None = None
         self._start_clock()
 
     def server_address(self) -> tuple[str, int] | None:
@@ -40,7 +45,20 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock."""
         self._stop_clock()
+        if self._large is not None:
+            self._large.close()
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes that came; of a body that nobody wants any more they are no next head."""
+        if self._large is not None and self._large.missing:
+            data = data[self._large.drop(len(data)) :]
+            self._unset_keepalive_if_required()
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+        if data:
+            super().data_received(data)
 
     def on_message_begin(self) -> None:
         """A request's first byte: its head must be complete in time."""
@@ -57,6 +75,21 @@ class Connection(HttpToolsProtocol):
         """The head is there."""
         self._stop_clock()
         super().on_headers_complete()
+        length = 0 if self.pipeline else announced_length(self.headers)
+        if length >= LARGE:
+            self._large = LargeBody(self.cycle, length, self._read_past_parser)
+            self.cycle.receive = self._large.receive  # type: ignore[assignment, method-assign]  # what uvicorn calls
+
+    def on_response_complete(self) -> None:
+        """All is answered, whether or not all was read."""
+        if self._large is not None:
+            self._large.close()
+        super().on_response_complete()
+
+    def _read_past_parser(self) -> None:
+        self.flow.pause_reading()
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
 
     def send_400_response(self, msg: str) -> None:
         """Answer bytes that are no request of ours."""

@@ -44,22 +44,26 @@ class NamedDeposit(Deposit):
         super().__init__(path, "", "")
         self._md5 = hashlib.md5(usedforsecurity=False)
 
-    def write(self, data: bytes) -> None:
-        """Take the next piece; both digests are computed side by side.
+    def write(self, *pieces: bytes) -> None:
+        """Take the next pieces; both digests are computed side by side.
 
         Raises:
             OSError: the disk does not take it.
         """
-        if len(data) < SIDE_BY_SIDE:
-            self._md5.update(data)
-            super().write(data)
+        if sum(map(len, pieces)) < SIDE_BY_SIDE:
+            self._update(pieces)
+            super().write(*pieces)
             return
-        other = threading.Thread(target=self._md5.update, args=(data,), daemon=True)
+        other = threading.Thread(target=self._update, args=(pieces,), daemon=True)
         other.start()
         try:
-            super().write(data)
+            super().write(*pieces)
         finally:
             other.join()
+
+    def _update(self, pieces: Iterable[bytes]) -> None:
+        for data in pieces:
+            self._md5.update(data)
 
     @property
     def md5(self) -> str:

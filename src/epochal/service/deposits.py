@@ -25,6 +25,7 @@ from epochal.domain.names import check_uid
 from epochal.domain.objects import FileRow
 from epochal.domain.record import BlobRef, File
 from epochal.errors import InvalidInput, NotFound
+from epochal.journal.syncing import begin_writing
 from epochal.service.permission import require
 from epochal.service.recorded import Recording
 from epochal.service.recording import Recorder
@@ -33,6 +34,8 @@ from epochal.store.contents import Content
 from epochal.store.owner import Store
 
 FILE_MODE = 0o600
+STRETCH: Final = 8 * 1024 * 1024
+"""After so many bytes the device begins to write them."""
 LOGGED: Final = re.compile(r"models/m-[0-9a-f]{32}/")
 """Where the files of a logged model lie among those of its run; they are not listed with them."""
 
@@ -58,19 +61,24 @@ class Deposit:
         self.uid = uid
         self.name = name
         self.size = 0
+        self._on_its_way = 0
         self._hashing = hashlib.sha256()
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         self._file = os.fdopen(os.open(path, flags, FILE_MODE), "wb")
 
-    def write(self, data: bytes) -> None:
-        """Take the next piece.
+    def write(self, *pieces: bytes) -> None:
+        """Take the next pieces. The device gets them while others come, so that little is left.
 
         Raises:
             OSError: the disk does not take it.
         """
-        self._hashing.update(data)
-        self._file.write(data)
-        self.size += len(data)
+        for data in pieces:
+            self._hashing.update(data)
+            self._file.write(data)
+            self.size += len(data)
+        if self.size - self._on_its_way >= STRETCH:
+            begin_writing(self._file.fileno(), self._on_its_way, self.size - self._on_its_way)
+            self._on_its_way = self.size
 
     def complete(self) -> str:
         """Close the file and return the digest of its bytes."""

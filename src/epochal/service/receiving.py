@@ -1,4 +1,4 @@
-"""Bodies of uploads: one piece is hashed and written while the next one comes."""
+"""Bodies of uploads: some of it is hashed and written while the next comes, and copied nowhere."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Final
 
 from epochal.service.deposits import Deposit
 
-PIECE: Final = 2 * 1024 * 1024
+PIECE: Final = 1024 * 1024
+MOST_CHUNKS: Final = 256
+"""Bytes one by one take far more memory than bytes together."""
 
 
 async def receive(chunks: AsyncIterator[bytes], deposit: Deposit) -> None:
@@ -19,19 +21,21 @@ async def receive(chunks: AsyncIterator[bytes], deposit: Deposit) -> None:
         RequestTimeout: the body stopped.
     """
     writing: asyncio.Task[None] | None = None
-    waiting = bytearray()
+    waiting: list[bytes] = []
+    size = 0
     try:
         async for chunk in chunks:
-            waiting += chunk
-            if len(waiting) >= PIECE:
+            waiting.append(chunk)
+            size += len(chunk)
+            if size >= PIECE or len(waiting) >= MOST_CHUNKS:
                 if writing is not None:
                     await writing
-                writing = asyncio.create_task(asyncio.to_thread(deposit.write, bytes(waiting)))
-                waiting.clear()
+                writing = asyncio.create_task(asyncio.to_thread(deposit.write, *waiting))
+                waiting, size = [], 0
         if writing is not None:
             await writing
             writing = None
-        await asyncio.to_thread(deposit.write, bytes(waiting))
+        await asyncio.to_thread(deposit.write, *waiting)
     finally:
         if writing is not None:  # before the file is closed
             await asyncio.wait([writing])

@@ -5,7 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import resource
+import socket
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -101,6 +106,58 @@ def test_what_looks_encoded_is_a_name(server: Running, run: str) -> None:
     assert (status, json.loads(answer)["error_code"]) == (501, "NOT_IMPLEMENTED")
     status, answer = server.ask("PUT", f"{BASE}/0/{'f' * 32}/artifacts/x", b"x")
     assert (status, json.loads(answer)["error_code"]) == (404, "RESOURCE_DOES_NOT_EXIST")
+
+
+def test_large_files_come_side_by_side(server: Running, run: str) -> None:
+    """Each name has the bytes that were sent to it; one that several send to has those of one."""
+    bodies = [os.urandom(3_000_000 + index) for index in range(4)]
+
+    def put(body: bytes) -> list[int]:
+        names = ["same.bin", f"{len(body)}.bin"]
+        paths = [f"{BASE}/0/{run}/artifacts/{name}" for name in names]
+        return [server.ask("PUT", path, body)[0] for path in paths]
+
+    with ThreadPoolExecutor(len(bodies)) as threads:
+        assert list(threads.map(put, bodies)) == [[200, 200]] * len(bodies)
+    for body in bodies:
+        path = f"{BASE}/0/{run}/artifacts/{len(body)}.bin"
+        assert server.ask("GET", path) == (200, body)
+    assert server.ask("GET", f"{BASE}/0/{run}/artifacts/same.bin")[1] in bodies
+
+
+@pytest.mark.parametrize("sent", [10, 2_500_000])
+def test_of_an_upload_that_breaks_off_nothing_is_left(
+    server: Running, run: str, sent: int, wait_for: Callable[..., Any]
+) -> None:
+    """Fewer bytes than were announced make no file, and no other file either."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        line = f"PUT {BASE}/0/{run}/artifacts/x.bin HTTP/1.1\r\nHost: localhost\r\n"
+        connection.sendall(f"{line}Content-Length: 5000000\r\n\r\n".encode() + bytes(sent))
+        wait_for(lambda: unfinished(server))
+    wait_for(lambda: not unfinished(server))
+    assert server.ask("GET", f"{BASE}/0/{run}/artifacts/x.bin")[0] == 404
+    assert server.ask("PUT", f"{BASE}/0/{run}/artifacts/x.bin", b"whole")[0] == 200
+
+
+def test_a_disk_without_room_is_told_and_the_next_try_succeeds(server: Running, run: str) -> None:
+    """The client, which sends on to the end, hears it; nothing of the file is left."""
+    path = f"{BASE}/0/{run}/artifacts/x.bin"
+    data = os.urandom(9_000_000)
+    before = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (5_000_000, before[1]))
+    try:
+        status, answer = server.ask("PUT", path, data)
+    finally:
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, before)
+    assert (status, json.loads(answer)["error_code"]) == (503, "TEMPORARILY_UNAVAILABLE")
+    assert (unfinished(server), server.ask("GET", path)[0]) == ([], 404)
+    assert server.ask("PUT", path, data)[0] == 200
+    assert server.ask("GET", path) == (200, data)
+
+
+def unfinished(server: Running) -> list[Path]:
+    """Files of uploads under way."""
+    return list((server.log.with_suffix("") / "blobs" / "tmp").glob("deposit.*"))
 
 
 def test_a_file_can_be_sent_in_parts(

@@ -1,0 +1,160 @@
+"""Large bodies of known length, read from their socket in large pieces.
+
+The parser of HTTP hands a body over in pieces of 64 KiB, and each wakes the application and is
+copied five times: with large files that is most of a server's time. Here the rest of a body whose
+length the parser has checked is read past the parser, a MiB at once, and not before some of it has
+come together. Everything around it stays as it is: who asks for the next piece gets it, and limits
+of size and time count what comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable
+from typing import Any, Final
+
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+from epochal.server.asgi import Headers, Message, Receive
+
+LARGE: Final = 1024 * 1024
+"""Smaller bodies are left to the parser."""
+PIECE: Final = 1024 * 1024
+TOGETHER: Final = 256 * 1024
+"""The kernel wakes nobody for less, as long as it comes fast."""
+FAST_SECONDS: Final = 0.05
+_OTHERWISE: Final = frozenset({b"transfer-encoding", b"expect", b"upgrade"})
+"""What makes a body more than so many bytes after the head."""
+
+
+def announced_length(headers: Headers) -> int:
+    """Bytes of a body that says so before it comes; 0 for one that does not.
+
+    Args:
+        headers: checked by the parser: at most one length, and it is a number.
+    """
+    named = dict(headers)
+    if not named.keys().isdisjoint(_OTHERWISE):
+        return 0
+    return int(named.get(b"content-length", b"0"))
+
+
+class LargeBody:
+    """The body of one request. Belongs to the event loop of its connection.
+
+    Args:
+        cycle: uvicorn's request, of which nothing was received yet.
+        length: bytes of the whole body.
+        take_over: called once before the socket is read here: from then on nobody else may read
+            what is `missing`.
+
+    Attributes:
+        missing: bytes that nobody has read yet.
+    """
+
+    def __init__(
+        self, cycle: RequestResponseCycle, length: int, take_over: Callable[[], None]
+    ) -> None:
+        self.missing = 0
+        self._cycle = cycle
+        self._length = length
+        self._take_over = take_over
+        self._begun = False
+        self._reading = False
+        self._wanted = 0
+        self._socket: socket.socket | None = None
+        self._ordinary: Receive = cycle.receive  # type: ignore[assignment]  # ASGI, more strictly
+
+    async def receive(self) -> Message:
+        """The next message of ASGI."""
+        if not self._begun:
+            self._begun = True
+            return self._first() or await self._ordinary()
+        if self._socket is None:
+            return await self._ordinary()
+        data = await self._read(self._socket)
+        if not data:
+            self.close()
+            self._cycle.transport.abort()
+            return {"type": "http.disconnect"}
+        self.missing -= len(data)
+        if not self.missing:
+            self.close()
+            self._cycle.more_body = False
+        return self._message(data)
+
+    def drop(self, size: int) -> int:
+        """Of ``size`` bytes that came after `close`, how many belong to this body."""
+        dropped = min(size, self.missing)
+        self.missing -= dropped
+        return dropped
+
+    def close(self) -> None:
+        """Read no more; harmless when it was done. Who waits for a piece hears of the end."""
+        if self._socket is None:
+            return
+        if self._reading:  # and closes it then
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+            return
+        self._gather(self._socket, 1)
+        self._socket.close()
+        self._socket = None
+
+    def _first(self) -> Message | None:
+        """Take over, with what the parser has collected; None when it is the parser's work."""
+        cycle = self._cycle
+        missing = self._length - len(cycle.body)
+        if missing < LARGE or cycle.disconnected or not cycle.more_body:
+            return None
+        self.missing = missing
+        self._take_over()
+        self._socket = cycle.transport.get_extra_info("socket").dup()
+        data, cycle.body = bytes(cycle.body), bytearray()
+        cycle.message_event.clear()
+        return self._message(data)
+
+    async def _read(self, connection: socket.socket) -> bytes:
+        """What is there, as soon as it is worth it; nothing when the other side is gone."""
+        self._reading = True
+        try:
+            self._gather(connection, min(TOGETHER, self.missing))
+            await _readable(connection, FAST_SECONDS)
+            while True:
+                try:
+                    return connection.recv(min(PIECE, self.missing))
+                except BlockingIOError:
+                    self._gather(connection, 1)
+                    await _readable(connection, None)
+        except OSError:
+            return b""
+        finally:
+            self._reading = False
+
+    def _gather(self, connection: socket.socket, size: int) -> None:
+        """Let the kernel wait for so many bytes before it wakes us."""
+        if size != self._wanted:
+            self._wanted = size
+            with contextlib.suppress(OSError):  # then it wakes us for each
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size)
+
+    def _message(self, data: bytes) -> dict[str, Any]:
+        return {"type": "http.request", "body": data, "more_body": self.missing > 0}
+
+
+async def _readable(connection: socket.socket, seconds: float | None) -> None:
+    """Wait until there is something to read, but not longer than that.
+
+    Nothing is read here: a wait may be given up at any moment, and bytes must not go with it.
+    """
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(connection, ready.set)
+    try:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await ready.wait()
+    finally:
+        loop.remove_reader(connection)
