@@ -231,7 +231,7 @@ def test_an_output_that_finds_no_room_fails_its_step_by_name(tmp_path: Path) -> 
     command = [sys.executable, str(script)]
     done = subprocess.run([*command, "limited"], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "step 'large': output 'output' could not be stored" in done.stderr
+    assert "step 'large' failed: output 'output' could not be stored" in done.stderr
     subprocess.run(command, check=True, capture_output=True)
     newest, failed = get_runs()
     assert failed.state == "failed"

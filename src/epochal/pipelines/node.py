@@ -109,9 +109,9 @@ class Node:
         if self.broke_on is not None:
             return StepFailed(
                 f"step {self.name!r} did not run, because step {self.broke_on.name!r} failed: "
-                f"{self.broke_on.error}"
+                f"{_without_name(self.broke_on)}"
             )
-        return StepFailed(f"step {self.name!r} {self.state}: {self.error}")
+        return StepFailed(f"step {self.name!r} {self.state}: {_without_name(self)}")
 
     def load(self, index: int | None, *, pickle: bool = False) -> Any:
         """Wait, and read an output.
@@ -123,3 +123,8 @@ class Node:
         if index is None or self.outputs is None:
             return None
         return keeping.load(Blobs(self.home), self.outputs[index], pickle=pickle)
+
+
+def _without_name(node: Node) -> str:
+    """The error of a call, for a sentence that names its step already."""
+    return node.error.removeprefix(f"step {node.name!r}: ")

@@ -8,6 +8,7 @@ class name and attributes, without calling any code of theirs but the import of 
 
 from __future__ import annotations
 
+import collections
 import io
 import sys
 from typing import Any
@@ -27,6 +28,8 @@ from epochal.pipelines.serializers.parts import Outbox, Parts
 
 VALUE = "value.json"
 TENSORS = "tensors.safetensors"
+SEARCHED = 10_000
+"""Items that are looked through to say where a value lies that is refused."""
 _PICKLES_ITS_OWN_WAY = {"__reduce__", "__reduce_ex__", "__getstate__", "__setstate__"}
 
 
@@ -132,7 +135,7 @@ class _Writer:
         kind = type(value)
         state = getattr(value, "__dict__", None)
         if not isinstance(state, dict) or not keeps_by_attributes(kind):
-            raise registry.unsafe(value, self._where())
+            raise registry.unsafe(value, self._where(value))
         number = self._remember(value)
         self._out.classes.add(name_of(kind))
         fields = {}
@@ -142,8 +145,27 @@ class _Writer:
             self._path.pop()
         return {"$object": [number, name_of(kind), fields]}
 
-    def _where(self) -> str:
-        return f" (in {' > '.join(self._path)})" if self._path else ""
+    def _where(self, value: Any) -> str:
+        if self._path:
+            return f" (in {' > '.join(self._path)})"
+        place = _place(self._top, value)
+        return f" (at {place})" if place else ""
+
+
+def _place(top: Any, value: Any) -> str:
+    """Where in nested containers a value lies, such as ``['optim'][0]``; empty when not found."""
+    waiting = collections.deque([("", top)])
+    for _ in range(SEARCHED):
+        if not waiting:
+            break
+        place, each = waiting.popleft()
+        if each is value:
+            return place
+        if isinstance(each, dict):
+            waiting.extend((f"{place}[{key!r:.40}]", item) for key, item in each.items())
+        elif isinstance(each, list | tuple):
+            waiting.extend((f"{place}[{index}]", item) for index, item in enumerate(each))
+    return ""
 
 
 def keeps_by_attributes(kind: type) -> bool:
