@@ -24,6 +24,7 @@ from bench.chains import PEERS
 ROOT = Path(__file__).parents[1]
 FRESH_MS, CACHED_MS = 5.0, 0.5
 OVERHEAD_S, AGAIN_S = 1.0, 1.0
+ROUNDS = 4
 IMAGES = Path("/usr/share/datasets/fashion-mnist")
 GUIDE = ROOT / "tests" / "zenml"
 CROWD = """
@@ -110,8 +111,16 @@ def crowd():
     return codes, sorted(versions), took
 
 
-def guide(limit):
-    """CPU and wall seconds of the guide's run: plain, with pipelines, and once more."""
+def guide(limit, rounds):
+    """CPU and wall seconds of the guide's run: plain, with pipelines, and once more.
+
+    Of several rounds the one with the least CPU counts for each: others work on the machine, too.
+    """
+    every = [guide_once(limit) for _ in range(rounds)]
+    return {name: min(found[name] for found in every) for name in every[0]}
+
+
+def guide_once(limit):
     sys.path.insert(0, str(ROOT))
     from tests.zenml.test_guide import guide as blocks
 
@@ -186,7 +195,7 @@ def main():
     )
     fine = fine and whole
     if IMAGES.is_dir():
-        found = guide(6_000 if given.quick else 60_000)
+        found = guide(*((6_000, 1) if given.quick else (60_000, ROUNDS)))
         more = found["pipeline"][0] - found["plain"][0]
         again = found["again"][1]
         print(
