@@ -180,7 +180,8 @@ def wandb_section(found: Results) -> str:
         f" a request of file_stream in {number(logged['p50_ms'])} ms (p50),"
         f" {number(logged['p99_ms'])} ms (p99), and spends"
         f" {number(logged['server_cpu_us_per_row'])} us of CPU on a row; the clients, on the same"
-        f" cores, spend {number(logged.get('clients_cpu_us_per_row'))} us. A page of 50 runs"
+        f" cores but after the server, spend {number(logged.get('clients_cpu_us_per_row'))} us."
+        f" A page of 50 runs"
         f" out of {number(pages['runs'])} costs the server"
         f" {number(pages['server_cpu_ms_per_page'])} ms of CPU.\n\n"
     )
