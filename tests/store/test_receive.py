@@ -77,6 +77,23 @@ def test_sending_twice_is_harmless_and_a_gap_is_refused(store, sender):
     assert copy_of(store, sender) == data[: ends[20]]
 
 
+def test_a_writer_on_the_home_itself_is_answered_and_its_file_left_alone(store):
+    """Its server is that of its own home: cutting the file would end the writer with SIGBUS."""
+    own = Writing(store.home)
+    own.line(0, 100)
+    path = store.home / "runs" / own.uid / f"{own.writer}.ej"
+    for begin in (100, 200):
+        data, size = own.data(), path.stat().st_size
+        assert receive(store, own.uid, own.writer, 0, data) == len(data)
+        assert receive(store, own.uid, own.writer, len(data), b"") == len(data)
+        received(store, own.uid, own.writer)
+        assert path.stat().st_size == size
+        assert not path.with_suffix(".remote").exists()
+        own.line(begin, 100)
+    ingest_home(store)
+    assert series_points(store, own.uid, "loss").step.tolist() == list(range(300))
+
+
 def test_only_whole_sound_frames_of_this_very_journal_are_taken(store, sender, tmp_path):
     data = sender.data()
     ends = frame_ends(data)
