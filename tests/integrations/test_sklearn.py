@@ -81,6 +81,14 @@ def test_a_clusterer_shows_its_clusters(home: Path) -> None:
     assert sum(shown["k/sizes"]["spec"]["values"]) == 150
 
 
+def test_a_clusterer_says_where_other_inputs_belong(home: Path) -> None:
+    x, _ = load_iris(return_X_y=True)
+    with epochal.init(project="p", settings=QUIET):
+        log_clusterer(KMeans(3, random_state=0, n_init=1).fit(x[::2]), x[1:60:2], name="k")
+    _, shown = recorded()
+    assert sum(shown["k/sizes"]["spec"]["values"]) == 30
+
+
 def test_without_a_run_the_user_is_told() -> None:
     with pytest.raises(RunStateError, match=r"epochal\.init"):
         log_regressor(LinearRegression(), [[1]], [1])

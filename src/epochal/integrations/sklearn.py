@@ -130,12 +130,16 @@ def log_regressor(
 def log_clusterer(model: Any, x: Any, *, name: str | None = None, run: Run | None = None) -> None:
     """Record the clusters that a fitted clusterer made of its inputs; see `log_classifier`.
 
+    Of other inputs than it was fitted to, those that it predicts.
+
     Raises:
         RunStateError: there is no run.
         ValueError: scikit-learn refuses the inputs.
     """
     run, name = _begin(model, name, run)
-    places = np.asarray(model.labels_ if hasattr(model, "labels_") else model.predict(x))
+    places = np.asarray(getattr(model, "labels_", ()))
+    if len(places) != np.shape(x)[0]:
+        places = np.asarray(model.predict(x))
     clusters, sizes = np.unique(places, return_counts=True)
     scores: dict[str, float] = {"clusters": int((clusters >= 0).sum())}
     if 1 < len(clusters) < len(places):
