@@ -19,15 +19,8 @@ from epochal.domain.alert import MailSettings, NewRule, When
 from epochal.domain.artifact import read_reference
 from epochal.domain.importance import ImportanceQuery
 from epochal.domain.insight import InsightSettings
-from epochal.domain.objects import (
-    ArtifactChanges,
-    MediaQuery,
-    ModelChanges,
-    ModelVersionChanges,
-    NewModel,
-    NewModelVersion,
-    VersionChanges,
-)
+from epochal.domain.models import ModelChanges, ModelVersionChanges, NewModel, NewModelVersion
+from epochal.domain.objects import ArtifactChanges, MediaQuery, VersionChanges
 from epochal.domain.report import NewFrozen, NewReport, ReportChanges, ShownPanel
 from epochal.domain.saved import NewView, ViewChanges
 from epochal.domain.sweep import (

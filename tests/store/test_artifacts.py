@@ -11,7 +11,7 @@ from epochal.domain.objects import ArtifactChanges, VersionChanges
 from epochal.domain.record import ArtifactCommit, ArtifactUse, BlobRef, ModelLink
 from epochal.errors import Conflict, InvalidInput, NotFound
 from epochal.journal.blobs import Blobs
-from epochal.store import artifacts, curation, models
+from epochal.store import artifacts, curation, model_versions, models
 from epochal.store.differences import diff_versions
 from epochal.store.ingest import ingest_home
 from epochal.store.lineage import lineage, version_detail
@@ -267,7 +267,7 @@ def test_versions_outlive_their_run(home):
     with open_store(home) as store:
         row = artifacts.get_version(store, ref("data:best"))
         assert (row.state, row.metadata) == ("committed", {"k": 1})
-        assert models.get_version(store, "local", "net", 1).artifact_version == 0
+        assert model_versions.get_version(store, "local", "net", 1).artifact_version == 0
 
 
 def test_a_rebuilt_database_gives_versions_their_numbers_again(home):
@@ -366,7 +366,7 @@ def test_a_renamed_artifact_takes_its_uses_and_models_along(home):
             sorted(use.run.id for use in detail.users), [one.model for one in detail.models],
             version_detail(store, ref("net:v0")).path, detail.step,
             (row.name, row.type, row.tags, row.description),
-            models.get_version(store, "local", "resnet", 1).artifact,
+            model_versions.get_version(store, "local", "resnet", 1).artifact,
         )  # fmt: skip
 
     with open_store(home) as store:

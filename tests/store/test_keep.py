@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from epochal.domain.artifact import read_reference
-from epochal.domain.objects import ModelChanges, NewModel, NewModelVersion
-from epochal.store import models
+from epochal.domain.models import ModelChanges, NewModel, NewModelVersion
+from epochal.store import model_versions, models
 from epochal.store.ingest import ingest_home
 from epochal.store.owner import open_store
 from epochal.store.recover import rebuild
@@ -16,7 +16,7 @@ from tests.store.objects import commit
 def register(store, name, reference, **given):
     made = NewModelVersion(f"p/{reference}", **given)
     ref = read_reference(reference, "p")
-    return models.create_version(store, "local", name, made, ref, "ann", fresh=True)
+    return model_versions.create_version(store, "local", name, made, ref, "ann", fresh=True)
 
 
 def told(store, name):
@@ -40,7 +40,7 @@ def test_registered_versions_come_back_with_their_numbers(home):
         register(store, "first", "net:v0", tags={"k": "v"}, description="one")
         register(store, "first", "net:v0", aliases=["gone"])
         register(store, "first", "net:v1", aliases=["champion"])
-        models.delete_version(store, "local", "first", 2, "ann")
+        model_versions.delete_version(store, "local", "first", 2, "ann")
         models.update_model(store, "local", "first", ModelChanges(name="second"), "ann")
         models.create_model(store, NewModel("forgotten"), "ann")
         register(store, "forgotten", "net:v1")
@@ -65,6 +65,6 @@ def test_a_version_that_was_there_already_is_written_down_once(home):
         models.create_model(store, NewModel("m"), "ann")
         ref, given = read_reference("net:v0", "p"), NewModelVersion("p/net:v0")
         for _ in range(3):
-            models.create_version(store, "local", "m", given, ref, "ann")
+            model_versions.create_version(store, "local", "m", given, ref, "ann")
         assert len(list((home / "kept").glob("*.records"))) == 1
         assert sorted(told(store, "m")) == [1]

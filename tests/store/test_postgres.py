@@ -19,7 +19,8 @@ from msgspec.structs import replace
 
 from epochal.domain.access import LOCAL_USER
 from epochal.domain.artifact import read_reference
-from epochal.domain.objects import MediaQuery, ModelVersionChanges
+from epochal.domain.models import ModelVersionChanges
+from epochal.domain.objects import MediaQuery
 from epochal.domain.record import (
     ArtifactUse,
     Attributes,
@@ -45,7 +46,8 @@ from epochal.store.ingest import ingest_home
 from epochal.store.lineage import lineage, version_detail
 from epochal.store.logs import read_logs
 from epochal.store.media import media_keys, query_media
-from epochal.store.models import delete_model, get_model, update_version
+from epochal.store.model_versions import update_version
+from epochal.store.models import delete_model, get_model
 from epochal.store.owner import open_store
 from epochal.store.runs import get_run, list_projects, project_keys
 from epochal.store.schema import REVISION

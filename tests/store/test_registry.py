@@ -5,15 +5,10 @@ from __future__ import annotations
 import pytest
 
 from epochal.domain.artifact import read_model_reference, read_reference
-from epochal.domain.objects import (
-    ModelChanges,
-    ModelVersionChanges,
-    NewModel,
-    NewModelVersion,
-)
+from epochal.domain.models import ModelChanges, ModelVersionChanges, NewModel, NewModelVersion
 from epochal.domain.record import ModelLink
 from epochal.errors import Conflict, InvalidInput, NotFound
-from epochal.store import models
+from epochal.store import model_versions, models
 from epochal.store.ingest import ingest_home
 from epochal.store.owner import open_store
 from epochal.store.runs import get_run
@@ -38,13 +33,13 @@ def store(home):
 
 def number(store, text):
     wanted = read_model_reference(text)
-    return models.resolve(store, "local", wanted.name, wanted.version).version
+    return model_versions.resolve(store, "local", wanted.name, wanted.version).version
 
 
 def second(store, **given):
     ref = read_reference("net:v1", "p")
     made = NewModelVersion("p/net:v1", **given)
-    return models.create_version(store, "local", "resnet", made, ref, "ann")
+    return model_versions.create_version(store, "local", "resnet", made, ref, "ann")
 
 
 def test_a_link_makes_one_version_of_equal_content(store):
@@ -103,7 +98,7 @@ def test_every_change_leaves_an_event(store):
 
     def change(version, **given):
         changes = ModelVersionChanges(**given)
-        return models.update_version(store, "local", "resnet", version, changes, "ann")
+        return model_versions.update_version(store, "local", "resnet", version, changes, "ann")
 
     assert change(2, stage="production").stage == "production"
     change(2, stage="production")
@@ -126,11 +121,11 @@ def test_every_change_leaves_an_event(store):
 
 def test_a_deleted_version_keeps_its_number(store):
     second(store)
-    models.delete_version(store, "local", "resnet", 2, "ann")
+    model_versions.delete_version(store, "local", "resnet", 2, "ann")
     assert number(store, "resnet") == 1
     assert second(store).version == 3
     with pytest.raises(NotFound):
-        models.get_version(store, "local", "resnet", 2)
+        model_versions.get_version(store, "local", "resnet", 2)
 
 
 def test_models_are_registered_renamed_and_forgotten(store):
@@ -150,7 +145,7 @@ def test_models_are_registered_renamed_and_forgotten(store):
         models.get_model(store, "local", "newer")
     models.create_model(store, NewModel("empty"), "ann")
     with pytest.raises(NotFound, match="complete"):
-        models.resolve(store, "local", "empty", "latest")
+        model_versions.resolve(store, "local", "empty", "latest")
 
 
 def test_a_model_version_is_ready_when_its_artifact_is(home):
@@ -168,10 +163,10 @@ def test_a_model_version_is_ready_when_its_artifact_is(home):
         ingest_home(store)
         assert number(store, "m@champion") == number(store, "m") == 1
         assert number(store, "early@x") == 1
-        assert models.get_version(store, "local", "m", 2).state == "pending"
+        assert model_versions.get_version(store, "local", "m", 2).state == "pending"
         changes = ModelVersionChanges(add_aliases=["y"])
         with pytest.raises(Conflict, match="complete"):
-            models.update_version(store, "local", "m", 2, changes, "ann")
+            model_versions.update_version(store, "local", "m", 2, changes, "ann")
         store.blobs.put(absent[late.digest])
         note_arrivals(store, w.uid, [late.digest])
         assert number(store, "m@champion") == number(store, "m") == 2

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from epochal.domain.artifact import read_reference
-from epochal.domain.objects import ModelChanges, ModelVersionChanges, NewModel, NewModelVersion
+from epochal.domain.models import ModelChanges, ModelVersionChanges, NewModel, NewModelVersion
 from epochal.domain.record import ModelLink
 from epochal.errors import NotFound
-from epochal.store import models
+from epochal.store import model_versions, models
 from epochal.store.ingest import ingest_home
 from epochal.store.owner import open_store
 from epochal.store.recover import rebuild
@@ -31,11 +31,13 @@ def link(w, name, manifest, **given):
 def register(store, name, reference, **given):
     made = NewModelVersion(f"p/{reference}", **given)
     ref = read_reference(reference, "p")
-    return models.create_version(store, "local", name, made, ref, "ann", fresh=True)
+    return model_versions.create_version(store, "local", name, made, ref, "ann", fresh=True)
 
 
 def change(store, name, number, **changes):
-    models.update_version(store, "local", name, number, ModelVersionChanges(**changes), "ann")
+    model_versions.update_version(
+        store, "local", name, number, ModelVersionChanges(**changes), "ann"
+    )
 
 
 def told(store):
@@ -74,7 +76,7 @@ def written(home):
         change(store, "logged", 1, add_aliases=["champion", "best"], stage="production")
         change(store, "logged", 1, tags={"a": "1", "b": "2"}, description="the first")
         change(store, "logged", 1, tags={"b": None}, remove_aliases=["champion"])
-        models.delete_version(store, "local", "logged", 2, "ann")
+        model_versions.delete_version(store, "local", "logged", 2, "ann")
         models.delete_model(store, "local", "dropped")
         models.create_model(store, NewModel("empty", description="none yet", tags={"t": "v"}), "a")
         models.create_model(store, NewModel("first"), "ann")
@@ -83,7 +85,7 @@ def written(home):
         change(store, "first", 2, add_aliases=["old"], stage="staging", tags={"k": "w"})
         models.update_model(store, "local", "first", ModelChanges(name="second"), "ann")
         models.update_model(store, "local", "second", ModelChanges(description="renamed"), "ann")
-        models.delete_version(store, "local", "second", 1, "ann")
+        model_versions.delete_version(store, "local", "second", 1, "ann")
     return home
 
 
@@ -126,6 +128,6 @@ def test_a_damaged_book_costs_no_model(written):
         path.write_bytes(b"no book")
     assert rebuild(written).problems
     with open_store(written) as store:
-        assert models.get_version(store, "local", "logged", 1).aliases == []
+        assert model_versions.get_version(store, "local", "logged", 1).aliases == []
         with pytest.raises(NotFound):
             models.get_model(store, "local", "empty")

@@ -6,6 +6,16 @@ A ``name`` is whole, ``entity/project/name[:version]``; `epochal.api.naming` mak
 from __future__ import annotations
 
 from epochal.api.question import Question
+from epochal.domain.models import (
+    ModelChanges,
+    ModelDetail,
+    ModelList,
+    ModelRow,
+    ModelVersionChanges,
+    ModelVersionRow,
+    NewModel,
+    NewModelVersion,
+)
 from epochal.domain.objects import (
     ArtifactChanges,
     ArtifactList,
@@ -16,14 +26,6 @@ from epochal.domain.objects import (
     MediaKeys,
     MediaPage,
     MediaQuery,
-    ModelChanges,
-    ModelDetail,
-    ModelList,
-    ModelRow,
-    ModelVersionChanges,
-    ModelVersionRow,
-    NewModel,
-    NewModelVersion,
     RunArtifacts,
     VersionChanges,
     VersionDetail,

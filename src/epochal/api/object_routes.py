@@ -14,6 +14,7 @@ from epochal.api.question import Question
 from epochal.api.report_routes import ROUTES as REPORT_ROUTES
 from epochal.api.route import Route, as_json, at, changes, fields, finite_or_not, nothing, run_path
 from epochal.api.sweep_routes import ROUTES as SWEEP_ROUTES
+from epochal.domain.models import ModelDetail, ModelList, ModelRow, ModelVersionRow
 from epochal.domain.objects import (
     ArtifactList,
     ArtifactRow,
@@ -22,10 +23,6 @@ from epochal.domain.objects import (
     LineageGraph,
     MediaKeys,
     MediaPage,
-    ModelDetail,
-    ModelList,
-    ModelRow,
-    ModelVersionRow,
     RunArtifacts,
     VersionDetail,
     VersionDiff,

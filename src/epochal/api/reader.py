@@ -29,8 +29,9 @@ from epochal.api.report import Report
 from epochal.api.report_questions import CreateReport, GetReport, ListReports
 from epochal.api.runview import RunView
 from epochal.api.source import choose_source
+from epochal.domain.models import NewModel
 from epochal.domain.names import DEFAULT_ENTITY
-from epochal.domain.objects import CollectReport, NewModel
+from epochal.domain.objects import CollectReport
 from epochal.domain.query import parse_order, parse_where
 from epochal.domain.report import NewReport
 from epochal.domain.view import ProjectRow, RunQuery

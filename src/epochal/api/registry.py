@@ -24,7 +24,7 @@ from epochal.api.object_questions import (
 )
 from epochal.api.question import GetRun, Source
 from epochal.api.version_facts import MakeRun
-from epochal.domain.objects import (
+from epochal.domain.models import (
     ModelChanges,
     ModelDetail,
     ModelEvent,

@@ -23,7 +23,7 @@ from epochal.cli.importing import (
 )
 from epochal.cli.options import Json
 from epochal.domain.artifact import check_alias
-from epochal.domain.objects import Stage
+from epochal.domain.models import Stage
 from epochal.errors import EpochalError, InvalidInput, NotFound, Unavailable
 from epochal.imports import mlflow as source
 from epochal.imports.mlflow.convert import artifact_name

@@ -15,7 +15,7 @@ from epochal.cli.options import Home, Json, Url, complete_model, reader_of
 from epochal.cli.predicting import read_input, write_output
 from epochal.cli.terminal import Col, note, print_json, print_line, print_table
 from epochal.cli.transfer import shown
-from epochal.domain.objects import ModelEvent, Stage
+from epochal.domain.models import ModelEvent, Stage
 from epochal.errors import NotFound
 from epochal.models import load_model, trusted
 

@@ -9,8 +9,7 @@ import msgspec
 
 from epochal.domain.access import Permission, Principal
 from epochal.domain.artifact import check_alias, check_artifact_name, read_model_reference
-from epochal.domain.names import MAX_NAME, MAX_TAG, check_name
-from epochal.domain.objects import (
+from epochal.domain.models import (
     ModelChanges,
     ModelDetail,
     ModelList,
@@ -21,10 +20,12 @@ from epochal.domain.objects import (
     NewModelVersion,
     Stage,
 )
+from epochal.domain.names import MAX_NAME, MAX_TAG, check_name
 from epochal.errors import InvalidInput, NotFound
 from epochal.service import bounds
 from epochal.service.artifacts import MAX_ALIASES, MAX_REFERENCE, reference
 from epochal.service.permission import require
+from epochal.store import model_versions as versions
 from epochal.store import models as stored
 from epochal.store.owner import Store
 
@@ -58,7 +59,7 @@ def list_versions(
     """Versions of one model, or of all; none of a model that does not exist."""
     require(principal, Permission.READ)
     wanted = None if name is None else bounds.plain_text(name, "model", MAX_NAME)
-    return stored.list_versions(store, bounds.entity_name(entity), wanted)
+    return versions.list_versions(store, bounds.entity_name(entity), wanted)
 
 
 def resolve(
@@ -71,7 +72,7 @@ def resolve(
     """
     require(principal, Permission.READ)
     ref = read_model_reference(bounds.plain_text(name, "model", MAX_REFERENCE))
-    return stored.resolve(store, bounds.entity_name(entity), ref.name, ref.version)
+    return versions.resolve(store, bounds.entity_name(entity), ref.name, ref.version)
 
 
 def create_model(store: Store, principal: Principal | None, given: NewModel) -> ModelRow:
@@ -157,7 +158,7 @@ def create_version(
         given, aliases=[check_alias(alias) for alias in given.aliases]
     )
     owner = bounds.entity_name(entity)
-    return stored.create_version(
+    return versions.create_version(
         store, owner, check_artifact_name(name), checked, reference(given.artifact, owner), who,
         fresh=fresh,
     )  # fmt: skip
@@ -173,7 +174,7 @@ def get_version(
     """
     require(principal, Permission.READ)
     owner = bounds.entity_name(entity)
-    return stored.get_version(store, owner, check_artifact_name(name), _number(number))
+    return versions.get_version(store, owner, check_artifact_name(name), _number(number))
 
 
 def update_version(
@@ -204,7 +205,7 @@ def update_version(
     if changes.description is not None:
         bounds.plain_text(changes.description, "description")
     _check_tags(changes.tags)
-    return stored.update_version(
+    return versions.update_version(
         store, bounds.entity_name(entity), check_artifact_name(name), _number(number),
         msgspec.structs.replace(changes, **given), who,
     )  # fmt: skip
@@ -220,7 +221,7 @@ def delete_version(
     """
     who = require(principal, Permission.WRITE).name
     owner = bounds.entity_name(entity)
-    stored.delete_version(store, owner, check_artifact_name(name), _number(number), who)
+    versions.delete_version(store, owner, check_artifact_name(name), _number(number), who)
 
 
 def _number(number: int) -> int:

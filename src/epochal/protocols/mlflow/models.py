@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from epochal.domain.objects import ModelChanges, ModelRow, ModelVersionChanges, NewModel
+from epochal.domain.models import ModelChanges, ModelRow, ModelVersionChanges, NewModel
 from epochal.domain.tracked import Clause
 from epochal.errors import Conflict, NotFound
 from epochal.protocols import Call

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from epochal.domain.objects import ModelRow, ModelVersionRow, Stage
+from epochal.domain.models import ModelRow, ModelVersionRow, Stage
 from epochal.domain.run import RunState
 from epochal.domain.tracked import INPUTS, Experiment, TrackedRun, experiment_id
 from epochal.protocols.mlflow.errors import invalid

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from epochal.domain.objects import ModelVersionChanges, ModelVersionRow, NewModelVersion
+from epochal.domain.models import ModelVersionChanges, ModelVersionRow, NewModelVersion
 from epochal.protocols import Call
 from epochal.protocols.mlflow import filters
 from epochal.protocols.mlflow.arguments import Arguments, missing

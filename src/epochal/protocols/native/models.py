@@ -8,7 +8,7 @@ from litestar import delete, get, patch, post
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from epochal.domain.access import Permission
-from epochal.domain.objects import (
+from epochal.domain.models import (
     ModelChanges,
     ModelDetail,
     ModelList,

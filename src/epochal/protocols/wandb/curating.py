@@ -9,15 +9,9 @@ import contextlib
 from typing import Any, Final
 
 from epochal.domain.artifact import LATEST, ArtifactRef
+from epochal.domain.models import ModelVersionChanges, ModelVersionRow, NewModel, NewModelVersion
 from epochal.domain.names import DEFAULT_ENTITY
-from epochal.domain.objects import (
-    ArtifactChanges,
-    ModelVersionChanges,
-    ModelVersionRow,
-    NewModel,
-    NewModelVersion,
-    VersionChanges,
-)
+from epochal.domain.objects import ArtifactChanges, VersionChanges
 from epochal.errors import Conflict, InvalidInput, NotFound
 from epochal.protocols.wandb import drafts
 from epochal.protocols.wandb.arguments import Given

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from epochal.domain.artifact import ArtifactRef
-from epochal.domain.objects import ArtifactChanges, ModelChanges, ModelDetail, ModelVersionRow
+from epochal.domain.models import ModelChanges, ModelDetail, ModelVersionRow
+from epochal.domain.objects import ArtifactChanges
 from epochal.errors import NotFound
 from epochal.protocols.wandb.arguments import Given
 from epochal.protocols.wandb.artifacts import alias_json, tags_json, version_object
