@@ -1,13 +1,16 @@
-"""The links that MLflow's client prints after a run lead to the page of that run."""
+"""What MLflow's users look for: the links that its client prints, and what it said of a run."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, InputTag
 
 from tests.browser.gallery import Gallery
 from tests.browser.visitor import Visitor, until
+from tests.conftest import Server
 
 pytestmark = pytest.mark.browser
 
@@ -31,3 +34,37 @@ def test_any_other_fragment_shows_the_projects(
 ) -> None:
     page = visit(gallery.url).go("/#/experiments/none")
     page.get_by_role("link", name="resnets").wait_for()
+
+
+def test_the_page_of_a_run_of_mlflows_tells_what_its_client_said(
+    server: Server, visit: Callable[..., Visitor]
+) -> None:
+    """Tags, parent, dataset and commit; and nothing about code that nobody told of."""
+    client = MlflowClient(server.url)
+    experiment = client.create_experiment("told")
+    parent = client.create_run(experiment, run_name="mother").info.run_id
+    commit = {"mlflow.source.name": "train.py", "mlflow.source.git.commit": "c0ffee0123456789"}
+    tags = {**commit, "mlflow.parentRunId": parent, "mlflow.note.content": "why", "team": "vision"}
+    uid = client.create_run(experiment, run_name="child", tags=tags).info.run_id
+    schema = '{"mlflow_colspec": [{"type": "double", "name": "width", "required": true}]}'
+    data = Dataset("digits", "abc123", "local", '{"uri": "digits.csv"}', schema)
+    client.log_inputs(uid, [DatasetInput(data, [InputTag("mlflow.data.context", "training")])])
+    page = visit(server.url).go(f"/#/experiments/{experiment}/runs/{uid}")
+    box = page.get_by_role("region", name="MLflow tags", exact=True)
+    box.get_by_text("vision").wait_for()
+    assert box.get_by_text("mlflow.source.name").count() == 0
+    box.get_by_role("button", name="by MLflow").click()
+    box.get_by_text("mlflow.source.name").wait_for()
+    sets = page.get_by_role("region", name="Datasets", exact=True)
+    sets.get_by_text("training").wait_for()
+    sets.get_by_text("digits", exact=True).click()
+    sets.get_by_text("digits.csv").wait_for()
+    sets.get_by_text("width").wait_for()
+    code = page.get_by_role("region", name="Code", exact=True)
+    code.get_by_text("c0ffee012345", exact=True).wait_for()
+    assert "after the commit" not in code.inner_text()
+    assert page.get_by_label("Notes", exact=True).input_value() == "why"
+    page.get_by_role("link", name="mother").click()
+    page.get_by_role("heading", name="mother").wait_for()
+    page.get_by_role("region", name="Notes and tags").wait_for()
+    assert page.get_by_role("region", name="Code", exact=True).count() == 0

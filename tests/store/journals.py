@@ -17,6 +17,12 @@ START = 1_700_000_000_000_000
 _encode = msgspec.msgpack.encode
 
 
+def lose(home: Path) -> None:
+    """The database is gone, and nobody says so."""
+    for path in home.glob("epochal.db*"):
+        path.unlink()
+
+
 class Writing:
     """One writer of one run, which started ``second`` seconds after ``start_us``."""
 

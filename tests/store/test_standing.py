@@ -12,7 +12,7 @@ from epochal.store import model_versions, models
 from epochal.store.ingest import ingest_home
 from epochal.store.owner import open_store
 from epochal.store.recover import rebuild
-from tests.store.journals import Writing
+from tests.store.journals import Writing, lose
 from tests.store.objects import commit
 
 SAID = ("description", "tags", "aliases", "latest", "created_us", "updated_us", "stages")
@@ -51,12 +51,6 @@ def told(store):
             [[getattr(row, name) for name in STANDS] for row in versions],
         )
     return found
-
-
-def lose(home):
-    """The database is gone, and nobody says so."""
-    for path in home.glob("epochal.db*"):
-        path.unlink()
 
 
 @pytest.fixture

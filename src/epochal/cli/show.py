@@ -19,6 +19,8 @@ from epochal.errors import NotFound, Unavailable
 
 SPARKS = 24
 MAX_SPARKS = 60
+OWN = "mlflow."
+"""How labels begin that MLflow's client sets by itself; the page shows them."""
 
 
 def show(run: RunArgument, home: Home = None, url: Url = None, json: Json = False) -> None:
@@ -35,6 +37,8 @@ def show(run: RunArgument, home: Home = None, url: Url = None, json: Json = Fals
     _print_metrics(found)
     own = {key: value for key, value in detail.summary.items() if key not in found.metrics}
     _print_mapping("summary", own)
+    _print_mapping("label", {k: v for k, v in detail.labels.items() if not k.startswith(OWN)})
+    _print_origin(detail)
     _print_belongings(found)
     _print_events(detail)
 
@@ -79,8 +83,20 @@ def _print_belongings(run: RunView) -> None:
         print_table(columns, rows)
 
 
+def _print_origin(detail: RunDetail) -> None:
+    """Datasets and models that another tracker's client named."""
+    if detail.datasets:
+        print_line()
+        rows = [(one.name, one.context, one.source_type, one.digest) for one in detail.datasets]
+        print_table([Col("dataset"), Col("used for"), Col("source"), Col("digest")], rows)
+    if detail.logged_models:
+        print_line()
+        models = [(one.name, one.role, one.status, one.id) for one in detail.logged_models]
+        print_table([Col("logged model"), Col(""), Col("status"), Col("id")], models)
+
+
 def _print_head(run: RunView) -> None:
-    row = run.row
+    row, found = run.row, run.detail
     print_line(f"{row.project}/{row.id}  {row.name}", "bold")
     exit_code = "" if row.exit_code is None else f", exit code {row.exit_code}"
     print_line(f"{row.state}{exit_code}", state_style(row.state))
@@ -89,6 +105,9 @@ def _print_head(run: RunView) -> None:
         "duration": span(run.duration.total_seconds()),
         "last step": "" if row.last_step is None else str(row.last_step),
         "host": row.host,
+        "client": found.client,
+        "user": found.environment.get("user", ""),
+        "program": found.environment.get("program", ""),
         "group": row.group,
         "job type": row.job_type,
         "tags": ", ".join(row.tags),

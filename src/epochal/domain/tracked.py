@@ -18,8 +18,14 @@ DEFAULT_EXPERIMENT: Final = "Default"
 DEFAULT_EXPERIMENT_ID: Final = 0
 _SMALLEST_ID: Final = 10**17
 
+CLIENT: Final = "$client"
+"""The label that names the protocol of the client that made a run."""
+USER: Final = "$user"
+"""The label that names who runs it."""
 INPUTS: Final = "$inputs"
 """The label that holds the datasets and models that a run used, by `dataset:` and `model:`."""
+OUTPUTS: Final = "$outputs"
+"""The label that holds the models that a run made."""
 CONTEXT: Final = "mlflow.data.context"
 """The tag of a dataset input that says what the run used it for."""
 
@@ -64,6 +70,7 @@ class TrackedRun(msgspec.Struct, frozen=True):
     params: dict[str, str]
     labels: dict[str, str]
     metrics: list[LastPoint]
+    notes: str = ""
 
 
 class Clause(msgspec.Struct, frozen=True):

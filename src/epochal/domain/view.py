@@ -12,6 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from epochal.domain.names import DEFAULT_ENTITY
+from epochal.domain.origin import DatasetUse, LoggedModelRow
 from epochal.domain.run import RunState, StopRequest
 from epochal.domain.saved import ViewRow
 
@@ -241,13 +242,21 @@ class RunContents(RunRow, frozen=True):
 
 
 class RunDetail(RunContents, frozen=True):
-    """Everything about a run but its points and console. ``stop``: it shall end, and runs yet."""
+    """Everything about a run but its points and console. ``stop``: it shall end, and runs yet.
+
+    ``client`` names the protocol of the tracker's client that made the run, empty for one of
+    ours; ``labels``, ``datasets`` and ``logged_models`` are what such clients said of it.
+    """
 
     definitions: list[DefinitionRow]
     environment: dict[str, Any]
     events: list[RunEvent]
     writers: list[WriterRow]
     stop: StopRequest | None = None
+    client: str = ""
+    labels: dict[str, str] = {}
+    datasets: list[DatasetUse] = []
+    logged_models: list[LoggedModelRow] = []
 
 
 class RunChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

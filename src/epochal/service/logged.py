@@ -18,6 +18,17 @@ from typing import Final
 import msgspec
 
 from epochal.domain.access import Permission, Principal
+from epochal.domain.logged import (
+    HOLDER,
+    METRICS,
+    MODEL,
+    PENDING,
+    READY,
+    Facts,
+    ModelMetric,
+    decode_facts,
+    decode_metrics,
+)
 from epochal.domain.names import check_uid
 from epochal.domain.run import RunState
 from epochal.errors import InvalidInput, NotFound
@@ -29,49 +40,9 @@ from epochal.store import labels as stored
 from epochal.store.labels import Found
 from epochal.store.owner import Store
 
-HOLDER: Final = "$holder"
-"""The label of a run that was made for a model alone."""
-MODEL: Final = "$model:"
-METRICS: Final = "$metrics:"
 MAX_METRICS: Final = 5_000
 MAX_ITEMS: Final = 10_000
-READY: Final = "LOGGED_MODEL_READY"
-PENDING: Final = "LOGGED_MODEL_PENDING"
 _ID: Final = re.compile(r"m-[0-9a-f]{32}")
-
-
-class Facts(msgspec.Struct, frozen=True):
-    """What is known of a model, but for its metrics. ``run`` is empty when no run made it."""
-
-    name: str
-    kind: str
-    run: str
-    status: str
-    created_us: int
-    updated_us: int
-    params: dict[str, str] = {}
-    tags: dict[str, str] = {}
-    deleted: bool = False
-
-
-class ModelMetric(msgspec.Struct, frozen=True):
-    """The newest value of a metric of a model, on a dataset when it has a name.
-
-    ``value`` is the text of a float: JSON has no NaN.
-    """
-
-    key: str
-    value: str
-    step: int
-    t_us: int
-    run: str
-    dataset: str = ""
-    digest: str = ""
-
-    @property
-    def place(self) -> tuple[str, str, str, str]:
-        """What at most one metric of a model has."""
-        return self.key, self.run, self.dataset, self.digest
 
 
 class LoggedModel(msgspec.Struct, frozen=True):
@@ -103,8 +74,6 @@ class NewLogged(msgspec.Struct, frozen=True):
 
 
 _encode: Final = msgspec.json.Encoder().encode
-_decode_facts: Final = msgspec.json.Decoder(Facts).decode
-_decode_metrics: Final = msgspec.json.Decoder(list[ModelMetric]).decode
 
 
 def create_logged(
@@ -155,7 +124,7 @@ def list_logged(
         return []
     recorder.settle()
     metrics = {
-        (one.uid, one.name[len(METRICS) :]): _decode_metrics(one.text)
+        (one.uid, one.name[len(METRICS) :]): decode_metrics(one.text)
         for one in stored.find_labels(store, METRICS, projects=projects)
     }
     found = []
@@ -189,7 +158,7 @@ def change_logged(
     recorder.settle()
     known = _find(store, id)
     with recorder.hold(known.uid) as recording:
-        facts = _decode_facts(recording.labels[MODEL + id])
+        facts = decode_facts(recording.labels[MODEL + id])
         missing = [name for name in removed if name not in facts.tags]
         if missing:
             raise NotFound(f"No tag with key {missing[0]!r} found for model with ID {id!r}")
@@ -229,7 +198,7 @@ def log_model_metrics(
     known = _find(store, id)
     with recorder.hold(known.uid) as recording:
         text = recording.labels.get(METRICS + id, "[]")
-        newest = {one.place: one for one in _decode_metrics(text)}
+        newest = {one.place: one for one in decode_metrics(text)}
         for one in metrics:
             before = newest.get(one.place)
             if before is None or (before.step, before.t_us) <= (one.step, one.t_us):
@@ -252,7 +221,7 @@ def _find(store: Store, id: str) -> LoggedModel:
     found = stored.find_labels(store, MODEL, name=id) if _ID.fullmatch(id) else []
     for one in found:
         texts = [m.text for m in stored.find_labels(store, METRICS, name=id) if m.uid == one.uid]
-        model = _read(one, _decode_metrics(texts[0]) if texts else [])
+        model = _read(one, decode_metrics(texts[0]) if texts else [])
         if not model.facts.deleted:
             return model
     raise NotFound(f"Logged model with ID '{id[:80]}' not found.")
@@ -260,7 +229,7 @@ def _find(store: Store, id: str) -> LoggedModel:
 
 def _read(found: Found, metrics: list[ModelMetric]) -> LoggedModel:
     id = found.name[len(MODEL) :]
-    facts = _decode_facts(found.text)
+    facts = decode_facts(found.text)
     return LoggedModel(id, found.uid, found.entity, found.project, facts, metrics)
 
 

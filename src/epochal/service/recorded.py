@@ -10,14 +10,12 @@ import time
 from typing import Final, NamedTuple
 
 from epochal.domain.run import RunState
-from epochal.domain.tracked import TrackedRun
+from epochal.domain.tracked import CLIENT, TrackedRun
 from epochal.journal.buffered import BufferedJournal
 from epochal.service.replica import Replica
 from epochal.store.codec import Integers, Values
 
 REMEMBERED: Final = 256
-CLIENT: Final = "$client"
-"""The label that names the protocol of the client that made a run."""
 
 
 class Point(NamedTuple):
@@ -47,6 +45,7 @@ class Recording:
         project: and
         run_id: what its uid is made of.
         name: what people call it.
+        notes: what people wrote about it.
         created_us: when it began, microseconds since 1970 UTC.
         state: as told last.
         ended_us: when it ended, as told.
@@ -67,7 +66,7 @@ class Recording:
         self.lock = threading.RLock()
         self.loaded = False
         self.gone = False
-        self.entity = self.project = self.run_id = self.name = ""
+        self.entity = self.project = self.run_id = self.name = self.notes = ""
         self.created_us = 0
         self.state = RunState.RUNNING
         self.ended_us: int | None = None
@@ -97,7 +96,7 @@ class Recording:
         return TrackedRun(
             self.uid, self.run_id, self.name, self.entity, self.project, self.state,
             self.created_us, self.ended_us, self.archived, dict(self.params),
-            dict(self.labels), [],
+            dict(self.labels), [], self.notes,
         )  # fmt: skip
 
     def repeats(self, digest: bytes) -> bool:

@@ -22,7 +22,7 @@ import msgspec
 from epochal.domain.names import new_uid, run_uid
 from epochal.domain.record import Attributes, Fact, Finish, Header, Labels, Told
 from epochal.domain.run import RunState
-from epochal.domain.tracked import TrackedRun
+from epochal.domain.tracked import CLIENT, TrackedRun
 from epochal.domain.view import RunRow
 from epochal.errors import Unavailable
 from epochal.journal.buffered import BufferedJournal
@@ -30,7 +30,7 @@ from epochal.journal.files import DIRECTORY_MODE, sync_directories
 from epochal.journal.frame import FileHeader
 from epochal.journal.home import RUNS, run_directory
 from epochal.service.places import Places
-from epochal.service.recorded import CLIENT, Columns, Point, Recording
+from epochal.service.recorded import Columns, Point, Recording
 from epochal.service.replica import Replica
 from epochal.service.settling import Unsettled
 from epochal.store.owner import Store
@@ -163,7 +163,7 @@ class Recorder:
         recording.archived = found.archived
         recording.params, recording.labels = dict(found.params), dict(found.labels)
         recording.started_us = recording.created_us = found.created_us
-        recording.name = found.name
+        recording.name, recording.notes = found.name, found.notes
         recording.loaded = True
 
     def _forget(self, recording: Recording) -> None:
@@ -222,6 +222,11 @@ class Recorder:
         """Give the run another name."""
         self.write(recording, [Attributes(_now_us(), {"name": name})])
         recording.name = name
+
+    def describe(self, recording: Recording, notes: str) -> None:
+        """Give the run other notes."""
+        self.write(recording, [Attributes(_now_us(), {"notes": notes})])
+        recording.notes = notes
 
     def tell(self, recording: Recording, state: RunState, ended_us: int | None) -> None:
         """Say in which state the run is; one that is over gets its journal closed."""
@@ -399,12 +404,13 @@ class Recorder:
             return msgspec.structs.replace(recording.shown(), metrics=replica.metrics())
 
     def _learn(self, row: RunRow) -> None:
-        """Somebody renamed, archived or restored a run by another door."""
+        """Somebody renamed, described, archived or restored a run by another door."""
         with self._guard:
             recording = self._known.get(row.uid)
         if recording is not None:
             with recording.lock:
                 recording.name, recording.archived = row.name, row.archived
+                recording.notes = row.notes
 
     def settle(self, uids: Sequence[str] | None = None) -> None:
         """Take what was committed into the index, of some runs or of all.

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from epochal.domain.access import Permission, Principal
-from epochal.domain.names import MAX_NAME, check_uid, new_run_id
+from epochal.domain.names import MAX_NAME, MAX_TEXT, check_uid, new_run_id
 from epochal.domain.record import Config, Fact, Labels
 from epochal.domain.run import RunState
 from epochal.domain.tracked import TrackedQuery, TrackedRun
@@ -49,6 +49,7 @@ class NewRun(msgspec.Struct, frozen=True):
     labels: dict[str, str]
     user: str = ""
     started_us: int | None = None
+    notes: str = ""
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -59,6 +60,7 @@ class Batch(msgspec.Struct, frozen=True):
     labels: Mapping[str, str] = {}
     name: str | None = None
     digest: bytes = b""
+    notes: str | None = None
 
 
 def read_run(
@@ -130,6 +132,8 @@ def create_run(
             recorder.rename(recording, name)
         if new.labels:
             recorder.label(recording, new.labels)
+        if new.notes:
+            recorder.describe(recording, new.notes[:MAX_TEXT])
         made = recording.shown()
     recorder.commit(recording)
     return made
@@ -192,6 +196,8 @@ def log(
             facts.append(Labels(now, dict(batch.labels)))
         if batch.name:
             recorder.rename(recording, batch.name[:MAX_NAME])
+        if batch.notes is not None:
+            recorder.describe(recording, batch.notes[:MAX_TEXT])
         fresh = batch.points and not (batch.digest and recording.repeats(batch.digest))
         recorder.write(recording, facts, batch.points if fresh else ())
         recording.params.update(params)

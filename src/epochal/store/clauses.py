@@ -13,6 +13,7 @@ import msgspec
 import sqlalchemy as sa
 
 from epochal.domain.matching import holds
+from epochal.domain.origin import Input, decode_inputs
 from epochal.domain.run import RunState
 from epochal.domain.tracked import CONTEXT, INPUTS, Clause, Sort, TrackedQuery
 from epochal.store.labels import LABEL
@@ -34,27 +35,8 @@ _ATTRIBUTES: dict[str, sa.ColumnElement[Any]] = {
     ),
     "created": run.c.created_us / 1000,
     "ended": run.c.ended_us / 1000,
+    "notes": sa.func.nullif(run.c.notes, ""),
 }
-
-
-class _Dataset(msgspec.Struct, frozen=True):
-    name: str
-    digest: str
-
-
-class _Tag(msgspec.Struct, frozen=True):
-    key: str
-    value: str = ""
-
-
-class _Input(msgspec.Struct, frozen=True):
-    """One entry of the label; one that is a model has no dataset."""
-
-    dataset: _Dataset | None = None
-    tags: list[_Tag] = []
-
-
-_decode = msgspec.json.Decoder(dict[str, _Input]).decode
 
 
 def runs_with_datasets(
@@ -71,7 +53,7 @@ def runs_with_datasets(
     found: list[int] = []
     for run_id, text in rows:
         try:
-            inputs = list(_decode(text or "{}").values())
+            inputs = list(decode_inputs(text or "{}").values())
         except msgspec.MsgspecError:
             continue
         if all(any(_meets(clause, one) for one in inputs) for clause in clauses):
@@ -79,7 +61,7 @@ def runs_with_datasets(
     return found
 
 
-def _meets(clause: Clause, one: _Input) -> bool:
+def _meets(clause: Clause, one: Input) -> bool:
     if one.dataset is None:
         return False
     if clause.key == "context":

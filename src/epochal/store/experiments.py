@@ -1,13 +1,17 @@
 """Experiments: every project, with what foreign clients said of it.
 
 A project that no foreign client changed has no row here. There are few of them, so that finding
-and filtering is done on the whole list.
+and filtering is done on the whole list. Each is also a file, ``kept/<digest of its project>
+.experiment``, written whole before a change is acknowledged, from which a database that was lost
+gets it back.
 """
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -20,15 +24,19 @@ from epochal.domain.tracked import (
     Experiment,
     experiment_id,
 )
-from epochal.errors import Conflict, InvalidInput, NotFound
+from epochal.errors import Conflict, CorruptFile, InvalidInput, NotFound
 from epochal.store.dialect import replace, upsert
+from epochal.store.durable import durable_file
 from epochal.store.enroll import next_revision
+from epochal.store.keep import DIRECTORY
 from epochal.store.scalars import storable
 from epochal.store.schema import experiment, project, run
-from epochal.store.store import Store
+from epochal.store.store import DIRECTORY_MODE, Store
 
 _encode = msgspec.msgpack.encode
+_decode = msgspec.msgpack.Decoder(Experiment).decode
 _decode_tags = msgspec.msgpack.Decoder(dict[str, str]).decode
+SUFFIX = ".experiment"
 MOST_PLACES = 10_000
 _PLACES: dict[int, tuple[str, str]] = {}
 """Projects by the ids that were asked for; which project an id means never changes."""
@@ -96,7 +104,7 @@ def create_experiment(store: Store, name: str, tags: Mapping[str, str]) -> Exper
             id=experiment_id(DEFAULT_ENTITY, place), name=name, entity=DEFAULT_ENTITY,
             project=place, created_us=now, updated_us=now, tags=dict(tags),
         )  # fmt: skip
-        _save(connection, made)
+        _save(store, connection, made)
     return made
 
 
@@ -112,7 +120,7 @@ def rename_experiment(store: Store, id: int, name: str) -> Experiment:
         found = _find(connection, id)
         if name != found.name:
             _refuse_taken(_read_all(connection), name)
-        return _change(connection, msgspec.structs.replace(found, name=name))
+        return _change(store, connection, msgspec.structs.replace(found, name=name))
 
 
 def tag_experiment(
@@ -130,7 +138,7 @@ def tag_experiment(
             raise NotFound(f"No tag with name: {missing[0]} in experiment with id {id}")
         kept = {key: value for key, value in found.tags.items() if key not in removed}
         clean = {key: storable(value) for key, value in changes.items()}
-        return _change(connection, msgspec.structs.replace(found, tags={**kept, **clean}))
+        return _change(store, connection, msgspec.structs.replace(found, tags={**kept, **clean}))
 
 
 def archive_experiment(store: Store, id: int, *, deleted: bool) -> None:
@@ -144,15 +152,35 @@ def archive_experiment(store: Store, id: int, *, deleted: bool) -> None:
         if found.deleted == deleted:
             word = "deleted" if deleted else "active"
             raise NotFound(f"Experiment with id={id} is {word} already")
-        _change(connection, msgspec.structs.replace(found, deleted=deleted))
-        inside = sa.select(project.c.id).where(
-            project.c.entity == found.entity, project.c.name == found.project
-        )
-        connection.execute(
-            sa.update(run)
-            .where(run.c.project_id.in_(inside))
-            .values(archived=deleted, rev=next_revision(connection))
-        )
+        _change(store, connection, msgspec.structs.replace(found, deleted=deleted))
+        _archive_runs(connection, found, archived=deleted)
+
+
+def restore_experiments(store: Store) -> list[CorruptFile]:
+    """Bring experiments back into a database that was lost; returns what could not be read."""
+    problems: list[CorruptFile] = []
+    with store.database.write() as connection:
+        for path in sorted((store.home / DIRECTORY).glob(f"*{SUFFIX}")):
+            try:
+                one = _decode(path.read_bytes())
+            except msgspec.MsgspecError as error:
+                problems.append(CorruptFile(path, str(error)))
+                continue
+            _insert(connection, one)
+            if one.deleted:
+                _archive_runs(connection, one, archived=True)
+    return problems
+
+
+def _archive_runs(connection: sa.Connection, inside: Experiment, *, archived: bool) -> None:
+    projects = sa.select(project.c.id).where(
+        project.c.entity == inside.entity, project.c.name == inside.project
+    )
+    connection.execute(
+        sa.update(run)
+        .where(run.c.project_id.in_(projects))
+        .values(archived=archived, rev=next_revision(connection))
+    )
 
 
 def _read_all(connection: sa.Connection) -> list[Experiment]:
@@ -228,14 +256,26 @@ def _free_place(name: str, taken: set[str]) -> str:
     return place
 
 
-def _change(connection: sa.Connection, changed: Experiment) -> Experiment:
+def _change(store: Store, connection: sa.Connection, changed: Experiment) -> Experiment:
     now = max(time.time_ns() // 1000, changed.updated_us + 1)
     changed = msgspec.structs.replace(changed, updated_us=now)
-    _save(connection, changed)
+    _save(store, connection, changed)
     return changed
 
 
-def _save(connection: sa.Connection, one: Experiment) -> None:
+def _save(store: Store, connection: sa.Connection, one: Experiment) -> None:
+    _insert(connection, one)
+    digest = hashlib.sha256(f"{one.entity}\0{one.project}".encode()).hexdigest()
+    folder = store.home / DIRECTORY
+    if not folder.is_dir():
+        folder.mkdir(mode=DIRECTORY_MODE)
+        store.disk.sync_directory(store.home)
+    path: Path = folder / f"{digest}{SUFFIX}"
+    with durable_file(path, store.disk) as write:
+        write(_encode(one))
+
+
+def _insert(connection: sa.Connection, one: Experiment) -> None:
     connection.execute(
         upsert(connection.dialect.name, experiment, ("entity", "project"), replace(*_COLUMNS)),
         {**msgspec.structs.asdict(one), "tags": _encode(one.tags)},

@@ -11,7 +11,10 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import sqlalchemy as sa
 
+from epochal.domain.logged import METRICS, MODEL
 from epochal.domain.names import MAX_KEY, MAX_TEXT
+from epochal.domain.origin import Origin, origin_of, used_models
+from epochal.domain.tracked import CLIENT, INPUTS, OUTPUTS, USER
 from epochal.store.dialect import batches
 from epochal.store.params import GONE, intern_keys, saving
 from epochal.store.scalars import Kind, storable
@@ -28,6 +31,24 @@ _OF_RUNS = (
     .join(key, key.c.id == param.c.key_id)
     .where(param.c.run_id.in_(sa.bindparam("runs", expanding=True)), param.c.scope == LABEL)
     .order_by(key.c.name)
+)
+_TELLING = (
+    sa.select(key.c.name, param.c.txt)
+    .join(key, key.c.id == param.c.key_id)
+    .where(
+        param.c.run_id == sa.bindparam("run"), param.c.scope == LABEL,
+        sa.or_(
+            key.c.name.not_like("$%"), key.c.name.in_([CLIENT, USER, INPUTS, OUTPUTS]),
+            key.c.name.startswith(MODEL), key.c.name.startswith(METRICS),
+        ),
+    )
+    .order_by(key.c.name)
+)  # fmt: skip
+"""The labels that tell of a run's origin; protocols keep longer ones in mind."""
+_NAMED = (
+    sa.select(key.c.name, param.c.txt)
+    .join(key, key.c.id == param.c.key_id)
+    .where(key.c.name.in_(sa.bindparam("names", expanding=True)), param.c.scope == LABEL)
 )
 
 
@@ -74,6 +95,14 @@ def read_labels(connection: sa.Connection, run_ids: Sequence[int]) -> dict[int, 
         for run_id, name, text in connection.execute(_OF_RUNS, {"runs": part}).all():
             found.setdefault(run_id, {})[name] = text or ""
     return found
+
+
+def read_origin(connection: sa.Connection, run_id: int) -> Origin:
+    """What the labels of a run tell of its origin."""
+    labels = {name: text or "" for name, text in connection.execute(_TELLING, {"run": run_id})}
+    used = used_models(labels)
+    others = connection.execute(_NAMED, {"names": used}) if used else ()
+    return origin_of(labels, {name: text or "" for name, text in others})
 
 
 class Found(msgspec.Struct, frozen=True):

@@ -3,9 +3,9 @@
 Journals and archives of facts together hold every record, segments every row; so runs come back
 whole, each writer after those that started before it. So do artifacts and models: their records
 are applied over all runs in the order of their times, so that versions get their numbers again;
-then what people said of models is laid over them. Reports have files of their own. What only the
-database knew is lost: edits made by hand (names, notes, tags, colors, archived marks), saved
-views and API keys.
+then what people said of models and experiments is laid over them. Reports have files of their
+own. What only the database knew is lost: edits made by hand (names, notes, tags, colors, archived
+marks), saved views and API keys.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from epochal.store.compact import SEGMENT_SUFFIX, segment_range
 from epochal.store.database import Database
 from epochal.store.definitions import restate_rules
 from epochal.store.enroll import check_header, enroll
+from epochal.store.experiments import restore_experiments
 from epochal.store.facts import FactWriter
 from epochal.store.ingest import (
     QUARANTINED,
@@ -130,6 +131,7 @@ def restore(store: Store) -> tuple[set[str], list[Problem], IngestReport]:
             call(connection, called)
         for book in books:
             lay_over(connection, book)
+    problems += [Problem(str(lost.path), explain(lost)) for lost in restore_experiments(store)]
     return runs, problems, report
 
 

@@ -41,7 +41,7 @@ _BASE = (
     sa.select(
         run.c.id, run.c.uid, run.c.name_id, run.c.name, project.c.entity, project.c.name,
         run.c.state, run.c.created_us, run.c.ended_us, run.c.archived, run.c.updated_us,
-        detail.c.config,
+        run.c.notes, detail.c.config,
     )
     .join(project, project.c.id == run.c.project_id)
     .join(detail, detail.c.run_id == run.c.id)
@@ -53,7 +53,7 @@ _LAST = sa.select(
 ).where(latest.c.run_id.in_(_RUNS))  # fmt: skip
 _NAMES = sa.select(key.c.id, key.c.name).where(key.c.id.in_(sa.bindparam("keys", expanding=True)))
 _by_key = attrgetter("key")
-_COMPARE: dict[str, Callable[[float, float], bool]] = {
+_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     "=": operator.eq,
     "!=": operator.ne,
     "<": operator.lt,
@@ -140,11 +140,11 @@ def _names(connection: sa.Connection, ids: Iterable[int]) -> dict[int, str]:
 
 
 def _tracked(row: Any, labels: dict[str, str], points: list[LastPoint]) -> TrackedRun:
-    _, uid, id, name, entity, place, state, created, ended, archived, _, config = row
+    _, uid, id, name, entity, place, state, created, ended, archived, _, notes, config = row
     params = {key: as_text(value) for key, value in sorted(flatten(decode_mapping(config)))}
     return TrackedRun(
         uid, id, name, entity, place, RunState(state), created, ended, archived, params, labels,
-        points,
+        points, notes,
     )  # fmt: skip
 
 
@@ -272,23 +272,19 @@ def _exists(table: sa.Table, own: Condition, fits: Condition) -> Condition:
 
 def _compare(column: sa.ColumnElement[Any], clause: Clause, is_sqlite: bool) -> Condition:
     value = clause.value
+    compare = _COMPARE.get(clause.operator)
+    if compare is not None:
+        condition: Condition = compare(column, value)
+        return condition
     match clause.operator:
-        case "=":
-            return column == value
-        case "!=":
-            return column != value
-        case "<":
-            return column < value
-        case "<=":
-            return column <= value
-        case ">":
-            return column > value
-        case ">=":
-            return column >= value
         case "in":
             return column.in_(list(value))  # type: ignore[arg-type]
         case "not in":
             return column.not_in(list(value))  # type: ignore[arg-type]
+        case "null":
+            return column.is_(None)
+        case "not null":
+            return column.is_not(None)
         case "ilike":
             return sa.func.lower(column).like(str(value).lower())
     # SQLite's LIKE takes no notice of case, its GLOB does.

@@ -21,6 +21,7 @@ from epochal.domain.view import (
 from epochal.store.definitions import definitions_of, read_definitions
 from epochal.store.dialect import batches
 from epochal.store.filters import TEXT
+from epochal.store.labels import read_origin
 from epochal.store.rows import decode_mapping, run_rows
 from epochal.store.rules import Rule, find_definition, rule_name, rules_of
 from epochal.store.scalars import decode_value
@@ -63,6 +64,7 @@ def read_detail(connection: sa.Connection, run_id: int) -> RunDetail:
     blobs = connection.execute(sa.select(detail).where(detail.c.run_id == run_id)).mappings().one()
     metrics = read_metrics(connection, run_id)
     definitions = read_definitions(connection, run_id)
+    origin = read_origin(connection, run_id)
     return RunDetail(
         **msgspec.structs.asdict(row),
         config=decode_mapping(blobs["config"]),
@@ -73,9 +75,13 @@ def read_detail(connection: sa.Connection, run_id: int) -> RunDetail:
         },
         metrics=metrics,
         definitions=definitions,
-        environment=decode_mapping(blobs["environment"]),
+        environment={**origin.environment, **decode_mapping(blobs["environment"])},
         events=_read_events(connection, run_id),
         writers=_read_writers(connection, run_id),
+        client=origin.client,
+        labels=origin.labels,
+        datasets=origin.datasets,
+        logged_models=origin.models,
     )
 
 

@@ -193,6 +193,38 @@ export interface RunDetail extends RunRow {
   writers: Writer[];
   /** Somebody wants the run to end, and it runs yet. */
   stop: { asked_us: number; by: string } | null;
+  /** The protocol of the tracker's client that made the run, empty for one of ours. */
+  client: string;
+  labels: { [name: string]: string };
+  datasets: DatasetUse[];
+  logged_models: LoggedModel[];
+}
+
+/** A dataset that the run used; empty texts are unknown. */
+export interface DatasetUse {
+  name: string;
+  digest: string;
+  context: string;
+  source_type: string;
+  source: string;
+  schema: string;
+  profile: string;
+}
+
+/** A model that a client logged with the run, or that the run used. */
+export interface LoggedModel {
+  id: string;
+  role: "made" | "used";
+  name: string;
+  kind: string;
+  /** `ready`, `pending`, `upload_failed`; empty when the model is not known here. */
+  status: string;
+  step: number | null;
+  created_us: number;
+  params: { [name: string]: string };
+  tags: { [name: string]: string };
+  /** `value` is the text of a float. */
+  metrics: { key: string; value: string; step: number; t_us: number; run: string; dataset: string; digest: string }[];
 }
 
 export type RunPatch = Partial<Pick<RunRow, "name" | "notes" | "tags" | "group" | "job_type" | "archived" | "color">> & {

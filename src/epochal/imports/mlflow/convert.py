@@ -151,8 +151,8 @@ class RunReader:
         name = run.name or tags.get("mlflow.runName") or run.id[:8]
         labels["mlflow.runName"] = name
         attributes: dict[str, Any] = {"name": name[:MAX_NAME]}
-        if tags.get(_NOTE):
-            attributes["notes"] = tags[_NOTE][:MAX_TEXT]
+        if notes := labels.pop(_NOTE, ""):
+            attributes["notes"] = notes[:MAX_TEXT]
         facts: list[Fact] = [Attributes(started, attributes), Labels(started, labels)]
         if run.params:
             facts.append(Config(started, dict(run.params)))

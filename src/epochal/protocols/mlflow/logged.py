@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Any, Final
 
+from epochal.domain.logged import READY, ModelMetric
 from epochal.domain.tracked import Sort
 from epochal.protocols import Call
 from epochal.protocols.mlflow import filters
@@ -21,7 +22,7 @@ from epochal.protocols.mlflow.pages import check_limit, read_token, write_token
 from epochal.protocols.mlflow.searching import Thing, choose
 from epochal.protocols.mlflow.shapes import logged_json, milliseconds, pairs
 from epochal.service import experiments, logged
-from epochal.service.logged import READY, LoggedModel, ModelMetric, NewLogged
+from epochal.service.logged import LoggedModel, NewLogged
 
 CLIENT: Final = "mlflow"
 MAX_NAME: Final = 500

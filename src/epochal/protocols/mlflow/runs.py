@@ -8,7 +8,17 @@ from typing import Any, Final
 
 import msgspec
 
-from epochal.domain.tracked import INPUTS, Clause, TrackedQuery, TrackedRun, experiment_id
+from epochal.domain.logged import HOLDER
+from epochal.domain.tracked import (
+    INPUTS,
+    OUTPUTS,
+    USER,
+    Clause,
+    Sort,
+    TrackedQuery,
+    TrackedRun,
+    experiment_id,
+)
 from epochal.errors import InvalidInput, NotFound
 from epochal.protocols import Call
 from epochal.protocols.mlflow import filters, logged
@@ -26,18 +36,16 @@ from epochal.protocols.mlflow.limits import (
 )
 from epochal.protocols.mlflow.pages import check_limit, read_token, write_token
 from epochal.protocols.mlflow.shapes import (
+    NOTES,
     NUMBERED,
-    OUTPUTS,
     RUN_NAME,
     STATES,
     STATUS,
-    USER,
     info_json,
     root,
     run_json,
 )
 from epochal.service import experiments, packing, tracking
-from epochal.service.logged import HOLDER
 from epochal.service.tracking import Batch, NewRun
 
 CLIENT: Final = "mlflow"
@@ -53,6 +61,7 @@ _DATASET: Final = {"name": 500, "digest": 36, "source_type": 65_535, "source": 6
 async def create(call: Call, given: Arguments) -> dict[str, Any]:
     """Begin a run."""
     tags = check_tags(given.pairs("tags"))
+    notes = tags.pop(NOTES, "")
     name = given.text("run_name", "").strip() or ""
     tagged = tags.get(RUN_NAME, "").strip()
     if name and tagged and name != tagged:
@@ -67,6 +76,7 @@ async def create(call: Call, given: Arguments) -> dict[str, Any]:
         client=CLIENT,
         name=name,
         labels={**tags, RUN_NAME: name, USER: user},
+        notes=notes,
         user=user,
         started_us=_micros(given.optional("start_time")),
     )
@@ -129,6 +139,7 @@ async def log_batch(call: Call, given: Arguments) -> dict[str, Any]:
     metrics, params, tags = given.objects("metrics"), given.pairs("params"), given.pairs("tags")
     check_batch(len(metrics), len(params), len(tags))
     labels = check_tags(tags)
+    notes = labels.pop(NOTES, None)
     points = read_points(metrics)
     of_models = [one for one in metrics if "model_id" in one]
     if of_models:
@@ -139,6 +150,7 @@ async def log_batch(call: Call, given: Arguments) -> dict[str, Any]:
         labels=labels,
         name=labels.get(RUN_NAME),
         digest=given.digest,
+        notes=notes,
     )
     await call.record(tracking.log, call.workers.recorder, uid, batch)
     await logged.log_metrics(call, of_models, uid)
@@ -157,15 +169,20 @@ async def set_tag(call: Call, given: Arguments) -> dict[str, Any]:
     """Set a tag; ``mlflow.runName`` renames the run."""
     uid = given.run_id
     labels = check_tags([(given.text("key"), given.text("value", ""))])
-    batch = Batch(labels=labels, name=labels.get(RUN_NAME))
+    notes = labels.pop(NOTES, None)
+    batch = Batch(labels=labels, name=labels.get(RUN_NAME), notes=notes)
     await call.record(tracking.log, call.workers.recorder, uid, batch)
     return {}
 
 
 async def delete_tag(call: Call, given: Arguments) -> dict[str, Any]:
     """Remove a tag."""
-    key = check_key(given.text("key"))
-    await call.record(tracking.remove_label, call.workers.recorder, given.run_id, key)
+    uid, key = given.run_id, check_key(given.text("key"))
+    recorder = call.workers.recorder
+    if key == NOTES and (await call.ask(tracking.read_run, recorder, uid)).notes:
+        await call.record(tracking.log, recorder, uid, Batch(notes=""))
+        return {}
+    await call.record(tracking.remove_label, recorder, uid, key)
     return {}
 
 
@@ -243,7 +260,10 @@ async def search(call: Call, given: Arguments) -> dict[str, Any]:
         for clause in filters.parse_filter(given.text("filter", ""), filters.RUNS)
     ]
     clauses.append(Clause("tag", HOLDER, "null"))
-    order = filters.parse_order(given.texts("order_by"), filters.RUNS)
+    order = [
+        Sort("attribute", "notes", sort.descending) if _on_notes(sort) else sort
+        for sort in filters.parse_order(given.texts("order_by"), filters.RUNS)
+    ]
     archived = view(given, "run_view_type")
     every = await call.read(experiments.list_experiments, call.workers.recorder)
     places = [(one.entity, one.project) for one in every if one.id in wanted]
@@ -270,10 +290,19 @@ async def _fresh(call: Call, uid: str, metrics: list[dict[str, Any]]) -> list[di
 
 
 def _in_our_words(clause: Clause) -> Clause:
-    """A condition on the status asks for our state; one that is no word is found nowhere."""
+    """A condition on the status asks for our state; one that is no word is found nowhere.
+
+    One on the tag of the notes asks for the notes.
+    """
+    if _on_notes(clause):
+        return Clause("attribute", "notes", clause.operator, clause.value)
     if clause.kind != "attribute" or clause.key != "status":
         return clause
     return Clause("attribute", "status", clause.operator, str(clause.value).lower())
+
+
+def _on_notes(asked: Clause | Sort) -> bool:
+    return (asked.kind, asked.key) == ("tag", NOTES)
 
 
 def _experiment(found: TrackedRun) -> int:

@@ -9,19 +9,26 @@ from typing import Any, Final
 
 import msgspec
 
+from epochal.domain.logged import ModelMetric
 from epochal.domain.models import ModelRow, ModelVersionRow, Stage
 from epochal.domain.run import RunState
-from epochal.domain.tracked import INPUTS, Experiment, TrackedRun, experiment_id
+from epochal.domain.tracked import (
+    INPUTS,
+    OUTPUTS,
+    USER,
+    Experiment,
+    TrackedRun,
+    experiment_id,
+)
 from epochal.protocols.mlflow.errors import invalid
 from epochal.protocols.mlflow.places import content_uri
-from epochal.service.logged import LoggedModel, ModelMetric
+from epochal.service.logged import LoggedModel
 
 LARGEST: Final = sys.float_info.max
 ARTIFACTS: Final = "/artifacts"
-OUTPUTS: Final = "$outputs"
 STATUS: Final = "$status"
-USER: Final = "$user"
 RUN_NAME: Final = "mlflow.runName"
+NOTES: Final = "mlflow.note.content"
 SOURCE: Final = "$source"
 LINK: Final = "$run_link"
 LOGGED: Final = "$model"
@@ -135,6 +142,8 @@ def run_json(found: TrackedRun, experiment: int) -> dict[str, Any]:
     ]
     params = [{"key": key, "value": value} for key, value in found.params.items()]
     tags = {**found.labels, RUN_NAME: found.name}
+    if found.notes:
+        tags[NOTES] = found.notes
     return {
         "info": info_json(found, experiment),
         "data": {"metrics": metrics, "params": params, "tags": pairs(tags)},

@@ -14,11 +14,12 @@ from urllib.parse import unquote
 import msgspec
 
 from epochal.domain.artifact import check_path
+from epochal.domain.tracked import OUTPUTS
 from epochal.errors import InvalidInput, NotFound
 from epochal.protocols import Call
 from epochal.protocols.mlflow.errors import invalid
 from epochal.protocols.mlflow.places import CONTENT, MODEL, RUN, Place, place_of
-from epochal.protocols.mlflow.shapes import LOGGED, OUTPUTS, run_of
+from epochal.protocols.mlflow.shapes import LOGGED, run_of
 from epochal.service import logged, models, packing, tracking
 from epochal.service.logged import LoggedModel
 from epochal.service.packing import Packed

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from epochal.domain.names import DEFAULT_ENTITY
-from epochal.domain.tracked import DEFAULT_EXPERIMENT_ID, Experiment, experiment_id
+from epochal.domain.tracked import DEFAULT_EXPERIMENT_ID, USER, Experiment, experiment_id
 from epochal.domain.view import RunContents, RunPage, RunQuery, RunRow
 from epochal.errors import Conflict, InvalidInput, NotFound
 from epochal.protocols.wandb.arguments import Given
@@ -30,7 +30,6 @@ from epochal.protocols.wandb.projects import (
     row_of,
     run_object,
 )
-from epochal.protocols.wandb.runs import USER
 from epochal.protocols.wandb.viewer import user_of
 from epochal.service import bounds, experiments, overviews, projects, runs
 

@@ -12,6 +12,7 @@ import msgspec
 from epochal.domain.names import DEFAULT_ENTITY, DEFAULT_PROJECT, MAX_NAME, new_run_id
 from epochal.domain.record import Attributes, Config, Event
 from epochal.domain.run import RunState
+from epochal.domain.tracked import USER
 from epochal.domain.values import flatten
 from epochal.errors import Conflict, NotFound
 from epochal.protocols.wandb import awaiting, branching
@@ -26,7 +27,6 @@ from epochal.service import foreign
 from epochal.service import runs as stored
 from epochal.service.foreign import Recorder, Recording
 
-USER: Final = "$user"
 _LEVELS: Final = {"INFO": "info", "WARN": "warning", "ERROR": "error"}
 _STATES: Final = {
     "running": RunState.RUNNING, "pending": RunState.RUNNING, "finished": RunState.FINISHED,
