@@ -181,6 +181,8 @@ def test_logged_models_are_searched(client: MlflowClient, experiment: str) -> No
     assert names("params.k = 'v'") == ["alone"]
     assert names("metrics.acc >= 2", datasets=[{"dataset_name": "d"}]) == ["c", "b"]
     assert names("metrics.acc >= 2", datasets=[{"dataset_name": "e"}]) == []
+    assert names(datasets=[{"dataset_name": "d"}]) == ["c", "b", "a"]
+    assert names("name = 'b'", datasets=[{"dataset_name": "e"}]) == []
     assert names(f"model_id IN ('{ids['a']}', '{ids['b']}')") == ["b", "a"]
     order = [{"field_name": "metrics.acc", "ascending": False}]
     assert names(order_by=order) == ["b", "c", "a", "alone"]

@@ -121,6 +121,8 @@ async def search(call: Call, given: Arguments) -> dict[str, Any]:
     every = await call.read(experiments.list_experiments, call.workers.recorder)
     places = [(one.entity, one.project) for one in every if one.id in wanted]
     found = await call.read(logged.list_logged, call.workers.recorder, places)
+    if datasets and not any(clause.kind == "metric" for clause in clauses):
+        found = [one for one in found if any(_is_on(m, datasets) for m in one.metrics)]
     found.sort(key=lambda one: (-one.facts.created_us, one.id))
     page = choose(found, lambda one: _thing(one, datasets), clauses, order)
     answer: dict[str, Any] = {
@@ -180,6 +182,12 @@ def _order(given: Arguments) -> list[Sort]:
     return order
 
 
+def _is_on(metric: ModelMetric, datasets: set[tuple[str, Any]]) -> bool:
+    """Whether a metric is on one of some datasets, given by name and digest, or by name alone."""
+    given = (metric.dataset, metric.digest), (metric.dataset, None)
+    return any(pair in datasets for pair in given)
+
+
 def _thing(one: LoggedModel, datasets: set[tuple[str, Any]]) -> Thing:
     facts = one.facts
     attributes = {
@@ -189,8 +197,7 @@ def _thing(one: LoggedModel, datasets: set[tuple[str, Any]]) -> Thing:
     }  # fmt: skip
     metrics: dict[str, float] = {}
     for metric in sorted(one.metrics, key=lambda m: (m.step, m.t_us)):
-        given = (metric.dataset, metric.digest), (metric.dataset, None)
-        if not datasets or any(pair in datasets for pair in given):
+        if not datasets or _is_on(metric, datasets):
             metrics[metric.key] = float(metric.value)
     tags = {pair["key"]: pair["value"] for pair in pairs(facts.tags)}
     return Thing(attributes, tags, facts.params, metrics)
