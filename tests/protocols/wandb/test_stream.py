@@ -192,6 +192,18 @@ def test_the_summary_is_the_last_that_was_sent(door: Door) -> None:
     assert detail(door)["summary"] == {"loss": 2, "best": 0.5, "bad": "NaN"}
 
 
+def test_a_summary_that_was_defined_stands_in_place_of_the_last_value(door: Door) -> None:
+    """As ``define_metric(summary="max")`` tells it; the series still ends with its last value."""
+    lines = [json.dumps({"_step": n, "acc": n % 2, "loss": n}) for n in range(3)]
+    send(door, history=(0, lines), summary=(0, ['{"acc": {"max": 1}, "loss": 2, "_step": 2}']))
+    query = """{ project(name: "p", entityName: "local") { run(name: "r") { summaryMetrics } } }"""
+    answer = door.ask("POST", "/graphql", json_body={"query": query}).json()
+    summary = json.loads(answer["data"]["project"]["run"]["summaryMetrics"])
+    assert (summary["acc"], summary["loss"]) == ({"max": 1}, 2)
+    assert "acc.max" not in summary
+    assert points(door, "acc")[-1] == (2, 0)
+
+
 def test_a_run_ends_with_its_exit_code_and_may_go_on(door: Door) -> None:
     for code, state in [(0, "finished"), (3, "failed"), (255, "killed")]:
         send(door, complete=True, exitcode=code)
