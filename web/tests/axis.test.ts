@@ -41,6 +41,7 @@ describe("labels", () => {
     expect(labels("number", 0, 2_000_000, 3)).toEqual(["0", "0.5M", "1.0M", "1.5M", "2.0M"].map((l) => (l === "0.5M" ? "500k" : l)));
     expect(shortNumber(-0.25, 0.05)).toBe("−0.25");
     expect(shortNumber(5e-7, 1e-7)).toBe("5e−7");
+    expect([shortNumber(2e14, 1e14), shortNumber(-1e19, 1e19)]).toEqual(["200T", "−1e19"]);
   });
 
   it("of a log axis are the powers", () => {

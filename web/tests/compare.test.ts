@@ -40,6 +40,15 @@ describe("comparing runs", () => {
     expect(deltaOf(speed, 1, 0)).toBeNull();
   });
 
+  it("does not take packages that a short run never listed for missing ones", () => {
+    const listed = (version: string) => ({ python: "3.11", packages: { torch: version, wheel: "1" } });
+    const some = [run("a", { environment: listed("2.12") }), run("b", { environment: { python: "3.11" } })];
+    const found = compareRows(some, "last").filter((r) => r.key.startsWith("packages."));
+    expect(found.map((r) => [r.differs, r.cells[1].text])).toEqual([[false, "not recorded"], [false, "not recorded"]]);
+    const more = compareRows([...some, run("c", { environment: listed("2.13") })], "last");
+    expect(more.filter((r) => r.differs).map((r) => r.key)).toEqual(["packages.torch"]);
+  });
+
   it("tells 0.1 from a text and a missing key from an empty one", () => {
     const [row] = compareRows([run("a", { config: { k: "" } }), run("b", {})], "last");
     expect(row.differs).toBe(true);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { emptyParameter, lineOf, scalar, typed, yamlOf, type SweepForm } from "../src/core/sweeps/form";
-import { joined, lanes, originText, spreadOf, staircase, wantsLog } from "../src/core/sweeps/search";
+import { farOff, joined, lanes, originText, spreadOf, staircase, wantsLog } from "../src/core/sweeps/search";
 import { agentSnippets, beginSnippets } from "../src/core/sweeps/snippet";
 import { surface } from "../src/core/sweeps/surface";
 import type { SweepDetail, SweepRow, TrialRow, TrialStatus } from "../src/core/sweeps/wire";
@@ -17,6 +17,16 @@ describe("a search", () => {
     expect(found.trials.map((t) => [t.number, t.value])).toEqual([[0, 1], [1, 2], [2, 3]]);
     expect(found.rev).toBe(5);
     expect(joined(null, detail([trial(3, 1)])).trials).toHaveLength(1);
+  });
+
+  it("knows which trials are so bad that they hide the others, and no good one among them", () => {
+    const usual = Array.from({ length: 12 }, (_, i) => trial(i, 1 + i / 10));
+    const bad = [trial(20, 1e20), trial(21, 4e5), trial(22, 1e-9)];
+    expect([...farOff([...usual, ...bad], "minimize")]).toEqual([20, 21]);
+    expect([...farOff([...usual, ...bad], "maximize")]).toEqual([22]);
+    expect([...farOff([...usual, trial(20, -3), trial(21, 1e4)], "minimize")]).toEqual([21]);
+    expect(farOff([...usual.slice(0, 4), ...bad], "minimize").size).toBe(0);
+    expect(farOff([...usual.map((t) => ({ ...t, value: 2 })), trial(20, 3)], "minimize").size).toBe(0);
   });
 
   it("has a best value that only gets better, and only from trials that count", () => {

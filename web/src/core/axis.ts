@@ -77,6 +77,7 @@ export function tickLabels(kind: AxisKind, values: number[]): string[] {
 export function shortNumber(value: number, step: number): string {
   if (value === 0) return "0";
   const size = Math.abs(value);
+  if (size >= 1e15) return formatNumber(value, 3);
   const sign = value < 0 ? "−" : "";
   for (const [unit, name] of [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]] as const) {
     if (size >= unit * 0.9999) return sign + decimals(size / unit, step / unit) + name;

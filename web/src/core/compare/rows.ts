@@ -33,6 +33,9 @@ export interface Delta {
 }
 
 const ABSENT: Cell = { text: "–", there: false };
+/** Where a run does not tell: a short one ends before its packages are listed. */
+const UNTOLD: Cell = { text: "not recorded", there: false };
+const PACKAGES = "packages";
 const TEXT_LIMIT = 400;
 
 /** The ids of an address, each once; those beyond the limit are counted. */
@@ -46,7 +49,7 @@ export function compareRows(runs: readonly RunDetail[], aggregate: Aggregate): R
     ...rowsOf("config", runs.map((r) => leaves(r.config))),
     ...metricRows(runs, aggregate),
     ...rowsOf("metrics", runs.map(ownSummary)),
-    ...rowsOf("environment", runs.map((r) => leaves(readableEnvironment(r.environment)))),
+    ...environmentRows(runs),
     ...rowsOf("code", runs.map(codeOf)),
   ];
 }
@@ -56,6 +59,16 @@ function rowsOf(section: Section, columns: readonly Map<string, Value>[]): Row[]
   return keys.map((key) => {
     const cells = columns.map((c) => (c.has(key) ? cellOf(c.get(key) as Value) : ABSENT));
     return { section, key, cells, differs: differ(cells), goal: null };
+  });
+}
+
+function environmentRows(runs: readonly RunDetail[]): Row[] {
+  const rows = rowsOf("environment", runs.map((r) => leaves(readableEnvironment(r.environment))));
+  const told = runs.map((r) => r.environment[PACKAGES] !== undefined);
+  return rows.map((row) => {
+    if (!row.key.startsWith(`${PACKAGES}.`)) return row;
+    const cells = row.cells.map((cell, i) => (told[i] ? cell : UNTOLD));
+    return { ...row, cells, differs: differ(cells.filter((cell) => cell !== UNTOLD)) };
   });
 }
 

@@ -65,6 +65,29 @@ export function wantsLog(values: readonly number[]): boolean {
   return finite[finite.length - 1] / finite[0] > 100 && middle / finite[0] > 5;
 }
 
+const LEAST_TO_JUDGE = 8;
+const FENCE = 3;
+
+/**
+ * The trials that are so much worse than the others that they press all of those together: beyond three
+ * interquartile ranges (Tukey's outer fence), of logarithms where all values are above zero.
+ */
+export function farOff(trials: readonly TrialRow[], goal: Goal | null): Set<number> {
+  const told = trials.filter((t) => counts(t) && Number.isFinite(t.value));
+  if (told.length < LEAST_TO_JUDGE) return new Set();
+  const positive = told.every((t) => (t.value as number) > 0);
+  const cost = (t: TrialRow): number => {
+    const value = positive ? Math.log(t.value as number) : (t.value as number);
+    return goal === "maximize" ? -value : value;
+  };
+  const costs = told.map(cost).sort((a, b) => a - b);
+  const at = (part: number): number => costs[Math.floor(part * (costs.length - 1))];
+  const spread = at(0.75) - at(0.25);
+  if (spread === 0) return new Set();
+  const limit = at(0.75) + FENCE * spread;
+  return new Set(told.filter((t) => cost(t) > limit).map((t) => t.number));
+}
+
 /** How many trials there are in all. */
 export function total(counted: Partial<Record<TrialStatus, number>>): number {
   return Object.values(counted).reduce((sum, n) => sum + (n ?? 0), 0);
