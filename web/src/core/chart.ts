@@ -173,8 +173,7 @@ export class Chart {
     this.x = data.range && (!data.logX || data.range[0] > 0) ? [...data.range] : (whole ?? [data.logX ? 1 : 0, data.logX ? 10 : 1]);
     const extent = yExtent(all, this.x[0], this.x[1], data.logY, data.clip);
     this.y = [extent.lo, extent.hi];
-    const plot = this.ensurePlot(data);
-    plot.batch(() => {
+    this.drawOnce(data, (plot) => {
       if (plot.width !== this.size.width || plot.height !== this.size.height) plot.setSize(this.size);
       plot.setScale("x", { min: this.x[0], max: this.x[1] });
       plot.setScale("y", { min: this.y[0], max: this.y[1] });
@@ -186,14 +185,17 @@ export class Chart {
     if (this.pointer) this.hover();
   }
 
-  /** uPlot cannot change the kind of a scale or its colors, so those make a new one. */
-  private ensurePlot(data: ChartData): uPlot {
+  /** Changes the plot and draws it. uPlot cannot change the kind of a scale or its colors, so those make a new one; it begins inside of the same batch, or it would be drawn a second time. */
+  private drawOnce(data: ChartData, change: (plot: uPlot) => void): void {
     const shape = `${data.logX}|${data.logY}|${xName(data.x)}`;
-    if (this.plot && this.shape === shape) return this.plot;
-    this.plot?.destroy();
+    const { plot } = this;
+    if (plot && this.shape === shape) return plot.batch(() => change(plot));
+    plot?.destroy();
     this.shape = shape;
-    this.plot = new uPlot(this.optionsFor(data), [this.x, [null, null]] as uPlot.AlignedData, this.root);
-    return this.plot;
+    this.plot = new uPlot(this.optionsFor(data), [this.x, [null, null]] as uPlot.AlignedData, (fresh, begin) => {
+      this.root.append(fresh.root);
+      fresh.batch(() => (begin(), change(fresh)));
+    });
   }
 
   private optionsFor(data: ChartData): uPlot.Options {
