@@ -14,14 +14,15 @@ import pytest
 
 from epochal.domain.access import LOCAL_USER
 from epochal.domain.run import RunState
-from epochal.errors import NotFound, Unavailable
+from epochal.errors import NotFound, StorageError, Unavailable
 from epochal.journal.journal import Journal
 from epochal.service import runs, tracking
-from epochal.service.recorded import Columns, Point
+from epochal.service.recorded import Columns, Point, Recording
 from epochal.service.recording import Recorder
 from epochal.service.tracking import Batch, NewRun
 from epochal.store.follow import Follower
 from epochal.store.owner import Store, open_store
+from epochal.store.tracked import read_tracked
 
 
 @pytest.fixture
@@ -132,6 +133,26 @@ def test_a_journal_that_rests_is_closed_and_the_run_goes_on(
     assert (run.state, run.ended_us) == (RunState.FAILED, 10**15)
 
 
+def test_a_failure_to_tell_of_a_silent_client_keeps_nobody_from_hearing(
+    store: Store, recorder: Recorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever one listener meets, the others are told, and other runs are looked after."""
+    heard: list[str] = []
+
+    def fail(_: Recording) -> None:
+        raise StorageError("the ledger is damaged")
+
+    recorder.gave_up += [fail, lambda one: heard.append(one.uid)]
+    uids = [new_run(store, recorder) for _ in range(2)]
+    for uid in uids:
+        with recorder.hold(uid) as recording:
+            recording.patience_s = 0.0
+    recorder.close_resting()
+    assert sorted(heard) == sorted(uids)
+    assert len(caplog.records) == 2
+    assert "the ledger is damaged" in caplog.text
+
+
 def test_a_run_can_be_deleted_while_its_journal_is_open(store: Store, recorder: Recorder) -> None:
     uid = new_run(store, recorder)
     log(store, recorder, uid, 1)
@@ -196,6 +217,15 @@ def test_a_lost_database_comes_back_with_labels_and_states(home: Path) -> None:
         assert [run.state for run in after] == [RunState.KILLED, RunState.RUNNING]
         assert after[0].labels["tag"] == done
         recorder.close()
+
+
+def test_a_label_is_removed_with_nothing_else_to_tell(store: Store, recorder: Recorder) -> None:
+    uid = new_run(store, recorder)
+    tracking.log(store, LOCAL_USER, recorder, uid, Batch(labels={"team": "vision"}))
+    recorder.settle()
+    tracking.remove_label(store, LOCAL_USER, recorder, uid, "team")
+    recorder.settle()
+    assert "team" not in read_tracked(store, uid).labels
 
 
 def test_rows_given_as_columns_stand_among_the_others(store: Store, recorder: Recorder) -> None:

@@ -11,6 +11,7 @@ is killed crashes no run. Docs: docs/internals/foreign.md.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import threading
 import time
@@ -24,7 +25,7 @@ from epochal.domain.record import Attributes, Fact, Finish, Header, Labels, Told
 from epochal.domain.run import RunState
 from epochal.domain.tracked import CLIENT, TrackedRun
 from epochal.domain.view import RunRow
-from epochal.errors import Unavailable
+from epochal.errors import EpochalError, Unavailable
 from epochal.journal.buffered import BufferedJournal
 from epochal.journal.files import DIRECTORY_MODE, sync_directories
 from epochal.journal.frame import FileHeader
@@ -43,6 +44,7 @@ MOST_OPEN: Final = 128
 MOST_KNOWN: Final = 4096
 LONGEST: Final = 256 * 1024 * 1024
 
+log: Final = logging.getLogger("epochal.server")
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -362,8 +364,10 @@ class Recorder:
                     self._forget(one)
             if is_given_up:
                 for tell in self.gave_up:
-                    with contextlib.suppress(OSError, Unavailable):
+                    try:
                         tell(one)
+                    except (OSError, EpochalError):
+                        log.exception("run %s was given up, but not all was told of it", one.uid)
 
     def _give_up(self, one: Recording, now: float) -> bool:
         """Whether a client is taken for dead now. The caller holds the recording."""

@@ -27,11 +27,13 @@ class Together:
             statement: always the same object where it is the same statement.
             given: with the same names every time.
         """
-        self._waiting.setdefault(statement, []).extend(given)
+        if given:
+            self._waiting.setdefault(statement, []).extend(given)
 
     def insert(self, statement: sa.Executable, *rows: dict[str, Any]) -> None:
         """Insert rows later, in the way and under the conditions of `insert_each`."""
-        self._plain.setdefault(statement, []).extend(rows)
+        if rows:
+            self._plain.setdefault(statement, []).extend(rows)
 
     def run(self, connection: sa.Connection) -> None:
         """Run all that waits: statements in the order in which they came first, then inserts."""
