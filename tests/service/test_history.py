@@ -9,9 +9,11 @@ import pytest
 
 from epochal.domain.access import Principal, Role
 from epochal.errors import NotFound
+from epochal.service import history
 from epochal.service.history import HistoryRow, read_rows
 from epochal.store.ingest import ingest_home
 from epochal.store.owner import open_store
+from epochal.store.points import Points, assemble
 from tests.store.journals import Writing
 
 READER = Principal("reader", Role.READER)
@@ -61,6 +63,44 @@ def test_a_range_and_a_sample(home: Path) -> None:
     assert len(rows(home, run, "loss", samples=1_000)) == 101
     assert rows(home, run, "loss", samples=0) == []
     assert rows(home, run) == []
+
+
+@pytest.mark.parametrize("count,whole", [(100, 1), (1_000, 0)], ids=["small", "large"])
+def test_a_page_of_a_large_run_reads_no_more_than_itself(
+    home: Path, monkeypatch: pytest.MonkeyPatch, count: int, whole: int
+) -> None:
+    """A small run is read once for all pages, a large one page by page."""
+    run = Writing(home)
+    run.line(0, count)
+    run.finish()
+    monkeypatch.setattr(history, "MAX_KEPT", 64 * 10)
+    monkeypatch.setattr(history, "_recent", history._Recent())
+    ranges: list[tuple[int | None, int | None]] = []
+
+    def noted(*args: Any, lo: int | None, hi: int | None) -> Points:
+        ranges.append((lo, hi))
+        return assemble(*args, lo=lo, hi=hi)
+
+    monkeypatch.setattr(history, "assemble", noted)
+    with open_store(home) as store:
+        ingest_home(store)
+        for first in (0, 20, 40):
+            found = read_rows(store, READER, run.uid, ["loss"], lo=first, hi=first + 19)
+            assert [row.step for row in found] == list(range(first, first + 20))
+    assert ranges == ([(None, None)] if whole else [(0, 19), (20, 39), (40, 59)])
+
+
+def test_what_is_kept_for_the_next_page_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By weight, though it holds no values; what was asked for last stays."""
+    monkeypatch.setattr(history, "MAX_KEPT", 100)
+    kept = history._Recent()
+    for name in "abc":
+        kept.put(name, [], 40)
+    assert [kept.get(name) for name in "abc"] == [None, [], []]
+    kept.put("b", [], 60)
+    assert [kept.get(name) for name in "cb"] == [[], []]
+    kept.put("d", [], 40)
+    assert [kept.get(name) for name in "bcd"] == [[], None, []]
 
 
 def test_no_such_run(home: Path) -> None:

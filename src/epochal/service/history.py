@@ -29,7 +29,11 @@ MAX_KEYS = 20_000
 MAX_CELLS = 20_000_000
 """Values of one answer; about as many as fit in a few hundred megabytes."""
 MAX_KEPT = 4_000_000
-"""Values of all columns that are kept for the next page; 32 megabytes."""
+"""What is kept for the next page may weigh so many values; 32 megabytes, steps and times aside."""
+MOST_KEPT = 64
+"""No more answers are kept, however small."""
+KEY_WEIGHT = 32
+"""What a key weighs beside its values and its characters."""
 
 
 class HistoryRow(NamedTuple):
@@ -124,11 +128,12 @@ def _groups(
     place = tuple((writer.writer, writer.files, writer.cuts) for writer in rows.writers)
     name = (str(store.home), rows.uid, place, tuple(keys))
     whole = _recent.get(name)
-    if whole is None and (lo, hi) == (None, None):
-        return _read(store, rows, keys, lo, hi)
     if whole is None:
+        weight = None if (lo, hi) == (None, None) else _weight(store, rows, keys)
+        if weight is None:
+            return _read(store, rows, keys, lo, hi)
         whole = _read(store, rows, keys, None, None)
-        _recent.put(name, whole)
+        _recent.put(name, whole, weight)
     parts = [_between(group, lo, hi) for group in whole]
     return [part for part in parts if len(part.steps)]
 
@@ -149,26 +154,40 @@ def _between(group: _Group, lo: int | None, hi: int | None) -> _Group:
     return _Group(group.steps[part], group.wall_us[part], group.keys, columns)
 
 
+def _weight(store: Store, rows: RunSeries, keys: Sequence[str]) -> int | None:
+    """What a whole run weighs when it is kept, known without reading; None: too much for that."""
+    weight = MAX_KEPT // MOST_KEPT
+    for key in keys:
+        weight += KEY_WEIGHT + len(key) // 8
+        weight += sum(part.count for one in rows.points_of(store, key) for part in one.parts)
+        if weight > MAX_KEPT:
+            return None
+    return weight
+
+
 class _Recent:
-    """The columns that were read last, at most ``MAX_KEPT`` values of them. Thread-safe."""
+    """The columns that were read last, at most ``MAX_KEPT`` in weight. Thread-safe."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[Hashable, list[_Group]] = OrderedDict()
+        self._kept: OrderedDict[Hashable, tuple[list[_Group], int]] = OrderedDict()
+        self._weight = 0
         self._guard = threading.Lock()
 
     def get(self, name: Hashable) -> list[_Group] | None:
         with self._guard:
-            found = self._kept.get(name)
-            if found is not None:
-                self._kept.move_to_end(name)
-            return found
-
-    def put(self, name: Hashable, groups: list[_Group]) -> None:
-        with self._guard:
-            self._kept[name] = groups
+            if name not in self._kept:
+                return None
             self._kept.move_to_end(name)
-            while sum(map(_cells, self._kept.values())) > MAX_KEPT:
-                self._kept.popitem(last=False)
+            return self._kept[name][0]
+
+    def put(self, name: Hashable, groups: list[_Group], weight: int) -> None:
+        with self._guard:
+            _, before = self._kept.pop(name, ([], 0))
+            self._kept[name] = (groups, weight)
+            self._weight += weight - before
+            while self._weight > MAX_KEPT:
+                _, (_, gone) = self._kept.popitem(last=False)
+                self._weight -= gone
 
 
 def _cells(groups: Iterable[_Group]) -> int:
