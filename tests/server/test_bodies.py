@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import resource
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 import uvicorn
@@ -31,6 +32,8 @@ class App:
     def __init__(self) -> None:
         self.port = 0
         self.most: int | None = None
+        self.after = False
+        self.large = b""
         self.patience = SECONDS
         self.sizes: list[int] = []
         self._came = asyncio.Event()
@@ -39,6 +42,13 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         self.sizes = []
+        if self.after:
+            await answer(send, 200, b"")
+            self.ends.put_nowait((await receive())["type"])
+            return
+        if self.large:
+            await self.answer_while_waiting(receive, send)
+            return
         receive = watched(receive, self.patience)
         hashed = hashlib.sha256()
         try:
@@ -55,6 +65,16 @@ class App:
             return
         self.ends.put_nowait("whole")
         await answer(send, 200, hashed.hexdigest().encode())
+
+    async def answer_while_waiting(self, receive: Receive, send: Send) -> None:
+        """Answer with what is large as a piece of the body is waited for."""
+        size = 0
+        while size < LARGE:
+            size += len((await receive())["body"])
+        waiting = asyncio.ensure_future(receive())
+        await asyncio.sleep(0)
+        await answer(send, 200, self.large)
+        self.ends.put_nowait((await waiting)["type"])
 
     async def has(self, size: int) -> None:
         """Wait until so many bytes of a body came."""
@@ -112,6 +132,19 @@ async def talking(app: App) -> AsyncIterator[Peer]:
         yield peer
     finally:
         peer.writer.close()
+
+
+@contextmanager
+def no_more_files() -> Iterator[None]:
+    """This process has as many open files as it may."""
+    free = os.dup(0)
+    os.close(free)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 def head(size: int, *more: bytes) -> bytes:
@@ -243,6 +276,52 @@ def test_an_answer_before_the_end_of_a_body_is_heard(
             )
             assert (await peer.hear())[0] == 200
             app.most = None
+            await peer.say(head(len(BODY)) + BODY)
+            assert await peer.hear() == (200, digest(BODY))
+
+    play(scenario)
+
+
+def test_who_asks_for_a_body_after_the_answer_takes_nothing_of_the_next_request(
+    play: Callable[[Scenario], None],
+) -> None:
+    async def scenario(app: App) -> None:
+        app.after = True
+        async with talking(app) as peer:
+            await peer.say(head(len(BODY)))
+            assert (await peer.hear())[0] == 200
+            assert await app.ends.get() == "http.disconnect"
+            app.after = False
+            await peer.say(BODY + head(3) + b"abc")
+            assert await peer.hear() == (200, digest(b"abc"))
+
+    play(scenario)
+
+
+def test_an_answer_is_whole_though_somebody_waits_for_the_body(
+    play: Callable[[Scenario], None],
+) -> None:
+    """It is larger than what the sockets hold, and the client is slow to read it."""
+
+    async def scenario(app: App) -> None:
+        app.large = b"x" * (32 * LARGE)
+        async with talking(app) as peer:
+            await peer.say(head(len(BODY)) + BODY[:LARGE])
+            assert await app.ends.get() == "http.disconnect"
+            assert await peer.hear() == (200, app.large)
+
+    play(scenario)
+
+
+def test_without_a_file_to_spare_the_parser_reads(play: Callable[[Scenario], None]) -> None:
+    async def scenario(app: App) -> None:
+        async with talking(app) as peer:
+            await peer.say(head(3) + b"abc")
+            assert (await peer.hear())[0] == 200
+            with no_more_files():
+                await peer.say(head(len(BODY)) + BODY)
+                assert await peer.hear() == (200, digest(BODY))
+                assert max(app.sizes) < LARGE
             await peer.say(head(len(BODY)) + BODY)
             assert await peer.hear() == (200, digest(BODY))
 

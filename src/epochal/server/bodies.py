@@ -75,11 +75,13 @@ class LargeBody:
         if self._socket is None:
             return await self._ordinary()
         data = await self._read(self._socket)
-        if not data:
-            self.close()
-            self._cycle.transport.abort()
-            return {"type": "http.disconnect"}
         self.missing -= len(data)
+        is_over = self._cycle.disconnected or self._cycle.response_complete
+        if is_over or not data:
+            self.close()
+            if not is_over:
+                self._cycle.transport.abort()
+            return {"type": "http.disconnect"}
         if not self.missing:
             self.close()
             self._cycle.more_body = False
@@ -92,12 +94,15 @@ class LargeBody:
         return dropped
 
     def close(self) -> None:
-        """Read no more; harmless when it was done. Who waits for a piece hears of the end."""
+        """Read no more; harmless when it was done. Who waits for a piece hears of the end.
+
+        What is still to be written goes out.
+        """
         if self._socket is None:
             return
         if self._reading:  # and closes it then
             with contextlib.suppress(OSError):
-                self._socket.shutdown(socket.SHUT_RDWR)
+                self._socket.shutdown(socket.SHUT_RD)
             return
         self._gather(self._socket, 1)
         self._socket.close()
@@ -107,11 +112,15 @@ class LargeBody:
         """Take over, with what the parser has collected; None when it is the parser's work."""
         cycle = self._cycle
         missing = self._length - len(cycle.body)
-        if missing < LARGE or cycle.disconnected or not cycle.more_body:
+        is_over = cycle.disconnected or cycle.response_complete
+        if missing < LARGE or is_over or not cycle.more_body:
+            return None
+        try:
+            self._socket = cycle.transport.get_extra_info("socket").dup()
+        except OSError:  # too many open files
             return None
         self.missing = missing
         self._take_over()
-        self._socket = cycle.transport.get_extra_info("socket").dup()
         data, cycle.body = bytes(cycle.body), bytearray()
         cycle.message_event.clear()
         return self._message(data)
