@@ -28,6 +28,8 @@ OUTPUTS: Final = "$outputs"
 """The label that holds the models that a run made."""
 CONTEXT: Final = "mlflow.data.context"
 """The tag of a dataset input that says what the run used it for."""
+NOTES: Final = "mlflow.note.content"
+"""The tag in which MLflow's clients keep notes; a run from before has it as a label."""
 
 Kind: TypeAlias = Literal["metric", "param", "tag", "attribute", "dataset"]
 Value: TypeAlias = str | float | tuple[str, ...] | None

@@ -15,7 +15,7 @@ from epochal.domain.access import Permission, Principal
 from epochal.domain.names import MAX_NAME, MAX_TEXT, check_uid, new_run_id
 from epochal.domain.record import Config, Fact, Labels
 from epochal.domain.run import RunState
-from epochal.domain.tracked import TrackedQuery, TrackedRun
+from epochal.domain.tracked import NOTES, TrackedQuery, TrackedRun
 from epochal.errors import InvalidInput, NotFound
 from epochal.service.permission import require
 from epochal.service.recorded import Point, Recording
@@ -198,6 +198,8 @@ def log(
             recorder.rename(recording, batch.name[:MAX_NAME])
         if batch.notes is not None:
             recorder.describe(recording, batch.notes[:MAX_TEXT])
+            if NOTES in recording.labels:  # of a run from before they were notes
+                recorder.label(recording, {}, [NOTES])
         fresh = batch.points and not (batch.digest and recording.repeats(batch.digest))
         recorder.write(recording, facts, batch.points if fresh else ())
         recording.params.update(params)

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from epochal.domain.matching import holds
 from epochal.domain.origin import Input, decode_inputs
 from epochal.domain.run import RunState
-from epochal.domain.tracked import CONTEXT, INPUTS, Clause, Sort, TrackedQuery
+from epochal.domain.tracked import CONTEXT, INPUTS, NOTES, Clause, Sort, TrackedQuery
 from epochal.store.labels import LABEL
 from epochal.store.schema import key, param, project, run
 
@@ -25,8 +25,14 @@ _WITH_INPUTS = (
     .join(run, run.c.id == param.c.run_id)
     .where(key.c.name == INPUTS, param.c.scope == LABEL)
 )
-
-
+_NOTED = (
+    sa.select(param.c.txt)
+    .join(key, key.c.id == param.c.key_id)
+    .where(key.c.name == NOTES, param.c.scope == LABEL, param.c.run_id == run.c.id)
+    .correlate(run)
+    .scalar_subquery()
+)
+"""What runs from before have for notes."""
 _ATTRIBUTES: dict[str, sa.ColumnElement[Any]] = {
     "run_id": run.c.uid,
     "run_name": run.c.name,
@@ -35,7 +41,7 @@ _ATTRIBUTES: dict[str, sa.ColumnElement[Any]] = {
     ),
     "created": run.c.created_us / 1000,
     "ended": run.c.ended_us / 1000,
-    "notes": sa.func.nullif(run.c.notes, ""),
+    "notes": sa.func.coalesce(sa.func.nullif(run.c.notes, ""), _NOTED),
 }
 
 

@@ -11,6 +11,11 @@ from mlflow.data.numpy_dataset import from_numpy
 from mlflow.entities import RunTag
 
 import epochal
+from epochal.domain.access import LOCAL_USER
+from epochal.service import tracking
+from epochal.service.recording import Recorder
+from epochal.service.tracking import NewRun
+from epochal.store.owner import open_store
 from tests.browser.clients import QUIET
 from tests.server.processes import Running, serving
 
@@ -40,6 +45,39 @@ def test_notes_are_one_text_whoever_writes_them(server: Running, client: MlflowC
     client.delete_tag(uid, NOTES)
     assert NOTES not in client.get_run(uid).data.tags
     assert server.json("GET", path)["notes"] == ""
+
+
+def test_notes_that_a_run_from_before_has_as_a_label_are_found_and_go_with_the_notes(
+    tmp_path: Path,
+) -> None:
+    """They are read, searched and ordered by as others are, until somebody says something else."""
+    with open_store(tmp_path) as store:
+        recorder = Recorder(store)
+        old = {NOTES: "from before"}
+        uids = [
+            tracking.create_run(store, LOCAL_USER, recorder, NewRun(0, "mlflow", "n", old)).uid
+            for _ in range(3)
+        ]
+        recorder.close()
+    with serving(tmp_path, quiet=True) as running:
+        client = MlflowClient(running.address.url)
+        newer = client.create_run("0", tags={NOTES: "zz"}).info.run_id
+        first, second, third = uids
+        found = client.search_runs(["0"], f"tags.`{NOTES}` LIKE 'from%'")
+        assert sorted(one.info.run_id for one in found) == sorted(uids)
+        assert client.search_runs(["0"], f"tags.`{NOTES}` IS NULL") == []
+        ordered = client.search_runs(["0"], order_by=[f"tags.`{NOTES}` DESC"])
+        assert ordered[0].info.run_id == newer
+        assert {one.data.tags[NOTES] for one in ordered[1:]} == {"from before"}
+        client.delete_tag(first, NOTES)
+        client.set_tag(second, NOTES, "new")
+        assert client.get_run(second).data.tags[NOTES] == "new"
+        client.delete_tag(second, NOTES)
+        client.log_batch(third, tags=[RunTag(NOTES, "")])
+        for uid in uids:
+            assert NOTES not in client.get_run(uid).data.tags
+        found = client.search_runs(["0"], f"tags.`{NOTES}` IS NOT NULL")
+        assert [one.info.run_id for one in found] == [newer]
 
 
 def test_notes_of_our_own_client_are_read_as_the_tag(tmp_path: Path, monkeypatch) -> None:

@@ -11,6 +11,7 @@ import msgspec
 from epochal.domain.logged import HOLDER
 from epochal.domain.tracked import (
     INPUTS,
+    NOTES,
     OUTPUTS,
     USER,
     Clause,
@@ -36,7 +37,6 @@ from epochal.protocols.mlflow.limits import (
 )
 from epochal.protocols.mlflow.pages import check_limit, read_token, write_token
 from epochal.protocols.mlflow.shapes import (
-    NOTES,
     NUMBERED,
     RUN_NAME,
     STATES,

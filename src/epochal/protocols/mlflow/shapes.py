@@ -14,6 +14,7 @@ from epochal.domain.models import ModelRow, ModelVersionRow, Stage
 from epochal.domain.run import RunState
 from epochal.domain.tracked import (
     INPUTS,
+    NOTES,
     OUTPUTS,
     USER,
     Experiment,
@@ -28,7 +29,6 @@ LARGEST: Final = sys.float_info.max
 ARTIFACTS: Final = "/artifacts"
 STATUS: Final = "$status"
 RUN_NAME: Final = "mlflow.runName"
-NOTES: Final = "mlflow.note.content"
 SOURCE: Final = "$source"
 LINK: Final = "$run_link"
 LOGGED: Final = "$model"
