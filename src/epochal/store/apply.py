@@ -23,6 +23,7 @@ from epochal.journal.blobs import Blobs
 from epochal.store.definitions import read_definitions, restate_rules
 from epochal.store.dialect import batches, update_each
 from epochal.store.enroll import New, check_header, enroll_all, next_revision
+from epochal.store.eras import Eras
 from epochal.store.facts import FactWriter
 from epochal.store.latest import Known, add_rows, newest_steps, summarize, to_row
 from epochal.store.params import intern_keys
@@ -187,6 +188,7 @@ class Batch(msgspec.Struct):
     moves: list[dict[str, Any]] = []
     keys: dict[str, int] = {}
     together: Together = msgspec.field(default_factory=Together)
+    eras: Eras | None = None
 
     def flush(self) -> None:
         """Write what is pending.
@@ -205,7 +207,7 @@ class Batch(msgspec.Struct):
 def _apply_all(
     store: Store, connection: sa.Connection, ready: list[Work]
 ) -> tuple[list[JournalRow], list[RunChange]]:
-    batch = Batch(connection, store.blobs)
+    batch = Batch(connection, store.blobs, eras=store.eras)
     made = _rows_of(connection, ready)
     rows = [_apply_one(batch, item, *made[item.tail.key]) for item in ready]
     batch.flush()
@@ -226,7 +228,7 @@ def _apply_one(batch: Batch, item: Work, row: JournalRow, is_fresh: bool) -> Jou
     ordinals = [item.stretch.ordinal + position for position in entry.fact_positions]
     writer = FactWriter(
         batch.connection, row.run_id, row.id, row.lines, batch.blobs, batch.keys, batch.together,
-        is_fresh=is_fresh,
+        is_fresh=is_fresh, eras=batch.eras,
     )  # fmt: skip
     effects = writer.apply(entry.facts, ordinals)
     last_wall = max((int(group.wall_us[-1]) for group in item.stretch.groups), default=0)

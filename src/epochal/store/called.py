@@ -2,7 +2,8 @@
 
 Journals bring an artifact back as its runs called it. A name, a type, a description and tags that
 people gave stand in one file for each artifact, ``kept/<digest of its name>.artifact``, written
-whole before a change is acknowledged, and laid over what the records made.
+whole before a change is acknowledged, and laid over what the records made. Records are applied
+under the name that they mean (`Eras`), so that versions get their numbers again.
 """
 
 from __future__ import annotations
@@ -15,10 +16,17 @@ import msgspec
 import sqlalchemy as sa
 
 from epochal.errors import CorruptFile
+from epochal.store import registry
 from epochal.store.durable import durable_file
-from epochal.store.former import Place, rename
+from epochal.store.eras import Era, Eras
+from epochal.store.former import Place, bring_along, lead_on
 from epochal.store.keep import DIRECTORY
-from epochal.store.schema_objects import artifact, artifact_former, artifact_label
+from epochal.store.schema_objects import (
+    artifact,
+    artifact_former,
+    artifact_label,
+    artifact_version,
+)
 from epochal.store.store import DIRECTORY_MODE, Store
 
 SUFFIX: Final = ".artifact"
@@ -34,30 +42,43 @@ class Called(msgspec.Struct, array_like=True, frozen=True):
     description: str
     labels: list[str]
     former: list[str]
+    eras: list[Era] = []
+
+    @property
+    def place(self) -> Place:
+        """Where it is found now."""
+        return (self.entity, self.project, self.name)
+
+    def last(self, name: str) -> int:
+        """The end of the last time in which it had a name, in microseconds."""
+        return max((era.until_us for era in self.eras if era.name == name), default=0)
 
 
 _decode = msgspec.msgpack.Decoder(Called).decode
 
 
-def write_called(store: Store, connection: sa.Connection, artifact_id: int, before: str) -> None:
+def write_called(store: Store, connection: sa.Connection, before: Any) -> None:
     """Write down how an artifact is called. Call it last in the transaction that changed it.
+
+    The file under a former name is for `forget_called`, after the transaction.
 
     Args:
         store: the home.
         connection: the write transaction.
-        artifact_id: of the artifact.
-        before: its name before the change.
+        before: the row of the artifact before the change.
 
     Raises:
+        CorruptFile: what was written of it before is damaged.
         StorageFull: no room.
     """
+    artifact_id = before.id
     row = connection.execute(sa.select(artifact).where(artifact.c.id == artifact_id)).one()
     labels = sa.select(artifact_label.c.label).where(artifact_label.c.artifact_id == artifact_id)
     names = sa.select(artifact_former.c.name).where(artifact_former.c.artifact_id == artifact_id)
     found = Called(
         row.entity, row.project, row.name, row.type, row.description,
         sorted(connection.execute(labels).scalars()),
-        sorted(connection.execute(names).scalars()),
+        sorted(connection.execute(names).scalars()), _past(store, connection, before, row),
     )  # fmt: skip
     path = _path(store, (row.entity, row.project, row.name))
     if not path.parent.is_dir():
@@ -65,12 +86,30 @@ def write_called(store: Store, connection: sa.Connection, artifact_id: int, befo
         store.disk.sync_directory(store.home)
     with durable_file(path, store.disk) as write:
         write(msgspec.msgpack.encode(found))
-    if before != row.name:
-        _path(store, (row.entity, row.project, before)).unlink(missing_ok=True)
+
+
+def _past(store: Store, connection: sa.Connection, before: Any, row: Any) -> list[Era]:
+    """The eras of an artifact; one more ends with a change of its name or type."""
+    path = _path(store, (before.entity, before.project, before.name))
+    eras = _read(path).eras if path.exists() else []
+    if (before.name, before.type) == (row.name, row.type):
+        return eras
+    created = artifact_version.c.created_us
+    span = sa.select(sa.func.min(created), sa.func.max(created))
+    first, last = connection.execute(span.where(artifact_version.c.artifact_id == row.id)).one()
+    if eras:
+        since = eras[-1].until_us
+    else:
+        since = min(before.created_us, before.created_us if first is None else first) - 1
+    until = max(since, before.updated_us, last or 0)
+    return [*eras, Era(before.name, before.type, since, until)]
 
 
 def forget_called(store: Store, place: Place) -> None:
-    """Remove what was written of an artifact that was deleted."""
+    """Remove what was written of an artifact that was deleted or renamed.
+
+    Call it after the transaction, while nobody else may write it down.
+    """
     _path(store, place).unlink(missing_ok=True)
 
 
@@ -83,38 +122,58 @@ def set_labels(connection: sa.Connection, artifact_id: int, labels: list[str]) -
         connection.execute(sa.insert(artifact_label), rows)
 
 
-def read_called(home: Path) -> list[Called]:
-    """How artifacts were called.
-
-    Raises:
-        CorruptFile: a file of it is damaged.
-    """
-    found = []
+def read_called(home: Path) -> tuple[list[Called], list[CorruptFile]]:
+    """How artifacts were called, and the files that cannot be read."""
+    found, problems = [], []
     for path in sorted((home / DIRECTORY).glob(f"*{SUFFIX}")):
         try:
-            found.append(_decode(path.read_bytes()))
-        except msgspec.MsgspecError as error:
-            raise CorruptFile(path, str(error)) from error
-    return found
+            found.append(_read(path))
+        except CorruptFile as error:
+            problems.append(error)
+        except OSError as error:
+            problems.append(CorruptFile(path, str(error)))
+    return found, problems
 
 
-def call(connection: sa.Connection, called: Called) -> None:
-    """Let an artifact be called as it was; one that no record made is left out."""
-    for name in called.former:
-        owner = _find(connection, called, name)
-        if owner is not None and _find(connection, called, called.name) is None:
-            rename(connection, owner, called.name)
-    owner = _find(connection, called, called.name)
-    if owner is None:
-        return
-    values = {"type": called.type, "description": called.description}
-    connection.execute(sa.update(artifact).where(artifact.c.id == owner.id).values(values))
-    set_labels(connection, owner.id, called.labels)
+def _read(path: Path) -> Called:
+    try:
+        return _decode(path.read_bytes())
+    except msgspec.MsgspecError as error:
+        raise CorruptFile(path, str(error)) from error
 
 
-def _find(connection: sa.Connection, called: Called, name: str) -> Any:
-    here = (artifact.c.entity == called.entity, artifact.c.project == called.project)
-    return connection.execute(sa.select(artifact).where(*here, artifact.c.name == name)).first()
+def eras_of(names: list[Called]) -> Eras:
+    """The past of these artifacts."""
+    eras = Eras()
+    for called in sorted(names, key=lambda one: -len(one.eras)):  # a crash may leave a stale file
+        eras.add(called.place, called.type, called.eras)
+    return eras
+
+
+def call(connection: sa.Connection, names: list[Called]) -> None:
+    """Let artifacts be called as they were; one that no record made is left out."""
+    leading: list[tuple[int, str, Any]] = []
+    for called in names:
+        owner = _find(connection, called)
+        if owner is None:
+            continue
+        values = {"type": called.type, "description": called.description}
+        connection.execute(sa.update(artifact).where(artifact.c.id == owner.id).values(values))
+        set_labels(connection, owner.id, called.labels)
+        for name in {era.name for era in called.eras} - {called.name}:
+            bring_along(connection, owner, name, called.last(name))
+        registry.look_ready(connection, called.place)
+        leading += [(called.last(name), name, owner) for name in called.former]
+    for _, name, owner in sorted(leading, key=lambda one: one[0]):  # who had it last has it
+        lead_on(connection, owner, name)
+
+
+def _find(connection: sa.Connection, called: Called) -> Any:
+    here = (
+        artifact.c.entity == called.entity, artifact.c.project == called.project,
+        artifact.c.name == called.name,
+    )  # fmt: skip
+    return connection.execute(sa.select(artifact).where(*here)).first()
 
 
 def _path(store: Store, place: Place) -> Path:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from epochal.domain.artifact import LATEST, ArtifactRef
 from epochal.domain.names import MAX_TAG
 from epochal.domain.objects import ArtifactChanges, ArtifactRow, VersionChanges, VersionRow
-from epochal.errors import Conflict, InvalidInput
+from epochal.errors import Conflict, InvalidInput, NotFound
 from epochal.store.artifacts import (
     artifact_rows,
     find_artifact,
@@ -44,29 +44,32 @@ def update_artifact(store: Store, ref: ArtifactRef, changes: ArtifactChanges) ->
         NotFound: there is none.
         Conflict: another artifact has the new name.
     """
-    with store.moving, store.database.write() as connection:
-        owner = find_artifact(connection, ref)
-        values: dict[str, Any] = {}
-        if changes.description is not None:
-            values["description"] = storable(changes.description)
-        if changes.type is not None:
-            values["type"] = changes.type
-        if values:
-            here = artifact.c.id == owner.id
-            connection.execute(sa.update(artifact).where(here).values(values))
-        if changes.tags is not None:
-            set_labels(connection, owner.id, changes.tags)
-        models: list[int] = []
-        if changes.name is not None and changes.name != owner.name:
-            models = rename(connection, owner, changes.name)
-        changed = note_makers(
-            connection, [version.id for version in undeleted_versions(connection, owner.id)]
-        )
-        found = sa.select(artifact).where(artifact.c.id == owner.id)
-        row = artifact_rows(connection, connection.execute(found).all())[0]
-        for model_id in models:
-            write_book(store, connection, model_id)
-        write_called(store, connection, owner.id, owner.name)
+    with store.moving:
+        with store.database.write() as connection:
+            owner = find_artifact(connection, ref)
+            values: dict[str, Any] = {}
+            if changes.description is not None:
+                values["description"] = storable(changes.description)
+            if changes.type is not None:
+                values["type"] = changes.type
+            if values:
+                here = artifact.c.id == owner.id
+                connection.execute(sa.update(artifact).where(here).values(values))
+            if changes.tags is not None:
+                set_labels(connection, owner.id, changes.tags)
+            models: list[int] = []
+            if changes.name is not None and changes.name != owner.name:
+                models = rename(connection, owner, changes.name)
+            changed = note_makers(
+                connection, [version.id for version in undeleted_versions(connection, owner.id)]
+            )
+            found = sa.select(artifact).where(artifact.c.id == owner.id)
+            row = artifact_rows(connection, connection.execute(found).all())[0]
+            for model_id in models:
+                write_book(store, connection, model_id)
+            write_called(store, connection, owner)
+        if row.name != owner.name:
+            forget_called(store, (owner.entity, owner.project, owner.name))
     announce(store, changed)
     return row
 
@@ -143,6 +146,7 @@ def delete_version(store: Store, ref: ArtifactRef, *, force: bool = False) -> No
     """
     with store.moving, store.database.write() as connection:
         version = find_version(connection, ref)
+        _refuse_former(ref, version.name)
         aliases = connection.execute(
             sa.select(artifact_alias.c.alias).where(
                 artifact_alias.c.version_id == version.id, artifact_alias.c.alias != LATEST
@@ -158,6 +162,15 @@ def delete_version(store: Store, ref: ArtifactRef, *, force: bool = False) -> No
         changed = note_makers(connection, [version.id])
         remove_version(connection, version)
     announce(store, changed)
+
+
+def _refuse_former(ref: ArtifactRef, name: str) -> None:
+    """Who asks to delete what had this name before may not know what has become of it."""
+    if ref.name != name:
+        raise NotFound(
+            f"the artifact {ref.name!r} of project {ref.entity}/{ref.project} is called "
+            f"{name!r} now; delete it under that name"
+        )
 
 
 def _refuse_linked(connection: sa.Connection, version: Any) -> None:
@@ -198,12 +211,14 @@ def delete_artifact(store: Store, ref: ArtifactRef) -> None:
         NotFound: there is none.
         Conflict: a model stands on one of its versions.
     """
-    with store.moving, store.database.write() as connection:
-        owner = find_artifact(connection, ref)
-        versions = undeleted_versions(connection, owner.id)
-        for version in versions:
-            _refuse_linked(connection, version)
-        changed = note_makers(connection, [version.id for version in versions])
-        connection.execute(sa.delete(artifact).where(artifact.c.id == owner.id))
+    with store.moving:
+        with store.database.write() as connection:
+            owner = find_artifact(connection, ref)
+            _refuse_former(ref, owner.name)
+            versions = undeleted_versions(connection, owner.id)
+            for version in versions:
+                _refuse_linked(connection, version)
+            changed = note_makers(connection, [version.id for version in versions])
+            connection.execute(sa.delete(artifact).where(artifact.c.id == owner.id))
         forget_called(store, (owner.entity, owner.project, owner.name))
     announce(store, changed)

@@ -163,7 +163,7 @@ def restore_experiments(store: Store) -> list[CorruptFile]:
         for path in sorted((store.home / DIRECTORY).glob(f"*{SUFFIX}")):
             try:
                 one = _decode(path.read_bytes())
-            except msgspec.MsgspecError as error:
+            except (msgspec.MsgspecError, OSError) as error:
                 problems.append(CorruptFile(path, str(error)))
                 continue
             _insert(connection, one)

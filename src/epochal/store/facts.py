@@ -37,6 +37,7 @@ from epochal.domain.record import (
 from epochal.domain.values import merge_nested
 from epochal.journal.blobs import Blobs
 from epochal.store.dialect import replace, upsert
+from epochal.store.eras import Eras
 from epochal.store.filters import CONFIG, SUMMARY, TEXT
 from epochal.store.labels import store_labels
 from epochal.store.lines import collect_lines, store_lines
@@ -117,6 +118,7 @@ class FactWriter:
         together: takes what need not happen at once; the caller runs it, before another journal
             of the run is applied.
         is_fresh: whether the run was made in this transaction and has no facts yet.
+        eras: see `Store.eras`.
     """
 
     def __init__(
@@ -130,6 +132,7 @@ class FactWriter:
         together: Together,
         *,
         is_fresh: bool = False,
+        eras: Eras | None = None,
     ) -> None:
         self.connection = connection
         self.run_id = run_id
@@ -137,7 +140,7 @@ class FactWriter:
         self.effects = Effects(contact_us=0, lines=lines)
         self._keys = keys
         self._together = together
-        self._objects = ObjectWriter(connection, blobs, run_id, journal_id)
+        self._objects = ObjectWriter(connection, blobs, run_id, journal_id, eras)
         self._console: list[Console] = []
         self._texts: list[Text] = []
         self._details: dict[str, dict[str, Any]] = {}

@@ -55,13 +55,7 @@ def rename(connection: sa.Connection, owner: Any, name: str) -> list[int]:
     if connection.execute(taken).first() is not None:
         raise Conflict(f"project {owner.project!r} has an artifact {name!r} already")
     connection.execute(sa.delete(artifact_former).where(*_is(artifact_former, after)))
-    connection.execute(
-        upsert(
-            connection.dialect.name, artifact_former, ("entity", "project", "name"),
-            replace("artifact_id"),
-        ),
-        dict(zip(("entity", "project", "name"), before, strict=True)) | {"artifact_id": owner.id},
-    )  # fmt: skip
+    _remember(connection, before, owner.id)
     mine = sa.select(artifact_version.c.digest).where(artifact_version.c.artifact_id == owner.id)
     models = list(
         connection.execute(
@@ -76,6 +70,46 @@ def rename(connection: sa.Connection, owner: Any, name: str) -> list[int]:
         )
     connection.execute(sa.update(artifact).where(artifact.c.id == owner.id).values(name=name))
     return models
+
+
+def bring_along(connection: sa.Connection, owner: Any, name: str, until_us: int) -> None:
+    """Let uses of an artifact and models on it, which records brought back, follow it.
+
+    Args:
+        connection: a write transaction.
+        owner: the row of the artifact.
+        name: a former one of it, under which they stand.
+        until_us: the time of the last record of the artifact that says this name.
+    """
+    before = (owner.entity, owner.project, name)
+    mine = sa.select(artifact_version.c.digest).where(artifact_version.c.artifact_id == owner.id)
+    held = sa.select(artifact.c.created_us).where(*_is(artifact, before))
+    since = connection.execute(held).scalar()  # another artifact that took the name
+    moments = {artifact_use: artifact_use.c.wall_us, model_version: model_version.c.created_us}
+    for table, moment in moments.items():
+        here = [*_is(table, before), table.c.digest.in_(mine)]
+        if since is not None:
+            here.append(moment <= max(until_us, since - 1))
+        connection.execute(sa.update(table).where(*here).values(name=owner.name))
+
+
+def lead_on(connection: sa.Connection, owner: Any, name: str) -> None:
+    """Let a former name lead to an artifact, unless an artifact has it."""
+    place = (owner.entity, owner.project, name)
+    held = sa.select(artifact.c.id).where(*_is(artifact, place))
+    if connection.execute(held).first() is None:
+        _remember(connection, place, owner.id)
+
+
+def _remember(connection: sa.Connection, place: Place, artifact_id: int) -> None:
+    connection.execute(
+        upsert(
+            connection.dialect.name, artifact_former, ("entity", "project", "name"),
+            replace("artifact_id"),
+        ),
+        dict(zip(("entity", "project", "name"), place, strict=True))
+        | {"artifact_id": artifact_id},
+    )  # fmt: skip
 
 
 def _is(table: sa.Table, place: Place) -> tuple[sa.ColumnElement[bool], ...]:

@@ -17,6 +17,7 @@ from epochal.errors import EpochalError
 from epochal.journal.blobs import Blobs
 from epochal.store import registry, versions
 from epochal.store.blobs import usable
+from epochal.store.eras import Eras
 from epochal.store.files import FileWriter
 from epochal.store.media import MediaWriter
 from epochal.store.scalars import clamp, storable
@@ -34,18 +35,25 @@ class ObjectWriter:
         blobs: those of the home.
         run_id: the run.
         journal_id: the writer's journal.
+        eras: see `Store.eras`.
 
     Attributes:
         changed: kinds of things that changed, in the words of `RunChange.what`.
     """
 
     def __init__(
-        self, connection: sa.Connection, blobs: Blobs, run_id: int, journal_id: int
+        self,
+        connection: sa.Connection,
+        blobs: Blobs,
+        run_id: int,
+        journal_id: int,
+        eras: Eras | None = None,
     ) -> None:
         self.changed: set[str] = set()
         self._connection = connection
         self._blobs = blobs
         self._run_id = run_id
+        self._eras = eras
         self._media = MediaWriter(connection, blobs, run_id, journal_id)
         self._files = FileWriter(connection, blobs, run_id, journal_id)
         self._actions: dict[type, Callable[[Any], None]] = {
@@ -92,7 +100,9 @@ class ObjectWriter:
 
     def _commit(self, fact: ArtifactCommit) -> None:
         maker = versions.run_ref(self._connection, self._run_id)
-        arrival = versions.commit(self._connection, self._blobs, maker, self._run_id, fact)
+        arrival = versions.commit(
+            self._connection, self._blobs, maker, self._run_id, fact, self._eras
+        )
         for problem in arrival.problems:
             self._warn(fact.wall_us, problem)
         self.changed.add("artifacts")

@@ -28,7 +28,7 @@ from epochal.journal.reader import JournalReader
 from epochal.store import registry, versions
 from epochal.store.apply import RunNews, publish
 from epochal.store.archive import ARCHIVE_SUFFIX, Archive, read_archive
-from epochal.store.called import call, read_called
+from epochal.store.called import call, eras_of, read_called
 from epochal.store.compact import SEGMENT_SUFFIX, segment_range
 from epochal.store.database import Database
 from epochal.store.definitions import restate_rules
@@ -114,21 +114,21 @@ def restore(store: Store) -> tuple[set[str], list[Problem], IngestReport]:
     Returns:
         The uids that came back without a journal, what could not be read, and what was ingested.
     """
-    runs, problems = restore_runs(store)
-    report = ingest_home(store)
+    names, unread = read_called(store.home)
+    store.eras = eras_of(names)
+    try:
+        runs, problems = restore_runs(store)
+        report = ingest_home(store)
+    finally:
+        store.eras = None
+    problems += [Problem(str(lost.path), explain(lost)) for lost in unread]
     try:
         books = read_books(store.home)
     except _BAD_FILE as error:
         problems.append(Problem(str(store.home), explain(error)))
         books = []
-    try:
-        names = read_called(store.home)
-    except _BAD_FILE as error:
-        problems.append(Problem(str(store.home), explain(error)))
-        names = []
     with store.moving, store.database.write() as connection:
-        for called in names:
-            call(connection, called)
+        call(connection, names)
         for book in books:
             lay_over(connection, book)
     problems += [Problem(str(lost.path), explain(lost)) for lost in restore_experiments(store)]
@@ -188,7 +188,9 @@ def _apply_late(
         if isinstance(item.fact, ModelLink):
             registry.link(connection, item.maker, item.fact)
         else:
-            versions.commit(connection, store.blobs, item.maker, item.run_id, item.fact)
+            versions.commit(
+                connection, store.blobs, item.maker, item.run_id, item.fact, store.eras
+            )
     except EpochalError as error:
         problems.append(Problem(item.maker.uid, explain(error)))
 

@@ -243,6 +243,17 @@ def make_ready(connection: sa.Connection, path: Path, digest: str) -> None:
         _become_ready(connection, id, Change("", created))
 
 
+def look_ready(connection: sa.Connection, path: Path) -> None:
+    """Let those model versions be ready that stand on committed versions of an artifact."""
+    waiting = sa.select(model_version.c.digest).where(
+        model_version.c.entity == path[0], model_version.c.project == path[1],
+        model_version.c.name == path[2], model_version.c.state == PENDING,
+    )  # fmt: skip
+    for digest in connection.execute(waiting.distinct()).scalars().all():
+        if is_committed(connection, path, digest):
+            make_ready(connection, path, digest)
+
+
 def _become_ready(connection: sa.Connection, id: int, change: Change) -> None:
     """Give a version the aliases that waited, unless a newer one has them."""
     version = connection.execute(sa.select(model_version).where(model_version.c.id == id)).one()

@@ -16,6 +16,7 @@ from epochal.domain.view import RunChange, RunRow
 from epochal.journal.blobs import Blobs
 from epochal.store.database import Database
 from epochal.store.durable import Disk
+from epochal.store.eras import Eras
 from epochal.store.lock import release_lock
 from epochal.store.opened import OpenSegments
 from epochal.store.tail import JournalKey, Tails
@@ -38,6 +39,7 @@ class Store:
             process closes it then.
         changed: called with a run's row after people changed its name or archived it.
         unread: what could not be read when the database was made anew at opening, in sentences.
+        eras: what artifacts were called, while a lost database is made anew; else None.
         mended: received journals whose copies are known to end with a whole frame.
     """
 
@@ -51,6 +53,7 @@ class Store:
         self.moving = threading.RLock()
         self.unread: list[str] = []
         self.mended: set[JournalKey] = set()
+        self.eras: Eras | None = None
         self.let_go: list[Callable[[str], None]] = []
         self.changed: list[Callable[[RunRow], None]] = []
         self._news: list[RunChange] = []

@@ -33,6 +33,7 @@ from epochal.errors import CorruptFile, InvalidInput
 from epochal.journal.blobs import Blobs
 from epochal.store.blobs import IN_ONE_QUERY, intern_blobs, mark_present, refer_version
 from epochal.store.dialect import inserted_id, replace, upsert
+from epochal.store.eras import Eras
 from epochal.store.former import successor
 from epochal.store.registry import make_ready
 from epochal.store.scalars import clamp, storable
@@ -73,6 +74,7 @@ def commit(
     maker: RunRef,
     run_id: int | None,
     fact: ArtifactCommit,
+    eras: Eras | None = None,
 ) -> Arrival:
     """Apply the record of a new version.
 
@@ -82,6 +84,7 @@ def commit(
         maker: the run that made it.
         run_id: its row; None when it was deleted.
         fact: the record.
+        eras: what artifacts were called, when records are applied anew.
 
     Raises:
         InvalidInput: its name or digest cannot be used, or the artifact has another type.
@@ -89,9 +92,10 @@ def commit(
     name = check_artifact_name(fact.name)
     check_digest(fact.manifest.digest)
     where = check_name(fact.project, "project name") if fact.project else maker.project
-    found = _artifact(connection, maker.entity, where, name, fact)
+    meant = eras and eras.meant((maker.entity, where, name), fact.wall_us, kept=run_id is None)
+    found = _artifact(connection, maker.entity, where, meant.name if meant else name, fact)
     kind = storable(fact.kind)[:MAX_TYPE] or DEFAULT_TYPE
-    if found.type != kind:
+    if kind not in (meant.types if meant else (found.type,)) and not (meant and run_id is None):
         raise InvalidInput(
             f"the artifact {name!r} of project {where!r} has the type {found.type!r}, and a "
             f"version of the type {kind!r} was logged; choose another name for it"
