@@ -194,8 +194,14 @@ def test_the_summary_is_the_last_that_was_sent(door: Door) -> None:
 
 def test_a_summary_that_was_defined_stands_in_place_of_the_last_value(door: Door) -> None:
     """As ``define_metric(summary="max")`` tells it; the series still ends with its last value."""
+    defined = {"_wandb": {"value": {"m": [{"1": "acc", "7": [2]}]}}}
+    asked = """mutation C($config: JSONString) { upsertBucket(input: {modelName: "p", name: "r",
+        config: $config}) { bucket { id } } }"""
+    variables = {"config": json.dumps(defined)}
+    door.ask("POST", "/graphql", json_body={"query": asked, "variables": variables})
     lines = [json.dumps({"_step": n, "acc": n % 2, "loss": n}) for n in range(3)]
-    send(door, history=(0, lines), summary=(0, ['{"acc": {"max": 1}, "loss": 2, "_step": 2}']))
+    told = '{"acc": {"max": 1}, "loss": 2, "loss.best": 0, "_step": 2}'
+    send(door, history=(0, lines), summary=(0, [told]))
     query = """{ project(name: "p", entityName: "local") { run(name: "r") { summaryMetrics } } }"""
     answer = door.ask("POST", "/graphql", json_body={"query": query}).json()
     summary = json.loads(answer["data"]["project"]["run"]["summaryMetrics"])

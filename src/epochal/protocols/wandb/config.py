@@ -67,5 +67,15 @@ def definitions(own: Mapping[str, Any], now_us: int) -> Iterator[Definition]:
         )  # fmt: skip
 
 
+def summaries_of(own: Mapping[str, Any], key: str) -> set[str]:
+    """What ``define_metric`` asked to be told of a series instead of its last value."""
+    return {
+        word
+        for one in definitions(own, 0)
+        if one.name == key or (one.name.endswith("*") and key.startswith(one.name[:-1]))
+        for word in one.summary
+    }
+
+
 def _numbers(value: object) -> list[int]:
     return [item for item in value if isinstance(item, int)] if isinstance(value, list) else []

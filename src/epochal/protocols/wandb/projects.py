@@ -26,8 +26,6 @@ from epochal.protocols.wandb.viewer import entity_of, user_of
 from epochal.service import experiments, foreign, overviews, runs, sweeps
 from epochal.service.foreign import Recorder, Recording
 
-AGGREGATES: Final = frozenset({"min", "max", "mean", "best", "last", "first"})
-"""What ``define_metric`` can ask for as summary."""
 REGISTRY: Final = "model-registry"
 """The project in which clients look for link targets; those belong to the entity."""
 
@@ -243,7 +241,7 @@ async def summary_of(asked: Asked, place: Place) -> dict[str, Any]:
         series = {metric.key for metric in detail.metrics}
         for key in detail.summary.keys() - series:  # and told this instead of the last value
             whole, _, word = key.rpartition(".")
-            if word in AGGREGATES and whole in series:
+            if whole in series and word in configs.summaries_of(memory.kept.config, whole):
                 found.pop(whole, None)
         found = nested(found)
     step = memory.lines.step if detail.last_step is None else detail.last_step
