@@ -279,6 +279,55 @@ def test_a_panel_is_drawn_or_says_in_its_place_why_not(store, panel, told):
     assert "<img src" not in shown
 
 
+def test_an_image_takes_room_each_time_that_the_page_shows_it(store, monkeypatch):
+    """The three runs show the same one of three bytes."""
+    made = make(store, "\n\n".join([block("panel: media:shots")] * 2))
+    monkeypatch.setattr(reports, "MAX_PICTURES", 3 * 3 * 2)
+    assert page(store, made.name).count("base64,cG5n") == 6
+    monkeypatch.setattr(reports, "MAX_PICTURES", 3 * 3 * 2 - 1)
+    shown = page(store, made.name)
+    assert "base64,cG5n" not in shown
+    assert shown.count("image, shown on the page of the project only") == 6
+
+
+@pytest.mark.parametrize(
+    ("edges", "counts", "told"),
+    [
+        ([-1.7e308, 0.0, 1.7e308], [1, 1], "No histogram of finite values."),
+        ([1.7e308, 1.7e308], [1], "No histogram of finite values."),
+        ([0.0, 5e-324], [1], "<svg"),
+        ([0.0, 1e300, 5e-324], [1, 1], "<svg"),
+        ([0.0, 1.0, 2.0], [1.7e308, 1.7e308], "<svg"),
+    ],
+    ids=["wide", "far", "narrow", "unsorted", "full"],
+)
+@pytest.mark.parametrize("kind", ["ridge", "heat", "media"])
+def test_an_odd_histogram_keeps_no_report_back(home, kind, edges, counts, told):
+    writing = Writing(home, "odd", project="mnist")
+    item = MediaItem("histogram", {"edges": edges, "counts": counts})
+    writing.fact(Media("w", 0, writing.now, [item]))
+    writing.finish()
+    with open_store(home) as store:
+        ingest_home(store)
+        shown = page(store, make(store, block(f"panel: {kind}:w")).name)
+    assert "After." in shown
+    if kind != "media":
+        assert told in shown
+
+
+def test_a_step_of_tiny_values_leaves_the_others_drawn(home):
+    writing = Writing(home, "tiny", project="mnist")
+    for step, reach in enumerate((5e-324, 1.0)):
+        item = MediaItem("histogram", {"edges": [-reach, 0.0, reach], "counts": [1, 1]})
+        writing.fact(Media("w", step, writing.now, [item]))
+    writing.finish()
+    with open_store(home) as store:
+        ingest_home(store)
+        shown = page(store, make(store, block("panel: ridge:w")).name)
+    assert shown.count('class="ridge"') == 2
+    assert "nan" not in shown
+
+
 def test_a_page_draws_its_first_panels_and_says_so_of_the_others(store):
     blocks = [block(f"panel: lines:loss\nruns: gone{at % 3}") for at in range(MOST_PANELS + 2)]
     shown = page(store, make(store, "\n\n".join(blocks)).name)

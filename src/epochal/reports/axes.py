@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from datetime import UTC, datetime
 from typing import Final
 
@@ -22,7 +23,7 @@ def shown(value: float | None) -> str:
 def ticks(low: float, high: float) -> list[float]:
     """Round numbers within a range, about five of them."""
     span = high - low
-    if not math.isfinite(span) or span <= 0:
+    if not math.isfinite(span) or span / _TICKS < sys.float_info.min:
         return [low]
     raw = span / _TICKS
     power = 10.0 ** math.floor(math.log10(raw))

@@ -49,7 +49,14 @@ class Scale(NamedTuple):
 
     def bent(self, value: float) -> float:
         """The value on the axis, before it is stretched."""
-        return math.asinh(value / self.linear) if self.linear else value
+        if not self.linear:
+            return value
+        ratio = value / self.linear
+        if math.isfinite(ratio):
+            return math.asinh(ratio)
+        # So far out the axis is one of logarithms alone.
+        far = math.log(2) + math.log(abs(value)) - math.log(self.linear)
+        return math.copysign(far, value)
 
     def part(self, value: float) -> float:
         """Where a value lies, 0 to 1."""
@@ -115,28 +122,37 @@ def read_counted(entry: MediaEntry) -> Counted | None:
         return None
     if len(counts) == 1:
         # One bin stands for values that are all the same: its width is only there to be drawn.
-        edges = [(edges[0] + edges[1]) / 2] * 2
+        edges = [edges[0] / 2 + edges[1] / 2] * 2
     return Counted(entry.step, edges, counts)
 
 
 def scale_of(histograms: Sequence[Counted]) -> Scale | None:
-    """One axis for all of them; None when there are none."""
+    """One axis for all of them; None when there are none, or it is too wide for numbers."""
     if not histograms:
         return None
     low = min(one.edges[0] for one in histograms)
     high = max(one.edges[-1] for one in histograms)
     if high <= low:
-        return Scale(low - (abs(low) / 2 or 0.5), low + (abs(low) / 2 or 0.5), 0.0)
+        half = abs(low) / 2 or 0.5
+        return _usable(Scale(low - half, low + half, 0.0))
     reach = [max(abs(one.edges[0]), abs(one.edges[-1])) for one in histograms]
     least = min((far for far in reach if far > 0), default=math.inf)
-    return Scale(low, high, least if max(reach) / least > SPREAD else 0.0)
+    return _usable(Scale(low, high, least if max(reach) / least > SPREAD else 0.0))
+
+
+def _usable(scale: Scale) -> Scale | None:
+    span = scale.bent(scale.high) - scale.bent(scale.low)
+    return scale if math.isfinite(span) and span > 0 else None
 
 
 def heights_of(one: Counted, scale: Scale) -> list[float]:
     """Its counts over common bins, each in proportion to how far it overlaps; the fullest is 1."""
     out = [0.0] * BINS
     for at, count in enumerate(one.counts):
-        begin, end = (scale.part(one.edges[at + side]) * BINS for side in (0, 1))
+        # Edges that are out of order may lie anywhere.
+        begin, end = (
+            min(max(0.0, scale.part(one.edges[at + side]) * BINS), float(BINS)) for side in (0, 1)
+        )
         first = min(BINS - 1, max(0, int(begin)))
         if end <= begin:
             out[first] += count
@@ -145,7 +161,7 @@ def heights_of(one: Counted, scale: Scale) -> list[float]:
             overlap = max(0.0, min(end, place + 1) - max(begin, place))
             out[place] += count * overlap / (end - begin)
     top = max(out)
-    return [height / top for height in out] if top > 0 else out
+    return [height / top for height in out] if 0 < top < math.inf else [0.0] * BINS
 
 
 def _ridges(name: str, scale: Scale, histograms: Sequence[Counted]) -> str:

@@ -8,6 +8,7 @@ user ever typed is escaped.
 from __future__ import annotations
 
 from base64 import b64decode
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -38,10 +39,10 @@ FIELDS: Final = ("duration", "last_step", "created", "state", "group", "name", "
 """Columns that every run has by itself."""
 
 
-def panel_texts(text: str) -> list[str]:
-    """The blocks of a text that are panels and are drawn, each once."""
+def panel_texts(text: str) -> Counter[str]:
+    """The blocks of a text that are panels and are drawn, with how often each of them is."""
     panels = [one.text for one in read_markdown(text) if _is_panel(one)]
-    return list(dict.fromkeys(panels[:MOST_PANELS]))
+    return Counter(panels[:MOST_PANELS])
 
 
 def page_of(

@@ -6,13 +6,15 @@ import contextlib
 import re
 import time
 from base64 import b64encode
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from msgspec.structs import asdict, replace
 
 from epochal.domain.access import Permission, Principal
 from epochal.domain.names import MAX_NAME, check_name
+from epochal.domain.objects import BlobView
 from epochal.domain.report import (
     MAX_FROZEN,
     MAX_REPORT,
@@ -28,7 +30,7 @@ from epochal.domain.report import (
 )
 from epochal.errors import EpochalError, InvalidInput
 from epochal.reports.media import MAX_ITEMS
-from epochal.reports.page import Drawn, page_of, panel_texts
+from epochal.reports.page import Drawn, Panels, page_of, panel_texts
 from epochal.reports.panel import read_panel
 from epochal.service import bounds
 from epochal.service.panels import panel_data
@@ -38,7 +40,7 @@ from epochal.store.owner import Store
 
 _NAME: Final = re.compile(r"\b[0-9a-f]{32}\b")
 MAX_PICTURES: Final = 32 * 1024 * 1024
-"""Bytes of all images of a page."""
+"""Bytes of all images of a page, of each as often as the page shows it."""
 _IMAGES: Final = frozenset({"image/png", "image/apng", "image/jpeg", "image/gif", "image/webp"})
 _UNUSED_S: Final = 86_400
 """How long a frozen panel is kept that the text does not name: whoever froze it is writing yet."""
@@ -215,27 +217,43 @@ def report_page(
     """
     require(principal, Permission.READ)
     stored = reports.find_report(store, *_place(entity, project, name))
-    panels = {text: _drawn(stored, text, store, principal) for text in panel_texts(stored.text)}
-    return "".join(page_of(_detail(store, stored), panels, _pictures(store, panels.values())))
+    texts = panel_texts(stored.text)
+    panels = {text: _drawn(stored, text, store, principal) for text in texts}
+    return "".join(page_of(_detail(store, stored), panels, _pictures(store, panels, texts)))
 
 
-def _pictures(store: Store, drawn: Iterable[Drawn | EpochalError]) -> dict[str, str]:
-    """The images of panels as data addresses, as long as all of them together fit."""
+def _pictures(store: Store, panels: Panels, texts: Mapping[str, int]) -> dict[str, str]:
+    """The images of panels as data addresses, as long as all of them together fit.
+
+    An address is written wherever its image is shown, so each use takes room.
+    """
     found: dict[str, str] = {}
+    blobs: dict[str, BlobView] = {}
+    uses: Counter[str] = Counter()
+    for text, drawn in panels.items():
+        for blob in _images(drawn):
+            blobs[blob.digest] = blob
+            uses[blob.digest] += texts[text]
     room = MAX_PICTURES
-    shown = [one[1].media or [] for one in drawn if not isinstance(one, EpochalError)]
-    items = [item for entries in shown for entry in entries for item in entry.items[:MAX_ITEMS]]
-    for item in items:
-        blob = item.blobs.get("data")
-        if item.kind != "image" or blob is None or blob.digest in found:
-            continue
-        if not blob.present or blob.type not in _IMAGES or blob.size > room:
+    for digest, blob in blobs.items():
+        size = blob.size * uses[digest]
+        if not blob.present or blob.type not in _IMAGES or size > room:
             continue
         with contextlib.suppress(EpochalError):  # lost or damaged: it is named in its place
-            body = b64encode(store.blobs.read(blob.digest)).decode()
-            found[blob.digest] = f"data:{blob.type};base64,{body}"
-            room -= blob.size
+            body = b64encode(store.blobs.read(digest)).decode()
+            found[digest] = f"data:{blob.type};base64,{body}"
+            room -= size
     return found
+
+
+def _images(drawn: Drawn | EpochalError) -> Iterator[BlobView]:
+    """The images that a panel shows, each as often as it does."""
+    if isinstance(drawn, EpochalError) or drawn[0].kind != "media":
+        return
+    for entry in drawn[1].media or []:
+        for item in entry.items[:MAX_ITEMS]:
+            if item.kind == "image" and "data" in item.blobs:
+                yield item.blobs["data"]
 
 
 def _drawn(
