@@ -253,6 +253,8 @@ def test_a_report_that_could_not_be_made_leaves_no_file(home):
         ("panel: ridge:weights", 'class="ridge"'),
         ("panel: heat:weights", 'class="cell"'),
         ("panel: heat:weights\nrange: 90,120", "not finite from step 100"),
+        ("panel: heat:weights\nx: rel\nrange: 0.1,0.2", "60 steps"),
+        ("panel: heat:weights\nrange: -1e300,1e300", "60 steps"),
         ("panel: ridge:words", "No histogram of finite values."),
         ("panel: heat:none", "No histogram of finite values."),
         ("panel: lines:loss\nruns: r1,gone", "Not there any more: gone."),

@@ -106,6 +106,8 @@ describe("histograms of runs over steps", () => {
   it("are asked for in one page, and written bin by bin", () => {
     const runs = Array.from({ length: 20 }, (_, i) => `r${i}`);
     expect(histogramsQuery(runs, "w", 10)).toMatchObject({ runs: runs.slice(0, MOST_RUNS), most: 10, limit: 10 * MOST_RUNS });
+    expect(histogramsQuery(runs, "w")).not.toHaveProperty("lo");
+    expect(histogramsQuery(runs, "w", 10, [0.5, 1e300])).toMatchObject({ lo: 1, hi: Number.MAX_SAFE_INTEGER });
     expect(histogramsCsv(found, (run) => `run ${run}`).split("\r\n").slice(0, 3)).toEqual(["run,name,step,from,to,count", "a,run a,0,0,1,1", "a,run a,0,1,2,3"]);
   });
 });

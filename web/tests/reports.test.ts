@@ -17,6 +17,7 @@ test("a panel says of which runs it is, as the page has them", () => {
   );
   expect(linesHere("scatter:config.lr;last(loss);", at("/p/a", "?sel=r1,r%252C2&q=x"))).toBe("panel: scatter:config.lr;last(loss);\nruns: r1, r%2C2");
   expect(linesHere("loss", at("/p/a/compare", "", { r: "r1,r2" }))).toBe("panel: lines:loss\nruns: r1, r2");
+  expect(linesHere("heat:w", at("/p/a", "?x=rel&z=0,50&sm=ema:0.6&yl=heat%3Aw"))).toBe("panel: heat:w");
   expect(linesHere("importance:loss", at("/p/a", "?sel=r1&q=x"))).toBe("panel: importance:loss\nwhere: x");
   expect(linesHere("system/gpu", at("/p/a/r/r1/system", "?z=1,2"))).toBe("panel: lines:system/gpu\nruns: r1\nx: rel");
 });

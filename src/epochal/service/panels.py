@@ -90,17 +90,22 @@ def _histograms(here: _Place, panel: Panel, data: PanelData) -> PanelData:
     uids = [run.uid for run in data.runs[:MOST_MEDIA_RUNS]]
     if not uids:
         return replace(data, media=[])
-    low, high = panel.range or (None, None)
+    # A range of another axis says nothing about steps.
+    ends = panel.range if panel.x == "step" else None
     query = MediaQuery(
         uids,
         [panel.what],
-        lo=None if low is None else math.ceil(low),
-        hi=None if high is None else math.floor(high),
+        lo=None if ends is None else _step(math.ceil(ends[0])),
+        hi=None if ends is None else _step(math.floor(ends[1])),
         limit=MOST_MEDIA_RUNS * MOST_HISTOGRAMS,
         meta=["edges", "counts", "stats"],
         most=MOST_HISTOGRAMS,
     )
     return replace(data, media=media.query_media(here.store, here.principal, query).entries)
+
+
+def _step(number: int) -> int:
+    return max(-LAST_STEP, min(LAST_STEP, number))
 
 
 def _newest_media(here: _Place, panel: Panel, data: PanelData) -> PanelData:

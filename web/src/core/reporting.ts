@@ -23,13 +23,15 @@ export function linesHere(name: string, { route, view, rest }: { route: Route; v
   // Importance is always of the runs of the filter.
   const chosen = spec?.kind === "importance" ? null : route.page === "run" ? [route.run] : route.page === "compare" ? (rest.r ?? "").split(",").filter((id) => id !== "") : view.sel;
   const isSystem = name.startsWith("system/");
+  // Other panels of the page show the same whatever the axis of the curves and its part are.
+  const isCurves = !spec || spec.kind === "lines" || spec.kind === "formula";
   return writeLines({
     panel: spec ? name : formatSpec({ kind: "lines", pattern: name }),
     where: chosen ? "" : view.q,
     runs: chosen ? writeRuns(chosen) : "",
-    x: isSystem ? "rel" : writeX(view.x),
-    range: view.z && !isSystem ? view.z.join(",") : "",
-    smooth: view.sm > 0 ? `ema:${view.sm}` : "",
-    log: `${isLog(view.xl, name) ? "x" : ""}${isLog(view.yl, name) ? "y" : ""}`,
+    x: !isCurves ? "" : isSystem ? "rel" : writeX(view.x),
+    range: view.z && isCurves && !isSystem ? view.z.join(",") : "",
+    smooth: view.sm > 0 && isCurves ? `ema:${view.sm}` : "",
+    log: isCurves ? `${isLog(view.xl, name) ? "x" : ""}${isLog(view.yl, name) ? "y" : ""}` : "",
   });
 }

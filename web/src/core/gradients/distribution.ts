@@ -21,9 +21,12 @@ export interface Distribution {
   others: number;
 }
 
-export function histogramsQuery(runs: readonly string[], key: string, most = MOST_STEPS): MediaQuery {
+/** @param range the first and the last step, which need not be whole */
+export function histogramsQuery(runs: readonly string[], key: string, most = MOST_STEPS, range: readonly [number, number] | null = null): MediaQuery {
   const few = runs.slice(0, MOST_RUNS);
-  return { runs: few, keys: [key], meta: ["edges", "counts", "stats"], most, limit: few.length * most };
+  const step = (value: number): number => Math.max(-Number.MAX_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, value));
+  const part = range && { lo: step(Math.ceil(range[0])), hi: step(Math.floor(range[1])) };
+  return { runs: few, keys: [key], meta: ["edges", "counts", "stats"], most, limit: few.length * most, ...part };
 }
 
 /** What came, by run. */
