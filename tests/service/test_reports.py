@@ -285,11 +285,31 @@ def test_an_image_takes_room_each_time_that_the_page_shows_it(store, monkeypatch
     """The three runs show the same one of three bytes."""
     made = make(store, "\n\n".join([block("panel: media:shots")] * 2))
     monkeypatch.setattr(reports, "MAX_PICTURES", 3 * 3 * 2)
-    assert page(store, made.name).count("base64,cG5n") == 6
+    shown = page(store, made.name)
+    assert shown.count("base64,cG5n") == 6
+    assert shown.count('alt="shots of r1, step 0"') == 2
     monkeypatch.setattr(reports, "MAX_PICTURES", 3 * 3 * 2 - 1)
     shown = page(store, made.name)
     assert "base64,cG5n" not in shown
     assert shown.count("image, shown on the page of the project only") == 6
+
+
+@pytest.mark.parametrize(("kind", "label"), [("media", "of r9, step 0"), ("heat", "of r9")])
+def test_a_page_tells_how_many_runs_a_panel_of_media_leaves_out(home, kind, label):
+    for number in range(10):
+        writing = Writing(home, f"r{number}", project="mnist", second=number)
+        item = MediaItem("histogram", {"edges": [0.0, 1.0], "counts": [1]})
+        writing.fact(Media("w", 0, writing.now, [item]))
+        writing.finish()
+    with open_store(home) as store:
+        ingest_home(store)
+        name = make(store, block(f"panel: {kind}:w")).name
+        shown = page(store, name)
+        few = page(store, make(store, block(f"panel: {kind}:w\nruns: r1,r2")).name)
+    assert shown.count("<svg viewBox") == 8
+    assert "The first 8 of 10 runs." in shown
+    assert f'aria-label="w {label}"' in shown
+    assert "runs.</p>" not in few
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ Pure.
 
 from __future__ import annotations
 
-import html
 import itertools
 import math
 from collections import defaultdict
@@ -100,8 +99,9 @@ def drawing(kind: str, name: str, data: PanelData) -> str:
         if run.uid not in found:
             continue
         told = f" · not finite from step {odd[run.uid]:,}" if run.uid in odd else ""
+        label = f"{name} of {run.name}"
         head = f"{swatch(run.color)}{escaped(run.name)} · {len(found[run.uid]):,} steps{told}"
-        parts.append(f'<p class="soft">{head}</p>{draw(name, scale, found[run.uid])}')
+        parts.append(f'<p class="soft">{head}</p>{draw(label, scale, found[run.uid])}')
     return "".join(parts)
 
 
@@ -222,7 +222,7 @@ def _map(name: str, scale: Scale, histograms: Sequence[Counted]) -> str:
 
 def _picture(name: str, height: int, parts: Sequence[str]) -> str:
     return (
-        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{html.escape(name)}">'
+        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escaped(name)}">'
         f"{''.join(parts)}</svg>"
     )
 

@@ -37,7 +37,8 @@ def media_of(name: str, data: PanelData, pictures: Mapping[str, str]) -> str:
     parts = []
     for entry in data.media or []:
         run = names[entry.run]
-        items = "".join(_item(name, entry, item, pictures) for item in entry.items[:MAX_ITEMS])
+        label = f"{name} of {run.name}, step {entry.step:,}"
+        items = "".join(_item(label, entry, item, pictures) for item in entry.items[:MAX_ITEMS])
         left = len(entry.items) - MAX_ITEMS
         more = f'<p class="soft">{left:,} more are not drawn.</p>' if left > 0 else ""
         head = f"{swatch(run.color)}{escaped(run.name)} · step {entry.step:,}"
@@ -78,7 +79,8 @@ def _body(name: str, entry: MediaEntry, item: MediaView, pictures: Mapping[str, 
         address = pictures.get(item.blobs["data"].digest, "")
         width = item.meta.get("width")
         small = ' class="small"' if isinstance(width, int) and width < _SMALL else ""
-        return f'<img{small} alt="{escaped(name)}" src="{address}">' if address else ""
+        said = item.meta.get("caption") or name
+        return f'<img{small} alt="{escaped(said)}" src="{address}">' if address else ""
     if item.kind in ("text", "markdown") and "text" in item.meta:
         return f"<pre>{escaped(str(item.meta['text'])[:MAX_TEXT])}</pre>"
     if item.kind == "table":

@@ -23,7 +23,7 @@ from epochal.reports.escape import escaped
 from epochal.reports.look import STYLE
 from epochal.reports.markdown import Block, Item, Span, read_markdown
 from epochal.reports.media import media_of
-from epochal.reports.panel import HISTOGRAMS, INFO, Panel
+from epochal.reports.panel import HISTOGRAMS, INFO, MOST_MEDIA_RUNS, Panel
 
 Drawn = tuple[Panel, PanelData]
 Panels = Mapping[str, Drawn | EpochalError]
@@ -151,9 +151,9 @@ def _drawing(panel: Panel, data: PanelData, pictures: Mapping[str, str]) -> str:
     if data.importance is not None:
         return figures.importance(data.importance)
     if panel.kind in HISTOGRAMS:
-        return distributions.drawing(panel.kind, panel.name, data)
+        return distributions.drawing(panel.kind, panel.name, data) + _left_out(data)
     if data.table is None:
-        return media_of(panel.name, data, pictures)
+        return media_of(panel.name, data, pictures) + _left_out(data)
     table = data.table
 
     def column(name: str) -> list[Any]:
@@ -164,6 +164,12 @@ def _drawing(panel: Panel, data: PanelData, pictures: Mapping[str, str]) -> str:
     if panel.kind == "bar":
         return figures.bars(table, column(panel.what))
     return figures.rows_of(table, column, panel.columns)
+
+
+def _left_out(data: PanelData) -> str:
+    """Tells of how many runs a panel of media shows none."""
+    count, most = max(data.matched, len(data.runs)), min(MOST_MEDIA_RUNS, len(data.runs))
+    return f'<p class="soft">The first {most:,} of {count:,} runs.</p>' if count > most else ""
 
 
 def field_of(run: Any, name: str) -> Any:

@@ -35,6 +35,8 @@ HISTOGRAMS: Final = ("ridge", "heat")
 """Panels of histograms over steps."""
 USUAL_RUNS: Final = 20
 MOST_RUNS: Final = 200
+MOST_MEDIA_RUNS: Final = 8
+"""How many of its runs a panel shows media or histograms of."""
 MOST_KEYS: Final = 40
 _NAMES: Final = (
     "panel", "title", "where", "view", "runs", "limit", "x", "range", "smooth", "log", "frozen",

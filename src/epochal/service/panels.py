@@ -17,7 +17,7 @@ from epochal.domain.report import PanelData, PanelRun
 from epochal.domain.view import BucketQuery, RunPage, RunQuery, SeriesRef
 from epochal.errors import InvalidInput
 from epochal.reports.page import FIELDS
-from epochal.reports.panel import HISTOGRAMS, MOST_RUNS, Panel, keys_of
+from epochal.reports.panel import HISTOGRAMS, MOST_MEDIA_RUNS, MOST_RUNS, Panel, keys_of
 from epochal.service import bounds, importance, media, projects, runs, series, views
 from epochal.service.permission import require
 from epochal.store.owner import Store
@@ -27,7 +27,6 @@ LEAST_BUCKETS: Final = 32
 MOST_CELLS: Final = 400_000
 """Buckets of all curves of a panel together."""
 MOST_ROWS: Final = 1_000
-MOST_MEDIA_RUNS: Final = 8
 LAST_STEP: Final = 2**63 - 1
 MOST_HISTOGRAMS: Final = 60
 """Steps of each run, as the page asks for them (`web/src/core/gradients/distribution.ts`)."""
