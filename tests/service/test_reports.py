@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -142,6 +143,7 @@ def test_a_frozen_panel_outlives_its_runs(store):
 def test_frozen_histograms_outlive_their_runs(store):
     name = make(store).name
     kept = freeze(store, name, "panel: heat:weights")
+    part = freeze(store, name, "panel: heat:weights\nrange: 90,110")
     for run in range(3):
         uid = runs.resolve_run(store, LOCAL_USER, None, "mnist", f"r{run}").uid
         runs.delete_run(store, LOCAL_USER, uid)
@@ -149,11 +151,13 @@ def test_frozen_histograms_outlive_their_runs(store):
     assert data.media is not None
     steps = [entry.step for entry in data.media if entry.run == data.runs[0].uid]
     assert (len(steps), steps[0], steps[-1]) == (60, 0, 198)
-    changes = ReportChanges(1, text=block(f"panel: heat:weights\nfrozen: {kept}"))
+    blocks = [block(f"panel: heat:weights\nfrozen: {which}") for which in (kept, part)]
+    changes = ReportChanges(1, text="\n\n".join(blocks))
     reports.change_report(store, LOCAL_USER, None, "mnist", name, changes)
     shown = page(store, name)
-    assert shown.count("<svg viewBox") >= 3
-    assert "60 steps · not finite from step 100" in shown or "60 steps</p>" in shown
+    assert shown.count('role="img"') == 6
+    assert shown.count("60 steps</p>") == 3
+    assert shown.count("11 steps · not finite from step 100</p>") == 3
 
 
 @pytest.mark.parametrize("how", ["removed", "damaged"])
@@ -292,6 +296,28 @@ def test_an_image_takes_room_each_time_that_the_page_shows_it(store, monkeypatch
     shown = page(store, made.name)
     assert "base64,cG5n" not in shown
     assert shown.count("image, shown on the page of the project only") == 6
+
+
+def test_the_maps_of_a_panel_share_one_axis_of_steps(home):
+    for number, steps in enumerate([[0, 50, 100], [50], [25, 75]]):
+        writing = Writing(home, f"r{number}", project="mnist", second=number)
+        for step in steps:
+            item = MediaItem("histogram", {"edges": [0.0, 1.0, 2.0], "counts": [1, 1]})
+            writing.fact(Media("w", step, writing.now, [item]))
+        writing.finish()
+    with open_store(home) as store:
+        ingest_home(store)
+        shown = page(store, make(store, block("panel: heat:w")).name)
+    columns = []
+    for drawn in shown.split('class="cell"')[1:]:
+        cells = re.findall(r"M([\d.]+) [\d.]+h([\d.]+)v", drawn)
+        columns.append(sorted({(float(x), float(width)) for x, width in cells}))
+    two, one, three = columns
+    assert [x for x, _ in three] == [64.0, three[1][0], three[2][0]]
+    [(x, width)] = one
+    assert width == 8.0
+    assert x + 4 == pytest.approx(three[1][0] + three[1][1] / 2, abs=0.2)
+    assert [width for _, width in two] == [pytest.approx(three[1][1], abs=0.2)] * 2
 
 
 @pytest.mark.parametrize(("kind", "label"), [("media", "of r9, step 0"), ("heat", "of r9")])

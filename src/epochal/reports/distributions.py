@@ -1,9 +1,9 @@
 """Histograms over steps as ridges or as a map, for pages that have no script.
 
 The rules are those of the page (``web/src/core/gradients/ridge.ts``): all runs of a panel share
-one axis of values, logarithmic on both sides of zero where ranges differ much; each step's fullest
-bin is as high, or as strong, as that of the others. What is not finite is told with its step.
-Pure.
+one axis of values, logarithmic on both sides of zero where ranges differ much, and its maps share
+one of steps; each step's fullest bin is as high, or as strong, as that of the others. What is not
+finite is told with its step. Pure.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from epochal.domain.objects import MediaEntry
@@ -29,6 +29,8 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 12, 8, 26
 _PEAK: Final = 44
 _GAP: Final = 9
 _MAP_HEIGHT: Final = 220
+_LONE: Final = 4
+"""How far a single column of a map reaches to both sides, where others have more steps."""
 
 
 class Counted(NamedTuple):
@@ -93,7 +95,8 @@ def drawing(kind: str, name: str, data: PanelData) -> str:
     scale = scale_of([one for many in found.values() for one in many])
     if scale is None:
         return '<p class="soft">No histogram of finite values.</p>'
-    draw: Callable[[str, Scale, Sequence[Counted]], str] = _ridges if kind == "ridge" else _map
+    every = [one.step for many in found.values() for one in many]
+    steps = min(every), max(every)
     parts = []
     for run in data.runs:
         if run.uid not in found:
@@ -101,7 +104,9 @@ def drawing(kind: str, name: str, data: PanelData) -> str:
         told = f" · not finite from step {odd[run.uid]:,}" if run.uid in odd else ""
         label = f"{name} of {run.name}"
         head = f"{swatch(run.color)}{escaped(run.name)} · {len(found[run.uid]):,} steps{told}"
-        parts.append(f'<p class="soft">{head}</p>{draw(label, scale, found[run.uid])}')
+        mine = found[run.uid]
+        one = _ridges(label, scale, mine) if kind == "ridge" else _map(label, scale, mine, steps)
+        parts.append(f'<p class="soft">{head}</p>{one}')
     return "".join(parts)
 
 
@@ -191,13 +196,23 @@ def _ridges(name: str, scale: Scale, histograms: Sequence[Counted]) -> str:
     return _picture(name, height, parts)
 
 
-def _map(name: str, scale: Scale, histograms: Sequence[Counted]) -> str:
-    room, depth = WIDTH - _LEFT - _RIGHT, _MAP_HEIGHT - _TOP - _BOTTOM
-    first, last = histograms[0].step, histograms[-1].step
-    span = last - first or 1
-    places = [_LEFT + (one.step - first) / span * room for one in histograms]
+def _borders(places: Sequence[float], room: float, *, alone: bool) -> list[float]:
+    """Where each column of a map begins, and the last one ends: half way to its neighbors."""
+    if alone:
+        return [0.0, room]
+    if len(places) == 1:
+        return [max(0.0, places[0] - _LONE), min(room, places[0] + _LONE)]
     middles = [(before + after) / 2 for before, after in itertools.pairwise(places)]
-    borders = [float(_LEFT), *middles, float(_LEFT + room)]
+    begin, end = 2 * places[0] - middles[0], 2 * places[-1] - middles[-1]
+    return [max(0.0, begin), *middles, min(room, end)]
+
+
+def _map(name: str, scale: Scale, histograms: Sequence[Counted], steps: tuple[int, int]) -> str:
+    room, depth = WIDTH - _LEFT - _RIGHT, _MAP_HEIGHT - _TOP - _BOTTOM
+    first, last = steps
+    span = last - first or 1
+    places = [(one.step - first) / span * room for one in histograms]
+    borders = [_LEFT + x for x in _borders(places, room, alone=first == last)]
     cells: dict[int, list[str]] = defaultdict(list)
     for at, one in enumerate(histograms):
         x, width = borders[at], borders[at + 1] - borders[at]
