@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 import statistics
 from collections.abc import Callable
 from typing import Any
@@ -181,7 +182,10 @@ def test_histograms_are_panels_of_the_workspace_and_of_a_run(
     box = page.locator(f'[data-panel="{broken}"]')
     box.get_by_text("not finite from step").wait_for()
     until(lambda: box.evaluate(HEATED) > 1000, what="the map")
-    box.locator("svg").first.hover()
+    box.locator(".map svg").hover()
+    told = box.locator(".told")
+    told.wait_for()
+    assert re.fullmatch(r"step [\d,]+ · \S+ … \S+ · \S+ % of the values", told.inner_text())
     assert serious(page) == []
     page = visitor.go("/p/gradients/r/explodes/charts?add=ridge%3Aloss,heat%3Amodel%2Fgraph")
     page.get_by_text("has logged a histogram called “loss”").wait_for()
