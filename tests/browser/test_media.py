@@ -205,6 +205,34 @@ def test_a_table_scrolls_and_sorts_with_its_pictures(
     assert "val/table" in page.get_by_role("dialog").inner_text()
 
 
+def test_a_row_without_a_picture_keeps_none_of_the_row_whose_cells_it_took(
+    server: Server, visit: Callable[..., Visitor]
+) -> None:
+    """Only the first rows have pictures: further down there are none, above all of them again."""
+    run = epochal.init(project="sparse", id="sparse", settings=QUIET)
+    table = epochal.Table(columns=["image", "mixed", "row"])
+    for i in range(60):
+        image = epochal.Image(np.full((8, 8, 3), i, np.uint8)) if i < 30 else None
+        table.add_data(image, image or f"words of row {i}", i)
+    run.log({"table": table}, step=0)
+    run.finish()
+    wait_run(server.url, "sparse")
+    shown = card(visit(server.url).go("/p/sparse/r/sparse/media"), "table")
+    grid = shown.get_by_role("grid")
+    until(lambda: grid.get_attribute("aria-rowcount") == "61")
+    first = shown.locator('[data-row="0"]:not([hidden])')
+    until(lambda: first.locator("img").count() == 2)
+    grid.evaluate("(g) => (g.scrollTop = g.scrollHeight)")
+    last = shown.locator('[data-row="59"]:not([hidden])')
+    until(lambda: last.count() == 1)
+    assert last.locator("img").count() == 0
+    assert "words of row 59" in last.inner_text()
+    grid.evaluate("(g) => (g.scrollTop = 0)")
+    until(lambda: first.count() == 1)
+    assert first.locator("img").count() == 2
+    assert "words" not in first.inner_text()
+
+
 def test_runs_stand_side_by_side_at_one_step(
     gallery: Gallery, visit: Callable[..., Visitor]
 ) -> None:
