@@ -24,6 +24,9 @@ export function followProject(entity: string, project: string, handlers: Handler
   const seen = new Map<string, number>();
   /** What the last poll found. */
   let listed: readonly RunRow[] | null = null;
+  /** What was read first, once it is there: an expression that cannot be read keeps it away, and no poll waits for that. */
+  let first: RunPage | null = null;
+  void read?.then((page) => (first = page));
   /** Of runs that were there, those that are deleted: not among the newest, and not elsewhere. */
   const deleted = async (before: readonly RunRow[], newest: readonly RunRow[]): Promise<Change[]> => {
     const there = new Set(newest.map((r) => r.uid));
@@ -35,7 +38,7 @@ export function followProject(entity: string, project: string, handlers: Handler
   };
   const poll = async (): Promise<Change[]> => {
     const { runs } = await api.queryRuns({ entity, project, order: ["-created"], limit: POLLED_RUNS });
-    const gone = await deleted(listed ?? (await read)?.runs ?? [], runs);
+    const gone = await deleted(listed ?? first?.runs ?? [], runs);
     listed = runs;
     return [...gone, ...runs.filter((r) => remember(seen, r.uid, r.updated_us)).map(changeOf)];
   };
