@@ -7,9 +7,10 @@ import math
 import statistics
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Route
 
 from tests.browser.axe import serious
 from tests.browser.clients import run_script
@@ -53,6 +54,12 @@ def heads(page: Page) -> list[str]:
           .map((head) => head.querySelector(".sort").title.replace("Sort by ", ""))"""
     )
     return found
+
+
+def looks_for_differing(waiting: list[Route]) -> list[Route]:
+    """Those requests that ask which settings differ: the table itself asks for fewer runs."""
+    bodies = [(route, route.request.post_data_json) for route in waiting]
+    return [route for route, body in bodies if body.get("limit") == 1000 and "ids" not in body]
 
 
 def head(page: Page, column: str) -> Any:
@@ -262,5 +269,24 @@ def test_names_notes_and_settings_are_worked_on_in_the_table(
     page.get_by_label("Filter runs").fill("")
     page.get_by_label("Filter runs").press("Enter")
     until(lambda: heads(page) == shown, what="all that differ, again")
+
+    waiting = held(page, "**/api/v1/runs/query")
+    page.get_by_label("Filter runs").fill("config.seed < 2")
+    page.get_by_label("Filter runs").press("Enter")
+    asked = until(lambda: page.evaluate("1") and looks_for_differing(waiting))[0]
+    page.get_by_role("button", name="Columns").click()
+    page.get_by_role("button", name="Differing").click()
+    until(lambda: "differ" not in urlsplit(page.url).query, what="it is switched off")
+    page.keyboard.press("Escape")
+    with page.expect_response(lambda answer: answer.request == asked.request) as answered:
+        for route in waiting:
+            route.continue_()
+    answered.value.finished()
+    page.unroute("**/api/v1/runs/query")
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+    assert "differ" not in urlsplit(page.url).query, "an answer that nobody waits for does nothing"
+    assert heads(page) == shown
+    page.get_by_label("Filter runs").fill("")
+    page.get_by_label("Filter runs").press("Enter")
     page.locator(".grid-cell a.chip", has_text="NaN").click()
     page.wait_for_url("**/p/cells/r/c3/charts**")
