@@ -154,6 +154,8 @@ def test_histograms_are_panels_of_the_workspace_and_of_a_run(
     visitor = visit(gallery.url, accept_downloads=True)
     page = visitor.workspace("media")
     page.get_by_role("button", name="+ panel").click()
+    page.get_by_role("radio", name="Media").click()
+    until(lambda: page.locator("#logged-keys option").count() > 1, what="keys of all media")
     page.get_by_role("radio", name="Histogram").click()
     field = page.get_by_role("combobox", name="Histogram")
     until(lambda: field.input_value() == "train/weights", what="the histogram that is there")
