@@ -6,6 +6,8 @@ test("the user's tags stand first, those of the client in a branch", () => {
   expect(tree).toEqual({ team: "vision", [BY_MLFLOW]: { "mlflow.source.name": "train.py" } });
   expect(Object.keys(tree)[0]).toBe("team");
   expect(labelTree({ team: "vision" })).toEqual({ team: "vision" });
+  const taken = labelTree({ [BY_MLFLOW]: "mine", "mlflow.user": "ada" });
+  expect(taken).toEqual({ [BY_MLFLOW]: "mine", "by MLflow’s client": { "mlflow.user": "ada" } });
 });
 
 test("columns of a table and of tensors are read from MLflow's schema", () => {

@@ -61,6 +61,12 @@ describe("a config tree", () => {
     ]);
   });
 
+  it("tells rows apart whose keys have dots", () => {
+    const rows = treeRows({ a: { "b.c": 1, b: { c: 2 } }, "a.b": { c: 3 }, "a.b.c": 4 }, new Set());
+    expect(rows.filter((r) => r.path === "a.b.c").map((r) => r.text)).toEqual(["1", "2", "3", "4"]);
+    expect(new Set(rows.map((r) => r.id)).size).toBe(rows.length);
+  });
+
   it("folds, and opens what a search finds", () => {
     expect(treeRows(config, new Set(["optim"])).map((r) => r.path)).toEqual(["lr", "optim", "list", "none"]);
     expect(treeRows(config, new Set(["optim"]), "eps").map((r) => r.path)).toEqual(["optim", "optim.eps", "optim.eps.a"]);

@@ -3,7 +3,9 @@ import { formatValue } from "./format";
 import type { Value } from "./wire";
 
 export interface TreeRow {
-  /** Keys joined with dots; unique. */
+  /** Unique, unlike the path: keys may have dots themselves. */
+  id: string;
+  /** Keys joined with dots. */
   path: string;
   name: string;
   depth: number;
@@ -19,23 +21,24 @@ export interface TreeRow {
 export function treeRows(root: { [key: string]: Value }, folded: ReadonlySet<string>, search = ""): TreeRow[] {
   const wanted = search.trim().toLowerCase();
   const rows: TreeRow[] = [];
-  walk(root, "", 0);
+  walk(root, "", "", 0);
   return rows;
 
-  function walk(node: { [key: string]: Value }, above: string, depth: number): boolean {
+  function walk(node: { [key: string]: Value }, parent: string, above: string, depth: number): boolean {
     let any = false;
     for (const [name, value] of Object.entries(node)) {
+      const id = parent + JSON.stringify(name);
       const path = above ? `${above}.${name}` : name;
       if (isBranch(value)) {
         const at = rows.length;
-        rows.push({ path, name, depth, members: Object.keys(value).length, text: "" });
-        const found = wanted === "" ? folded.has(path) || walk(value, path, depth + 1) || true : walk(value, path, depth + 1);
+        rows.push({ id, path, name, depth, members: Object.keys(value).length, text: "" });
+        const found = wanted === "" ? folded.has(path) || walk(value, id, path, depth + 1) || true : walk(value, id, path, depth + 1);
         if (!found) rows.length = at;
         any ||= found;
       } else {
         const text = typeof value === "number" ? String(value) : formatValue(value);
         if (wanted !== "" && !path.toLowerCase().includes(wanted) && !text.toLowerCase().includes(wanted)) continue;
-        rows.push({ path, name, depth, members: null, text });
+        rows.push({ id, path, name, depth, members: null, text });
         any = true;
       }
     }

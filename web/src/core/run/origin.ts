@@ -11,12 +11,14 @@ const OWN = "mlflow.";
 /** Shown elsewhere on the page, as the run's name. */
 const SHOWN: ReadonlySet<string> = new Set(["mlflow.runName"]);
 
-/** Labels as a tree: the user's own, and those that MLflow's client sets by itself in a branch `by MLflow`. */
+/** Labels as a tree: the user's own, and those that MLflow's client sets by itself in a branch `by MLflow`, or another name if a tag has that one. */
 export function labelTree(labels: { [name: string]: string }): { [key: string]: Value } {
   const named = Object.entries(labels).filter(([name]) => !SHOWN.has(name));
   const own = named.filter(([name]) => name.startsWith(OWN));
   const tree: { [key: string]: Value } = Object.fromEntries(named.filter(([name]) => !name.startsWith(OWN)));
-  return own.length > 0 ? { ...tree, [BY_MLFLOW]: Object.fromEntries(own) } : tree;
+  let branch = BY_MLFLOW;
+  while (Object.hasOwn(tree, branch)) branch += "’s client";
+  return own.length > 0 ? { ...tree, [branch]: Object.fromEntries(own) } : tree;
 }
 
 export const BY_MLFLOW = "by MLflow";
