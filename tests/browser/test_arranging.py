@@ -58,7 +58,7 @@ def heads(page: Page) -> list[str]:
 
 def looks_for_differing(waiting: list[Route]) -> list[Route]:
     """Those requests that ask which settings differ: the table itself asks for fewer runs."""
-    bodies = [(route, route.request.post_data_json) for route in waiting]
+    bodies = [(route, route.request.post_data_json or {}) for route in waiting]
     return [route for route, body in bodies if body.get("limit") == 1000 and "ids" not in body]
 
 
