@@ -21,4 +21,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def client(server: Running, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
     """MLflow's client, which gives up soon where it would try for minutes."""
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    # An address that a test set before, in this process, would win over the environment.
+    monkeypatch.setattr("mlflow.tracking._tracking_service.utils._tracking_uri", None)
     return MlflowClient(server.address.url)

@@ -29,12 +29,14 @@ def test_an_old_client_logs_resumes_hands_over_searches_and_reads(
     python = Path(sys.prefix, f"wandb-{version}", "bin", "python")
     if not python.exists() and not os.environ.get("CI"):
         pytest.skip(f"wandb {version} is not installed; `make test` installs it")
-    done = subprocess.run(
-        [python, SCRIPT], env=environment(server, tmp_path), cwd=tmp_path,
-        capture_output=True, text=True, timeout=420, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    told = json.loads(done.stdout.strip().splitlines()[-1])
+    out, err = tmp_path / "out.txt", tmp_path / "err.txt"
+    with out.open("w") as told_to, err.open("w") as complained_to:  # its service may outlive it
+        done = subprocess.run(
+            [python, SCRIPT], env=environment(server, tmp_path), cwd=tmp_path,
+            stdout=told_to, stderr=complained_to, timeout=420, check=False,
+        )  # fmt: skip
+    assert done.returncode == 0, out.read_text() + err.read_text()
+    told = json.loads(out.read_text().strip().splitlines()[-1])
     seen = Seen(server, f"old-{version}", told.pop("run"))
     assert told == {
         "client": version, "resumed_at": 21, "sweep": [1, 2],
