@@ -137,7 +137,7 @@ def ask(url):
 
 
 def seen_by_epochal(url, runs, count):
-    """Whether the page would show all: every run, with its last step."""
+    """The points of a tag, once the page would show each point of every run."""
     from epochal.api import connect
     from epochal.errors import EpochalError
 
@@ -147,7 +147,8 @@ def seen_by_epochal(url, runs, count):
         return 0
     last = (count - 1) // TAGS
     whole = len(found) == runs and all(run.last_step == last for run in found)
-    return len(found[0].series("train/metric_0")) if whole else 0
+    points = len(found[0].series("train/metric_0")) if whole else 0
+    return points if points > last else 0
 
 
 def seen_by_tensorboard(url, runs, count):
