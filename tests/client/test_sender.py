@@ -295,6 +295,17 @@ def test_a_run_sends_while_it_lives_and_at_its_end(
     assert run.url == f"{faulty.url}/p/tests/r/{run.id}"
 
 
+def test_what_a_first_connection_imports_is_there_before_a_thread_makes_it(home: Path) -> None:
+    """A child that is forked while another thread imports it could never connect."""
+    source = """
+    import sys
+    from epochal.client.transport import Transport
+    Transport("http://127.0.0.1:9", None)
+    print("encodings.idna" in sys.modules)
+    """
+    assert run_script(source, home).stdout.strip() == "True"
+
+
 def test_rotated_journals_and_children_are_all_sent(home: Path, faulty: FaultyServer) -> None:
     source = """
     import os

@@ -7,6 +7,7 @@ sent to any address but the configured one.
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import http.client
 import ssl
@@ -57,6 +58,9 @@ class Transport:
         if api_key:
             self._headers["Authorization"] = f"Bearer {api_key}"
         self.compresses = self._parts.hostname not in LOOPBACK
+        # The first connection imports this codec. A process forked meanwhile would find the import
+        # locked for ever, and never reach the server: it is loaded before any thread connects.
+        codecs.lookup("idna")
 
     def send(self, method: str, path: str, body: bytes = b"") -> Answer:
         """One request and its answer.
