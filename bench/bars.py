@@ -26,6 +26,8 @@ BARS: Final = (
     Bar("kilobytes to open it", "kilobytes", 1500),
     Bar("requests to open it", "requests", 25),
     Bar("heap after opening, MB", "heap MB", 120),
+    Bar("after a minute of ceaseless use, MB", "heap after ceaseless use MB", 120),
+    Bar("of a run of a million steps, MB", "its heap MB", 60),
     Bar("zoom by dragging over ten runs, CPU ms a frame", "drag to zoom CPU ms/frame", 14),
     Bar("cursor over all charts, CPU ms a frame", "cursor CPU ms/frame", 8),
     Bar("10,000 runs, 100 columns: rows after data, ms", "rows of 100 columns after data ms", 300),
@@ -54,4 +56,16 @@ def rows(page: Result) -> list[tuple[str, float, float, str]]:
         (bar.what, page[bar.figure], bar.limit, "yes" if page[bar.figure] < bar.limit else "no")
         for bar in BARS
         if bar.figure in page
+    ]
+
+
+def beside_others(found: dict[str, Result], costs: tuple[str, ...]) -> list[list[str]]:
+    """How many times more the best of the others costs, by each cost, and what is wanted."""
+    others = [cost for peer, cost in found.items() if peer != "epochal"]
+    if not others or "epochal" not in found:
+        return []
+    ratios = [min(cost[name] for cost in others) / found["epochal"][name] for name in costs]
+    return [
+        ["*best of the others : Epochal*", *(f"{ratio:.2f}x" for ratio in ratios), ""],
+        ["*wanted*", *("3x" for _ in costs), "0"],
     ]

@@ -226,7 +226,7 @@ def step_ratios() -> Iterator[Check]:
 
 
 def server_import() -> float:
-    return import_cost("epochal.server.app")
+    return import_cost("epochal.server.app, epochal.server.site")
 
 
 def search_gain() -> float:

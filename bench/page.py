@@ -19,7 +19,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, sync_playwright
 
-from bench import console, data, stores, table
+from bench import console, data, longrun, stores, table
 from bench.clients import Result
 from bench.visitor import COUNT_FRAMES, FLAGS, per_frame, watched
 from epochal.journal.home import read_server_address
@@ -27,6 +27,10 @@ from epochal.store.ingest import ingest_home
 from epochal.store.owner import open_store
 
 PLOTTED = 20
+USED = 10
+LONGER = 10
+"""The runs that charts show have so many times the steps of the others."""
+USED_FOR_S = 60
 MARKS = ("table:rows", "chart:first", "viewport")
 REFERENCE_MS = 120.0
 LOOP = """() => {
@@ -78,11 +82,15 @@ def fill(home: Path, runs: int, keys: int, steps: int) -> None:
     # As many sets of numbers as curves in one chart: equal ones would flatter the compression.
     sets = [list(data.rows(steps, keys, seed)) for seed in range(PLOTTED)]
     for number in range(runs):
-        rows = sets[number % PLOTTED]
+        looked_at = number < USED or number >= runs - PLOTTED
+        rows = (
+            data.rows(LONGER * steps, keys, number) if looked_at else iter(sets[number % PLOTTED])
+        )
         journal = stores.new_journal(home, f"r{number:04d}", {"lr": 10.0 ** -(number % 5)})
-        stores.write_rows(journal, iter(rows))
+        stores.write_rows(journal, rows)
         stores.close(journal)
     console.fill(home)
+    longrun.fill(home)
     with open_store(home) as store:
         ingest_home(store)
 
@@ -110,7 +118,7 @@ def open_once(browser: Browser, url: str) -> dict[str, float]:
 
 def use(browser: Browser, url: str) -> dict[str, float]:
     """Ten runs plotted: the pointer over the charts, a zoom by dragging, scrolling the table."""
-    ids = ",".join(f"r{number:04d}" for number in range(10))
+    ids = ",".join(f"r{number:04d}" for number in range(USED))
     with watched(browser) as visit:
         page = visit.page
         page.goto(f"{url}?sel={ids}", wait_until="commit")
@@ -149,6 +157,33 @@ def use(browser: Browser, url: str) -> dict[str, float]:
         page.locator("#runs-grid").hover()
         found |= per_frame(visit, "table scroll", scroll)
         return found
+
+
+def heap_after_use(browser: Browser, url: str, seconds: float) -> dict[str, float]:
+    """What a visitor's page holds who never rests: zooms, smoothing, charts and table scrolled."""
+    with watched(browser) as visit:
+        page = visit.page
+        page.goto(url, wait_until="commit")
+        visit.mark("viewport")
+        box = page.locator(".u-over").first.bounding_box()
+        assert box
+        middle, end = box["y"] + box["height"] / 2, time.monotonic() + seconds
+        while time.monotonic() < end:
+            page.mouse.move(box["x"] + 0.3 * box["width"], middle)
+            page.mouse.down()
+            page.mouse.move(box["x"] + 0.8 * box["width"], middle, steps=20)
+            page.mouse.up()
+            page.keyboard.press("s")
+            page.wait_for_timeout(200)
+            page.keyboard.press("0")
+            for by in (700, 700, 700, -2100):
+                page.mouse.wheel(0, by)
+                page.wait_for_timeout(150)
+            page.locator("#runs-grid").hover()
+            page.mouse.wheel(0, 2000)
+            page.wait_for_timeout(100)
+        visit.settle()
+        return {"heap after ceaseless use MB": visit.heap_mb()}
 
 
 def live(browser: Browser, home: Path, base: str, seconds: float) -> dict[str, float]:
@@ -213,6 +248,8 @@ def page(quick: bool) -> Result:
                 visits = [open_once(browser, f"{base}/p/bench") for _ in range(5)]
                 slowness.append(speed(browser))
                 used = use(browser, f"{base}/p/bench")
+                used |= heap_after_use(browser, f"{base}/p/bench", 5 if quick else USED_FOR_S)
+                used |= longrun.read(browser, f"{base}/p/{longrun.PROJECT}/r/{longrun.RUN}/charts")
                 lived = live(browser, home, base, 15 if quick else 60)
                 logged = console.read(browser, f"{base}/p/{console.PROJECT}/r/{console.RUN}/logs")
                 tabled = table.measure(browser, 1_000 if quick else table.RUNS)

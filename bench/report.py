@@ -195,7 +195,16 @@ def wandb_section(found: Results) -> str:
     head = ["rows", "keys", "scan_history s", "of one key s", "history s", "server CPU s"]
     fields = ("rows", "keys", "scan_s", "scan_one_key_s", "history_s", "server_cpu_s")
     scans = [found["scan"], found["scan_20_keys"]]
-    return text + table(head, [[number(scan[field]) for field in fields] for scan in scans])
+    text += table(head, [[number(scan[field]) for field in fields] for scan in scans])
+    if file := found.get("file"):
+        text += (
+            f"\nA file of {number(file['mib'])} MiB as an artifact, beside `cp` and `sync` of it"
+            f" ({number(file['copy_s'])} s): up in {number(file['up_s'])} s"
+            f" ({number(file['up_percent'])} % of the copy's speed), after the client took"
+            f" {number(file['add_s'])} s by itself to hash and stage it; down in"
+            f" {number(file['down_s'])} s ({number(file['down_percent'])} %).\n"
+        )
+    return text
 
 
 MLFLOW_COSTS = {
@@ -259,6 +268,7 @@ def opening_section(found: Results) -> str:
         [NAMES.get(peer, peer), *(number(cost[field]) for field in fields)]
         for peer, cost in found.items()
     ]
+    rows += bars.beside_others(found, fields[:-1])
     head = ["page", "first curve s", "MB loaded", "requests", "heap MB", "outside hosts asked"]
     return (
         "## Pages of charts, opened cold\n\nThe same 30 runs of 8 metrics over 500 steps, each in"
@@ -324,7 +334,8 @@ def tensorboard_section(found: Results) -> str:
     return (
         "## TensorBoard\n\nEvent files with one scalar per event; both readers verify every"
         " checksum. *Import* also writes the journals. The servers: from their start with"
-        " `--logdir` until every run shows its last step, as they serve it by default.\n\n"
+        " `--logdir` until every run shows its last step, as they serve it by default; memory"
+        " is that of all their processes then.\n\n"
         + table(read_head, read_rows)
         + "\n"
         + table(page_head, page_rows)

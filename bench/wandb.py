@@ -7,14 +7,14 @@ time of the clients stands beside that of the server, as they share the machine.
 as those clients send them, five times as often, from a process that does nothing else: the
 server's own part.
 `scan`: ``scan_history`` of a long run. `pages`: ``Api().runs`` among many runs, as CPU time of the
-server.
+server. `file`: one large file as an artifact, up and down, beside `cp` and `sync` of it.
 
-Called as ``python -m bench.wandb WORK ...`` for a part in a process of its own.
+Called as ``python -m bench.wandb PART NUMBER ...`` for one of them.
 """
 
 from __future__ import annotations
 
-import base64
+import filecmp
 import json
 import os
 import random
@@ -25,35 +25,22 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import psutil
 
 from bench.lists import fill
 from bench.stores import wait_for
+from bench.wandb_clients import KEY, KEYS
 from epochal.journal.home import ServerAddress, read_server_address
 
 Result = dict[str, Any]
-KEYS = 20
-RATE = 200
-PERIOD = 3.0
-"""wandb's client sends every 15 seconds: five times as often puts five times the rows through."""
-KEY = "local-" + "0" * 40
-HEADERS = {
-    "Content-Type": "application/json",
-    "Authorization": "Basic " + base64.b64encode(f"api:{KEY}".encode()).decode(),
-}
-UPSERT = """mutation U($name: String, $project: String) {
-  upsertBucket(input: {name: $name, modelName: $project}) { inserted } }"""
+WAYS = ("up", "down")
 NATIVE = {"console": False, "system_interval": 0, "git": False, "environment": False}
 
 
-# ------------------------------------------------------------------ in processes of their own
 def serve(home: str, times: str) -> None:
     """A server that notes how long it took to answer each request."""
     from epochal.cli.serve import serve as run_server
@@ -80,102 +67,6 @@ def serve(home: str, times: str) -> None:
         sys.exit(run_server(home=home, port=0, quiet=True))
 
 
-def log(run_id: str, seconds: str) -> Result:
-    """One client: rows of 20 numbers, ``RATE`` a second."""
-    import wandb
-
-    keys = [f"metric/{index:02d}" for index in range(KEYS)]
-    with wandb.init(project="bench", id=run_id) as run:
-        begun = time.perf_counter()
-        rows = int(float(seconds) * RATE)
-        for row in range(rows):
-            run.log({key: row + index / 7 for index, key in enumerate(keys)})
-            late = begun + (row + 1) / RATE - time.perf_counter()
-            if late > 0:
-                time.sleep(late)
-    return {"rows": rows}
-
-
-def replay(url: str, clients: str, requests: str, rows: str) -> Result:
-    """Requests as clients send them after 15 seconds of logging, each every `PERIOD` seconds."""
-    bodies = [body(number * int(rows), int(rows)) for number in range(int(requests))]
-    names = [f"r{index:02d}" for index in range(int(clients))]
-    place = urlsplit(url)
-
-    def send(connection: HTTPConnection, path: str, data: bytes) -> None:
-        connection.request("POST", path, data, HEADERS)
-        answer = connection.getresponse()
-        said = answer.read()
-        if answer.status != 200:
-            raise RuntimeError(f"{path} answers {answer.status}: {said[:500]!r}")
-
-    def run(index: int) -> None:
-        name = names[index]
-        connection = HTTPConnection(place.hostname or "", place.port)
-        variables = {"name": name, "project": "bench"}
-        begin = json.dumps({"query": UPSERT, "variables": variables}).encode()
-        send(connection, "/graphql", begin)
-        for turn, data in enumerate([*bodies, b'{"complete":true,"exitcode":0}']):
-            time.sleep(max(0.0, start + (turn + index / len(names)) * PERIOD - time.monotonic()))
-            send(connection, f"/files/local/bench/{name}/file_stream", data)
-
-    start = time.monotonic() + 1
-    with ThreadPoolExecutor(len(names)) as pool:
-        list(pool.map(run, range(len(names))))
-    return {"rows": len(names) * len(bodies) * int(rows), "names": names}
-
-
-def body(first: int, count: int) -> bytes:
-    """A request: keys in another order in each line, and whole floats without their point."""
-    lines = []
-    for row in range(first, first + count):
-        fields: dict[str, float] = {"_step": row, "_timestamp": 1.79e9 + row / RATE}
-        for index in range(KEYS):
-            value = row + index / 7
-            fields[f"metric/{index:02d}"] = int(value) if value == int(value) else value
-        items = list(fields.items())
-        random.Random(row).shuffle(items)
-        lines.append(json.dumps(dict(items), separators=(",", ":")))
-    chunk = {"offset": first, "content": lines}
-    return json.dumps({"files": {"wandb-history.jsonl": chunk}}).encode()
-
-
-def scan(run_id: str) -> Result:
-    """Every row of a run, by ``scan_history``; and the two short ways."""
-    import wandb
-
-    run = wandb.Api().run(f"bench/{run_id}")
-    found: Result = {}
-    for name, read in {
-        "scan_s": lambda: sum(1 for _ in run.scan_history()),
-        "scan_one_key_s": lambda: sum(1 for _ in run.scan_history(keys=["metric/02"])),
-        "history_s": lambda: len(run.history(samples=500, pandas=False)),
-    }.items():
-        begun = time.perf_counter()
-        rows = read()
-        found[name] = time.perf_counter() - begun
-        found[name.removesuffix("_s") + "_rows"] = rows
-    return found
-
-
-def pages(count: str) -> Result:
-    """Some pages of runs, newest first, and sorted under a filter."""
-    import wandb
-
-    api = wandb.Api()
-    found = {}
-    for name, filters, order in (
-        ("newest", {}, "-created_at"),
-        ("filtered", {"config.p03": {"$lt": 0.5}}, "-summary_metrics.m10"),
-    ):
-        runs = api.runs("bench", filters=filters, order=order, per_page=50)
-        begun = time.perf_counter()
-        found[name] = [run.id for _, run in zip(range(int(count)), runs, strict=False)][-1]
-        found[f"{name}_s"] = time.perf_counter() - begun
-    return found
-
-
-# --------------------------------------------------------------------------------------- measuring
 @contextmanager
 def serving(home: Path) -> Iterator[tuple[ServerAddress, psutil.Process, Path]]:
     times = home.parent / "times.txt"
@@ -204,7 +95,7 @@ def part(
         "WANDB_DISABLE_GIT": "true",
     }  # fmt: skip
     nice = ["nice", "-n", "19"] if is_elsewhere else []
-    command = [*nice, sys.executable, "-m", "bench.wandb", *arguments]
+    command = [*nice, sys.executable, "-m", "bench.wandb_clients", *arguments]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
 
 
@@ -334,6 +225,42 @@ def lists(count: int) -> Result:
     }  # fmt: skip
 
 
+def copied(source: Path, target: Path) -> float:
+    """Seconds for a copy that is on the device."""
+    begun = time.perf_counter()
+    subprocess.run(["cp", source, target], check=True)
+    subprocess.run(["sync", target], check=True)
+    spent = time.perf_counter() - begun
+    target.unlink()
+    return spent
+
+
+def one_file(mib: int, rounds: int = 3) -> Result:
+    """A file up and down, and copied before, between and after; the medians of some rounds."""
+    found = []
+    for number in range(rounds):
+        with tempfile.TemporaryDirectory() as text, serving(Path(text, "home")) as (at, server, _):
+            source, target = Path(text, "file"), Path(text, "copy")
+            with source.open("wb") as file:
+                for piece in range(mib):
+                    file.write(random.Random(number * mib + piece).randbytes(2**20))
+            os.sync()
+            copies, before = [copied(source, target)], cpu_of(server)
+            up = told(part(Path(text, "up"), at.url, "put", str(source)))
+            os.sync()
+            copies.append(copied(source, target))
+            down = told(part(Path(text, "down"), at.url, "fetch", str(Path(text, "got"))))
+            spent = cpu_of(server) - before
+            if not filecmp.cmp(source, Path(text, "got", "file"), shallow=False):
+                raise RuntimeError("what came back is another file")
+            os.sync()
+            copies.append(copied(source, target))
+        found.append({"copy_s": statistics.mean(copies), **up, **down, "server_cpu_s": spent})
+    medians = {name: statistics.median(one[name] for one in found) for name in found[0]}
+    share = {f"{way}_percent": 100 * medians["copy_s"] / medians[f"{way}_s"] for way in WAYS}
+    return {"mib": mib, **medians, **share}
+
+
 def wandb(quick: bool) -> Result:
     """All parts."""
     clients, seconds = (4, 10.0) if quick else (16, 60.0)
@@ -343,16 +270,15 @@ def wandb(quick: bool) -> Result:
         "scan": scans(10_000 if quick else 100_000),
         "scan_20_keys": scans(10_000 if quick else 100_000, KEYS),
         "pages": lists(1_000 if quick else 10_000),
+        "file": one_file(256, 1) if quick else one_file(1024),
     }
 
 
-PARTS = {"log": log, "replay": replay, "scan": scan, "pages": pages, "ingest": ingest,
-         "replays": replays, "scans": scans, "lists": lists}  # fmt: skip
+WHOLE = {"ingest": ingest, "replays": replays, "scans": scans, "lists": lists,
+         "one_file": one_file}  # fmt: skip
 
 if __name__ == "__main__":
     if sys.argv[1] == "serve":
         serve(*sys.argv[2:])
-    elif sys.argv[1] in ("log", "replay", "scan", "pages"):
-        print(json.dumps(PARTS[sys.argv[1]](*sys.argv[2:])))
     else:
-        print(json.dumps(PARTS[sys.argv[1]](*map(int, sys.argv[2:])), indent=1))
+        print(json.dumps(WHOLE[sys.argv[1]](*map(int, sys.argv[2:])), indent=1))

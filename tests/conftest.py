@@ -6,9 +6,11 @@ its pid. The environment of a test holds no ``EPOCHAL_*`` variable but those tha
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -157,3 +159,30 @@ def find_chromium() -> str | None:
     """Debian's Chromium, or the one that ``EPOCHAL_TEST_CHROMIUM`` names."""
     named = os.environ.get("EPOCHAL_TEST_CHROMIUM")
     return named or shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+FASHION = Path("/usr/share/datasets/fashion-mnist")
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the four files of Fashion-MNIST, for `tests/stand_ins/torchvision`.
+
+    The real ones where this machine has them, else scikit-learn's digits in the same form.
+    """
+    if FASHION.is_dir():
+        return FASHION
+    from sklearn.datasets import load_digits
+
+    folder = tmp_path_factory.mktemp("images")
+    digits = load_digits()
+    for part in ("train", "t10k"):
+        pixels = (digits.images * 15).astype("uint8").repeat(4, 1).repeat(4, 2)[:, 2:30, 2:30]
+        head = struct.pack(">4B3I", 0, 0, 8, 3, *pixels.shape)
+        path = folder / f"{part}-images-idx3-ubyte.gz"
+        path.write_bytes(gzip.compress(head + pixels.tobytes()))
+        labels = digits.target.astype("uint8")
+        head = struct.pack(">4BI", 0, 0, 8, 1, len(labels))
+        path = folder / f"{part}-labels-idx1-ubyte.gz"
+        path.write_bytes(gzip.compress(head + labels.tobytes()))
+    return folder

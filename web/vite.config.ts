@@ -5,8 +5,9 @@ import { defineConfig } from "vitest/config";
 //
 // What the first view does not need lies in chunks of its own: `import()` in App.svelte or src/pages/*.svelte names a
 // module of src/pages/<subject>/, and what only it needs lies in src/parts/<subject>/ and src/core/<subject>/. Files right in
-// core/, parts/ and state/ are `base.js`, which every chunk shares. So no chunk needs app.js, and each can be named by its content.
-const BASE = /\/src\/(core|parts|state)\/[^/]+$|\/node_modules\/(svelte|uplot|esm-env|clsx)\/|^\0|\/src\/styles\//;
+// core/, parts/ and state/ are `base.js`, which every chunk shares; so are a few small ones that several chunks need, as chunks of their
+// own would weigh more. So no chunk needs app.js, and each can be named by its content.
+const BASE = /\/src\/(core|parts|state)\/[^/]+$|\/src\/core\/media\/(address|steps|keys)\.ts$|\/src\/parts\/media\/(Scrubber\.svelte|place\.svelte\.ts)$|\/node_modules\/(svelte|uplot|esm-env|clsx)\/|^\0|\/src\/styles\//;
 
 export default defineConfig({
   base: "/static/",

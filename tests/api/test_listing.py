@@ -59,6 +59,21 @@ def test_a_frame_has_config_and_summary(reader: Reader) -> None:
     assert polars["summary.best"].null_count() == 2
 
 
+def test_a_frame_takes_columns_as_the_page_spells_them(reader: Reader) -> None:
+    """Those alone beside the facts, in pages too; what a run lacks is absent."""
+    columns = ["config.lr", "min(loss)", 'config["weird key"]', "min(val/acc)"]
+    frame = reader.runs("mnist", order="created").to_pandas(columns).set_index("id")
+    assert frame["config.lr"].tolist() == [0.1, 0.01, 0.001]
+    assert frame["min(loss)"].tolist()[:2] == [1 / 300, 7.0]
+    assert frame["min(val/acc)"].isna().tolist() == [False, True, True]
+    assert not [name for name in frame.columns if name.startswith("summary.")]
+    facts = ["created", "ended", "name", "duration"]
+    asked, plain = (reader.runs("mnist").to_pandas(names) for names in (facts, []))
+    assert asked.equals(plain), "times stay times"
+    with pytest.raises(QuerySyntaxError):
+        reader.runs("mnist").to_pandas(["min("])
+
+
 def test_details_are_those_of_the_run(reader: Reader) -> None:
     """Although a list reads the details of several runs together."""
     lrs = {run.id: run.config.lr for run in reader.runs("mnist")}

@@ -110,6 +110,24 @@ def test_columns_of_a_query_carry_nan_as_a_number(reader: Reader) -> None:
     assert set(page.columns["name"]) == {"first run", "twin"}
 
 
+def test_a_formula_is_what_arithmetic_gives(reader: Reader) -> None:
+    """At each step that has all of its metrics; a run without them has no point."""
+    points = reader.run("mnist/alpha").formula("loss + 2 * val/acc")
+    assert points.step.tolist() == list(range(ROWS))
+    assert points.value.tolist() == [1 / (s + 1) + 2 * (s / ROWS) for s in range(ROWS)]
+    assert len(reader.run("mnist/beta").formula("loss + val/acc")) == 0
+    with pytest.raises(QuerySyntaxError):
+        reader.run("mnist/alpha").formula("loss +")
+
+
+def test_importance_needs_runs(reader: Reader) -> None:
+    """Three runs are too few to judge by, and a project must be there."""
+    with pytest.raises(InvalidInput, match="at least 10"):
+        reader.importance("min(loss)", "mnist", where="config.lr > 0")
+    with pytest.raises(NotFound):
+        reader.importance("min(loss)", "nowhere")
+
+
 @pytest.mark.parametrize(
     ("question", "error"),
     [

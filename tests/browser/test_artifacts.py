@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.browser.belongings import HOSTILE_NAME
 from tests.browser.clients import run_script
@@ -33,6 +33,9 @@ for version in range(2):
     logged = run.log_artifact(data)
     logged.wait(30)
 run.link_artifact(logged, "kept")
+other = epochal.Artifact("other", type="dataset")
+other.add_dir(str(root))
+run.log_artifact(other).wait(30)
 run.finish()
 """
 
@@ -171,6 +174,25 @@ def test_aliases_tags_and_description_are_saved(page: Page, stored: Callable[...
     assert page.get_by_role("button", name="Remove the alias latest").count() == 0
 
 
+def test_an_artifact_is_renamed_and_found_under_its_former_name(
+    page: Page, stored: Callable[..., Any]
+) -> None:
+    """A name that another artifact has is refused, and the reason is told."""
+    for wanted, told in (("a/b", "not saved: artifact name 'a/b'"), ("other", "has an artifact")):
+        page.get_by_role("button", name="Rename data").click()
+        page.get_by_label("Name of the artifact").fill(wanted)
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("alert")).to_contain_text(told)
+    page.get_by_role("button", name="Rename data").click()
+    page.get_by_label("Name of the artifact").fill("corpus")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="corpus", exact=True).wait_for()
+    page.wait_for_url("**/p/mine/artifacts/corpus*")
+    assert stored("data:v1")["name"] == "corpus"
+    page.goto(page.url.replace("corpus", "data"))
+    page.get_by_role("heading", name="corpus", exact=True).wait_for()
+
+
 def test_a_version_is_deleted_only_after_its_name_was_typed(
     page: Page, stored: Callable[..., Any]
 ) -> None:
@@ -211,10 +233,10 @@ def test_a_reader_sees_everything_and_edits_nothing(
     log_in(page, team.key("rita", "reader"))
     page.get_by_role("heading", name="data", exact=True).wait_for()
     page.get_by_label("Made and used").get_by_role("link", name="maker").wait_for()
-    for name in ("Delete", "Add", "Remove", "Edit"):
+    for name in ("Delete", "Add", "Remove", "Edit", "Rename"):
         assert page.get_by_role("button", name=name).count() == 0, name
     visitor.go("/models/kept")
     page.get_by_label("History").get_by_role("listitem").first.wait_for()
-    for name in ("Delete", "Add", "Remove", "Edit"):
+    for name in ("Delete", "Add", "Remove", "Edit", "Rename"):
         assert page.get_by_role("button", name=name).count() == 0, name
     assert page.get_by_label("Stage of version 1").count() == 0

@@ -25,6 +25,11 @@ def active(page: Page) -> str | None:
     return page.locator("#runs-grid").get_attribute("aria-activedescendant")
 
 
+def wait_address(page: Page, part: str, there: bool = True) -> None:
+    """Wait until the address holds a part, or no longer does."""
+    until(lambda: (part in page.url) == there)
+
+
 def test_j_and_k_walk_the_rows_and_enter_opens_the_run(page: Page) -> None:
     """The active row goes down and up, and neither key leaves the table; Enter opens."""
     for key, row in (("j", 0), ("j", 1), ("j", 2), ("k", 1), ("k", 0), ("k", 0)):
@@ -110,3 +115,98 @@ def test_keys_with_control_held_belong_to_the_browser(page: Page) -> None:
     assert active(page) is None
     page.keyboard.press("j")
     until(lambda: active(page) == "runs-grid-row-0")
+
+
+def test_u_takes_back_what_changed_the_view_and_what_this_browser_keeps_of_it(page: Page) -> None:
+    """Each press one change, the newest first; a pin that was taken back stays so."""
+    panel = page.locator('[data-panel="train/loss"]').first
+    panel.hover()
+    page.keyboard.press("l")
+    page.wait_for_url("**yl=train/loss*")
+    page.keyboard.press("p")
+    page.wait_for_url(lambda url: "top=" in url)
+    page.locator("[data-panel='pinned:train/loss']").wait_for()
+    page.keyboard.press("u")
+    page.wait_for_url(lambda url: "top=" not in url and "yl=" in url)
+    page.keyboard.press("u")
+    page.wait_for_url("**/p/resnets")
+    page.keyboard.press("u")
+    page.reload()
+    wait_drawn(page, "train/loss", series=6)
+    assert page.url.endswith("/p/resnets")
+    assert page.locator("[data-panel='pinned:train/loss']").count() == 0
+
+
+def test_the_table_is_alone_and_beside_charts_by_one_key_and_keeps_its_filter(page: Page) -> None:
+    """] goes there and back; what the address says goes along."""
+    page.get_by_label("Filter runs").fill("config.lr < 0.05")
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: "q=config.lr" in url)
+    page.locator("#runs-grid").focus()
+    page.keyboard.press("]")
+    page.wait_for_url(lambda url: "/p/resnets/runs?q=config.lr" in url)
+    page.locator("[data-panel]").first.wait_for(state="detached")
+    page.get_by_label("Show the charts").click()
+    page.wait_for_url(lambda url: "/p/resnets?q=config.lr" in url)
+    wait_drawn(page, "train/loss", series=4)
+
+
+def test_rows_are_selected_compared_and_grouped_by_keys(page: Page) -> None:
+    """x selects, Escape lets go, g asks for a group, c compares what is selected."""
+    for key in ("j", "x", "j", "x"):
+        page.keyboard.press(key)
+    page.locator("#runs-grid .grid-row.picked").nth(1).wait_for()
+    page.keyboard.press("Escape")
+    page.locator("#runs-grid .grid-row.picked").first.wait_for(state="detached")
+    page.keyboard.press("g")
+    page.get_by_label("Find a field to group by").wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_label("Find a field to group by").wait_for(state="detached")
+    for key in ("x", "k", "x"):
+        page.keyboard.press(key)
+    page.locator("#runs-grid .grid-row.picked").nth(1).wait_for()
+    page.keyboard.press("c")
+    page.wait_for_url("**/p/resnets/compare?r=*")
+    tab = page.get_by_role("tab").nth(1)
+    tab.wait_for()
+    page.keyboard.press("2")
+    until(lambda: tab.get_attribute("aria-selected") == "true")
+
+
+def test_keys_change_the_chart_under_the_pointer(page: Page) -> None:
+    """L, o, f, s, 0 and the arrows act on it, and undo themselves."""
+    panel = page.locator('[data-panel="train/loss"]')
+    panel.locator(".u-over").hover()
+    for key, said in (("L", "xl=train/loss"), ("o", "clip=train/loss"), ("s", "sm=")):
+        page.keyboard.press(key)
+        wait_address(page, said)
+        page.keyboard.press(key)
+        wait_address(page, said, there=False)
+    tip = page.locator(".tip")
+    tip.wait_for()
+    before = tip.inner_text()
+    page.keyboard.press("Shift+ArrowRight")
+    until(lambda: tip.inner_text() != before)
+    page.keyboard.press("Shift+ArrowLeft")
+    until(lambda: tip.inner_text() == before)
+    box = panel.locator(".u-over").bounding_box()
+    assert box
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 0.3 * box["width"], middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.6 * box["width"], middle, steps=5)
+    page.mouse.up()
+    page.wait_for_url(lambda url: "z=" in url)
+    page.keyboard.press("0")
+    page.wait_for_url(lambda url: "z=" not in url)
+
+
+def test_digits_open_the_tabs_of_a_run(page: Page) -> None:
+    """1 to 9 are its tabs, in their order."""
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.get_by_role("tab").first.wait_for()
+    names = page.get_by_role("tab").all_inner_texts()
+    for number, name in enumerate(names[:9], 1):
+        page.keyboard.press(str(number))
+        page.get_by_role("tab", name=name, selected=True).wait_for()

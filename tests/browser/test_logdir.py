@@ -47,6 +47,9 @@ def test_an_open_chart_follows_two_directories_and_a_restart_hides_what_it_purge
         run.refresh()
         assert run.series("loss").step.tolist() == [0, 1, 2, 3]
         assert len(run.series("loss", view="all")) == 4, "hidden in every view of the run"
+        page = visitor.go(f"/p/digits/r/{run.id}")
+        page.get_by_role("tab", name="System").first.wait_for()
+        assert page.get_by_role("button", name="Stop").count() == 0, "nobody there would hear it"
         page = visitor.go("/")
         assert page.get_by_role("link", name="other").first.is_visible()
     finally:

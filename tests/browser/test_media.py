@@ -17,6 +17,7 @@ from epochal.domain.record import Header, Media, MediaItem, Stored
 from epochal.journal.blobs import Blobs
 from epochal.journal.home import run_directory
 from epochal.journal.writer import open_journal
+from tests.browser.axe import serious
 from tests.browser.clients import QUIET
 from tests.browser.gallery import Gallery, ask
 from tests.browser.studio import HOSTILE_MEDIA, STEPS
@@ -247,6 +248,38 @@ def test_runs_stand_side_by_side_at_one_step(
     until(lambda: scene.get_by_text("scene 20", exact=True).count() == 2)
     sources = scene.locator("img").evaluate_all("(all) => all.map((i) => i.getAttribute('src'))")
     assert len(set(sources)) == 2, "each column has the picture of its own run"
+
+
+def test_one_key_is_a_film_over_steps_of_several_runs(
+    gallery: Gallery, visit: Callable[..., Visitor]
+) -> None:
+    """Large at one step, small at all; keys, frames, slider, playing and the address agree."""
+    page = visit(gallery.url).go(f"{MEDIA}?vs=second")
+    card(page, "val/scene").get_by_role("button", name="val/scene over steps").click()
+    film = page.get_by_role("dialog", name="val/scene over steps")
+    stage = film.get_by_role("region", name="At this step")
+    frames = film.get_by_role("region", name="Steps")
+    until(lambda: frames.locator("img").count() == 2 * STEPS, what="all frames of both runs")
+    until(lambda: stage.get_by_text(f"scene {LAST}", exact=True).count() == 2)
+    page.keyboard.press("ArrowLeft")
+    until(lambda: stage.get_by_text(f"scene {LAST - 10}", exact=True).count() == 2)
+    page.keyboard.press("Shift+ArrowLeft")
+    until(lambda: stage.get_by_text("scene 0", exact=True).count() == 2)
+    frames.get_by_role("button", name="Step 50 of second").click()
+    until(lambda: stage.get_by_text("scene 50", exact=True).count() == 2)
+    assert frames.locator("[aria-current=step]").count() == 2
+    until(lambda: "at=50" in address(page))
+    assert "film=val/scene" in address(page)
+    assert serious(page) == []
+    page.reload()
+    until(lambda: stage.get_by_text("scene 50", exact=True).count() == 2, what="the shared link")
+    page.keyboard.press("Home")
+    film.get_by_label("Steps a second").select_option("16 / s")
+    film.get_by_role("button", name="Play").click()
+    until(lambda: stage.get_by_text(f"scene {LAST}", exact=True).count() == 2)
+    film.get_by_role("button", name="Play").wait_for()
+    page.keyboard.press("Escape")
+    until(lambda: "film=" not in address(page))
 
 
 def test_new_media_come_by_themselves_and_move_nothing(

@@ -5,11 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import math
+import os
 import re
 import statistics
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
+from xml.etree import ElementTree
 
 import pytest
 from playwright.sync_api import Page
@@ -262,6 +267,54 @@ def test_what_is_drawn_can_be_taken_away(gallery: Gallery, visit: Callable[..., 
     assert big["width"] > 1400
     page.keyboard.press("Escape")
     page.wait_for_url(lambda url: "full=" not in url)
+
+
+def test_panels_over_runs_are_taken_away_as_curves_are(
+    gallery: Gallery, visit: Callable[..., Visitor], tmp_path: Path
+) -> None:
+    """Pictures in which each run is, that run nothing and ask for nothing; and programs that give
+    the numbers that are shown.
+    """
+    added = ["bar:last(train/loss)", "scatter:config.lr;last(train/loss)"]
+    added += ["parallel:config.lr;last(train/loss)", "formula:train/loss * 2"]
+    query = "?add=" + quote(",".join(added), safe="")
+    allowed = ["clipboard-read", "clipboard-write"]
+    visitor = visit(gallery.url, permissions=allowed, color_scheme="dark")
+    page = visitor.workspace("resnets", query)
+    until(lambda: page.locator(f'[data-panel="{added[0]}"] li').count() == 6)
+    wait_drawn(page, added[3], 6)
+
+    def saved(panel: str, item: str) -> bytes:
+        with page.expect_download() as coming:
+            choose(page, panel, item)
+        return coming.value.path().read_bytes()
+
+    def copied(panel: str) -> str:
+        page.evaluate("() => navigator.clipboard.writeText('')")
+        page.locator(f'[data-panel="{panel}"]').hover()
+        page.keyboard.press("Y")
+        program: str = until(lambda: page.evaluate("() => navigator.clipboard.readText()"))
+        return subprocess.run(
+            [sys.executable, "-c", program],
+            capture_output=True, text=True, check=True, timeout=120, cwd=tmp_path,
+            env={**os.environ, "EPOCHAL_HOME": str(tmp_path)},
+        ).stdout  # fmt: skip
+
+    for panel in added[:3]:
+        svg = saved(panel, "Save as SVG").decode()
+        root = ElementTree.fromstring(svg)
+        assert "<script" not in svg
+        assert "http://" not in svg.replace("http://www.w3.org/2000/svg", "")
+        assert svg.count("r18-") == (0 if panel.startswith("parallel") else 6)
+        assert str(next(iter(root)).get("fill")).upper() == "#0F1318", "the dark ground"
+        assert saved(panel, "Save as PNG").startswith(b"\x89PNG")
+    last = {number: loss(number, STEPS - 1) for number in range(6)}
+    for panel in added[:3]:
+        rows = [line.split() for line in copied(panel).splitlines()[1:]]
+        assert len(rows) == 6
+        for _, name, *_, value in rows:
+            assert close(float(value), last[int(name[-1])]), "as pandas prints it"
+    assert copied(added[3]).count("train/loss * 2 [") == 6
 
 
 def test_panels_over_runs_follow_the_filter_and_set_it(

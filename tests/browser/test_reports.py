@@ -169,6 +169,57 @@ def test_two_writers_are_both_heard_and_bad_panels_say_so(
     assert kept.text.endswith("Theirs.")
 
 
+_SHOTS = """
+import numpy as np
+run = epochal.init(project="shown", name="shots", id="shots", settings=QUIET)
+run.log({"shot": epochal.Image(np.full((24, 24, 3), 200, np.uint8), caption="the last shot"),
+         "scores": epochal.Table(columns=["n"], data=[[7]]), "loss": 1.0})
+run.finish()
+"""
+
+
+def test_frozen_pictures_outlive_their_run_and_every_save_can_be_undone(
+    server: Server, visit: Callable[..., Visitor]
+) -> None:
+    """The panel keeps what it showed; the history tells each save and leads back."""
+    run_script(server.home, _SHOTS)
+    wait_known(server.url, "shown", "shots")
+    reader = connect(home=server.home)
+    text = "".join(f"```panel\npanel: media:{key}\n```\n\n" for key in ("shot", "scores"))
+    reader.add_report("shown", "Shots", text)
+    page = visit(server.url).go("/p/shown/reports/shots")
+    for number, name in enumerate(("the last shot", "7")):
+        figure = page.locator("figure[data-panel-state]").nth(number)
+        figure.get_by_text(name, exact=True).first.wait_for()
+        figure.hover()
+        figure.get_by_role("button", name="Freeze").click()
+        figure.get_by_text("frozen 20").wait_for()
+        figure.get_by_text(name, exact=True).first.wait_for()
+    for run in list(reader.runs("shown")):
+        run.delete()
+    page.reload()
+    picture = page.locator("figure[data-panel-state] img").first
+    until(lambda: picture.evaluate("(i) => i.complete && i.naturalWidth") == 24)
+    page.get_by_text("7", exact=True).first.wait_for()
+
+    reader.report("shown", "shots").update(text="All gone.", title="Nothing")
+    page.reload()
+    page.get_by_role("button", name="History").click()
+    dialog = page.get_by_role("dialog", name="History of Nothing")
+    dialog.get_by_text("panel: media:scores").first.wait_for()
+    assert dialog.locator("[data-revision]").count() == 4
+    dialog.locator("[data-revision='4']").focus()
+    page.keyboard.press("ArrowDown")
+    until(lambda: dialog.get_by_text("frozen:").count() == 1, what="what the third save changed")
+    dialog.get_by_role("button", name="Since then").click()
+    dialog.get_by_text("All gone.").wait_for()
+    assert serious(page) == []
+    dialog.get_by_role("button", name="Restore").click()
+    page.get_by_role("heading", name="Shots").wait_for()
+    until(lambda: picture.evaluate("(i) => i.complete && i.naturalWidth") == 24)
+    assert [row.revision for row in reader.report("shown", "shots").versions()] == [5, 4, 3, 2, 1]
+
+
 def test_words_that_were_not_saved_outlive_the_page_that_held_them(
     told: Server, visit: Callable[..., Visitor]
 ) -> None:

@@ -102,7 +102,7 @@ def test_a_sweep_is_made_followed_and_steered_on_its_page(
     agents = [_agent(sweep, server, tmp_path / f"agent-{n}") for n in range(2)]
     _says(page, "14 of 14")
     assert [agent.wait(120) for agent in agents] == [0, 0]
-    expect(page.locator("main h1 + .sign")).to_contain_text("finished", timeout=SECONDS)
+    expect(page.locator("main h1 ~ .sign")).to_contain_text("finished", timeout=SECONDS)
     until(lambda: len(_numbers(page)) == 14, 60, "each trial has its row")
     expect(page.get_by_label("When each agent ran which trial").locator("rect")).to_have_count(14)
     assert page.get_by_label("Trials across their parameters").is_visible()
@@ -140,6 +140,13 @@ def test_a_sweep_is_made_followed_and_steered_on_its_page(
     page.get_by_label("Second parameter, for a contour").select_option("width")
     _says(page, "interpolated between trials")
 
+    page.get_by_role("button", name=f"Rename {sweep}").click()
+    page.get_by_label("Name of the sweep").fill("wide or narrow")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="wide or narrow", exact=True).wait_for()
+    page.reload()
+    page.get_by_role("heading", name="wide or narrow", exact=True).wait_for()
+
     page.get_by_role("button", name="Enqueue").click()
     page.get_by_role("dialog").get_by_label("lr").fill("0.25")
     page.get_by_role("dialog").get_by_label("width").select_option("wide")
@@ -161,9 +168,9 @@ def test_a_sweep_is_made_followed_and_steered_on_its_page(
     expect(page.locator(".facts")).to_contain_text("Again with 2 seeds", timeout=SECONDS)
     page.get_by_role("button", name="Resume").click()
     page.get_by_role("button", name="Pause").click(timeout=SECONDS)
-    expect(page.locator("main h1 + .sign")).to_contain_text("paused", timeout=SECONDS)
+    expect(page.locator("main h1 ~ .sign")).to_contain_text("paused", timeout=SECONDS)
     page.get_by_role("button", name="Stop").click()
-    expect(page.locator("main h1 + .sign")).to_contain_text("finished", timeout=SECONDS)
+    expect(page.locator("main h1 ~ .sign")).to_contain_text("finished", timeout=SECONDS)
     _good_for_everybody(page)
     page.goto(f"{server.url}/p/search/sweeps")
     expect(page.get_by_label("Sweeps").get_by_role("row")).to_have_count(2, timeout=SECONDS)

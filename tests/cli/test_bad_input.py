@@ -32,7 +32,7 @@ WRONG = [
     (["export", "mnist", "-k", "nothing", "-o", "-"], 4, "error: nothing to export"),
     (["export", "mnist", "-f", "parquet", "-o", "-"], 2, "error: Parquet is no text"),
     (["export", "mnist", "-f", "xml"], 2, "Invalid value"),
-    (["export", "mnist", "-o", "/nowhere/at/all.csv"], 2, "error: /nowhere/at/all.csv cannot be"),
+    (["export", "mnist", "-o", "/proc/nowhere/a.csv"], 2, "error: /proc/nowhere/a.csv cannot be"),
     (["export", "mnist/alpha", "-w", "config.lr < 1"], 4, "error: --where needs a project"),
     (["rm", "beta"], 2, "error: nobody can be asked here; add --yes"),
     (["ls", "--url", "nonsense"], 2, "error: 'nonsense' is no server address"),

@@ -127,6 +127,21 @@ def test_only_the_series_asked_for_are_written(shared: Path, tmp_path: Path) -> 
     assert {row["run"] for row in rows} == {"beta", "gamma"}
 
 
+@pytest.mark.parametrize("suffix", ["csv", "html", "tensorboard"])
+def test_missing_directories_above_the_output_are_made(
+    shared: Path, tmp_path: Path, suffix: str
+) -> None:
+    path = exported(shared, tmp_path / "a" / "b", "mnist/alpha", "c", "--format", suffix)
+    assert path.exists()
+    assert os.listdir(tmp_path / "a" / "b") == ["c"]
+    under = tmp_path / "file"
+    under.touch()
+    done = run_cli("export", "mnist/alpha", "-o", str(under / "c"), "-f", suffix, home=shared)
+    assert done.returncode != 0
+    assert "name another" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_an_existing_file_is_kept_unless_forced(shared: Path, tmp_path: Path) -> None:
     """Exit code 5, and the file is untouched."""
     path = tmp_path / "there.csv"

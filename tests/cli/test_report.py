@@ -35,6 +35,31 @@ def test_a_file_becomes_a_report_and_a_page_of_its_own(recorded: Path, tmp_path:
     assert copy.read_text().startswith(TEXT)
 
 
+def test_what_a_report_said_before_is_listed_shown_and_restored(
+    recorded: Path, tmp_path: Path
+) -> None:
+    source = tmp_path / "in.md"
+    source.write_text(TEXT)
+    run_cli("report", "add", "mnist", str(source), home=recorded)
+    connect(home=recorded).report("mnist", "which-rate").update(text="worse", title="Worse?")
+    of = ("mnist", "which-rate")
+    listed = json.loads(run_cli("report", "history", *of, "--json", home=recorded).stdout)
+    assert [(row["revision"], row["title"]) for row in listed] == [
+        (2, "Worse?"),
+        (1, "Which rate?"),
+    ]
+    table = run_cli("report", "history", *of, home=recorded).stdout
+    assert "Worse?" in table
+    shown = run_cli("report", "show", *of, "--revision", "1", home=recorded)
+    assert shown.stdout.startswith(TEXT)
+    unknown = run_cli("report", "restore", *of, "7", home=recorded)
+    assert unknown.returncode != 0
+    assert "no revision 7" in unknown.stderr
+    assert run_cli("report", "restore", *of, "1", home=recorded).returncode == 0
+    assert run_cli("report", "show", *of, home=recorded).stdout.startswith(TEXT)
+    assert connect(home=recorded).report("mnist", "which-rate").version(2).text == "worse"
+
+
 def test_a_file_without_a_heading_needs_a_title(recorded: Path, tmp_path: Path) -> None:
     source = tmp_path / "in.md"
     source.write_text("no heading")

@@ -64,6 +64,9 @@ def test_a_sweep_from_its_file_to_its_best_trial(file: Path) -> None:
     assert said == f"{sweep_id} is running, 2 trials wait\n"
     epochal("sweep", "agent", sweep_id)
     assert epochal("sweep", "best", sweep_id).splitlines()[-1] == "again with 2 seeds: 0 ± 0"
+    command = [sys.executable, "-m", "epochal", "sweep", "best", sweep_id]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stderr
+    assert "may not use its seed" in said
     assert epochal("sweep", "stop", sweep_id, "--now") == f"{sweep_id} is cancelled\n"
 
 

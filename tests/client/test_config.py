@@ -9,6 +9,7 @@ import pickle
 from collections import UserList
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -125,6 +126,10 @@ class Node:
     "source,stored",
     [
         (argparse.Namespace(lr=0.1, name="x"), {"lr": 0.1, "name": "x"}),
+        (
+            {"data": argparse.Namespace(size=8, of={"a": SimpleNamespace(b=1)})},
+            {"data": {"size": 8, "of": {"a": {"b": 1}}}},
+        ),
         (Arguments(), {"lr": 0.1, "inner": {"width": 8}}),
         (Node(), {"lr": 0.1}),
         ({"path": Path("/data"), "kind": Inner, "f": len}, None),

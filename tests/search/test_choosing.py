@@ -105,7 +105,7 @@ def test_a_question_is_answered_as_optunas_own_sampler_would(sampler: str, trial
             chooser.tell(Told(number, place, "finished", value(place)))
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "qmc", "random"])
+@pytest.mark.parametrize("sampler", ["tpe", "cma-es", "qmc", "random"])
 def test_samplers_are_chosen_by_name(sampler: str) -> None:
     """Each covers the space."""
     chooser = make_chooser(config(sampler={"name": sampler}), 1)

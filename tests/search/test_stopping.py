@@ -7,7 +7,7 @@ import pytest
 from epochal.errors import InvalidInput
 from epochal.search.config import Metric, Stopping
 from epochal.search.parse import read_sweep
-from epochal.search.stopping import why_stop
+from epochal.search.stopping import check_reach, why_stop
 
 LOSS = Metric("loss")
 
@@ -23,6 +23,25 @@ def test_hyperband_keeps_the_best_of_those_that_came_so_far() -> None:
         == "1 of 2 other trials were better at iteration 2"
     )
     assert why_stop(rule, LOSS, [1.0, 0.7], others[:1]) is None
+
+
+def test_a_trial_that_is_past_several_bands_is_compared_at_each() -> None:
+    """One that logs fast may reach a band that nobody else came to."""
+    rule = Stopping("hyperband", bands=(1, 3, 9), eta=2.0)
+    fast, others = [5.0] * 9, [[1.0, 0.9, 0.8], [1.0]]
+    assert why_stop(rule, LOSS, fast, others) == "2 of 2 other trials were better at iteration 1"
+    assert why_stop(rule, LOSS, fast, others, seen=2) == (
+        "1 of 1 other trials were better at iteration 3"
+    )
+    assert why_stop(rule, LOSS, fast, others, seen=8) is None
+    assert why_stop(rule, LOSS, fast[:5], others, seen=4) is not None, "the last band counts still"
+
+
+def test_bands_beyond_what_is_kept_are_refused_of_new_sweeps_only() -> None:
+    given = {"method": "random", "metric": "loss", "parameters": {"x": {"min": 0.0, "max": 1.0}}}
+    config = read_sweep({**given, "early_terminate": {"type": "hyperband", "min_iter": 5000}})
+    with pytest.raises(InvalidInput, match=r"after 5,000 logged values.*once per epoch"):
+        check_reach(config.stopping)
 
 
 def test_the_median_rule_needs_company() -> None:

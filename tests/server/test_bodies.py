@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import resource
@@ -38,6 +39,7 @@ class App:
         self.sizes: list[int] = []
         self._came = asyncio.Event()
         self.ends: asyncio.Queue[str] = asyncio.Queue()
+        self.rest = 5
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -92,7 +94,9 @@ async def answer(send: Send, status: int, body: bytes) -> None:
 @asynccontextmanager
 async def listening(app: App) -> AsyncIterator[None]:
     """The application behind real connections."""
-    config = uvicorn.Config(app, ws="none", lifespan="off", log_config=None)
+    config = uvicorn.Config(
+        app, ws="none", lifespan="off", log_config=None, timeout_keep_alive=app.rest
+    )
     state = ServerState()
     protocol = with_header_timeout(SECONDS)
     loop = asyncio.get_running_loop()
@@ -156,9 +160,10 @@ def head(size: int, *more: bytes) -> bytes:
 def play(request: pytest.FixtureRequest) -> Callable[[Scenario], None]:
     """Runs a scenario with an application that listens."""
 
-    def run(scenario: Scenario) -> None:
+    def run(scenario: Scenario, rest: int = 5) -> None:
         async def whole() -> None:
             app = App()
+            app.rest = rest
             async with asyncio.timeout(2 * SECONDS), listening(app):
                 await scenario(app)
 
@@ -296,6 +301,30 @@ def test_who_asks_for_a_body_after_the_answer_takes_nothing_of_the_next_request(
             assert await peer.hear() == (200, digest(b"abc"))
 
     play(scenario)
+
+
+@pytest.mark.parametrize("size", [LARGE // 2, len(BODY)])
+def test_a_body_that_crawls_after_the_answer_ends_its_connection(
+    play: Callable[..., None], size: int
+) -> None:
+    """Byte by byte it would keep a connection for ever, and who sends it needs no key."""
+
+    async def crawl(peer: Peer) -> None:
+        while True:
+            peer.writer.write(b"x")
+            with contextlib.suppress(TimeoutError):
+                assert await asyncio.wait_for(peer.reader.read(1), 0.1) == b""
+                return
+
+    async def scenario(app: App) -> None:
+        app.most = 1
+        async with talking(app) as peer:
+            await peer.say(head(size) + b"x")
+            assert (await peer.hear())[0] == 200
+            with contextlib.suppress(ConnectionError):
+                await asyncio.wait_for(crawl(peer), SECONDS)
+
+    play(scenario, rest=1)
 
 
 def test_an_answer_is_whole_though_somebody_waits_for_the_body(

@@ -13,7 +13,7 @@ import pytest
 from litestar import Litestar, get
 
 from epochal.domain.access import LOCAL_USER, Permission, Role
-from epochal.server.app import check_permissions, declared_routes
+from epochal.server.site import check_permissions, declared_routes
 from epochal.service import access
 from tests.server.door import Door
 from tests.server.foreign import is_foreign
@@ -110,6 +110,9 @@ MATRIX: dict[tuple[str, str], Permission | None] = {
     ("POST", "/api/v1/reports/panel"): READ,
     ("GET", "/api/v1/reports/frozen"): READ,
     ("POST", "/api/v1/reports/frozen"): WRITE,
+    ("GET", "/api/v1/reports/blob"): READ,
+    ("GET", "/api/v1/reports/versions"): READ,
+    ("GET", "/api/v1/reports/version"): READ,
     ("GET", "/api/v1/reports/page"): READ,
     ("GET", "/api/v1/views"): READ,
     ("GET", "/api/v1/views/resolve"): READ,

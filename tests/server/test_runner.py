@@ -8,12 +8,14 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from epochal.api.remote import HttpSource
 from epochal.cli.serve import page_link
 from epochal.journal.home import SERVER, ServerAddress, read_server_address
 from epochal.server.address import live_server, remove_address, write_address
@@ -21,12 +23,29 @@ from tests.server.journals import Script
 from tests.server.processes import CODE, Stream, serving, start
 
 LOADED = """
-import os, signal, sys, threading
+import os, signal, sys, threading, time
+import epochal.server.site
 from epochal.cli.serve import serve
-threading.Timer(2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
-assert serve(**eval(sys.argv[1])) == 0
+given = eval(sys.argv[1])
+def end():
+    while not os.path.exists(os.path.join(given["home"], "server.json")):
+        time.sleep(0.05)
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=end, daemon=True).start()
+assert serve(**given) == 0
 assert "litestar" in sys.modules
 assert not {"alembic", "optuna", "torch", "pandas"} & set(sys.modules)
+"""
+BROKEN = """
+import sys
+from epochal.cli.serve import serve
+from epochal.server.app import Application
+
+def break_it(self):
+    raise RuntimeError("these routes declare no permission: GET /forgotten")
+
+Application._make_site = break_it
+serve(**eval(sys.argv[1]))
 """
 UI = "import sys; from epochal.cli.serve import ui; sys.exit(ui(**eval(sys.argv[1])))"
 
@@ -205,12 +224,54 @@ def test_an_address_that_answers_with_something_else_is_not_ours(tmp_path: Path)
         assert live_server(tmp_path) is None
 
 
+def test_a_server_that_loads_its_routes_is_alive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes the connection and answers late; a script must not go on without it."""
+    monkeypatch.setattr("epochal.server.address.ASK_SECONDS", 0.2)
+    monkeypatch.setattr("epochal.api.remote.PROBE_SECONDS", 0.2)
+    body = b'{"user": {"name": "me"}}'
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer_late() -> None:
+            for _ in range(2):
+                connection, _peer = listening.accept()
+                with connection:
+                    connection.recv(65_536)
+                    threading.Event().wait(0.6)
+                    connection.sendall(
+                        b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body)
+                    )
+
+        threading.Thread(target=answer_late, daemon=True).start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        write_address(tmp_path, ServerAddress(url, 1, "v", 0, "t"))
+        assert live_server(tmp_path) is not None
+        assert HttpSource(url, "t").serves(tmp_path)
+
+
 def test_starting_on_a_home_that_exists_loads_no_migrations(tmp_path: Path) -> None:
     """Nor what searches and pipelines need; the time that a start takes is guarded in bench/."""
     home = tmp_path / "home"
     with serving(home):
         pass
     assert run(LOADED, home=str(home), port=0).returncode == 0
+
+
+def test_a_server_whose_routes_cannot_be_loaded_ends_and_says_why(tmp_path: Path) -> None:
+    """It never serves without them: what nobody may call by mistake is not called meanwhile."""
+    done = run(BROKEN, home=str(tmp_path / "home"), port=0, quiet=True)
+    assert done.returncode == 1
+    assert "the routes cannot be loaded" in done.stderr
+    assert "RuntimeError: these routes declare no permission: GET /forgotten" in done.stderr
+    assert read_server_address(tmp_path / "home") is None
+
+
+def test_a_server_answers_before_it_loads_the_web_library() -> None:
+    """That library and all routes are half of a start; short requests need neither."""
+    code = "import sys, epochal.cli.serve; print({'litestar', 'pydantic'} & set(sys.modules))"
+    done = run(code)
+    assert (done.stdout.strip(), done.stderr) == ("set()", "")
 
 
 def test_a_point_survives_the_end_of_the_server(tmp_path: Path) -> None:

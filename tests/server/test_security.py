@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from epochal.server.app import declared_routes
 from epochal.server.security import HEADERS
+from epochal.server.site import declared_routes
 from tests.server.door import HOST, Door
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "FOO"]
@@ -147,9 +147,7 @@ def test_other_sites_may_only_open_the_page(door: Door, site: str) -> None:
         if target == "/healthz":
             continue
         # Addresses that wandb's client prints lead on to the page.
-        leads_on = target.startswith("/local/") or (
-            "/runs/" in target and not target.startswith(("/api/", "/ajax-api/"))
-        )
+        leads_on = target.startswith(("/local/", "/{entity:str}/"))
         is_page = (
             leads_on or target in {"/", "/p", "/models"} or target.startswith(("/p/", "/models/"))
         )

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from epochal.server.app import declared_routes
+from epochal.server.site import declared_routes
 from tests.server.door import Door
 from tests.server.foreign import is_foreign
 from tests.server.journals import Script

@@ -14,6 +14,7 @@ import pytest
 
 from epochal.domain.access import LOCAL_USER
 from epochal.domain.run import RunState
+from epochal.domain.view import RunChanges
 from epochal.errors import NotFound, StorageError, Unavailable
 from epochal.journal.journal import Journal
 from epochal.service import runs, tracking
@@ -151,6 +152,21 @@ def test_a_failure_to_tell_of_a_silent_client_keeps_nobody_from_hearing(
     assert sorted(heard) == sorted(uids)
     assert len(caplog.records) == 2
     assert "the ledger is damaged" in caplog.text
+
+
+def test_what_people_leave_alone_stays_as_it_was_just_written(
+    store: Store, recorder: Recorder
+) -> None:
+    """The index may not have read yet how the client calls its run."""
+    uid = new_run(store, recorder)
+    recorder.settle()
+    tracking.change_run(store, LOCAL_USER, recorder, uid, client="c", name="two")
+    runs.update_run(store, LOCAL_USER, uid, RunChanges(archived=True))
+    with recorder.hold(uid) as recording:
+        assert (recording.name, recording.notes, recording.archived) == ("two", "", True)
+    runs.update_run(store, LOCAL_USER, uid, RunChanges(name=" three ", notes="why"))
+    with recorder.hold(uid) as recording:
+        assert (recording.name, recording.notes, recording.archived) == ("three", "why", True)
 
 
 def test_a_run_can_be_deleted_while_its_journal_is_open(store: Store, recorder: Recorder) -> None:

@@ -25,11 +25,13 @@ from epochal.domain.report import (
     ShownPanel,
 )
 from epochal.domain.saved import NewView
-from epochal.errors import Conflict, InvalidInput, NotFound
+from epochal.domain.view import RunQuery
+from epochal.errors import Conflict, CorruptFile, InvalidInput, NotFound
 from epochal.journal.blobs import Blobs
 from epochal.journal.home import DATABASE
 from epochal.reports.page import MOST_PANELS, page_of
 from epochal.service import reports, runs, views
+from epochal.store import reporthistory
 from epochal.store.ingest import ingest_home
 from epochal.store.owner import Store, open_store
 from epochal.store.recover import rebuild
@@ -85,6 +87,12 @@ def page(store: Store, name: str) -> str:
 
 def freeze(store: Store, name: str, panel: str) -> str:
     return reports.freeze_panel(store, LOCAL_USER, None, "mnist", name, NewFrozen(panel)).name
+
+
+def report_directory_of(store: Store) -> Path:
+    """Where the files of the only report lie."""
+    (found,) = (store.home / "reports").iterdir()
+    return found
 
 
 def test_a_report_is_kept_renamed_and_listed(store):
@@ -320,8 +328,14 @@ def test_the_maps_of_a_panel_share_one_axis_of_steps(home):
     assert [width for _, width in two] == [pytest.approx(three[1][1], abs=0.2)] * 2
 
 
-@pytest.mark.parametrize(("kind", "label"), [("media", "of r9, step 0"), ("heat", "of r9")])
-def test_a_page_tells_how_many_runs_a_panel_of_media_leaves_out(home, kind, label):
+@pytest.mark.parametrize(
+    ("kind", "label", "told"),
+    [
+        ("media", "of r9, step 0", "The first 8 of 10 runs."),
+        ("heat", "of r9", "8 of 10 runs: the first ones, at most 8, that have one."),
+    ],
+)
+def test_a_page_tells_how_many_runs_a_panel_of_media_leaves_out(home, kind, label, told):
     for number in range(10):
         writing = Writing(home, f"r{number}", project="mnist", second=number)
         item = MediaItem("histogram", {"edges": [0.0, 1.0], "counts": [1]})
@@ -333,9 +347,32 @@ def test_a_page_tells_how_many_runs_a_panel_of_media_leaves_out(home, kind, labe
         shown = page(store, name)
         few = page(store, make(store, block(f"panel: {kind}:w\nruns: r1,r2")).name)
     assert shown.count("<svg viewBox") == 8
-    assert "The first 8 of 10 runs." in shown
+    assert told in shown
     assert f'aria-label="w {label}"' in shown
     assert "runs.</p>" not in few
+    assert "runs:" not in few
+
+
+def test_a_panel_of_histograms_finds_the_runs_that_have_one_behind_many_that_lack_it(home):
+    """Live and frozen; a range ends where it says."""
+    for number in range(12):
+        writing = Writing(home, f"r{number}", project="mnist", second=number)
+        writing.row(0, loss=1.0)
+        if number in (1, 2):  # the oldest are the last
+            item = MediaItem("histogram", {"edges": [0.0, 1.0], "counts": [1]})
+            writing.fact(Media("w", 10 * number, writing.now, [item]))
+        writing.finish()
+    with open_store(home) as store:
+        ingest_home(store)
+        name = make(store, block("panel: heat:w")).name
+        shown = page(store, name)
+        data = [
+            reports.read_frozen(store, LOCAL_USER, None, "mnist", name, freeze(store, name, text))
+            for text in ("panel: heat:w", "panel: heat:w\nrange: 0,15")
+        ]
+    assert shown.count("<svg viewBox") == 2
+    assert "2 of 12 runs: the first ones, at most 8, that have one." in shown
+    assert [{entry.step for entry in one.media or []} for one in data] == [{10, 20}, {10}]
 
 
 @pytest.mark.parametrize(
@@ -476,9 +513,98 @@ def test_what_cannot_be_a_report_is_told(store, new, error):
 
 def test_what_cannot_be_frozen_is_told(store):
     name = make(store).name
-    with pytest.raises(InvalidInput, match="live only"):
-        freeze(store, name, "panel: media:x")
     with pytest.raises(InvalidInput, match="no line of a panel"):
         freeze(store, name, "nothing")
     with pytest.raises(InvalidInput, match="no name of a frozen panel"):
         reports.read_frozen(store, LOCAL_USER, None, "mnist", name, "../../epochal")
+
+
+def test_frozen_media_stay_when_their_run_and_its_blobs_are_gone(store):
+    """Pictures, tables and sounds; on the page of the report, too."""
+    panels = {key: f"panel: media:{key}" for key in ("shots", "table", "sound", "words")}
+    name = make(store).name
+    frozen = {key: freeze(store, name, panel) for key, panel in panels.items()}
+    text = "\n\n".join(block(f"{panel}\nfrozen: {frozen[key]}") for key, panel in panels.items())
+    changes = ReportChanges(1, text=text)
+    reports.change_report(store, LOCAL_USER, None, "mnist", name, changes)
+    before = page(store, name)
+    for row in runs.query_runs(store, LOCAL_USER, RunQuery("mnist")).runs:
+        runs.delete_run(store, LOCAL_USER, row.uid)
+    for digest in list(store.blobs.digests()):
+        store.blobs.remove(digest)
+    assert page(store, name) == before
+    assert "data:image/png;base64," in before
+    place = (None, "mnist", name)
+    shown = reports.read_frozen(store, LOCAL_USER, None, "mnist", name, frozen["shots"])
+    assert [run.id for run in shown.runs] == ["r2", "r1", "r0"]
+    (digest,) = {entry.items[0].blobs["data"].digest for entry in shown.media or []}
+    kept = reports.read_kept(store, LOCAL_USER, place, frozen["shots"], digest)
+    assert (kept.path.read_bytes(), kept.type) == (b"png", "image/png")
+    with pytest.raises(NotFound, match="keeps no blob"):
+        reports.read_kept(store, LOCAL_USER, place, frozen["sound"], digest)
+    with pytest.raises(InvalidInput):
+        reports.read_kept(store, LOCAL_USER, place, frozen["shots"], "../report.json")
+
+
+def test_media_that_are_lost_or_too_large_are_not_frozen(store, monkeypatch):
+    name = make(store).name
+    for digest in list(store.blobs.digests()):
+        store.blobs.remove(digest)
+    with pytest.raises(NotFound, match="freeze it again"):
+        freeze(store, name, "panel: media:shots")
+    monkeypatch.setattr(reports, "MAX_KEPT", 2)
+    with pytest.raises(InvalidInput, match="show fewer runs"):
+        freeze(store, name, "panel: media:shots")
+
+
+def test_kept_media_that_no_revision_names_go_a_day_later(store):
+    name = make(store).name
+    uid = report_directory_of(store)
+    unused = freeze(store, name, "panel: media:shots")
+    named = freeze(store, name, "panel: media:sound")
+    text = block(f"panel: media:sound\nfrozen: {named}")
+    reports.change_report(store, LOCAL_USER, None, "mnist", name, ReportChanges(1, text=text))
+    reports.change_report(store, LOCAL_USER, None, "mnist", name, ReportChanges(2, text="none"))
+    for path in uid.iterdir():
+        os.utime(path, (0, 0))
+    freeze(store, name, LOSS)
+    there = {path.name for path in uid.iterdir()}
+    assert {f"{named}.panel", f"{named}.kept"} <= there
+    assert not {f"{unused}.panel", f"{unused}.kept"} & there
+
+
+def test_each_revision_can_be_read_and_the_present_one_is_the_first(store):
+    name = make(store, "one").name
+    for revision, text in enumerate(["two", "three"], 1):
+        changes = ReportChanges(revision, text=text)
+        reports.change_report(store, LOCAL_USER, None, "mnist", name, changes)
+    of = (store, LOCAL_USER, None, "mnist", name)
+    rows = reports.list_versions(*of).versions
+    assert [(row.revision, row.characters) for row in rows] == [(3, 5), (2, 3), (1, 3)]
+    assert [row.saved_by for row in rows] == [LOCAL_USER.name] * 3
+    assert [reports.find_version(*of, number).text for number in (1, 2, 3)] == [
+        "one", "two", "three",
+    ]  # fmt: skip
+    with pytest.raises(NotFound, match="no revision 4; there are 1 to 2, and the present 3"):
+        reports.find_version(*of, 4)
+
+
+def test_history_is_bounded_and_stays_when_the_database_is_lost(store, home, monkeypatch):
+    monkeypatch.setattr(reporthistory, "MOST_VERSIONS", 3)
+    name = make(store, "0").name
+    for revision in range(1, 7):
+        changes = ReportChanges(revision, text=str(revision))
+        reports.change_report(store, LOCAL_USER, None, "mnist", name, changes)
+    of = (store, LOCAL_USER, None, "mnist", name)
+    assert [row.revision for row in reports.list_versions(*of).versions] == [7, 6, 5, 4]
+    damaged = report_directory_of(store) / "5.version"
+    damaged.write_bytes(b"x")
+    assert [row.revision for row in reports.list_versions(*of).versions] == [7, 6, 4]
+    with pytest.raises(CorruptFile):
+        reports.find_version(*of, 5)
+    store.close()
+    (home / DATABASE).unlink()
+    rebuild(home)
+    with open_store(home) as again:
+        rows = reports.list_versions(again, *of[1:]).versions
+    assert [row.revision for row in rows] == [7, 6, 4]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from epochal.domain.access import LOCAL_USER
-from epochal.domain.record import Config
+from epochal.domain.record import Config, Told
 from epochal.domain.sweep import (
     Assignment,
     Beat,
@@ -19,6 +19,7 @@ from epochal.domain.sweep import (
     NewAgent,
     NewSweep,
     Queue,
+    Repeat,
     SweepChanges,
     SweepState,
     TrialReport,
@@ -30,7 +31,8 @@ from epochal.service.agents import held_of
 from epochal.service.handing import LOST_US, MAX_ATTEMPTS
 from epochal.store.ingest import ingest_home
 from epochal.store.owner import Store, open_store
-from tests.server.journals import Script
+from epochal.store.sweeps import changing
+from tests.server.journals import START_US, Script
 
 PROJECT = "p"
 SPACE = {"x": {"min": 0.0, "max": 1.0}, "n": {"min": 1, "max": 9}}
@@ -285,7 +287,8 @@ def test_a_grid_is_done_once_and_knows_its_size(store: Store) -> None:
     assert desk.row.expected == 4
     points = [tuple(desk.ask(agent).config.values()) for agent in (one, two, one, two)]
     assert sorted(points) == [(1, "a"), (1, "b"), (2, "a"), (2, "b")]
-    assert desk.ask(one).verdict == "exit"
+    assert desk.ask(one).verdict == "wait"
+    assert desk.ask(desk.agent()).verdict == "exit"
     assert desk.row.state == "running"
     for number in range(4):
         desk.report((one, two)[number % 2], number, 1.0)
@@ -333,6 +336,140 @@ def test_a_bad_trial_is_told_to_stop_and_a_good_one_is_not(store: Store) -> None
     assert desk.row.best == 0.5
 
 
+def test_an_agent_may_tell_what_its_trial_logged_before_the_server_has_it(store: Store) -> None:
+    """It stands beside the journal; the first trial is judged by the run, the second by that."""
+    desk = Desk(store, early_terminate={"type": "hyperband", "min_iter": 2, "eta": 2})
+    agent = desk.agent()
+    given = desk.ask(agent)
+    assert (given.watched, given.rungs[:3], given.seed, given.extra) == (True, [2, 4, 8], None, [])
+    Script(f"{desk.id}-0", project=PROJECT).rows(5.0, 1.0).save(store.home)
+    ingest_home(store)
+    assert desk.beat(agent, 0) == {}
+    assert desk.number(agent) == 1
+    steps: list[tuple[list[float | str], list[int]]] = [
+        ([4.0], []),
+        (["NaN", 4.0, "Infinity"], [1]),
+    ]
+    for values, stops in steps:
+        told = Beat([Held(1, 1, values)])
+        orders = agents.beat(store, LOCAL_USER, agent, told, at_us=desk.now)
+        assert [stop.number for stop in orders.stop] == stops
+    assert desk.trial(1).iterations == 3
+
+
+def test_a_server_that_was_away_takes_no_agent_for_dead_at_once(store: Store) -> None:
+    """Nobody could tell it anything; those that live do so within seconds."""
+    desk = Desk(store)
+    living, dead, other = (desk.agent() for _ in range(3))
+    assert [desk.number(one) for one in (living, dead)] == [0, 1]
+    desk.now += 10 * LOST_US
+    store.since_us = desk.now
+    assert desk.number(other) == 2
+    desk.now += LOST_US
+    for agent, number in ((living, 0), (other, 2)):
+        assert desk.beat(agent, number) == {}
+    given = desk.ask(other).trial
+    assert given is not None
+    assert (given.number, given.attempt) == (1, 2)
+
+
+def test_who_is_left_waits_for_what_the_dead_left_until_their_runs_are_given_up(
+    store: Store,
+) -> None:
+    """A run that is still taken for alive hides no dead agent; the living keep what is theirs."""
+    desk = Desk(store, run_cap=2)
+    living, dead, other = (desk.agent() for _ in range(3))
+    assert [desk.number(one) for one in (living, dead)] == [0, 1]
+    script = Script(f"{desk.id}-1", project=PROJECT).rows(3.0)
+    script.fact(Told(START_US, "running", None)).save(store.home)
+    ingest_home(store)
+    store.since_us = desk.now = desk.now + 10 * LOST_US  # the server was away
+    for _ in range(20):
+        desk.now += LOST_US // 10
+        assert desk.beat(living, 0) == {}
+        assert desk.ask(other).verdict == "wait", "the run of trial 1 may go on without its agent"
+    assert (desk.trial(1).agent, desk.trial(1).attempt) == (dead, 1)
+    script.fact(Told(START_US, "crashed", START_US)).save(store.home)
+    ingest_home(store)
+    given = desk.ask(other).trial
+    assert given is not None
+    assert (given.number, given.attempt) == (1, 2)
+    desk.report(other, 1, 1.0, attempt=2)
+    assert desk.ask(other).verdict == "exit", "the agent of trial 0 lives"
+    assert (desk.trial(0).agent, desk.trial(0).attempt) == (living, 1)
+
+
+def test_what_all_agents_left_is_given_to_a_later_one(store: Store) -> None:
+    """The first ones went home or died; a later one waits for the time-out and runs the rest."""
+    desk = Desk(store, run_cap=2)
+    first, dead = desk.agent(), desk.agent()
+    assert [desk.number(one) for one in (first, dead)] == [0, 1]
+    desk.report(first, 0, 1.0)
+    assert desk.ask(first).verdict == "exit", "the agent of trial 1 was heard just now"
+    desk.now += LOST_US // 2
+    later = desk.agent()
+    assert desk.ask(later).verdict == "wait"
+    desk.now += LOST_US // 2
+    given = desk.ask(later).trial
+    assert given is not None
+    assert (given.number, given.attempt) == (1, 2)
+    desk.report(later, 1, 2.0, attempt=2)
+    assert desk.ask(later).verdict == "exit"
+    assert desk.row.state == "finished"
+
+
+def test_a_trial_whose_answer_got_lost_is_given_again_to_who_asked(store: Store) -> None:
+    """An agent asks again when no answer came: it does not go home and leave the last trial."""
+    desk = Desk(store, run_cap=1)
+    agent, other = desk.agent(), desk.agent()
+    desk.number(agent)
+    assert desk.ask(agent).verdict == "wait"
+    assert desk.ask(other).verdict == "exit"
+    desk.now += LOST_US
+    given = desk.ask(agent).trial
+    assert given is not None
+    assert (given.number, given.attempt) == (0, 2)
+
+
+def test_a_repeat_runs_to_its_end_and_nobody_is_compared_with_it(store: Store) -> None:
+    """It shall tell how the best does with another seed, at the end and not half-way."""
+    desk = Desk(store, early_terminate={"type": "asha", "eta": 2})
+    agent = desk.agent()
+    for number, loss in enumerate([1.0, 9.0, 2.0]):
+        if number == 1:
+            bests.repeat_trial(store, LOCAL_USER, desk.id, Repeat([7]))
+        given = desk.ask(agent)
+        assert (given.watched, given.seed) == ((False, 7) if number == 1 else (True, None))
+        assert given.extra == (["seed"] if number == 1 else [])
+        Script(f"{desk.id}-{number}", project=PROJECT).rows(loss).save(store.home)
+        ingest_home(store)
+        assert desk.beat(agent, number) == ({2: TrialState.STOPPED} if number == 2 else {})
+        if number < 2:
+            desk.report(agent, number, loss)
+    assert desk.trial(2).note == "1 of 1 other trials were better at iteration 1"
+
+
+def test_a_repeat_with_the_seed_of_the_trial_itself_has_it_as_its_seed(store: Store) -> None:
+    """Where the seed is a parameter; a second attempt has it, too, and nobody sees how."""
+    desk = Desk(store, method="grid", parameters={"init": {"values": [1]}, "x": {"value": 5}})
+    agent = desk.agent()
+    desk.number(agent)
+    desk.report(agent, 0, 1.0)
+    bests.repeat_trial(store, LOCAL_USER, desk.id, Repeat([1, 2], key="init"))
+    for number, seed in ((1, 1), (2, 2)):
+        for _ in range(2):
+            given = desk.ask(agent)
+            assert given.trial is not None
+            assert (given.trial.number, given.trial.origin) == (number, "repeat:0")
+            assert (given.seed, given.extra) == (seed, [])
+            desk.report(agent, number, state="lost", attempt=given.trial.attempt)
+        third = desk.ask(agent).trial
+        assert third is not None
+        desk.report(agent, number, 2.0, attempt=third.attempt)
+    best = bests.best_trial(store, LOCAL_USER, desk.id)
+    assert [trial.params["init"] for trial in best.repeats] == [1, 2]
+
+
 def test_an_order_to_stop_is_given_until_it_is_obeyed(store: Store) -> None:
     """An answer may get lost; a run that ends after it was stopped, whoever tells of its end."""
     desk = Desk(store, early_terminate={"type": "asha", "eta": 2})
@@ -345,7 +482,9 @@ def test_an_order_to_stop_is_given_until_it_is_obeyed(store: Store) -> None:
     assert desk.beat(agent, 0) == {}
     for _ in range(3):
         assert desk.beat(agent, 0, 1) == {1: TrialState.STOPPED}
-    assert desk.report(agent, 1, state="ended").state == "stopped"
+    ended = desk.report(agent, 1, state="ended")
+    assert (ended.state, ended.value) == ("stopped", 4.0)
+    assert ended.note == "1 of 1 other trials were better at iteration 1"
     assert desk.report(agent, 0, state="ended").state == "finished"
 
 
@@ -444,3 +583,24 @@ def test_the_parameter_that_decides_weighs_most(store: Store) -> None:
     assert [one.name for one in found.parameters] == ["x", "n"]
     assert found.parameters[0].certain
     assert found.runs == 40
+
+
+def test_a_sweep_that_would_be_refused_today_is_read_as_before(store: Store) -> None:
+    """An older version took bands that no trial can reach: its sweeps are listed and go on."""
+    late = {"type": "hyperband", "min_iter": 5000}
+    with pytest.raises(InvalidInput, match="5,000 logged values"):
+        Desk(store, early_terminate=late)
+    desk = Desk(store)
+    with changing(store) as ledger:
+        desk.id = ledger.add_sweep(
+            {
+                "entity": "local", "project": PROJECT, "state": SweepState.PENDING.value,
+                "config": {**CONFIG, "early_terminate": late}, "seed": 1, "run_cap": None,
+                "created_us": 2, "updated_us": 2, "created_by": LOCAL_USER.name,
+            }
+        ).uid  # fmt: skip
+    assert desk.id in [row.id for row in sweeps.list_sweeps(store, LOCAL_USER).sweeps]
+    agent = desk.agent()
+    number = desk.number(agent)
+    desk.report(agent, number, 0.5)
+    assert desk.change(state="cancelled") is SweepState.CANCELLED

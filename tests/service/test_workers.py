@@ -3,6 +3,9 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+import weakref
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -99,6 +102,24 @@ def test_a_caller_that_gives_up_disturbs_nobody() -> None:
         assert lane.join(soon())
 
     asyncio.run(scenario())
+
+
+def test_a_thread_that_rests_holds_nothing(wait_for: Callable[..., Any]) -> None:
+    """Neither what its last job was given nor what it returned."""
+
+    class Much:
+        pass
+
+    async def scenario() -> list[weakref.ref[Any]]:
+        given = Much()
+        result = await lane.run(partial(lambda _: Much(), given))
+        return [weakref.ref(given), weakref.ref(result)]
+
+    lane = Lane("test", threads=1)
+    held = asyncio.run(scenario())
+    wait_for(lambda: [one() for one in held] == [None, None])
+    lane.close()
+    assert lane.join(soon())
 
 
 def test_a_stuck_job_does_not_keep_the_process() -> None:

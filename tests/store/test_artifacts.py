@@ -200,6 +200,42 @@ def test_a_deleted_version_keeps_its_number_and_latest_falls_back(home):
         assert artifacts.list_artifacts(store, "local", None, None, None).artifacts == []
 
 
+def test_a_run_is_deleted_with_the_versions_that_it_alone_made(home):
+    """One that another run made as well stays with its aliases."""
+    first, second = Writing(home, "first"), Writing(home, "second", second=1)
+    commit(first, {"a": b"1"}, aliases=["keep"])
+    commit(second, {"a": b"1"})
+    commit(second, {"a": b"2"})
+    first.finish()
+    second.finish()
+    with open_store(home) as store:
+        ingest_home(store)
+        delete_run(store, second.uid, versions=True)
+        assert shown(store) == [(0, "committed", ["keep", "latest"])]
+        delete_run(store, first.uid, versions=True)
+        assert shown(store) == []
+
+
+def test_where_a_model_stands_on_a_version_nothing_of_the_run_is_deleted(home):
+    w = Writing(home)
+    commit(w, {"a": b"1"})
+    manifest = commit(w, {"a": b"2"})
+    commit(w, {"a": b"3"})
+    w.fact(ModelLink(w.now, "net", "local/p/data", manifest.digest))
+    w.journal.sync()
+    with open_store(home) as store:
+        ingest_home(store)
+        before = shown(store)
+        with pytest.raises(Conflict, match="living process"):
+            delete_run(store, w.uid, versions=True)
+        assert shown(store) == before
+        w.finish()
+        ingest_home(store)
+        with pytest.raises(Conflict, match="net"):
+            delete_run(store, w.uid, versions=True)
+        assert (shown(store), get_run(store, w.uid).id) == (before, "r1")
+
+
 def test_what_a_model_stands_on_is_not_deleted(home):
     w = Writing(home)
     manifest = commit(w, {"a": b"1"})

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+
+import msgspec
 import pytest
 
 from epochal.domain.artifact import read_reference
@@ -13,7 +17,7 @@ from epochal.store.ingest import ingest_home
 from epochal.store.owner import open_store
 from epochal.store.recover import rebuild
 from epochal.store.runs import delete_run
-from tests.store.journals import Writing, lose
+from tests.store.journals import START, Writing, lose
 from tests.store.objects import commit
 
 
@@ -179,6 +183,28 @@ def test_versions_of_deleted_runs_come_back_under_the_last_name(home, how):
     told.log("c", b"3", "model")
     found, _ = told.comes_back(how, "a", "b")
     assert [one[0] for one in found["c", "model"]] == [2, 1, 0]
+
+
+@both
+@pytest.mark.parametrize("renamed", [("b",), ("b", "c")])
+def test_a_rename_that_was_written_down_without_its_time_counts(home, how, renamed):
+    """As homes have it from before; the time of the file stands for that of the rename."""
+    told = Told(home)
+    told.log("a", b"1", used=True)
+    told.log("a", b"2")
+    for before, after in itertools.pairwise(("a", *renamed)):
+        told.change(before, name=after)
+    moment = START // 1_000_000 + told.runs * 10 + 5
+    told.log(renamed[-1], b"3")
+    (path,) = (home / "kept").glob("*.artifact")
+    written = msgspec.msgpack.decode(path.read_bytes())
+    path.write_bytes(msgspec.msgpack.encode(written[:-1]))
+    os.utime(path, (moment, moment))
+    found, leads = told.comes_back(how, "a", *renamed)
+    assert [one[0] for one in found[renamed[-1], "dataset"]] == [2, 1, 0]
+    assert leads["a"] == f"local/p/{renamed[-1]}:v2"
+    told.change(renamed[-1], name="z")
+    assert len(told.comes_back(how, "a", "z")[0]["z", "dataset"]) == 3
 
 
 def test_a_damaged_file_costs_its_own_artifact_only(home):

@@ -86,8 +86,10 @@ def test_a_writer_on_the_home_itself_is_answered_and_its_file_left_alone(store):
         data, size = own.data(), path.stat().st_size
         assert receive(store, own.uid, own.writer, 0, data) == len(data)
         assert receive(store, own.uid, own.writer, len(data), b"") == len(data)
-        received(store, own.uid, own.writer)
+        assert received(store, own.uid, own.writer) == len(data) < size, "not what is preallocated"
         assert path.stat().st_size == size
+        ingest_home(store)
+        assert received(store, own.uid, own.writer) == len(data)
         assert not path.with_suffix(".remote").exists()
         own.line(begin, 100)
     ingest_home(store)

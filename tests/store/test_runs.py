@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from epochal.domain.record import Config, Summary
+from epochal.domain.record import Config, Labels, Summary
 from epochal.domain.run import RunState
 from epochal.domain.view import RunChanges, RunQuery
 from epochal.errors import Conflict, InvalidInput, NotFound
@@ -61,6 +61,7 @@ def test_keys_of_a_project_come_with_their_kind_and_use(store):
         w = Writing(store.home, name)
         w.fact(Config(w.now, {"lr": lr, "n": 1, "deep": {"s": "x"}}))
         w.fact(Summary(w.now, {"note": "x", "loss": 1}))
+        w.fact(Labels(w.now, {"team": "a", "$client": "mlflow"}))
         w.line(0, 1)
     ingest_home(store)
     keys = project_keys(store, "local", "p")
@@ -69,6 +70,7 @@ def test_keys_of_a_project_come_with_their_kind_and_use(store):
         ("deep.s", 2, "text"), ("lr", 2, "mixed"), ("n", 2, "number"),
     ]  # fmt: skip
     assert [(k.key, k.kind) for k in keys.summary] == [("note", "text")]
+    assert [(k.key, k.runs) for k in keys.tags] == [("team", 2)]
     with pytest.raises(NotFound, match="did you mean 'p'"):
         project_keys(store, "local", "pp")
 

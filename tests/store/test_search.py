@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from epochal.domain.expression import Field, Scalar, fields_of, matches
 from epochal.domain.query import parse_field, parse_where
-from epochal.domain.record import Attributes, Config, Definition, Summary, Text
+from epochal.domain.record import Attributes, Config, Definition, Labels, Summary, Text
 from epochal.domain.view import RunChanges, RunDetail, RunQuery
 from epochal.errors import InvalidInput, NotFound, QuerySyntaxError
 from epochal.store import search
@@ -87,6 +87,12 @@ def filled(tmp_path_factory):
                 },
             )
         )
+        if number % 3:
+            w.fact(
+                Labels(
+                    w.now, {"team.of": "ab B*"[number % 5], "$own": "a", "alone": "b", "k": "c"}
+                )
+            )
         state = rng.choice([None, "finished", "failed"])
         if state:
             w.finish(state, rng.choice([0, 1, None]))
@@ -109,6 +115,8 @@ def lookup(run: RunDetail, field: Field) -> Scalar:
         return plain(found)
     if field.kind == "summary":
         return plain(run.summary.get(field.name))
+    if field.kind == "tags":
+        return run.labels.get(field.name)
     metric = next((metric for metric in run.metrics if metric.key == field.name), None)
     if metric is None:
         return None
@@ -156,6 +164,8 @@ def random_expression(rng: random.Random, depth: int = 0) -> str:
             "summary.k",
             "summary.u",
             "summary.t",
+            "tags.team.of",
+            'tags["alone"]',
             "last(m/a)",
             "min(m/a)",
             "max(m/b)",
@@ -244,6 +254,7 @@ def test_sql_and_plain_evaluation_agree(filled, few_runs, monkeypatch):
         "config.x.a",
         "summary.m/a",
         "summary.k",
+        "tags.team.of",
         "last(m/b)",
         "mean(k)",
         "created",
@@ -280,6 +291,8 @@ def test_columns_hold_what_is_shown_of_each_run(filled):
         "summary.m/a",
         "summary.k",
         "summary.t",
+        "tags.team.of",
+        "tags.k",
         "last(m/a)",
         "count(k)",
         "state",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -86,6 +87,88 @@ def test_a_program_is_stopped_early(program: str) -> None:
     agent(sweep_id, grace=2.0)
     states = [(trial.state.value, trial.value) for trial in open_sweep(sweep_id).trials()]
     assert states == [("finished", 0.1), ("stopped", 0.2), ("stopped", 0.1 + 0.1 * 2)]
+
+
+SEEDED = """
+import os, sys
+import epochal as wandb
+known = ["--x"] if "strict" in os.environ.get("HOW", "") else ["--x", "--seed"]
+for word in sys.argv[1:]:
+    if word.partition("=")[0] not in known:
+        sys.exit(f"unrecognized arguments: {word}")
+with wandb.init() as run:
+    seed = int(os.environ.get("EPOCHAL_SEED", "0"))
+    assert seed == run.config.get("seed", 0) == int(os.environ.get("PL_GLOBAL_SEED", "0"))
+    print(sys.argv[1:], flush=True)
+    run.log({"loss": run.config.x + seed})
+"""
+
+
+def searched_and_repeated(program: Path) -> str:
+    """The id of a sweep of one trial, which was repeated with the seed 7."""
+    config = {
+        "program": str(program), "method": "grid", "metric": {"name": "loss"},
+        "parameters": {"x": {"values": [3]}},
+    }  # fmt: skip
+    sweep_id = sweep(config, project="demo")
+    agent(sweep_id)
+    open_sweep(sweep_id).repeat([7])
+    agent(sweep_id)
+    return sweep_id
+
+
+@pytest.mark.parametrize("how", ["strict", "knowing"])
+def test_a_repeat_gives_its_seed_to_any_program(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any, how: str
+) -> None:
+    """As a flag; one that fails on it before its `init` runs without, and has variables."""
+    monkeypatch.setenv("EPOCHAL_SILENT", "1")
+    monkeypatch.setenv("HOW", how)
+    (tmp_path / "seeded.py").write_text(SEEDED)
+    sweep_id = searched_and_repeated(tmp_path / "seeded.py")
+    (again,) = open_sweep(sweep_id).best().repeats
+    assert (again.state, again.value, again.params) == ("finished", 10.0, {"x": 3, "seed": 7})
+    flags = ["--x=3"] if how == "strict" else ["--x=3", "--seed=7"]
+    assert capfd.readouterr().out.splitlines()[-1] == str(flags)
+    assert ("its seed is in EPOCHAL_SEED and config['seed']" in again.note) == (how == "strict")
+    assert "EPOCHAL_SEED" not in os.environ
+
+
+BEGUN = """
+import os, sys, epochal
+from epochal.store.ingest import ingest_home
+from epochal.store.owner import open_store
+with epochal.init() as run:
+    run.log({"loss": run.config.x})
+if "EPOCHAL_SEED" in os.environ:
+    with open_store(os.environ["EPOCHAL_HOME"]) as store:
+        ingest_home(store)
+    print("trained", flush=True)
+    sys.exit(1)
+"""
+SLOW = """
+import os, sys, epochal
+if "EPOCHAL_SEED" in os.environ:
+    print("trained", flush=True)
+    sys.exit(1)
+with epochal.init() as run:
+    run.log({"loss": run.config.x})
+"""
+
+
+@pytest.mark.parametrize(("text", "soon"), [(BEGUN, 1e9), (SLOW, 0.0)], ids=["begun", "slow"])
+def test_a_repeat_that_fails_after_it_trained_is_not_trained_again(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any, text: str, soon: float
+) -> None:
+    """Not where a server took the journal of its run in, nor where it logs elsewhere."""
+    monkeypatch.setenv("EPOCHAL_SILENT", "1")
+    monkeypatch.setattr("epochal.sweeps.processes.SOON_S", soon)
+    (tmp_path / "train.py").write_text(text)
+    sweep_id = searched_and_repeated(tmp_path / "train.py")
+    _, again = open_sweep(sweep_id).trials()
+    assert not list((home / "runs" / again.uid).glob("*.ej"))
+    assert (again.state, capfd.readouterr().out.splitlines()) == ("failed", ["trained"])
+    assert "it may take EPOCHAL_SEED" in again.note
 
 
 def test_an_agent_that_is_told_to_end_takes_its_program_along(

@@ -182,6 +182,27 @@ def test_a_bad_trial_sees_that_it_should_stop() -> None:
     assert wandb.connect().run(f"demo/{bad.run}").state == "finished"
 
 
+def test_a_fast_trial_is_compared_at_each_band_that_it_is_past() -> None:
+    """It logs 30 values at once, where the one before ended after five."""
+    early = {"type": "hyperband", "min_iter": 3, "eta": 3}
+    parameters = {"n": {"values": [1, 2, 30]}}
+    sweep_id = made(early_terminate=early, method="grid", parameters=parameters)
+
+    def train() -> None:
+        with wandb.init() as run:
+            is_bad = run.config.n == 30
+            for _ in range(30 if is_bad else 5):
+                run.log({"loss": float(run.config.n)})
+            deadline = time.monotonic() + (SECONDS if is_bad else 0.0)
+            while not run.should_stop and time.monotonic() < deadline:
+                time.sleep(0.01)
+
+    agent(sweep_id, train, grace=SECONDS)
+    bad = open_sweep(sweep_id).trials()[-1]
+    assert (bad.state, bad.iterations) == (TrialState.STOPPED, 30)
+    assert bad.note == "2 of 2 other trials were better at iteration 3"
+
+
 def test_a_bad_trial_that_does_not_look_is_ended_after_its_grace() -> None:
     """`Stopped` passes `except Exception` and runs `finally`."""
     cleaned = []

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -143,3 +144,43 @@ def test_the_runs_of_trials_go_where_the_trials_come_from(
     assert "EPOCHAL_URL" not in os.environ
     best = open_sweep(sweep_id, url=running.url).best()
     assert best.run.summary["loss"] == 0.0
+
+
+def test_a_run_that_ends_while_its_server_is_away_is_sent_when_it_is_back(
+    home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    wait_for: Callable[..., Any],
+) -> None:
+    """Its agent waits for the server anyway, to tell how the trial ended."""
+    monkeypatch.setenv("EPOCHAL_SILENT", "1")
+    monkeypatch.setenv("EPOCHAL_HOME", str(tmp_path / "elsewhere"))
+    servers = [start_server(home, log=tmp_path / "first.log")]
+    url = servers[0].url
+    sweep_id = sweep(GRID, project="p", url=url)
+
+    def train() -> None:
+        with epochal.init() as run:
+            servers[0].process.kill()
+            servers[0].process.wait()
+            run.log({"loss": 7.0})
+        port = url.rpartition(":")[2]
+        servers.append(start_server(home, "--port", port, log=tmp_path / "second.log"))
+
+    try:
+        assert agent(sweep_id, train, count=1, url=url) == 1
+        (trial,) = open_sweep(sweep_id, url=url).trials()
+        assert (trial.state, trial.value, trial.attempt) == ("finished", 7.0, 1)
+        project = epochal.connect(url)
+
+        def is_there() -> bool:
+            with contextlib.suppress(NotFound):  # the project comes with its first run
+                return [(run.id, run.state) for run in project.runs("p")] == [
+                    (trial.run, "finished")
+                ]
+            return False
+
+        wait_for(is_there)
+        assert project.run(f"p/{trial.run}").summary["loss"] == 7.0
+    finally:
+        end_process(servers[-1].process)

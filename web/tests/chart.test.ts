@@ -5,11 +5,27 @@ import { decodeColumns } from "../src/core/columns";
 import { bucketWindow, xExtent, yExtent } from "../src/core/extent";
 import { FrameQueue } from "../src/core/frame";
 import { hitsAt, nearestBucket } from "../src/core/nearest";
-import { paint, type Plane } from "../src/core/paint";
+import { paint, yMap, type Plane } from "../src/core/paint";
 import type { BucketHead } from "../src/core/wire";
 import { bucketMessage, seeded, type Point } from "./message";
 
 const bucketed = (points: Point[], width: number, run = "r"): BucketSeries => seriesOf(decodeColumns<BucketHead>(bucketMessage([{ run, key: "k", points }], width)))[0];
+
+describe("the greatest and the least numbers there are", () => {
+  it.each([false, true])("have a finite range and a place of their own on it (log: %s)", (log) => {
+    const values = log ? [5e-324, 1e-300, 1, 1e300, 1.7e308] : [-1.7e308, -1e308, 0, 1e308, 1.7e308];
+    const series = bucketed(values.map((value, step): Point => [step, value]), 1);
+    const { lo, hi } = yExtent([series], 0, 9, log, false);
+    expect([lo, hi].every(Number.isFinite)).toBe(true);
+    const places = values.map(yMap({ left: 0, top: 0, width: 100, height: 100, xLo: 0, xHi: 9, yLo: lo, yHi: hi, logX: false, logY: log, ratio: 1 }));
+    for (const [i, y] of places.entries()) {
+      expect(y).toBeGreaterThanOrEqual(0);
+      expect(y).toBeLessThanOrEqual(100);
+      if (i > 0) expect(y).toBeLessThan(places[i - 1]);
+    }
+  });
+});
+
 const look = { color: "#000000", dash: [] };
 
 /** A canvas that keeps the strokes it is given. */

@@ -8,11 +8,12 @@ const known = {
     metrics: ["system/cpu", "train/loss", "val/acc", "top-1 %"].map((key) => ({ key, runs: 2 })),
     config: [{ key: "lr", runs: 2, kind: "number" }, { key: "optim.name", runs: 2, kind: "text" }, { key: 'weird "key"', runs: 1, kind: "text" }],
     summary: [{ key: "best", runs: 1, kind: "number" }],
+    tags: [{ key: "team", runs: 1, kind: "text" }, { key: "mlflow.user", runs: 2, kind: "text" }],
     view: null,
     columns: [],
   },
   rows: [{ name: "a", tags: ["baseline", 'odd "tag"'] }, { name: "b c", tags: ["baseline"] }] as RunRow[],
-  values: { "config.optim.name": ["sgd", "adamw", "sgd", null], "config.lr": [0.1, 0.01] },
+  values: { "tags.team": ["red", null], "config.optim.name": ["sgd", "adamw", "sgd", null], "config.lr": [0.1, 0.01] },
 } satisfies Known;
 
 /** The suggestions where `|` stands. */
@@ -35,6 +36,8 @@ describe("the filter suggests", () => {
   it("fields by their name, their key or a part of it, the best first", () => {
     expect(at("na|")).toEqual(["name", "config.optim.name"]);
     expect(at("lr|")).toEqual(["config.lr"]);
+    expect(at("tags.|")).toEqual(["tags.team", "tags.mlflow.user"]);
+    expect(at("use|")).toEqual(["tags.mlflow.user"]);
     expect(at("loss|")).toEqual(["last(train/loss)"]);
     expect(at("config.|")).toEqual(["config.lr", "config.optim.name", 'config["weird \\"key\\""]']);
     expect(at("|").at(0)).toBe("name");

@@ -1,7 +1,7 @@
 /** Laws of taking a chart away: every value, every name as text, a program that names what is shown. */
 import { describe, expect, it } from "vitest";
 import { cell, line } from "../src/core/charts/csv";
-import { keysInFormula, pythonOf } from "../src/core/charts/python";
+import { pythonOf, pythonOfHistograms, pythonOfImportance, pythonOfTable } from "../src/core/charts/python";
 import { SvgPen } from "../src/core/charts/svg";
 import type { Want } from "../src/core/store";
 
@@ -23,19 +23,32 @@ describe("Python", () => {
   it("names each run and key once, those of groups and formulas too", () => {
     const program = pythonOf(want([{ run: "a", key: "train/loss" }, { run: "b", key: "train/loss" }, { run: "g", key: "val/loss - train/loss", formula: true, runs: ["b", "c"] }]), "ORIGIN");
     expect(program).toContain('reader = epochal.connect("ORIGIN")');
-    expect(program).toContain('keys = [\n    "train/loss",\n    "val/loss",\n]');
+    expect(program).toContain('keys = ["train/loss"]\nformulas = ["val/loss - train/loss"]');
     expect(program.match(/"[abc]",/g)).toEqual(['"a",', '"b",', '"c",']);
-    expect(program).toContain("# on the page: val/loss - train/loss");
+  });
+
+  it("reads what is in view where x is the step", () => {
+    const zoomed = { ...want([{ run: "a", key: "loss" }]), range: [9.5, 20.5] as [number, number] };
+    expect(pythonOf(zoomed, "O")).toContain('history.to_pandas().query("10 <= step <= 20")');
+    expect(pythonOf({ ...zoomed, x: "wall" }, "O")).not.toContain("query");
   });
 
   it("cannot be broken out of by a name", () => {
-    const program = pythonOf(want([{ run: "a", key: '"]\nimport os #' }]), "ORIGIN");
+    const hostile = '"]\nimport os #';
+    const program = pythonOf(want([{ run: "a", key: hostile }]), "ORIGIN");
     expect(program.split("\n").filter((l) => l.includes("import os"))).toEqual(['keys = ["\\"]\\nimport os #"]']);
     expect(pythonOf(want([{ run: "a", key: "x\nimport os", formula: true }]), "O")).not.toMatch(/^import os/m);
+    const runs = { entity: hostile, project: hostile, where: hostile };
+    const others = [pythonOfTable(runs, [hostile], { only: [hostile], groups: [[hostile, [hostile]]] }, "O"), pythonOfImportance(runs, hostile, "O"), pythonOfHistograms([hostile], hostile, "O")];
+    for (const text of others) expect(text).not.toMatch(/^import os/m);
   });
 
-  it("finds the keys of a formula, not its functions and numbers", () => {
-    expect(keysInFormula('log10(train/loss) + "top-1" * 1e-3 - latest(val/acc) / 2')).toEqual(["train/loss", "top-1", "val/acc"]);
+  it("reads a table by the filter, or by the runs that a report names", () => {
+    const runs = { entity: "local", project: "nets", where: "config.lr < 0.1 " };
+    expect(pythonOfTable(runs, ["config.lr", "last(loss)", "config.lr"], {}, "O")).toBe(
+      'import epochal\n\nreader = epochal.connect("O")\nruns = reader.runs("nets", where="config.lr < 0.1", entity="local")\ncolumns = [\n    "config.lr",\n    "last(loss)",\n]\nframe = runs.to_pandas(columns=columns)\nprint(frame[["name", *columns]])\n',
+    );
+    expect(pythonOfTable({ ...runs, where: "" }, ["last(loss)"], { only: ["a"] }, "O")).toContain('archived=True)\ncolumns = ["last(loss)"]\nframe = runs.to_pandas(columns=columns)\nframe = frame[frame["uid"].isin(["a"])]');
   });
 });
 

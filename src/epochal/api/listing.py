@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, overload
 
 import msgspec
@@ -83,20 +83,35 @@ class Runs:
             raise IndexError(f"there are {len(self)} runs; there is none at {index}")
         return self._view(place)
 
-    def to_pandas(self) -> pandas.DataFrame:
-        """One row per run, with ``config.*`` and ``summary.*``; needs the extra ``pandas``."""
-        return frames.to_pandas(self.table())
+    def to_pandas(self, columns: Iterable[str] | None = None) -> pandas.DataFrame:
+        """One row per run, see `table`; needs the extra ``pandas``."""
+        return frames.to_pandas(self.table(columns))
 
-    def to_arrow(self) -> pyarrow.Table:
-        """One row per run, with ``config.*`` and ``summary.*``; needs the extra ``arrow``."""
-        return frames.to_arrow(self.table())
+    def to_arrow(self, columns: Iterable[str] | None = None) -> pyarrow.Table:
+        """One row per run, see `table`; needs the extra ``arrow``."""
+        return frames.to_arrow(self.table(columns))
 
-    def to_polars(self) -> polars.DataFrame:
-        """One row per run, with ``config.*`` and ``summary.*``; needs the extra ``polars``."""
-        return frames.to_polars(self.table())
+    def to_polars(self, columns: Iterable[str] | None = None) -> polars.DataFrame:
+        """One row per run, see `table`; needs the extra ``polars``."""
+        return frames.to_polars(self.table(columns))
 
-    def table(self) -> dict[str, Column]:
-        """The columns of the frames: facts, then config, then summary; absent is None."""
+    def table(self, columns: Iterable[str] | None = None) -> dict[str, Column]:
+        """The columns of the frames: facts of each run, then what was asked for; absent is None.
+
+        Args:
+            columns: as ``where`` and the page spell them, such as ``config.lr`` and
+                ``min(val/loss)``; by default all of ``config.*`` and ``summary.*``.
+
+        Raises:
+            QuerySyntaxError: a column does not follow the grammar.
+        """
+        if columns is not None:
+            chosen = list(dict.fromkeys(columns))
+            rows, values = self._read_columns(chosen)
+            found = _facts(rows)
+            for name in chosen:  # a fact keeps its kind: a time is a time
+                found.setdefault(name, Column(values[name], kind="object"))
+            return found
         with self._source.session():
             keys = self._source.ask(ListKeys(self._query.entity, self._query.project))
             summary = {use.key for use in keys.summary} | {
@@ -105,11 +120,11 @@ class Runs:
             names = {f"config.{use.key}": quoted("config", use.key) for use in keys.config}
             names |= {f"summary.{key}": quoted("summary", key) for key in sorted(summary)}
             rows, values = self._read_columns(list(names.values()))
-        columns = _facts(rows)
-        for name, asked in names.items():
-            if any(value is not None for value in values[asked]):
-                columns[name] = Column(values[asked], kind="object")
-        return columns
+        found = _facts(rows)
+        for name, asked_as in names.items():
+            if any(value is not None for value in values[asked_as]):
+                found[name] = Column(values[asked_as], kind="object")
+        return found
 
     def _read_columns(self, asked: list[str]) -> tuple[list[RunRow], dict[str, list[Any]]]:
         """Read these columns for all runs; every part of them asks for the same pages."""

@@ -18,7 +18,7 @@ from epochal.api import question as q
 from epochal.api.content import Content, OpenContent, open_blob
 from epochal.api.object_answers import ANSWERS as OBJECT_ANSWERS
 from epochal.domain.access import LOCAL_USER
-from epochal.service import insights, logs, projects, runs, series
+from epochal.service import importance, insights, logs, projects, runs, series
 from epochal.store.ingest import ingest_home
 from epochal.store.owner import Store, open_store
 
@@ -30,6 +30,7 @@ ANSWERS: Mapping[type[q.Question[Any]], Callable[[Store, Any], Any]] = {
     q.ListProjects: lambda store, _: projects.list_projects(store, LOCAL_USER).projects,
     q.ListKeys: lambda store, x: projects.project_keys(store, LOCAL_USER, x.entity, x.project),
     q.QueryRuns: lambda store, x: runs.query_runs(store, LOCAL_USER, x.query),
+    q.JudgeParameters: lambda store, x: importance.judge_parameters(store, LOCAL_USER, x.query),
     q.GetRun: lambda store, x: runs.get_run(store, LOCAL_USER, x.uid),
     q.ReadInsights: lambda store, x: insights.run_insights(store, LOCAL_USER, x.uid),
     q.ResolveRun: lambda store, x: runs.resolve_run(store, LOCAL_USER, x.entity, x.project, x.id),

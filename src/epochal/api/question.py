@@ -14,6 +14,7 @@ from typing import Generic, Protocol, TypeVar
 import msgspec
 
 from epochal.api.content import Content, OpenContent
+from epochal.domain.importance import ImportanceQuery, ImportanceReport
 from epochal.domain.insight import InsightReport
 from epochal.domain.view import (
     BucketQuery,
@@ -50,6 +51,12 @@ class QueryRuns(Question[RunPage], frozen=True):
     """One page of runs."""
 
     query: RunQuery
+
+
+class JudgeParameters(Question[ImportanceReport], frozen=True):
+    """Which parameters of a project's runs matter for a result."""
+
+    query: ImportanceQuery
 
 
 class GetRun(Question[RunDetail], frozen=True):

@@ -23,12 +23,13 @@ from epochal.api.object_questions import (
     ResolveModel,
     ResolveVersion,
 )
-from epochal.api.question import ListProjects, Source
+from epochal.api.question import JudgeParameters, ListProjects, Source
 from epochal.api.registry import ModelVersion, RegisteredModel
 from epochal.api.report import Report
 from epochal.api.report_questions import CreateReport, GetReport, ListReports
 from epochal.api.runview import RunView
 from epochal.api.source import choose_source
+from epochal.domain.importance import ImportanceQuery, ImportanceReport
 from epochal.domain.models import NewModel
 from epochal.domain.names import DEFAULT_ENTITY
 from epochal.domain.objects import CollectReport
@@ -108,6 +109,35 @@ class Reader:
             InvalidInput: more than one run fits; the message lists them.
         """
         return RunView(self.source, find_run(self.source, text, project))
+
+    def importance(
+        self,
+        target: str,
+        project: str | None = None,
+        where: str = "",
+        parameters: Iterable[str] | None = None,
+        *,
+        entity: str | None = None,
+    ) -> ImportanceReport:
+        """Which parameters matter for a result, the most important first.
+
+        Args:
+            target: the result, a column such as ``min(val/loss)``.
+            project: as `runs` takes it.
+            where: only runs that meet this condition.
+            parameters: columns such as ``config.lr``; by default the config keys that most runs
+                have.
+            entity: whose project, when ``project`` does not say.
+
+        Raises:
+            InvalidInput: fewer than 10 runs have a finite result.
+            QuerySyntaxError: a column or ``where`` does not follow the grammar.
+            NotFound: there is no such project.
+        """
+        owner, name = find_project(self.source, project, entity)
+        asked = None if parameters is None else list(parameters)
+        query = ImportanceQuery(name, target, owner, where, asked)
+        return self.source.ask(JudgeParameters(query))
 
     def artifacts(
         self,

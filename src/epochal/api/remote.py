@@ -23,6 +23,7 @@ from epochal.api import question as q
 from epochal.api.content import Content, OpenContent, Readable
 from epochal.api.object_routes import ROUTES as OBJECT_ROUTES
 from epochal.api.route import Route, as_json, at, changes, fields, finite_or_not, nothing, run_path
+from epochal.domain.importance import ImportanceReport
 from epochal.domain.insight import InsightReport
 from epochal.domain.objects import WantedParcel
 from epochal.domain.parcel import open_parcel
@@ -32,6 +33,8 @@ from epochal.errors import EpochalError, InvalidInput, NotFound, QuerySyntaxErro
 
 TIMEOUT_SECONDS = 60.0
 PROBE_SECONDS = 2.0
+ANSWER_SECONDS = 10.0
+"""From a server that takes the connection: one that has just started may load its routes first."""
 _UNKNOWN_ROUTE = frozenset({404, 405})
 _TEXT_COLUMNS = frozenset(
     {"id", "uid", "name", "state", "tags", "notes", "group", "job_type", "host"}
@@ -69,6 +72,9 @@ ROUTES: Mapping[type[q.Question[Any]], Route] = {
         "GET", at("/api/v1/projects/keys"), as_json(ProjectKeys), query=fields("entity", "project")
     ),
     q.QueryRuns: Route("POST", at("/api/v1/runs/query"), read_page, body=lambda x: x.query),
+    q.JudgeParameters: Route(
+        "POST", at("/api/v1/runs/importance"), as_json(ImportanceReport), body=lambda x: x.query
+    ),
     q.GetRun: Route("GET", run_path(), read_detail),
     q.ReadInsights: Route("GET", run_path("/insights"), as_json(InsightReport)),
     q.ResolveRun: Route(
@@ -212,9 +218,11 @@ class HttpSource:
         return self.url
 
     def serves(self, home: Path) -> bool:
-        """Whether the server of this home answers here within two seconds, and lets us in."""
+        """Whether the server of this home answers here within seconds, and lets us in."""
         connection = self._connect(PROBE_SECONDS)
         try:
+            connection.connect()
+            connection.sock.settimeout(ANSWER_SECONDS)
             connection.request("GET", f"{self._prefix}/api/v1/info", headers=self._headers)
             response = connection.getresponse()
             told = msgspec.json.decode(response.read(65_536), type=dict[str, Any])

@@ -6,8 +6,14 @@ from datetime import datetime
 
 from epochal.api.facts import datetime_of
 from epochal.api.question import Source
-from epochal.api.report_questions import ChangeReport, DrawReport, GetReport
-from epochal.domain.report import ReportChanges, ReportRow
+from epochal.api.report_questions import (
+    ChangeReport,
+    DrawReport,
+    GetReport,
+    GetVersion,
+    ListVersions,
+)
+from epochal.domain.report import ReportChanges, ReportRow, ReportVersion, VersionRow
 
 
 class Report:
@@ -67,6 +73,18 @@ class Report:
         """
         changes = ReportChanges(self._row.revision, title, text)
         self._row = self._source.ask(ChangeReport(*self._place, changes))
+
+    def versions(self) -> list[VersionRow]:
+        """Its revisions that can be read, the present one first: when, by whom, how long."""
+        return self._source.ask(ListVersions(*self._place)).versions
+
+    def version(self, revision: int) -> ReportVersion:
+        """What it said at a revision.
+
+        Raises:
+            NotFound: that revision is not kept.
+        """
+        return self._source.ask(GetVersion(*self._place, revision))
 
     @property
     def _place(self) -> tuple[str, str, str]:

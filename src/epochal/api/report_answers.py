@@ -20,6 +20,12 @@ ANSWERS: Mapping[type[Question[Any]], Callable[[Store, Any], Any]] = {
     q.ChangeReport: lambda store, x: reports.change_report(
         store, LOCAL_USER, x.entity, x.project, x.name, x.changes
     ),
+    q.ListVersions: lambda store, x: reports.list_versions(
+        store, LOCAL_USER, x.entity, x.project, x.name
+    ),
+    q.GetVersion: lambda store, x: reports.find_version(
+        store, LOCAL_USER, x.entity, x.project, x.name, x.revision
+    ),
     q.DrawReport: lambda store, x: reports.report_page(
         store, LOCAL_USER, x.entity, x.project, x.name
     ),

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from epochal.api.question import Question
-from epochal.domain.report import NewReport, ReportChanges, ReportDetail, ReportList
+from epochal.domain.report import (
+    NewReport,
+    ReportChanges,
+    ReportDetail,
+    ReportList,
+    ReportVersion,
+    ReportVersions,
+)
 
 
 class ListReports(Question[ReportList], frozen=True):
@@ -42,3 +49,20 @@ class DrawReport(Question[str], frozen=True):
     entity: str
     project: str
     name: str
+
+
+class ListVersions(Question[ReportVersions], frozen=True):
+    """What a report said before, revision by revision."""
+
+    entity: str
+    project: str
+    name: str
+
+
+class GetVersion(Question[ReportVersion], frozen=True):
+    """What a report said at a revision."""
+
+    entity: str
+    project: str
+    name: str
+    revision: int

@@ -95,6 +95,18 @@ class RunView(RunBelongings):
         answer = self._source.ask(ReadPoints(PointQuery(self.uid, [key], view)))
         return read_points(answer)[0]
 
+    def formula(self, text: str) -> Points:
+        """A formula over metrics, such as ``val/loss - train/loss``, at each step that has all.
+
+        Args:
+            text: metrics, numbers, ``+ - * / ^`` and functions, as a chart of the page takes it.
+
+        Raises:
+            QuerySyntaxError: it does not follow the grammar; the message shows the place.
+        """
+        answer = self._source.ask(ReadPoints(PointQuery(self.uid, [], "last", formulas=[text])))
+        return read_points(answer)[0]
+
     def logs(self, tail: int | None = None, search: str | None = None) -> Iterator[str]:
         """The console, line by line, without line ends; colors are kept as escape sequences.
 

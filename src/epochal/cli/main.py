@@ -7,20 +7,18 @@ becomes 130, a reader that closed the pipe becomes 141, and anything unforeseen 
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import gc
-import importlib
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import typer
 
 from epochal._version import __version__
+from epochal.cli.loading import load
 from epochal.cli.plain import read_plain
 from epochal.cli.streams import fill_standard_streams, silence_stdout
 from epochal.errors import EpochalError
@@ -117,7 +115,7 @@ def _call_plainly(given: list[str], show_trace: bool) -> bool:
     entry = next((entry for entry in COMMANDS if given[:1] == [entry.name]), None)
     if entry is None or not entry.stays or COMPLETION in os.environ:
         return False
-    command = _load(entry)
+    command = load(entry.place)
     values = read_plain(command, given[1:])
     if values is None:
         return False
@@ -170,14 +168,8 @@ def _chosen(arguments: list[str]) -> str | None:
     return next((word for word in words if not word.startswith("-")), None)
 
 
-def _load(entry: Entry) -> Any:
-    module, _, name = entry.place.partition(":")
-    with _not_collecting():
-        return getattr(importlib.import_module(module), name)
-
-
 def _mount(app: typer.Typer, entry: Entry, show_trace: bool) -> None:
-    found = _load(entry)
+    found = load(entry.place)
     if isinstance(found, typer.Typer):
         for command in found.registered_commands:
             if command.callback is not None:
@@ -186,18 +178,6 @@ def _mount(app: typer.Typer, entry: Entry, show_trace: bool) -> None:
     else:
         settings = {"allow_interspersed_args": not entry.takes_command}
         app.command(entry.name, context_settings=settings)(guarded(found, show_trace))
-
-
-@contextlib.contextmanager
-def _not_collecting() -> Iterator[None]:
-    """Imports make no garbage; looking for it takes a tenth of their time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def guarded(command: Callable[..., Any], show_trace: bool) -> Callable[..., Any]:

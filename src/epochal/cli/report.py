@@ -48,6 +48,9 @@ def ls(
 def show(
     project: Project,
     name: Name,
+    revision: Annotated[
+        int | None, typer.Option(help="What it said then; default: what it says now.")
+    ] = None,
     entity: Entity = DEFAULT_ENTITY,
     home: Home = None,
     url: Url = None,
@@ -55,11 +58,58 @@ def show(
 ) -> None:
     """Print the Markdown of a report."""
     found = reader_of(home, url).report(project, name, entity=entity)
+    said = None if revision is None else found.version(revision)
+    if json:
+        print_json(said or found.row)
+        return
+    title, text = (found.title, found.text) if said is None else (said.title, said.text)
+    for line in (f"# {title}", "", *text.splitlines()):
+        print_line(line)
+
+
+@app.command()
+def history(
+    project: Project,
+    name: Name,
+    entity: Entity = DEFAULT_ENTITY,
+    home: Home = None,
+    url: Url = None,
+    json: Json = False,
+) -> None:
+    """List what a report said before, revision by revision."""
+    found = reader_of(home, url).report(project, name, entity=entity).versions()
+    if json:
+        print_json(found)
+        return
+    columns = [
+        Col("revision", right=True), Col("title", wrap=True), Col("saved"), Col("by", rank=1),
+        Col("characters", right=True, rank=2),
+    ]  # fmt: skip
+    lines = [
+        (str(one.revision), one.title, ago(one.saved_us), one.saved_by, f"{one.characters:,}")
+        for one in found
+    ]
+    print_table(columns, lines)
+
+
+@app.command()
+def restore(
+    project: Project,
+    name: Name,
+    revision: Annotated[int, typer.Argument(help="The revision, as `history` shows it.")],
+    entity: Entity = DEFAULT_ENTITY,
+    home: Home = None,
+    url: Url = None,
+    json: Json = False,
+) -> None:
+    """Let a report say again what it said at a revision; what it says now stays in its history."""
+    found = reader_of(home, url).report(project, name, entity=entity)
+    said = found.version(revision)
+    found.update(text=said.text, title=said.title)
     if json:
         print_json(found.row)
-        return
-    for line in (f"# {found.title}", "", *found.text.splitlines()):
-        print_line(line)
+    else:
+        print_line(f"{name} says again what it said at revision {revision}")
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 Both print what a person needs and return an exit code: 0 after a clean end, 2 for settings that
 cannot be, 6 when the home or the port is taken. Who stops reading what they print does not end
-them.
+them. The server's own modules are loaded when log directories are read already.
 """
 
 from __future__ import annotations
@@ -15,20 +15,23 @@ import time
 import webbrowser
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from epochal.cli.loading import load
 from epochal.cli.logdir import following, page_of, wait_for_signal
 from epochal.cli.streams import tell
 from epochal.errors import EpochalError, StoreLocked, Unavailable
 from epochal.journal.home import ServerAddress, find_home
 from epochal.server.address import live_server
-from epochal.server.auth import make_code
 from epochal.server.peer import can_tell
-from epochal.server.runner import Started, run_server
 from epochal.server.settings import DEFAULT_PORT, Settings, is_loopback
 
 if TYPE_CHECKING:
     from epochal.imports.tensorboard import Follower
+    from epochal.server.runner import Started
+
+RUN: Final = "epochal.server.runner:run_server"
+MAKE_CODE: Final = "epochal.server.auth:make_code"
 
 
 def serve(
@@ -75,7 +78,7 @@ def serve(
                 if not quiet:
                     _announce(settings, news)
 
-            run_server(settings, started, _warn)
+            load(RUN)(settings, started, _warn)
     except EpochalError as error:
         return _fail(error)
     return 0
@@ -152,12 +155,12 @@ def _reuse(home: Path, *, browser: bool, path: str) -> bool:
 def _run_somewhere(home: Path, port: int, started: Callable[[Started], None]) -> None:
     """Run a server on the port, or on any free one when something else has it."""
     try:
-        run_server(Settings(home=home, port=port), started, _warn)
+        load(RUN)(Settings(home=home, port=port), started, _warn)
     except Unavailable as error:
         if error.code != Unavailable.code or port == 0:
             raise
         _warn(f"something else uses port {port}; taking a free one")
-        run_server(Settings(home=home, port=0), started, _warn)
+        load(RUN)(Settings(home=home, port=0), started, _warn)
 
 
 def page_link(address: ServerAddress, path: str = "/") -> str:
@@ -167,7 +170,8 @@ def page_link(address: ServerAddress, path: str = "/") -> str:
     """
     if can_tell():
         return address.url + path
-    return f"{address.url}/login?code={make_code(address.token, time.time())}"
+    code: str = load(MAKE_CODE)(address.token, time.time())
+    return f"{address.url}/login?code={code}"
 
 
 def _open(address: ServerAddress, path: str) -> None:

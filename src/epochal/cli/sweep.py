@@ -155,6 +155,8 @@ def best(sweep: SweepId, home: Home = None, url: Url = None, json: Json = False)
     if len(again) > 1:
         spread = f"{number(mean(again))} ± {number(stdev(again))}"
         print_line(f"again with {len(again)} seeds: {spread}")
+        if len(set(again)) == 1:
+            note("all are the same: the program may not use its seed (EPOCHAL_SEED)")
     if found.front:
         print_line()
         _print_trials(found.front)

@@ -19,6 +19,8 @@ STDOUT: Final = "-"
 def open_whole(place: str, *, force: bool) -> Iterator[IO[bytes]]:
     """The file to write to; it takes its place only when the block ends well.
 
+    Missing directories above it are made.
+
     Raises:
         EpochalError: it cannot be written, or is there already.
     """
@@ -29,6 +31,7 @@ def open_whole(place: str, *, force: bool) -> Iterator[IO[bytes]]:
     refuse_existing(path, force=force)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with open(part, "xb") as file:
             yield file
             file.flush()

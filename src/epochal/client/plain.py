@@ -70,6 +70,7 @@ def _plain(value: object, depth: int, above: tuple[int, ...], budget: _Budget) -
 def _leaf(value: object, depth: int, above: tuple[int, ...], budget: _Budget) -> Any:
     """Plain data for what is no container: arrays, paths, callables, numbers of libraries."""
     mapping = _fields(value)
+    mapping = _names(value) if mapping is None else mapping
     if mapping is not None:
         return _plain(mapping, depth, above, budget)
     array = _array(value)
@@ -158,6 +159,11 @@ def _fields(value: object) -> Mapping[str, object] | None:
     return None
 
 
+def _names(value: object) -> Mapping[str, object] | None:
+    """What stands in a namespace of argparse, jsonargparse or `types`."""
+    return vars(value) if type(value).__name__ in ("Namespace", "SimpleNamespace") else None
+
+
 def to_mapping(value: object, what: str) -> dict[str, Any]:
     """The top level of a config-like object as a dict with string keys; values stay what they are.
 
@@ -181,8 +187,9 @@ def to_mapping(value: object, what: str) -> dict[str, Any]:
         return to_mapping(container(value), what)
     if hasattr(value, "keys") and hasattr(value, "__getitem__"):
         return {str(key): value[key] for key in value.keys()}  # noqa: SIM118 - only a keys() is known
-    if type(value).__name__ == "Namespace" or type(value).__name__ == "SimpleNamespace":
-        return {str(key): item for key, item in vars(value).items()}
+    names = _names(value)
+    if names is not None:
+        return {str(key): item for key, item in names.items()}
     raise InvalidInput(
         f"{what} must be a mapping, an argparse.Namespace or a dataclass, got "
         f"{type(value).__name__}: {short_repr(value)[:80]}"

@@ -52,6 +52,7 @@ def sync_journals(
     api_key: str | None = None,
     progress: Progress | None = None,
     sleep: Callable[[float], None] = time.sleep,
+    only: str | None = None,
 ) -> SyncReport:
     """Send every journal of a home that the server has not acknowledged in full, then blobs.
 
@@ -61,6 +62,7 @@ def sync_journals(
         api_key: credential; by default the one that `login` stored for the server.
         progress: told after every stretch.
         sleep: how to wait between attempts.
+        only: uid of the run to send; by default all of them.
 
     Raises:
         InvalidInput: the address cannot be used.
@@ -69,7 +71,7 @@ def sync_journals(
     journals = complete = sent = 0
     problems: list[str] = []
     runs: dict[str, None] = {}
-    for path in _journals(home):
+    for path in _journals(home, only or "*"):
         journals += 1
         try:
             finish_spool(path)
@@ -89,9 +91,9 @@ def sync_journals(
     return SyncReport(journals, complete, sent, problems)
 
 
-def _journals(home: Path) -> Iterator[Path]:
+def _journals(home: Path, run: str) -> Iterator[Path]:
     runs = home / RUNS
-    return iter(sorted(runs.glob(f"*/*{SUFFIX}"), key=lambda path: path.stat().st_mtime))
+    return iter(sorted(runs.glob(f"{run}/*{SUFFIX}"), key=lambda path: path.stat().st_mtime))
 
 
 def _send_blobs(

@@ -1,7 +1,7 @@
 """The trial of a sweep that this process runs, as its agent tells through the environment.
 
 The first `init` becomes the trial's run: id, project and parameters come from the sweep. The agent
-asks for an early end by a file; looking for it is one `stat`, at most twice a second.
+asks for an early end by a file; looking for it is one `stat`, at most ten times a second.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import msgspec
 from epochal.errors import InvalidInput
 
 VARIABLE = "EPOCHAL_TRIAL"
-LOOK_S = 0.5
+LOOK_S = 0.1
 
 
 class Trial(msgspec.Struct, frozen=True):

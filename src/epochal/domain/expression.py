@@ -20,14 +20,16 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-FieldKind = Literal["attribute", "config", "summary", "last", "min", "max", "mean", "count"]
+FieldKind = Literal[
+    "attribute", "config", "summary", "tags", "last", "min", "max", "mean", "count"
+]
 Operator = Literal["==", "!=", "<", "<=", ">", ">="]
 
 
 class Field(msgspec.Struct, frozen=True):
     """Something of a run that has a value.
 
-    An attribute, a config or summary key, or an aggregate of a series.
+    An attribute, a config or summary key, a tag that has a value, or an aggregate of a series.
     """
 
     kind: FieldKind

@@ -287,12 +287,23 @@ class VersionUse(msgspec.Struct, frozen=True):
     version: VersionRow | None
 
 
+class RunModel(ModelRef, frozen=True):
+    """A version of a registered model, and the artifact version on which it stands."""
+
+    artifact: str
+    number: int
+
+
 class RunArtifacts(msgspec.Struct, frozen=True):
-    """What a run made, newest first, and what it read, in order."""
+    """What a run made, newest first, and what it read, in order.
+
+    ``models`` are the registered versions that stand on what it made.
+    """
 
     run: str
     made: list[VersionRow]
     used: list[VersionUse]
+    models: list[RunModel] = []
 
 
 class ArtifactChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

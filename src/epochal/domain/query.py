@@ -71,7 +71,7 @@ ATTRIBUTES: Final = TEXT_ATTRIBUTES | NUMBER_ATTRIBUTES | TIME_ATTRIBUTES
 AGGREGATES: Final[dict[str, FieldKind]] = {
     "last": "last", "min": "min", "max": "max", "mean": "mean", "count": "count",
 }  # fmt: skip
-SCOPES: Final[tuple[FieldKind, ...]] = ("config", "summary")
+SCOPES: Final[tuple[FieldKind, ...]] = ("config", "summary", "tags")
 
 _OPERATORS: Final[dict[str, Operator]] = {
     "==": "==", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">=",
@@ -336,11 +336,20 @@ class _Parser:
         if aggregate and self.token.text == "(" and self.token.kind == "symbol":
             return self.read_aggregate(aggregate)
         for scope in SCOPES:
-            if word == scope or word.startswith(scope + "."):
-                return Field(scope, self.read_path(token, scope))
+            if word.startswith(scope + ".") or (word == scope and not self.is_list(scope)):
+                return self.check_key(Field(scope, self.read_path(token, scope)), token)
         if word in ATTRIBUTES:
             return Field("attribute", word)
         raise self.fail(f"unknown field {word!r}; {_field_hint(word)}", token)
+
+    def is_list(self, scope: FieldKind) -> bool:
+        """Whether a bare ``tags`` means the words that a run has, and no tag with a value."""
+        return scope == "tags" and self.token.text != "["
+
+    def check_key(self, field: Field, token: Token) -> Field:
+        if field.kind == "tags" and field.name.startswith("$"):
+            raise self.fail("tags that begin with $ are the server's own", token)
+        return field
 
     def read_aggregate(self, kind: FieldKind) -> Field:
         self.expect("(")
@@ -385,7 +394,7 @@ class _Parser:
 
 def _field_hint(word: str) -> str:
     if word == "tags":
-        return 'write "name" in tags'
+        return 'write "name" in tags, or tags.name for one that has a value'
     known = [*sorted(ATTRIBUTES), *SCOPES]
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     return f"did you mean {close[0] if close else f'summary.{word} or config.{word}'}?"

@@ -54,6 +54,32 @@ class ReportList(msgspec.Struct, frozen=True):
     reports: list[ReportRow]
 
 
+class VersionRow(msgspec.Struct, frozen=True):
+    """A revision of a report in a list: its title, who saved it when, and how long its text is."""
+
+    revision: int
+    title: str
+    saved_us: int
+    saved_by: str
+    characters: int
+
+
+class ReportVersions(msgspec.Struct, frozen=True):
+    """The revisions of a report that can be read, the present one first."""
+
+    versions: list[VersionRow]
+
+
+class ReportVersion(msgspec.Struct, frozen=True):
+    """What a report said at a revision."""
+
+    revision: int
+    title: str
+    saved_us: int
+    saved_by: str
+    text: str
+
+
 class NewReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A report to make."""
 
@@ -103,7 +129,8 @@ class PanelData(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``columns`` are the buckets of curves (docs/internals/wire.md) in base64, of each key all runs;
     ``table`` are the columns of scatter, bars and parallel coordinates; ``media`` the histograms
-    over steps. ``missing`` are runs that the panel names and that are not there.
+    over steps, or of a panel of media the newest of each run. ``missing`` are runs that the panel
+    names and that are not there.
     """
 
     panel: str

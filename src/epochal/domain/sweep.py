@@ -14,6 +14,11 @@ import msgspec
 
 EARLIER: Final = "earlier"
 """The origin of a trial that is a run from before the sweep."""
+REPEAT: Final = "repeat:"
+"""How the origin of a trial begins that runs another one again; its number follows and, where it
+is stored, a colon and the name of the seed (see `told_origin`)."""
+MAX_REPORTS: Final = 4_096
+"""Rules that end trials early look at the first values of each; so many are kept."""
 
 
 class SweepState(StrEnum):
@@ -100,6 +105,11 @@ class SweepList(msgspec.Struct, frozen=True):
     """Sweeps, newest first."""
 
     sweeps: list[SweepRow]
+
+
+def told_origin(origin: str) -> str:
+    """An origin as it is told: that of a repeat without the name of its seed."""
+    return ":".join(origin.split(":", 2)[:2])
 
 
 class TrialFacts(msgspec.Struct, frozen=True):
@@ -234,6 +244,10 @@ class Assignment(msgspec.Struct, frozen=True):
         reason: why, when it is not ``run``.
         config: what the run gets, nested.
         watched: whether trials may be ended early, so that beats should be frequent.
+        rungs: numbers of logged values at which trials are compared; empty: at each.
+        seed: of a repeat; None of other trials.
+        extra: parameters of the trial that are none of the sweep's, so that its program may not
+            know them.
         by_run: the function asks for its parameters by name.
     """
 
@@ -249,6 +263,9 @@ class Assignment(msgspec.Struct, frozen=True):
     metric: str = ""
     watched: bool = False
     by_run: bool = False
+    rungs: list[int] = []
+    seed: int | None = None
+    extra: list[str] = []
 
 
 class Suggest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -266,11 +283,17 @@ class Suggested(msgspec.Struct, frozen=True):
     value: Any
 
 
-class Held(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A trial that an agent runs."""
+class Held(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A trial that an agent runs.
+
+    Attributes:
+        values: what it logged of the metric so far, oldest first, where the agent knows that
+            before the server does; empty: the run is asked.
+    """
 
     number: int
     attempt: int = 1
+    values: list[float | str] = []
 
 
 class Beat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

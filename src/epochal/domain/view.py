@@ -43,7 +43,7 @@ class KeyUse(msgspec.Struct, frozen=True):
 
 
 class ProjectKeys(msgspec.Struct, frozen=True):
-    """Every key that a project's runs use: series, flattened config, user-set summary.
+    """Every key that a project's runs use: series, config, user-set summary, tags with a value.
 
     ``view`` is the saved view that a bare address of the project opens with; ``columns`` are those
     that its table shows before anybody chose.
@@ -52,6 +52,7 @@ class ProjectKeys(msgspec.Struct, frozen=True):
     metrics: list[KeyUse]
     config: list[KeyUse]
     summary: list[KeyUse]
+    tags: list[KeyUse] = []
     view: ViewRow | None = None
     columns: list[str] = []
 

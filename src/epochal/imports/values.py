@@ -19,20 +19,23 @@ _EARLIEST: Final = 10_000_000
 
 
 def read_cell(text: str) -> float | int | bool | str | None:
-    """A cell of a text table: a number when it reads like one; None when it is empty."""
+    """A cell of a text table: a number when it reads like one; None when it is empty.
+
+    Whole numbers are of any size; what is too great for a float stays a text.
+    """
     bare = text.strip()
     if not bare:
         return None
     try:
-        number = int(bare)
+        return int(bare)
     except ValueError:
         pass
-    else:
-        return number if INT64_MIN <= number <= INT64_MAX else float(bare)
     try:
-        return float(bare)
+        number = float(bare)
     except ValueError:
         return _WORDS.get(bare.lower(), text)
+    is_cut = math.isinf(number) and any(sign.isdigit() for sign in bare)
+    return text if is_cut else number
 
 
 def read_time(value: object) -> int | None:
@@ -44,7 +47,7 @@ def read_time(value: object) -> int | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, (int, float)):
-        if not math.isfinite(value) or value < _EARLIEST:
+        if not _EARLIEST <= value <= INT64_MAX:  # NaN is nowhere
             return None
         for unit, limit in ((1_000_000, 1e11), (1_000, 1e14), (1, 1e17)):
             if value < limit:
@@ -64,9 +67,14 @@ def read_time(value: object) -> int | None:
 def read_step(value: object) -> int | None:
     """A step; None when it is no whole number."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        whole = float(value).is_integer() and INT64_MIN <= value <= INT64_MAX
+        whole = INT64_MIN <= value <= INT64_MAX and float(value).is_integer()
         return int(value) if whole else None
     return None
+
+
+def is_too_great(value: object) -> bool:
+    """Whether it is an integer past 64 bits."""
+    return isinstance(value, int) and not INT64_MIN <= value <= INT64_MAX
 
 
 @functools.lru_cache(maxsize=65_536)
@@ -80,7 +88,8 @@ def items_of(
 ) -> Iterator[Item]:
     """What was logged at a step: one row of the numbers, by key, then everything else.
 
-    Nested mappings are joined with a dot; NaN and infinities may be texts.
+    Nested mappings are joined with a dot; NaN and infinities may be texts. Integers past 64 bits
+    become texts with all their digits, so that the series beside them stays whole.
     """
     numbers: dict[str, float | int | bool] = {}
     texts: list[tuple[str, Any]] = []
@@ -89,8 +98,8 @@ def items_of(
         number = value if isinstance(value, bool) else number_from_json(value)
         if number is None:
             texts.append((key, value))
-        elif isinstance(number, int) and not INT64_MIN <= number <= INT64_MAX:
-            numbers[key] = float(number)
+        elif is_too_great(number):
+            texts.append((key, str(number)))
         else:
             numbers[key] = number
     if numbers:

@@ -151,7 +151,7 @@ def _drawing(panel: Panel, data: PanelData, pictures: Mapping[str, str]) -> str:
     if data.importance is not None:
         return figures.importance(data.importance)
     if panel.kind in HISTOGRAMS:
-        return distributions.drawing(panel.kind, panel.name, data) + _left_out(data)
+        return distributions.drawing(panel.kind, panel.name, data) + _undrawn(data)
     if data.table is None:
         return media_of(panel.name, data, pictures) + _left_out(data)
     table = data.table
@@ -170,6 +170,18 @@ def _left_out(data: PanelData) -> str:
     """Tells of how many runs a panel of media shows none."""
     count, most = max(data.matched, len(data.runs)), min(MOST_MEDIA_RUNS, len(data.runs))
     return f'<p class="soft">The first {most:,} of {count:,} runs.</p>' if count > most else ""
+
+
+def _undrawn(data: PanelData) -> str:
+    """Tells of how many runs a panel of histograms shows some."""
+    count, drawn = (
+        max(data.matched, len(data.runs)),
+        len({entry.run for entry in data.media or []}),
+    )
+    told = (
+        f"{drawn:,} of {count:,} runs: the first ones, at most {MOST_MEDIA_RUNS}, that have one."
+    )
+    return f'<p class="soft">{told}</p>' if count > MOST_MEDIA_RUNS and drawn else ""
 
 
 def field_of(run: Any, name: str) -> Any:

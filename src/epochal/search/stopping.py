@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any, Final, cast
 
+from epochal.domain.sweep import MAX_REPORTS
 from epochal.search.config import Metric, Stopping
 from epochal.search.places import Path, Places
 from epochal.search.ranks import chance
@@ -87,6 +88,20 @@ def _bands(rule: str, numbers: Mapping[str, float], eta: float, places: Places) 
     return tuple(bands)
 
 
+def check_reach(rule: Stopping | None) -> None:
+    """What a new sweep must hold beyond `read_stopping`; sweeps that are kept are read without.
+
+    Raises:
+        InvalidInput: the first look would come after more values than are kept.
+    """
+    if rule is not None and rule.bands and rule.bands[0] > MAX_REPORTS:
+        Places({}).refuse(
+            ("early_terminate",),
+            f"the first look would come after {rule.bands[0]:,} logged values, and only the first "
+            f"{MAX_REPORTS:,} are looked at; log the metric less often, as once per epoch",
+        )
+
+
 def _number(value: Any, path: Path, places: Places) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
         places.refuse(path, f"it must be a number of at least 0, got {value!r:.80}")
@@ -101,7 +116,11 @@ def looks_at(rule: Stopping, iterations: int) -> bool:
 
 
 def why_stop(
-    rule: Stopping, metric: Metric, mine: Sequence[float], others: Sequence[Sequence[float]]
+    rule: Stopping,
+    metric: Metric,
+    mine: Sequence[float],
+    others: Sequence[Sequence[float]],
+    seen: int = 0,
 ) -> str | None:
     """The reason to end a trial now, or None.
 
@@ -110,12 +129,15 @@ def why_stop(
         metric: says which values are better.
         mine: what the trial logged, oldest first.
         others: what each other trial logged.
+        seen: how many values of ``mine`` were there when it was asked last; every band that was
+            reached since then counts, so that nobody gets past one by being fast.
     """
     if not looks_at(rule, len(mine)):
         return None
     if rule.rule in ("hyperband", "asha"):
         reached = [band for band in rule.bands if band <= len(mine)]
-        for band in reached if rule.strict else reached[-1:]:
+        new = [band for band in reached if band > seen]
+        for band in reached if rule.strict else new or reached[-1:]:
             value = best_of(metric, mine[:band])
             rest = [best_of(metric, one[:band]) for one in others if len(one) >= band]
             better = sum(metric.better(other, value) for other in rest)

@@ -18,6 +18,8 @@ from epochal.journal.home import SERVER, ServerAddress, read_server_address
 from epochal.journal.whole import write_whole
 
 ASK_SECONDS: Final = 2.0
+ANSWER_SECONDS: Final = 10.0
+"""From a server that takes the connection: one that has just started may load its routes first."""
 
 
 def write_address(home: Path, address: ServerAddress) -> None:
@@ -54,6 +56,8 @@ def _answers(address: ServerAddress) -> bool:
         return False
     with contextlib.closing(connection):
         try:
+            connection.connect()
+            connection.sock.settimeout(ANSWER_SECONDS)
             connection.request(
                 "GET", "/api/v1/info", headers={"Authorization": f"Bearer {address.token}"}
             )

@@ -9,7 +9,8 @@ from litestar.params import FromPath, FromQuery, JSONBody
 
 from epochal.domain.access import Permission
 from epochal.domain.alert import DeliveryList, MailRow, MailSettings, NewRule, RuleList, RuleRow
-from epochal.protocols import Call, needs
+from epochal.protocols import needs
+from epochal.protocols.call import Call
 from epochal.service import alerts
 
 READ: Final = needs(Permission.READ)

@@ -1,9 +1,10 @@
-"""One TCP connection: uvicorn's HTTP/1.1 protocol with three rules more, and fast large bodies.
+"""One TCP connection: uvicorn's HTTP/1.1 protocol with four rules more, and fast bodies.
 
 The head of a request must arrive in time, its target must be a path (no ``GET http://...``), and
 bytes that are no HTTP get the same error shape and headers as everything else. While a large body
-is read past the parser nothing else is read; what is left of one that nobody wanted to the end is
-dropped before the next request.
+is read past the parser nothing else is read. What is left of a body that nobody wanted to the end
+is dropped before the next request, and must keep coming like any other: silence, or falling behind
+`SLOWEST_BYTES_PER_SECOND`, ends the connection after the time in which it may rest.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from epochal.errors import InvalidInput
 from epochal.server.bodies import LARGE, LargeBody, announced_length
 from epochal.server.errors import envelope
+from epochal.server.joining import Joining
+from epochal.server.limits import SLOWEST_BYTES_PER_SECOND
 from epochal.server.peer import STATE_KEY, Peer
 from epochal.server.security import HEADERS
 
@@ -30,10 +33,13 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Remember the peer and start the clock."""
-        super().connection_made(transport)
+        super().connection_made(Joining(transport))
         self.app_state = {**self.app_state, STATE_KEY: Peer(self.client, self.server_address())}
         self._head_timer: asyncio.TimerHandle | None = None
         self._large: LargeBody | None = None
+        self._in_body = False
+        self._answered = 0.0
+        self._dropped = 0
         self._start_clock()
 
     def server_address(self) -> tuple[str, int] | None:
@@ -51,14 +57,13 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes that came; of a body that nobody wants any more they are no next head."""
+        is_unwanted, size = self._drops_body(), len(data)
         if self._large is not None and self._large.missing:
-            data = data[self._large.drop(len(data)) :]
-            self._unset_keepalive_if_required()
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
+            data = data[self._large.drop(size) :]
         if data:
             super().data_received(data)
+        if is_unwanted and self.cycle.response_complete and not self.transport.is_closing():
+            self._let_rest(size)
 
     def on_message_begin(self) -> None:
         """A request's first byte: its head must be complete in time."""
@@ -74,19 +79,45 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The head is there."""
         self._stop_clock()
+        self._in_body = True
         super().on_headers_complete()
         length = 0 if self.pipeline else announced_length(self.headers)
         if length >= LARGE:
             self._large = LargeBody(self.cycle, length, self._read_past_parser)
             self.cycle.receive = self._large.receive  # type: ignore[assignment, method-assign]  # what uvicorn calls
 
+    def on_message_complete(self) -> None:
+        """The body is there."""
+        self._in_body = False
+        super().on_message_complete()
+
     def on_response_complete(self) -> None:
         """All is answered, whether or not all was read."""
         if self._large is not None:
             self._large.close()
+        self._answered, self._dropped = self.loop.time(), 0
         super().on_response_complete()
 
+    def _drops_body(self) -> bool:
+        """Whether what comes belongs to a body of which the answer is out."""
+        if not self._answered or not self.cycle.response_complete:
+            return False
+        return self._in_body or (self._large is not None and self._large.missing > 0)
+
+    def _let_rest(self, size: int) -> None:
+        """Set the clock anew after so many bytes of a body that nobody wants."""
+        self._dropped += size
+        patience: float = self.timeout_keep_alive
+        if self._drops_body():
+            due = self._answered + patience + self._dropped / SLOWEST_BYTES_PER_SECOND
+            patience = min(patience, max(0.0, due - self.loop.time()))
+        self._unset_keepalive_if_required()
+        self.timeout_keep_alive_task = self.loop.call_later(
+            patience, self.timeout_keep_alive_handler
+        )
+
     def _read_past_parser(self) -> None:
+        self._in_body = False  # for the parser
         self.flow.pause_reading()
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)

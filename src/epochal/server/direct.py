@@ -1,24 +1,21 @@
-"""MLflow's endpoints, answered before the web library gets to see the request.
+"""MLflow's endpoints, answered without the web library.
 
 A script that logs value by value makes thousands of small requests, and finding a route, its
-parameters and its answer took more of the server's time than all else. The permission, the handler
-and the shape of errors are those of the same table, so an address that is written in another
-way (with a slash at its end, say) gets the same answer from the web library's route.
+parameters and its answer took more of the server's time than all else. As nothing here needs that
+library, these requests are also answered before it is loaded. Each row of the table names the
+permission that its caller needs.
 """
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Mapping
 
-from litestar import Litestar, Response
-from litestar.types import HTTPScope
-from litestar.types import Receive as LibraryReceive
-from litestar.types import Send as LibrarySend
-
-from epochal.protocols import Call, mlflow
-from epochal.protocols.mlflow.errors import answer_error
-from epochal.server.asgi import Application, Receive, Scope, Send
+from epochal.protocols import ShortCall, mlflow
+from epochal.protocols.mlflow.absent import NOWHERE, not_offered
+from epochal.protocols.mlflow.errors import refusal_of
+from epochal.server.asgi import Application, Headers, Receive, Scope, Send
 from epochal.service.permission import require
+from epochal.service.workers import Workers
 
 
 class Direct:
@@ -26,31 +23,53 @@ class Direct:
 
     Args:
         app: what gets the other requests.
-        routes: the web library's application, whose state handlers use.
+        workers: run use cases.
+        most_bytes: the longest body of JSON.
     """
 
-    def __init__(self, app: Application, routes: Litestar) -> None:
+    def __init__(self, app: Application, workers: Workers, most_bytes: int) -> None:
         self._app = app
-        self._routes = routes
+        self._workers = workers
+        self._most_bytes = most_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection event of ASGI."""
-        endpoint = None
-        if scope["type"] == "http":
-            endpoint = mlflow.DIRECT.get((scope["method"], scope["path"]))
-        if endpoint is None:
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        scope["app"] = scope["litestar_app"] = self._routes
-        scope.setdefault("state", {})
-        scope.setdefault("path_params", {})
-        known = cast("HTTPScope", scope)
-        call: Call = Call(known, cast("LibraryReceive", receive), cast("LibrarySend", send))
-        answer: Response[bytes]
+        found = mlflow.find(scope["method"], scope["path"])
+        if found is not None:
+            await self._answer(*found, scope, receive, send)
+        elif scope["path"].startswith(NOWHERE):
+            await _refuse(not_offered(scope["method"], scope["path"]), scope, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _answer(
+        self,
+        endpoint: mlflow.Endpoint,
+        held: Mapping[str, str],
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        call = ShortCall(scope, receive, self._workers, self._most_bytes)
         try:
             require(call.principal, endpoint.permission)
-            answer = await mlflow.respond(endpoint, call)
+            body = await mlflow.respond(endpoint, call, held)
         except Exception as error:  # noqa: BLE001 - as the web library's own handlers would
-            answer = answer_error(call, error)
-        respond = answer.to_asgi_response(app=None, request=call)
-        await respond(known, call.receive, call.send)
+            await _refuse(error, scope, send)
+            return
+        await _send(send, 200, [*mlflow.ANSWER], body)
+
+
+async def _refuse(error: Exception, scope: Scope, send: Send) -> None:
+    status, named, body = refusal_of(error, scope["path"])
+    headers = [(name.encode(), value.encode()) for name, value in named.items()]
+    await _send(send, status, [*headers, (b"content-type", b"application/json")], body)
+
+
+async def _send(send: Send, status: int, headers: Headers, body: bytes) -> None:
+    headers.append((b"content-length", b"%d" % len(body)))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

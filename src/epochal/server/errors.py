@@ -12,42 +12,29 @@ import secrets
 from typing import Any, Final
 
 import msgspec
-from litestar import Request, Response
-from litestar.exceptions import HTTPException, ValidationException
-from litestar.types import ExceptionHandlersMap
 
 from epochal.errors import (
     EpochalError,
-    InvalidInput,
-    MethodNotAllowed,
-    NotFound,
     OffsetMismatch,
     QuerySyntaxError,
     StorageFull,
-    TooLarge,
     TooManyRequests,
     Unauthenticated,
     Unavailable,
 )
-from epochal.protocols.mlflow.absent import is_absent, not_offered
-from epochal.protocols.mlflow.errors import answer_error, is_mlflow, mlflow_body
+from epochal.protocols.mlflow.errors import is_mlflow, mlflow_body
 from epochal.server.asgi import Send
 
 log: Final = logging.getLogger("epochal.server")
 RETRY_AFTER: Final = 2
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _CLOSING: Final = frozenset({408, 413})
-_UNROUTED: Final = frozenset({404, 405})
 
 
 def foreseen(error: Exception) -> EpochalError | None:
     """The error of our tree that stands for any exception; None for one that nobody foresaw."""
     if isinstance(error, EpochalError):
         return error
-    if isinstance(error, ValidationException):
-        return InvalidInput(_validation_message(error))
-    if isinstance(error, HTTPException):
-        return _of_status(error.status_code)
     if isinstance(error, OSError) and error.errno in _FULL:
         return StorageFull(
             "the disk under the home is full; free some space. Nothing acknowledged is lost"
@@ -55,30 +42,6 @@ def foreseen(error: Exception) -> EpochalError | None:
     if isinstance(error, (OSError, MemoryError)):
         return Unavailable("the machine refused an operation; try again in a moment")
     return None
-
-
-def _of_status(status: int) -> EpochalError | None:
-    if status == 404:
-        return NotFound(
-            "there is nothing at this address; GET /api/v1/openapi.json lists what there is"
-        )
-    if status == 405:
-        return MethodNotAllowed("this address exists, but not for this method")
-    if status == 413:
-        return TooLarge("the body is larger than this address takes")
-    if 400 <= status < 500:
-        return InvalidInput("the request cannot be used as it is; see GET /api/v1/openapi.json")
-    return None
-
-
-def _validation_message(error: ValidationException) -> str:
-    parts: list[str] = []
-    extra = error.extra if isinstance(error.extra, list) else []
-    for item in extra:
-        key = str(item.get("key", "")) if isinstance(item, dict) else ""
-        text = str(item.get("message", "")) if isinstance(item, dict) else str(item)
-        parts.append(f"{key}: {text}" if key else text)
-    return ("; ".join(parts) or error.detail)[:1000]
 
 
 def envelope(error: EpochalError) -> tuple[int, dict[str, str], bytes]:
@@ -110,22 +73,6 @@ def unforeseen(error: BaseException, where: str) -> EpochalError:
     )
 
 
-def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    path = request.scope["path"]
-    if isinstance(error, HTTPException) and error.status_code in _UNROUTED and is_absent(path):
-        return answer_error(request, not_offered(request.method, path))
-    known = foreseen(error)
-    if known is None:
-        known = unforeseen(error, str(request.scope.get("route_handler", "routing")))
-    elif known.status >= 500:
-        log.warning("%s: %s", known.code, error)
-    status, headers, body = envelope(known)
-    if is_mlflow(path):
-        body = mlflow_body(error if isinstance(error, HTTPException) else known)
-    headers["cache-control"] = "no-store"
-    return Response(body, status_code=status, headers=headers, media_type="application/json")
-
-
 async def send_error(send: Send, error: EpochalError, path: str, *, close: bool = False) -> None:
     """Answer a request with an error from a layer outside the routes.
 
@@ -148,6 +95,3 @@ async def send_error(send: Send, error: EpochalError, path: str, *, close: bool 
     ]
     await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": body, "more_body": False})
-
-
-HANDLERS: Final[ExceptionHandlersMap] = {Exception: _answer}

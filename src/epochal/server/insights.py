@@ -9,7 +9,8 @@ from litestar.params import FromPath, FromQuery, JSONBody
 
 from epochal.domain.access import Permission
 from epochal.domain.insight import InsightReport, InsightSettings
-from epochal.protocols import Call, needs
+from epochal.protocols import needs
+from epochal.protocols.call import Call
 from epochal.service import insights
 
 READ: Final = needs(Permission.READ)

@@ -12,7 +12,8 @@ from litestar import delete, get, post
 from litestar.params import FromPath, JSONBody
 
 from epochal.domain.access import Permission, Role
-from epochal.protocols import Call, needs
+from epochal.protocols import needs
+from epochal.protocols.call import Call
 from epochal.server.live import Feed
 from epochal.service import access
 

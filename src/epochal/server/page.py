@@ -23,7 +23,8 @@ from litestar import Response, get
 from litestar.params import FromPath, QueryParameter
 from litestar.response import Stream
 
-from epochal.protocols import PUBLIC, Call
+from epochal.protocols import PUBLIC
+from epochal.protocols.call import Call
 from epochal.server.packing import GZIP_WINDOW, LEVEL, accepts_gzip
 from epochal.server.start import Place, place_of, start_of
 

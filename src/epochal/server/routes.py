@@ -32,7 +32,8 @@ from epochal.domain.view import (
     RunQuery,
     RunRow,
 )
-from epochal.protocols import PUBLIC, Call, needs
+from epochal.protocols import PUBLIC, needs
+from epochal.protocols.call import Call
 from epochal.server import asgi
 from epochal.server.auth import Gatekeeper
 from epochal.server.live import Feed, Wanted

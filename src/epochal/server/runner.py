@@ -1,8 +1,9 @@
 """Runs the server in this process until a signal ends it.
 
 One server per home: the store's lock decides. The address is published only when requests are
-answered, and taken back at the end. SIGINT and SIGTERM end it within `Settings.shutdown_timeout`
-and a moment, with live streams open; a second signal ends it at once.
+taken, and taken back at the end; who needs the routes is answered once they are loaded. SIGINT and
+SIGTERM end it within `Settings.shutdown_timeout` and a moment, with live streams open; a second
+signal ends it at once.
 """
 
 from __future__ import annotations
@@ -81,11 +82,15 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._application = application
         self._on_start = on_start
+        application.site.failed = self._give_up
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if not self.should_exit:
             self._on_start()
+
+    def _give_up(self) -> None:
+        self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._application.end_streams()
@@ -135,6 +140,7 @@ def run_server(
         for bound in sockets:
             bound.close()
         raise
+    store.since_us = time.time_ns() // 1000
     for text in store.unread:
         log.warning("%s", text)
     ended = False
@@ -180,7 +186,12 @@ def _serve(
     server = _Server(_config(settings, application), application, started)
     gc.freeze()
     server.run(sockets=sockets)
-    return application.close(time.monotonic() + settings.shutdown_timeout)
+    ended = application.close(time.monotonic() + settings.shutdown_timeout)
+    if application.site.fault is not None:
+        if ended:
+            store.close()
+        raise application.site.fault
+    return ended
 
 
 def _config(settings: Settings, application: Application) -> uvicorn.Config:

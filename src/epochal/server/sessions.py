@@ -10,7 +10,8 @@ from litestar.datastructures import Cookie
 from litestar.params import FromQuery, JSONBody
 
 from epochal.errors import Unauthenticated
-from epochal.protocols import PUBLIC, Call
+from epochal.protocols import PUBLIC
+from epochal.protocols.call import Call
 from epochal.server import asgi
 from epochal.server.auth import LONGEST_SECONDS, Gatekeeper
 from epochal.server.live import Feed

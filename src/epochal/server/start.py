@@ -13,7 +13,7 @@ import msgspec
 
 from epochal.domain.view import FirstCurves, LogPage, ProjectKeys, RunDetail, RunPage
 from epochal.errors import EpochalError
-from epochal.protocols import Call
+from epochal.protocols.call import Call
 from epochal.server.json import encode
 from epochal.server.routes import Info, info_of
 from epochal.service.logs import read_logs

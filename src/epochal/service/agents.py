@@ -1,12 +1,14 @@
 """Handing out trials: agents ask for the next one, say that they live, and report how it ended.
 
 Promises: each decision is one transaction, so a trial is handed to one agent; a trial whose agent
-fell silent is handed out again after `LOST_US`, unless its run still lives or has ended well; a
-report of an attempt that was given to somebody else changes nothing. Time comes in as ``at_us``.
+fell silent is handed out again after `LOST_US` in which a server could have heard it, unless its
+run still lives or has ended well; a report of an attempt that was given to somebody else changes
+nothing. Time comes in as ``at_us``.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import msgspec
@@ -14,6 +16,8 @@ import msgspec
 from epochal.domain.access import Permission, Principal
 from epochal.domain.run import RunState
 from epochal.domain.sweep import (
+    MAX_REPORTS,
+    REPEAT,
     AgentRow,
     Assignment,
     Beat,
@@ -172,6 +176,8 @@ def report(
             cancelled = sweep.state is SweepState.CANCELLED
             state = "finished" if well else "cancelled" if cancelled else "failed"
             state = "stopped" if trial.note else state
+        if state == "stopped" and not outcome.note:  # agents of wandb know no reason
+            outcome = msgspec.structs.replace(outcome, note=trial.note)
         if state == "lost":
             trial = lose_trial(ledger, sweep, trial, outcome.note, values, now)
         else:
@@ -242,12 +248,11 @@ def _overdue(store: Store, agent_id: str, now: int) -> tuple[StoredSweep, dict[i
     config = following(store, sweep).config
     found: dict[int, Ending] = {}
     for trial in running:
-        if now - trial.seen_us >= LOST_US:
+        if now - max(trial.seen_us, store.since_us) >= LOST_US:
             uid = uid_of(sweep, trial)
-            found[trial.number] = (
-                outcome_of(store, uid, config.objectives),
-                _values(store, config, uid),
-            )
+            outcome = outcome_of(store, uid, config.objectives)
+            lives = outcome.state is RunState.RUNNING  # asked for at each question: keep it cheap
+            found[trial.number] = (outcome, [] if lives else _values(store, config, uid))
     return sweep, found
 
 
@@ -259,7 +264,17 @@ def _logged(store: Store, agent_id: str, given: Beat) -> dict[int, list[float]]:
         if config.stopping is None:
             return {}
         trials = [find_trial(ledger, sweep, held.number) for held in given.running]
-    return {trial.number: _values(store, config, uid_of(sweep, trial)) for trial in trials}
+    return {
+        trial.number: _said(held) or _values(store, config, uid_of(sweep, trial))
+        for held, trial in zip(given.running, trials, strict=True)
+        if trial.iterations < MAX_REPORTS
+    }
+
+
+def _said(held: Held) -> list[float]:
+    """What an agent saw its trial log; it may be ahead of the store."""
+    found = [number_from_json(value) for value in held.values[:MAX_REPORTS]]
+    return [math.nan if value is None else float(value) for value in found]
 
 
 def _told(store: Store, agent_id: str, given: TrialReport) -> Ending:
@@ -303,12 +318,16 @@ def _why_stop(
     trial: StoredTrial,
     values: list[float],
 ) -> str | None:
-    """The reason to end a running trial early."""
+    """The reason to end a running trial early; a repeat shall tell its value at the end."""
     if config.stopping is None or config.metric is None or len(values) <= trial.iterations:
+        return None
+    if trial.origin.startswith(REPEAT):
         return None
     ledger.set_reports(sweep, trial.number, values)
     if not looks_at(config.stopping, len(values)):
         return None
     others = ledger.reports(sweep)
     others.pop(trial.number, None)
-    return why_stop(config.stopping, config.metric, values, list(others.values()))
+    return why_stop(
+        config.stopping, config.metric, values, list(others.values()), trial.iterations
+    )

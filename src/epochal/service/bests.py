@@ -6,7 +6,15 @@ from typing import Final
 
 from epochal.domain.access import Permission, Principal
 from epochal.domain.names import MAX_KEY
-from epochal.domain.sweep import BestTrial, Repeat, SweepRow, SweepState, TrialRow
+from epochal.domain.sweep import (
+    REPEAT,
+    BestTrial,
+    Repeat,
+    SweepRow,
+    SweepState,
+    TrialRow,
+    told_origin,
+)
 from epochal.errors import Conflict, InvalidInput, NotFound
 from epochal.search.config import SweepConfig
 from epochal.search.space import nested
@@ -16,7 +24,6 @@ from epochal.service.permission import require
 from epochal.service.sweeps import best_of, front, now_us, row_of, sweep_name, trial_row
 from epochal.store.owner import Store
 from epochal.store.sweeps import (
-    REPEAT,
     Ledger,
     StoredSweep,
     StoredTrial,
@@ -42,7 +49,8 @@ def best_trial(store: Store, principal: Principal | None, sweep_id: str) -> Best
         trials = ledger.trials(sweep)
         chosen = front(config, trials) if len(config.objectives) > 1 else []
         trial = _best(ledger, sweep, config)
-        again = [one for one in trials if one.origin == f"{REPEAT}{trial.number}"]
+        mine = f"{REPEAT}{trial.number}"
+        again = [one for one in trials if told_origin(one.origin) == mine]
         return BestTrial(
             trial_row(sweep, trial),
             nested(config, trial.params),
@@ -79,7 +87,7 @@ def repeat_trial(
             trial = _best(ledger, sweep, config)
         else:
             trial = ledger.trial(sweep, given.trial)
-        origin = f"{REPEAT}{trial.number}"
+        origin = f"{REPEAT}{trial.number}:{key}"
         asked = [Wanted({**trial.params, key: seed}, origin) for seed in given.seeds]
         cap, state = sweep.run_cap, sweep.state
         if state is SweepState.FINISHED:

@@ -34,7 +34,7 @@ _decode = msgspec.msgpack.Decoder(BlobRef).decode
 
 
 class NamedDeposit(Deposit):
-    """A blob on its way in, hashed both ways. One thread at a time.
+    """A blob on its way in, hashed both ways. One thread at a time hashes, and one writes.
 
     Args:
         path: a new temporary file.
@@ -44,20 +44,16 @@ class NamedDeposit(Deposit):
         super().__init__(path, "", "")
         self._md5 = hashlib.md5(usedforsecurity=False)
 
-    def write(self, *pieces: bytes) -> None:
-        """Take the next pieces; both digests are computed side by side.
-
-        Raises:
-            OSError: the disk does not take it.
-        """
+    def hash(self, *pieces: bytes) -> None:
+        """Let both digests know the next pieces, side by side."""
         if sum(map(len, pieces)) < SIDE_BY_SIDE:
             self._update(pieces)
-            super().write(*pieces)
+            super().hash(*pieces)
             return
         other = threading.Thread(target=self._update, args=(pieces,), daemon=True)
         other.start()
         try:
-            super().write(*pieces)
+            super().hash(*pieces)
         finally:
             other.join()
 

@@ -48,7 +48,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Deposit:
-    """A file on its way in. One thread at a time.
+    """A file on its way in. One thread at a time hashes, and one writes.
 
     Args:
         path: a new temporary file.
@@ -67,13 +67,26 @@ class Deposit:
         self._file = os.fdopen(os.open(path, flags, FILE_MODE), "wb")
 
     def write(self, *pieces: bytes) -> None:
-        """Take the next pieces. The device gets them while others come, so that little is left.
+        """Take the next pieces.
+
+        Raises:
+            OSError: the disk does not take it.
+        """
+        self.hash(*pieces)
+        self.keep(*pieces)
+
+    def hash(self, *pieces: bytes) -> None:
+        """Let the digest know the next pieces; another thread may `keep` them meanwhile."""
+        for data in pieces:
+            self._hashing.update(data)
+
+    def keep(self, *pieces: bytes) -> None:
+        """Write the next pieces. The device gets them while others come, so that little is left.
 
         Raises:
             OSError: the disk does not take it.
         """
         for data in pieces:
-            self._hashing.update(data)
             self._file.write(data)
             self.size += len(data)
         if self.size - self._on_its_way >= STRETCH:

@@ -119,4 +119,4 @@ def archive_experiment(
     with recorder.places.changing():
         stored.archive_experiment(store, id, deleted=deleted)
     found = stored.get_experiment(store, id)
-    recorder.mark_archived(None, (found.entity, found.project), on=deleted)
+    recorder.mark_archived((found.entity, found.project), on=deleted)

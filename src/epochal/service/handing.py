@@ -10,14 +10,14 @@ from typing import Any, Final, TypeAlias
 
 from epochal.domain.names import run_uid
 from epochal.domain.run import RunState
-from epochal.domain.sweep import AgentRow, Assignment, SweepState, TrialState
+from epochal.domain.sweep import REPEAT, AgentRow, Assignment, SweepState, TrialState
 from epochal.search.choosing import seed_of
 from epochal.search.space import coordinates_of, nested, values_of
 from epochal.service.choosers import Following
 from epochal.service.outcomes import Outcome
 from epochal.service.queued import complete
 from epochal.service.sweeps import trial_row
-from epochal.store.sweeps import REPEAT, Ledger, StoredSweep, StoredTrial, Wanted
+from epochal.store.sweeps import Ledger, StoredSweep, StoredTrial, Wanted
 
 LOST_US: Final = 60_000_000
 """An agent beats every few seconds; one that was silent for a minute is taken for dead."""
@@ -80,8 +80,7 @@ class Handing:
             if outcome is None or self.now - trial.seen_us < LOST_US:
                 running.append(trial)
             elif outcome.state is RunState.RUNNING:
-                self.ledger.seen(self.sweep, trial.number, self.now)
-                running.append(trial)
+                running.append(trial)  # its agent stays unheard: who asks at the end waits
             elif outcome.state is RunState.FINISHED:
                 self._end(trial, "finished", (outcome, values))
             else:
@@ -101,9 +100,15 @@ class Handing:
         return not metric.better(metric.target, best.value)
 
     def _no_more(self, running: list[StoredTrial], why: str) -> Assignment:
-        """Agents go home; one stays while the agent of a running trial may be dead."""
+        """Agents go home; one stays while the agent of a running trial may be dead.
+
+        Who asks may never have heard of a trial of its own, as the answer got lost.
+        """
         if any(self.now - trial.seen_us > SUSPECT_US for trial in running):
             return Assignment("wait", f"{why}, but an agent may have died")
+        own = [str(trial.number) for trial in running if trial.agent == self.agent.id]
+        if own:
+            return Assignment("wait", f"{why}, but this agent has not reported {', '.join(own)}")
         if not running:
             self.ledger.change_sweep(self.sweep, self.now, state=SweepState.FINISHED.value)
         return Assignment("exit", why)
@@ -140,6 +145,7 @@ class Handing:
         return self._assign(trial)
 
     def _assign(self, trial: StoredTrial) -> Assignment:
+        known = {parameter.name for parameter in self.config.parameters}
         self.ledger.touch_agent(self.agent, self.now, handed=1)
         if self.sweep.state is SweepState.PENDING:
             self.ledger.change_sweep(self.sweep, self.now, state=SweepState.RUNNING.value)
@@ -153,9 +159,21 @@ class Handing:
             program=self.config.program,
             command=list(self.config.command),
             metric=self.config.objectives[0].name if len(self.config.objectives) == 1 else "",
-            watched=self.config.stopping is not None,
+            watched=self.config.stopping is not None and not trial.origin.startswith(REPEAT),
             by_run=self.config.by_run,
+            rungs=list(self.config.stopping.bands) if self.config.stopping else [],
+            seed=_seed(trial),
+            extra=[] if self.config.by_run else [one for one in trial.params if one not in known],
         )
+
+
+def _seed(trial: StoredTrial) -> int | None:
+    """The seed of a repeat; in older sweeps the origin does not say how it is called."""
+    if not trial.origin.startswith(REPEAT):
+        return None
+    key = trial.origin.removeprefix(REPEAT).partition(":")[2] or "seed"
+    seed = trial.params.get(key)
+    return seed if isinstance(seed, int) else None
 
 
 def uid_of(sweep: StoredSweep, trial: StoredTrial) -> str:

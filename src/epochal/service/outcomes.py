@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from epochal.domain.run import RunState
+from epochal.domain.sweep import MAX_REPORTS
 from epochal.domain.view import RunDetail
 from epochal.errors import NotFound
 from epochal.journal.home import run_directory
@@ -22,9 +23,6 @@ from epochal.store.catchup import catch_up
 from epochal.store.series import series_points
 from epochal.store.store import Store
 from epochal.store.tail import find_journals
-
-MAX_REPORTS: Final = 4_096
-"""Rules look at the first values of a trial; so many are kept."""
 
 
 class Outcome(msgspec.Struct, frozen=True):

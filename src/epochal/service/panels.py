@@ -86,21 +86,34 @@ def panel_data(
 
 
 def _histograms(here: _Place, panel: Panel, data: PanelData) -> PanelData:
-    uids = [run.uid for run in data.runs[:MOST_MEDIA_RUNS]]
-    if not uids:
-        return replace(data, media=[])
     # A range of another axis says nothing about steps.
     ends = panel.range if panel.x == "step" else None
+    low = None if ends is None else _step(math.ceil(ends[0]))
+    high = None if ends is None else _step(math.floor(ends[1]))
+    uids = _loggers(here, panel.what, data, LAST_STEP if high is None else high)
+    if not uids:
+        return replace(data, media=[])
     query = MediaQuery(
         uids,
         [panel.what],
-        lo=None if ends is None else _step(math.ceil(ends[0])),
-        hi=None if ends is None else _step(math.floor(ends[1])),
+        lo=low,
+        hi=high,
         limit=MOST_MEDIA_RUNS * MOST_HISTOGRAMS,
         meta=["edges", "counts", "stats"],
         most=MOST_HISTOGRAMS,
     )
     return replace(data, media=media.query_media(here.store, here.principal, query).entries)
+
+
+def _loggers(here: _Place, key: str, data: PanelData, last: int) -> list[str]:
+    """The first runs that have logged something under the key until a step."""
+    uids = [run.uid for run in data.runs]
+    if len(uids) <= MOST_MEDIA_RUNS:
+        return uids
+    query = MediaQuery(uids, [key], at=last, limit=len(uids), meta=["stats"])
+    found = media.query_media(here.store, here.principal, query).entries
+    having = {entry.run for entry in found}
+    return [uid for uid in uids if uid in having][:MOST_MEDIA_RUNS]
 
 
 def _step(number: int) -> int:

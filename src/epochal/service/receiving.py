@@ -20,7 +20,7 @@ async def receive(chunks: AsyncIterator[bytes], deposit: Deposit) -> None:
         OSError: the disk does not take it.
         RequestTimeout: the body stopped.
     """
-    writing: asyncio.Task[None] | None = None
+    taking: set[asyncio.Task[None]] = set()
     waiting: list[bytes] = []
     size = 0
     try:
@@ -28,14 +28,27 @@ async def receive(chunks: AsyncIterator[bytes], deposit: Deposit) -> None:
             waiting.append(chunk)
             size += len(chunk)
             if size >= PIECE or len(waiting) >= MOST_CHUNKS:
-                if writing is not None:
-                    await writing
-                writing = asyncio.create_task(asyncio.to_thread(deposit.write, *waiting))
+                await _end(taking)
+                taking = _take(deposit, waiting, size)
                 waiting, size = [], 0
-        if writing is not None:
-            await writing
-            writing = None
-        await asyncio.to_thread(deposit.write, *waiting)
+        await _end(taking)
+        taking = _take(deposit, waiting, size)
+        await _end(taking)
     finally:
-        if writing is not None:  # before the file is closed
-            await asyncio.wait([writing])
+        if taking:  # each of them, before the file is closed
+            await asyncio.wait(taking)
+
+
+def _take(deposit: Deposit, pieces: list[bytes], size: int) -> set[asyncio.Task[None]]:
+    """Begin to hash and to write pieces, side by side when they are large."""
+    works = [deposit.hash, deposit.keep] if size >= PIECE else [deposit.write]
+    return {asyncio.create_task(asyncio.to_thread(work, *pieces)) for work in works}
+
+
+async def _end(taking: set[asyncio.Task[None]]) -> None:
+    """Wait until all is taken; what failed is raised only then."""
+    if taking:
+        await asyncio.wait(taking)
+    failed = [error for one in taking if (error := one.exception()) is not None]
+    if failed:
+        raise failed[0]

@@ -24,7 +24,7 @@ from epochal.domain.names import new_uid, run_uid
 from epochal.domain.record import Attributes, Fact, Finish, Header, Labels, Told
 from epochal.domain.run import RunState
 from epochal.domain.tracked import CLIENT, TrackedRun
-from epochal.domain.view import RunRow
+from epochal.domain.view import RunChanges, RunRow
 from epochal.errors import EpochalError, Unavailable
 from epochal.journal.buffered import BufferedJournal
 from epochal.journal.files import DIRECTORY_MODE, sync_directories
@@ -128,15 +128,12 @@ class Recorder:
                 yield recording
                 return
 
-    def mark_archived(
-        self, uids: Sequence[str] | None, place: tuple[str, str], *, on: bool
-    ) -> None:
-        """Remember that runs were archived or restored: these, or all of a project."""
+    def mark_archived(self, place: tuple[str, str], *, on: bool) -> None:
+        """Remember that all runs of a project were archived or restored."""
         with self._guard:
             known = list(self._known.values())
         for recording in known:
-            inside = (recording.entity, recording.project) == place
-            if recording.uid in uids if uids is not None else inside:
+            if (recording.entity, recording.project) == place:
                 with recording.lock:
                     recording.archived = on
 
@@ -233,7 +230,8 @@ class Recorder:
     def tell(self, recording: Recording, state: RunState, ended_us: int | None) -> None:
         """Say in which state the run is; one that is over gets its journal closed."""
         recording.state = state
-        recording.ended_us = None if state is RunState.RUNNING else (ended_us or _now_us())
+        ended_us = _now_us() if ended_us is None else ended_us
+        recording.ended_us = None if state is RunState.RUNNING else ended_us
         self.write(recording, [Told(_now_us(), state.value, recording.ended_us)])
         if state is not RunState.RUNNING:
             self._close(recording)
@@ -407,14 +405,21 @@ class Recorder:
                 return None
             return msgspec.structs.replace(recording.shown(), metrics=replica.metrics())
 
-    def _learn(self, row: RunRow) -> None:
-        """Somebody renamed, described, archived or restored a run by another door."""
+    def _learn(self, row: RunRow, changes: RunChanges) -> None:
+        """Somebody renamed, described, archived or restored a run by another door.
+
+        What they left alone may be newer here: the index has not read yet what was just written.
+        """
         with self._guard:
             recording = self._known.get(row.uid)
         if recording is not None:
             with recording.lock:
-                recording.name, recording.archived = row.name, row.archived
-                recording.notes = row.notes
+                if changes.name is not None:
+                    recording.name = row.name
+                if changes.notes is not None:
+                    recording.notes = row.notes
+                if changes.archived is not None:
+                    recording.archived = row.archived
 
     def settle(self, uids: Sequence[str] | None = None) -> None:
         """Take what was committed into the index, of some runs or of all.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import re
 import time
 from base64 import b64encode
@@ -13,6 +14,7 @@ from typing import Final
 from msgspec.structs import asdict, replace
 
 from epochal.domain.access import Permission, Principal
+from epochal.domain.artifact import check_digest
 from epochal.domain.names import MAX_NAME, check_name
 from epochal.domain.objects import BlobView
 from epochal.domain.report import (
@@ -26,19 +28,25 @@ from epochal.domain.report import (
     ReportChanges,
     ReportDetail,
     ReportList,
+    ReportVersion,
+    ReportVersions,
     ShownPanel,
 )
-from epochal.errors import EpochalError, InvalidInput
+from epochal.errors import CorruptFile, EpochalError, InvalidInput
 from epochal.reports.media import MAX_ITEMS
 from epochal.reports.page import Drawn, Panels, page_of, panel_texts
 from epochal.reports.panel import read_panel
 from epochal.service import bounds
 from epochal.service.panels import panel_data
 from epochal.service.permission import require
-from epochal.store import reportfiles, reports
+from epochal.store import reportfiles, reporthistory, reports
+from epochal.store.contents import Content
 from epochal.store.owner import Store
 
 _NAME: Final = re.compile(r"\b[0-9a-f]{32}\b")
+MAX_KEPT: Final = 256 * 1024 * 1024
+"""Bytes of all media of a frozen panel."""
+MAX_KEPT_FILES: Final = 5_000
 MAX_PICTURES: Final = 32 * 1024 * 1024
 """Bytes of all images of a page, of each as often as the page shows it."""
 _IMAGES: Final = frozenset({"image/png", "image/apng", "image/jpeg", "image/gif", "image/webp"})
@@ -148,7 +156,7 @@ def freeze_panel(
 ) -> FrozenPanel:
     """Keep what a panel shows now inside the report.
 
-    What the report does not name a day after it was frozen goes for good.
+    What neither the report nor a revision of it names a day after it was frozen goes for good.
 
     Raises:
         NotFound: there is no such report or project.
@@ -157,13 +165,10 @@ def freeze_panel(
     require(principal, Permission.WRITE)
     text = bounds.plain_text(new.panel, "a panel", bounds.MAX_WHERE)
     panel = read_panel(text)
-    if panel.kind == "media":
-        raise InvalidInput(
-            "media panels are live only; the HTML of a report keeps them as they are now"
-        )
     report = reports.find_report(store, *_place(entity, project, name))
     named = set(_NAME.findall(report.text))
-    reportfiles.forget_frozen(store, report.uid, named, time.time() - _UNUSED_S)
+    before = _NAME.findall("\n".join(reporthistory.kept_texts(store, report.uid)))
+    reportfiles.forget_frozen(store, report.uid, named.union(before), time.time() - _UNUSED_S)
     kept = named.intersection(reportfiles.frozen_names(store, report.uid))
     if len(kept) >= MAX_FROZEN:
         raise InvalidInput(
@@ -171,7 +176,26 @@ def freeze_panel(
             "take one out of its text"
         )
     data = panel_data(store, principal, (report.entity, report.project), text, panel)
+    _check_media(data)
     return FrozenPanel(reportfiles.freeze(store, report.uid, data), data)
+
+
+def _check_media(data: PanelData) -> None:
+    """Refuse media whose bytes are not here, or are too many."""
+    blobs = {blob.digest: blob for blob in reportfiles.media_blobs(data)}.values()
+    waiting = sum(not blob.present for blob in blobs)
+    if waiting:
+        raise InvalidInput(
+            f"{waiting} of {len(blobs)} files of these media are still on their way; "
+            "freeze the panel when they are shown"
+        )
+    size = sum(blob.size for blob in blobs)
+    if size > MAX_KEPT or len(blobs) > MAX_KEPT_FILES:
+        raise InvalidInput(
+            f"these media are {len(blobs):,} files of {size:,} bytes, and a frozen panel keeps at "
+            f"most {MAX_KEPT_FILES:,} of {MAX_KEPT:,} bytes; show fewer runs with 'limit:' or "
+            "'runs:'"
+        )
 
 
 def show_panel(store: Store, principal: Principal | None, shown: ShownPanel) -> PanelData:
@@ -202,9 +226,66 @@ def read_frozen(
         InvalidInput: ``panel`` is no name of a frozen panel.
     """
     require(principal, Permission.READ)
-    checked = read_panel(f"panel: lines:x\nfrozen: {bounds.plain_text(panel, 'a name')}")
+    frozen = _frozen_name(panel)
     report = reports.find_report(store, *_place(entity, project, name))
-    return reportfiles.read_frozen(store, report.uid, checked.frozen)
+    return reportfiles.read_frozen(store, report.uid, frozen)
+
+
+def read_kept(
+    store: Store,
+    principal: Principal | None,
+    place: tuple[str | None, str, str],
+    panel: str,
+    digest: str,
+) -> Content:
+    """Where the bytes lie of media that a frozen panel keeps.
+
+    Args:
+        store: the home.
+        principal: who asks.
+        place: entity, project and name of the report.
+        panel: the frozen panel's name.
+        digest: of the bytes.
+
+    Raises:
+        NotFound: there is no such report, or it keeps no such panel or bytes.
+        InvalidInput: ``panel`` is no name of a frozen panel, or ``digest`` none of bytes.
+    """
+    require(principal, Permission.READ)
+    frozen = _frozen_name(panel)
+    report = reports.find_report(store, *_place(*place))
+    return reportfiles.kept_content(store, report.uid, frozen, check_digest(digest))
+
+
+def list_versions(
+    store: Store, principal: Principal | None, entity: str | None, project: str, name: str
+) -> ReportVersions:
+    """What a report said before, revision by revision, the present one first.
+
+    Raises:
+        NotFound: there is none of that name.
+    """
+    require(principal, Permission.READ)
+    report = reports.find_report(store, *_place(entity, project, name))
+    return reporthistory.list_versions(store, report)
+
+
+def find_version(
+    store: Store,
+    principal: Principal | None,
+    entity: str | None,
+    project: str,
+    name: str,
+    revision: int,
+) -> ReportVersion:
+    """What a report said at a revision.
+
+    Raises:
+        NotFound: there is none of that name, or the revision is not kept.
+    """
+    require(principal, Permission.READ)
+    report = reports.find_report(store, *_place(entity, project, name))
+    return reporthistory.find_version(store, report, revision)
 
 
 def report_page(
@@ -219,20 +300,25 @@ def report_page(
     stored = reports.find_report(store, *_place(entity, project, name))
     texts = panel_texts(stored.text)
     panels = {text: _drawn(stored, text, store, principal) for text in texts}
-    return "".join(page_of(_detail(store, stored), panels, _pictures(store, panels, texts)))
+    return "".join(
+        page_of(_detail(store, stored), panels, _pictures(store, stored.uid, panels, texts))
+    )
 
 
-def _pictures(store: Store, panels: Panels, texts: Mapping[str, int]) -> dict[str, str]:
+def _pictures(store: Store, uid: str, panels: Panels, texts: Mapping[str, int]) -> dict[str, str]:
     """The images of panels as data addresses, as long as all of them together fit.
 
     An address is written wherever its image is shown, so each use takes room.
     """
     found: dict[str, str] = {}
     blobs: dict[str, BlobView] = {}
+    keepers: dict[str, str] = {}
     uses: Counter[str] = Counter()
     for text, drawn in panels.items():
         for blob in _images(drawn):
             blobs[blob.digest] = blob
+            if not isinstance(drawn, EpochalError) and drawn[0].frozen:
+                keepers[blob.digest] = drawn[0].frozen
             uses[blob.digest] += texts[text]
     room = MAX_PICTURES
     for digest, blob in blobs.items():
@@ -240,10 +326,20 @@ def _pictures(store: Store, panels: Panels, texts: Mapping[str, int]) -> dict[st
         if not blob.present or blob.type not in _IMAGES or size > room:
             continue
         with contextlib.suppress(EpochalError):  # lost or damaged: it is named in its place
-            body = b64encode(store.blobs.read(digest)).decode()
+            body = b64encode(_bytes_of(store, uid, keepers.get(digest), digest)).decode()
             found[digest] = f"data:{blob.type};base64,{body}"
             room -= size
     return found
+
+
+def _bytes_of(store: Store, uid: str, frozen: str | None, digest: str) -> bytes:
+    """Bytes of media: those that a frozen panel keeps, else those of the run."""
+    if frozen is None:
+        return store.blobs.read(digest)
+    data = reportfiles.kept_content(store, uid, frozen, digest).path.read_bytes()
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise CorruptFile(digest, "its bytes do not have the digest in its name")
+    return data
 
 
 def _images(drawn: Drawn | EpochalError) -> Iterator[BlobView]:
@@ -268,6 +364,10 @@ def _drawn(
         return panel, panel_data(store, principal, place, text, panel)
     except EpochalError as error:
         return error
+
+
+def _frozen_name(text: str) -> str:
+    return read_panel(f"panel: lines:x\nfrozen: {bounds.plain_text(text, 'a name')}").frozen
 
 
 def _detail(store: Store, found: reportfiles.StoredReport) -> ReportDetail:

@@ -108,14 +108,19 @@ def update_run(store: Store, principal: Principal | None, uid: str, changes: Run
     return stored.update_run(store, check_uid(uid), _checked(changes))
 
 
-def delete_run(store: Store, principal: Principal | None, uid: str) -> None:
+def delete_run(
+    store: Store, principal: Principal | None, uid: str, *, versions: bool = False
+) -> None:
     """Delete a run with its points, console and journals, for good.
+
+    With ``versions``, the artifact versions that no other run made go as well.
 
     Raises:
         NotFound: there is no such run.
+        Conflict: it is still written, or a model stands on such a version; nothing is deleted.
     """
     require(principal, Permission.WRITE)
-    stored.delete_run(store, check_uid(uid))
+    stored.delete_run(store, check_uid(uid), versions=versions)
 
 
 def stop_run(store: Store, principal: Principal | None, uid: str) -> None:

@@ -14,6 +14,7 @@ from epochal.domain.access import Permission, Principal
 from epochal.domain.front import front_of
 from epochal.domain.names import DEFAULT_ENTITY, DEFAULT_PROJECT, MAX_NAME, check_run_id, run_uid
 from epochal.domain.sweep import (
+    REPEAT,
     NewSweep,
     Objective,
     Queue,
@@ -25,6 +26,7 @@ from epochal.domain.sweep import (
     TrialFacts,
     TrialRow,
     TrialState,
+    told_origin,
 )
 from epochal.errors import Conflict, InvalidInput
 from epochal.search.choosing import make_chooser
@@ -34,13 +36,13 @@ from epochal.search.parameters import read_parameters
 from epochal.search.parse import MAX_CAP, read_sweep
 from epochal.search.places import Places, check_plain, nearest
 from epochal.search.space import drawn
+from epochal.search.stopping import check_reach
 from epochal.service import bounds
 from epochal.service.choosers import following
 from epochal.service.earlier import earlier_trial
 from epochal.service.permission import require
 from epochal.store.owner import Store
 from epochal.store.sweeps import (
-    REPEAT,
     Ledger,
     StoredSweep,
     StoredTrial,
@@ -70,6 +72,7 @@ def create_sweep(store: Store, principal: Principal | None, given: NewSweep) -> 
     """
     user = require(principal, Permission.WRITE)
     config = read_sweep(given.config)
+    check_reach(config.stopping)
     seed = secrets.randbelow(2**31) if config.seed is None else config.seed
     make_chooser(config, seed)
     entity = bounds.entity_name(given.entity or config.entity or DEFAULT_ENTITY)
@@ -274,6 +277,7 @@ def front(config: SweepConfig, trials: Sequence[StoredTrial]) -> list[StoredTria
 def trial_row(sweep: StoredSweep, trial: StoredTrial) -> TrialRow:
     """A trial as it crosses the seams."""
     facts = {name: getattr(trial, name) for name in TrialFacts.__struct_fields__}
+    facts["origin"] = told_origin(trial.origin)
     return TrialRow(**facts, uid=run_uid(sweep.entity, sweep.project, trial.run))
 
 

@@ -15,12 +15,14 @@ from epochal.domain.access import Permission, Principal
 from epochal.domain.names import MAX_NAME, MAX_TEXT, check_uid, new_run_id
 from epochal.domain.record import Config, Fact, Labels
 from epochal.domain.run import RunState
-from epochal.domain.tracked import NOTES, TrackedQuery, TrackedRun
+from epochal.domain.tracked import ENDED, NOTES, TrackedQuery, TrackedRun
+from epochal.domain.view import RunChanges
 from epochal.errors import InvalidInput, NotFound
 from epochal.service.permission import require
 from epochal.service.recorded import Point, Recording
 from epochal.service.recording import Recorder
-from epochal.store import tracked
+from epochal.store import runs, tracked
+from epochal.store.labels import MAX_LABEL
 from epochal.store.owner import Store
 from epochal.store.tracked import History
 
@@ -160,6 +162,7 @@ def change_run(
     require(principal, Permission.WRITE)
     with recorder.hold(_known(uid)) as recording:
         _check_active(recording)
+        state, ended_us, labels = _with_end(recording, state, ended_us, labels or {})
         if labels:
             recorder.label(recording, labels)
         if name.strip():
@@ -241,13 +244,19 @@ def extend_label(
 
     Raises:
         NotFound: there is no such run.
-        InvalidInput: the run is archived.
+        InvalidInput: the run is archived, or the label gets too long.
     """
     require(principal, Permission.WRITE)
     with recorder.hold(_known(uid)) as recording:
         _check_active(recording)
         before = msgspec.json.decode(recording.labels.get(name, "{}"), type=dict[str, object])
-        recorder.label(recording, {name: msgspec.json.encode({**items, **before}).decode()})
+        text = msgspec.json.encode({**items, **before}).decode()
+        if len(text) > MAX_LABEL:
+            raise InvalidInput(
+                f"The run {uid} keeps at most {MAX_LABEL:,} characters about what it used and "
+                f"made, this makes {len(text):,}"
+            )
+        recorder.label(recording, {name: text})
     recorder.commit(recording)
 
 
@@ -261,8 +270,7 @@ def archive_run(
     """
     require(principal, Permission.WRITE)
     recorder.settle([_known(uid)])
-    tracked.archive_run(store, uid, archived=archived)
-    recorder.mark_archived([uid], ("", ""), on=archived)
+    runs.update_run(store, uid, RunChanges(archived=archived))
 
 
 def _tell(
@@ -282,6 +290,23 @@ def _tell(
             )
         recorder.take_over(recording, client)
     recorder.tell(recording, state, ended_us)
+
+
+def _with_end(
+    recording: Recording, state: RunState | None, ended_us: int | None, labels: Mapping[str, str]
+) -> tuple[RunState | None, int | None, Mapping[str, str]]:
+    """What to tell of a run that ends, ended, or goes on with an end that was told of it.
+
+    An end of a run that goes on waits in a label, until the run ends and no other is told.
+    """
+    if (recording.state if state is None else state) is RunState.RUNNING:
+        told = recording.ended_us if ended_us is None and state is not None else ended_us
+        return state, None, labels if told is None else {**labels, ENDED: str(told)}
+    if ended_us is None:
+        if state is not None and ENDED in recording.labels:
+            ended_us = int(recording.labels[ENDED])
+        return state, ended_us, labels
+    return state or recording.state, ended_us, labels
 
 
 def _check_active(recording: Recording) -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Concatenate, Final, ParamSpec, TypeAlias, TypeVar
@@ -37,8 +37,31 @@ RECORDERS: Final = 16
 QUEUE: Final = 512
 
 
+class _Seat:
+    """Where one thread of a lane waits for its next job."""
+
+    def __init__(self) -> None:
+        self.job: Job | None = None
+        self._bell = threading.Lock()
+        self._bell.acquire()
+
+    def ring(self, job: Job | None) -> None:
+        """Wake the thread with a job, or with None at the end."""
+        self.job = job
+        self._bell.release()
+
+    def wait(self) -> Job | None:
+        """Sleep until it rings."""
+        self._bell.acquire()
+        job, self.job = self.job, None
+        return job
+
+
 class Lane:
     """Some daemon threads that take jobs from one bounded queue.
+
+    A job wakes one thread, the one that rested last: a queue of the standard library wakes another
+    one, too, to see whether there is more, and the two of them then wait for each other.
 
     Args:
         name: for thread names and messages.
@@ -48,7 +71,9 @@ class Lane:
 
     def __init__(self, name: str, threads: int, size: int = QUEUE) -> None:
         self._name = name
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._jobs: deque[Job] = deque()
+        self._resting: list[_Seat] = []
+        self._guard = threading.Lock()
         self._size = size
         self._closed = False
         self._threads = [
@@ -64,18 +89,26 @@ class Lane:
         Raises:
             Unavailable: the queue is full, or the lane is closed.
         """
-        if self._closed or self._jobs.qsize() >= self._size:
-            raise Unavailable("the server is busy or ending; try again in a moment")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._jobs.put((call, loop, future))
+        job = (call, loop, future)
+        with self._guard:
+            if self._closed or len(self._jobs) >= self._size:
+                raise Unavailable("the server is busy or ending; try again in a moment")
+            seat = self._resting.pop() if self._resting else None
+            if seat is None:
+                self._jobs.append(job)
+        if seat is not None:
+            seat.ring(job)
         return await future
 
     def close(self) -> None:
         """Take no more jobs; those that wait are still done."""
-        self._closed = True
-        for _ in self._threads:
-            self._jobs.put(None)
+        with self._guard:
+            self._closed = True
+            resting, self._resting = self._resting, []
+        for seat in resting:
+            seat.ring(None)
 
     def join(self, deadline: float) -> bool:
         """Whether all threads ended before ``deadline``, in seconds of `time.monotonic`."""
@@ -83,17 +116,34 @@ class Lane:
             thread.join(max(0.0, deadline - time.monotonic()))
         return not any(thread.is_alive() for thread in self._threads)
 
+    def _next(self, seat: _Seat) -> Job | None:
+        """A job that waits, or the next one that comes; None at the end."""
+        with self._guard:
+            if self._jobs:
+                return self._jobs.popleft()
+            if self._closed:
+                return None
+            self._resting.append(seat)
+        return seat.wait()
+
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            call, loop, future = job
-            if future.cancelled():
-                continue
-            try:
-                settle = partial(_resolve, future, call())
-            except BaseException as error:  # noqa: BLE001 - it is raised again where the result is awaited
-                settle = partial(_fail, future, error)
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(settle)
+        seat = _Seat()
+        while (job := self._next(seat)) is not None:
+            _do(*job)
+            del job  # it may hold much, and the thread may rest for days
+
+
+def _do(
+    call: Callable[[], Any], loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any]
+) -> None:
+    if future.cancelled():
+        return
+    try:
+        settle = partial(_resolve, future, call())
+    except BaseException as error:  # noqa: BLE001 - it is raised again where the result is awaited
+        settle = partial(_fail, future, error)
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(settle)
 
 
 def _resolve(future: asyncio.Future[Any], result: object) -> None:

@@ -7,6 +7,7 @@ whoever else is applying the same journal and wherever a crash falls.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -268,7 +269,8 @@ def _rows_of(
             header = item.stretch.entry.facts[0]
             if not isinstance(header, Header):
                 raise CorruptFile(item.tail.path, "its first record is not a header")
-            new.append(New(item.tail.key, header, item.remote))
+            directory = os.path.dirname(item.tail.path)
+            new.append(New(item.tail.key, header, item.remote, directory))
     made = enroll_all(connection, new) if new else {}
     for item in ready:
         if item.tail.row is not None:

@@ -14,6 +14,7 @@ from epochal.domain.objects import (
     ArtifactList,
     ArtifactRow,
     RunArtifacts,
+    RunModel,
     VersionList,
     VersionRow,
     VersionUse,
@@ -261,6 +262,19 @@ def undeleted_versions(connection: sa.Connection, artifact_id: int) -> Sequence[
     return connection.execute(mine).all()
 
 
+def made_alone(connection: sa.Connection, run_id: int) -> Sequence[Any]:
+    """The joined rows of the versions that a run made and no other run that is still there."""
+    made = sa.select(version_run.c.version_id).where(version_run.c.run_id == run_id)
+    shared = sa.select(version_run.c.version_id).where(
+        version_run.c.version_id.in_(made), version_run.c.run_id != run_id
+    )
+    mine = _VERSION.where(
+        artifact_version.c.id.in_(made), artifact_version.c.id.not_in(shared),
+        artifact_version.c.state != DELETED,
+    )  # fmt: skip
+    return connection.execute(mine).all()
+
+
 def used_version_id(connection: sa.Connection, use: Any) -> int | None:
     """The row of the version that a record of use means; None when it is not known here."""
     query = (
@@ -303,7 +317,33 @@ def run_artifacts(store: Store, uid: str) -> RunArtifacts:
             )
             for use, id in zip(uses, ids, strict=True)
         ]  # fmt: skip
-        return RunArtifacts(uid, version_rows(connection, rows), used)
+        models = _models_on(connection, made) if rows else []
+        return RunArtifacts(uid, version_rows(connection, rows), used, models)
+
+
+def _models_on(connection: sa.Connection, made: sa.Select[Any]) -> list[RunModel]:
+    """Model versions that stand on any of these artifact versions."""
+    query = (
+        sa.select(
+            model.c.entity, model.c.name, model_version.c.number, artifact.c.name,
+            artifact_version.c.number,
+        )
+        .select_from(artifact_version)
+        .join(artifact, artifact.c.id == artifact_version.c.artifact_id)
+        .join(
+            model_version,
+            sa.and_(
+                model_version.c.entity == artifact.c.entity,
+                model_version.c.project == artifact.c.project,
+                model_version.c.name == artifact.c.name,
+                model_version.c.digest == artifact_version.c.digest,
+            ),
+        )
+        .join(model, model.c.id == model_version.c.model_id)
+        .where(artifact_version.c.id.in_(made), artifact_version.c.state != DELETED)
+        .order_by(model.c.name, model_version.c.number)
+    )  # fmt: skip
+    return [RunModel(*row) for row in connection.execute(query)]
 
 
 def linked_models(connection: sa.Connection, version: Any) -> list[tuple[str, int, str]]:

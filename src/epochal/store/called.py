@@ -137,9 +137,15 @@ def read_called(home: Path) -> tuple[list[Called], list[CorruptFile]]:
 
 def _read(path: Path) -> Called:
     try:
-        return _decode(path.read_bytes())
+        called = _decode(path.read_bytes())
     except msgspec.MsgspecError as error:
         raise CorruptFile(path, str(error)) from error
+    if called.eras or not called.former:
+        return called
+    # From before eras were written down: until the file was written, each former name meant this.
+    until = path.stat().st_mtime_ns // 1000
+    eras = [Era(name, called.type, 0, until) for name in called.former]
+    return msgspec.structs.replace(called, eras=eras)
 
 
 def eras_of(names: list[Called]) -> Eras:

@@ -10,12 +10,14 @@ from epochal.domain.expression import Field
 from epochal.store.filters import (
     CONFIG,
     MEAN,
+    ONE_SCOPE,
     SHOWN,
     SHOWN_KIND,
     SUMMARY,
     TEXT,
     attribute,
 )
+from epochal.store.labels import LABEL
 from epochal.store.rules import Rule
 from epochal.store.scalars import Kind, decode_value, storable
 from epochal.store.schema import key, latest, param, run
@@ -66,7 +68,7 @@ def read_columns(
     if keyed:
         _fill_params(connection, keyed, ids, {TEXT: "summary"})
         _fill_latest(connection, keyed, ids)
-        _fill_params(connection, keyed, ids, {CONFIG: "config", SUMMARY: "summary"})
+        _fill_params(connection, keyed, ids, {CONFIG: "config", SUMMARY: "summary", LABEL: "tags"})
     return {name: [cells.get(id) for id in ids] for name, cells in values.items()}
 
 
@@ -105,7 +107,7 @@ def _fill_latest(connection: sa.Connection, keyed: Keyed, ids: list[int]) -> Non
         for field, cells in uses:
             if field.kind == "last":
                 lasts.setdefault(key_id, []).append(cells)
-            elif field.kind != "config":
+            elif field.kind not in ONE_SCOPE:
                 others.setdefault(key_id, []).append((field, cells))
     if lasts:
         given = {"keys": list(lasts), "runs": ids}

@@ -16,6 +16,7 @@ from epochal.store.artifacts import (
     find_artifact,
     find_version,
     linked_models,
+    made_alone,
     undeleted_versions,
     versions_by_id,
 )
@@ -202,6 +203,19 @@ def remove_version(connection: sa.Connection, version: Any) -> None:
     ).first()
     if newest is not None:
         give_alias(connection, newest, LATEST)
+
+
+def remove_made(connection: sa.Connection, run_id: int) -> None:
+    """Remove the versions that this run made and no other run that is still there.
+
+    Raises:
+        Conflict: a model stands on one of them; none was removed then.
+    """
+    versions = made_alone(connection, run_id)
+    for version in versions:
+        _refuse_linked(connection, version)
+    for version in versions:
+        remove_version(connection, version)
 
 
 def delete_artifact(store: Store, ref: ArtifactRef) -> None:

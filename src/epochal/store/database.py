@@ -42,6 +42,8 @@ from epochal.store.schema import REVISION
 BUSY_MS = 10_000
 READERS = 16
 FILE_MODE = 0o600
+SCHEMAS = (schema_objects, schema_sweeps, schema_views, schema_alerts, schema_reports)
+"""The modules with all tables; one metadata holds them."""
 
 
 class Database:
@@ -99,11 +101,7 @@ class Database:
     def create(self) -> None:
         """Make all tables in an empty database and stamp it with the newest revision."""
         with self.write() as connection:
-            # One metadata holds all their tables.
-            for module in (
-                schema_objects, schema_sweeps, schema_views, schema_alerts, schema_reports,
-            ):  # fmt: skip
-                module.metadata.create_all(connection)
+            SCHEMAS[0].metadata.create_all(connection)
             stamp(connection, REVISION)
 
     def revision(self) -> int:

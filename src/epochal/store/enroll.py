@@ -11,6 +11,7 @@ from epochal.domain.names import DEFAULT_ENTITY, DEFAULT_PROJECT, MAX_NAME, run_
 from epochal.domain.record import Header
 from epochal.domain.run import RunState
 from epochal.errors import CorruptFile
+from epochal.store.archived import is_marked
 from epochal.store.dialect import upsert
 from epochal.store.scalars import clamp, storable
 from epochal.store.schema import counter, detail, journal, project, resting, run
@@ -93,13 +94,13 @@ class New(NamedTuple):
     key: JournalKey
     header: Header
     remote: bool
+    directory: str
+    """Of its run."""
 
 
-def enroll(
-    connection: sa.Connection, key: JournalKey, header: Header, *, remote: bool
-) -> tuple[JournalRow, bool]:
+def enroll(connection: sa.Connection, new: New) -> tuple[JournalRow, bool]:
     """`enroll_all` for a single journal."""
-    return enroll_all(connection, [New(key, header, remote)])[key]
+    return enroll_all(connection, [new])[new.key]
 
 
 def enroll_all(
@@ -169,7 +170,7 @@ def _add_runs(connection: sa.Connection, firsts: Sequence[New]) -> None:
             "uid": new.key.run, "project_id": project_id, "name_id": name, "name": name,
             "state": RunState.RUNNING.value, "created_us": started, "updated_us": started,
             "tags": _NO_TAGS, "color": color + number,
-            "host": storable(header.host)[:MAX_NAME],
+            "host": storable(header.host)[:MAX_NAME], "archived": is_marked(new.directory),
         })  # fmt: skip
     connection.execute(_ADD_RUN, rows)
     for (entity, title), last in colors.items():

@@ -25,6 +25,7 @@ from epochal.domain.tracked import (
     experiment_id,
 )
 from epochal.errors import Conflict, CorruptFile, InvalidInput, NotFound
+from epochal.store.archived import unmark
 from epochal.store.dialect import replace, upsert
 from epochal.store.durable import durable_file
 from epochal.store.enroll import next_revision
@@ -153,7 +154,9 @@ def archive_experiment(store: Store, id: int, *, deleted: bool) -> None:
             word = "deleted" if deleted else "active"
             raise NotFound(f"Experiment with id={id} is {word} already")
         _change(store, connection, msgspec.structs.replace(found, deleted=deleted))
-        _archive_runs(connection, found, archived=deleted)
+        uids = _archive_runs(connection, found, archived=deleted)
+        if not deleted:
+            unmark(store, uids)
 
 
 def restore_experiments(store: Store) -> list[CorruptFile]:
@@ -172,7 +175,8 @@ def restore_experiments(store: Store) -> list[CorruptFile]:
     return problems
 
 
-def _archive_runs(connection: sa.Connection, inside: Experiment, *, archived: bool) -> None:
+def _archive_runs(connection: sa.Connection, inside: Experiment, *, archived: bool) -> list[str]:
+    """Archive or restore all runs; returns their uids."""
     projects = sa.select(project.c.id).where(
         project.c.entity == inside.entity, project.c.name == inside.project
     )
@@ -181,6 +185,8 @@ def _archive_runs(connection: sa.Connection, inside: Experiment, *, archived: bo
         .where(run.c.project_id.in_(projects))
         .values(archived=archived, rev=next_revision(connection))
     )
+    found = sa.select(run.c.uid).where(run.c.project_id.in_(projects))
+    return list(connection.execute(found).scalars())
 
 
 def _read_all(connection: sa.Connection) -> list[Experiment]:

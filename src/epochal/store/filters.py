@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -28,13 +28,16 @@ from epochal.domain.expression import (
     Or,
     resolve,
 )
-from epochal.domain.query import TEXT_ATTRIBUTES
+from epochal.domain.query import SCOPES, TEXT_ATTRIBUTES
+from epochal.store.labels import LABEL
 from epochal.store.rules import Rule
 from epochal.store.scalars import Kind, storable
 from epochal.store.schema import key, latest, param, run, tag
 
 CONFIG, SUMMARY, TEXT = 0, 1, 2
-"""The scopes of ``param``."""
+"""The scopes of ``param``, beside that of labels."""
+ONE_SCOPE: Final = {"config": CONFIG, "tags": LABEL}
+"""Kinds of fields that are the rows of one scope."""
 
 Condition = sa.ColumnElement[bool]
 
@@ -159,16 +162,19 @@ class Filters:
         return query
 
     def _joined(self, item: Expression) -> tuple[sa.FromClause, Condition] | None:
-        if not isinstance(item, Comparison) or item.field.kind not in ("config", "last"):
+        if not isinstance(item, Comparison):
+            return None
+        scope = ONE_SCOPE.get(item.field.kind)
+        if scope is None and item.field.kind != "last":
             return None
         key_id = self.key_id(item.field)
         if key_id is None:
             return None
         value = resolve(item.value, self.now_us)
-        if item.field.kind == "config":
+        if scope is not None:
             table = param.alias()
             stored = Stored(table.c.kind, table.c.num, table.c.txt)
-            own = sa.and_(table.c.key_id == key_id, table.c.scope == CONFIG)
+            own = sa.and_(table.c.key_id == key_id, table.c.scope == scope)
         else:
             table = latest.alias()
             stored = Stored(table.c.last_kind, table.c.last, sa.null())
@@ -203,7 +209,7 @@ class Filters:
         key_id = self.key_id(field)
         if key_id is None:
             return sa.false()
-        if field.kind in ("config", "summary"):
+        if field.kind in SCOPES:
             return self._in_scopes(
                 field, key_id, _PARAM.compare(operator, value), _SHOWN.compare(operator, value)
             )
@@ -218,7 +224,7 @@ class Filters:
                 return sa.false()
             return _fits(attribute(field.name), pattern)
         key_id = self.key_id(field)
-        if key_id is None or field.kind not in ("config", "summary"):
+        if key_id is None or field.kind not in SCOPES:
             return sa.false()
         fits = sa.and_(_PARAM.is_text, _fits(param.c.txt, pattern))
         return self._in_scopes(field, key_id, fits, sa.false())
@@ -229,7 +235,7 @@ class Filters:
         key_id = self.key_id(field)
         if key_id is None:
             return sa.false()
-        if field.kind in ("config", "summary"):
+        if field.kind in SCOPES:
             return self._in_scopes(field, key_id, _PARAM.exists, _SHOWN.exists)
         if field.kind in ("last", "count"):
             return self._has_latest(key_id, sa.true())
@@ -238,12 +244,12 @@ class Filters:
     def _in_scopes(
         self, field: Field, key_id: int, on_param: Condition, on_latest: Condition
     ) -> Condition:
-        """Config is one scope.
+        """Config is one scope, and so are tags.
 
         The summary is the user's value, else the series', else the last text.
         """
-        if field.kind == "config":
-            return self._has_param(key_id, CONFIG, on_param)
+        if (scope := ONE_SCOPE.get(field.kind)) is not None:
+            return self._has_param(key_id, scope, on_param)
         latest_counts = self._has_latest(key_id, sa.and_(latest.c.rule != Rule.NONE, on_latest))
         choices = [latest_counts]
         if key_id in self.texts:

@@ -7,8 +7,7 @@ nothing counted twice.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import sqlalchemy as sa
@@ -17,12 +16,13 @@ from epochal.errors import CorruptFile, Unavailable
 from epochal.store.columns import ColumnGroup, Stretch
 from epochal.store.enroll import journal_row
 from epochal.store.points import CutAt, WriterPoints
-from epochal.store.rows import find_run_id
+from epochal.store.rows import no_run
 from epochal.store.schema import cut, journal, resting, run, segment
 from epochal.store.store import Store
 from epochal.store.tail import Content, JournalKey, Position, Tail, rows_from
 
 ATTEMPTS = 5
+AT_ONCE = 500
 
 
 class WriterRows(msgspec.Struct, frozen=True):
@@ -74,54 +74,110 @@ def gather(store: Store, uid: str) -> RunSeries:
         NotFound: no such run.
         Unavailable: the run changed again and again while it was looked at.
     """
+    found = gather_all(store, [uid])
+    if uid not in found:
+        raise no_run(uid)
+    return found[uid]
+
+
+def gather_all(store: Store, uids: Sequence[str]) -> dict[str, RunSeries]:
+    """`gather` for several runs with as few questions as for one; unknown ones are left out.
+
+    Raises:
+        Unavailable: a run changed again and again while it was looked at.
+    """
+    found: dict[str, RunSeries] = {}
+    left = list(uids)
     for _ in range(ATTEMPTS):
-        contents = {tail.key: tail.content for tail in store.tails if tail.key.run == uid}
-        with store.database.read() as connection, contextlib.suppress(_Moved):
-            run_id = find_run_id(connection, uid)
-            return gather_in(store, connection, run_id, contents)
-    raise Unavailable(f"the rows of run {uid} kept moving while they were read; try again")
+        wanted = set(left)
+        contents = {tail.key: tail.content for tail in store.tails if tail.key.run in wanted}
+        moved: list[str] = []
+        with store.database.read() as connection:
+            for at in range(0, len(left), AT_ONCE):
+                heads = _read_heads(connection, run.c.uid.in_(left[at : at + AT_ONCE]))
+                for uid, series in _gather(store, connection, heads, contents):
+                    if isinstance(series, RunSeries):
+                        found[uid] = series
+                    else:
+                        moved.append(uid)
+        if not moved:
+            return found
+        left = moved
+    raise Unavailable(f"the rows of run {left[0]} kept moving while they were read; try again")
 
 
 def gather_in(
     store: Store, connection: sa.Connection, run_id: int, contents: dict[JournalKey, Content]
 ) -> RunSeries:
     """`gather` within a transaction; ``contents`` were taken before it."""
-    query = sa.select(run.c.uid, run.c.created_us).where(run.c.id == run_id)
-    uid, created_us = connection.execute(query).one()
-    files = _read_files(connection, run_id)
-    cuts = _read_cuts(connection, run_id)
+    heads = _read_heads(connection, run.c.id == run_id)
+    [(_, series)] = _gather(store, connection, heads, contents)
+    if isinstance(series, RunSeries):
+        return series
+    raise series
+
+
+def _gather(
+    store: Store,
+    connection: sa.Connection,
+    heads: dict[int, tuple[str, int]],
+    contents: dict[JournalKey, Content],
+) -> Iterator[tuple[str, RunSeries | _Moved]]:
+    """Each run by its uid, or that its rows have moved since ``contents`` were taken."""
+    run_ids = list(heads)
+    files, cuts = _read_files(connection, run_ids), _read_cuts(connection, run_ids)
+    journals = _read_journals(connection, run_ids)
+    for run_id, (uid, created_us) in heads.items():
+        try:
+            writers = tuple(
+                WriterRows(
+                    writer=row["writer"],
+                    started_us=row["started_us"],
+                    files=tuple(files.get(row["id"], ())),
+                    groups=_groups(store, row, key, contents.get(key)),
+                    cuts=tuple(cuts.get(row["id"], ())),
+                )
+                for row in journals.get(run_id, ())
+                for key in [JournalKey(uid, row["writer"])]
+            )
+        except _Moved as moved:
+            yield uid, moved
+        else:
+            yield uid, RunSeries(uid=uid, created_us=created_us, writers=writers)
+
+
+def _read_heads(
+    connection: sa.Connection, which: sa.ColumnElement[bool]
+) -> dict[int, tuple[str, int]]:
+    query = sa.select(run.c.id, run.c.uid, run.c.created_us).where(which)
+    return {id: (uid, created_us) for id, uid, created_us in connection.execute(query)}
+
+
+def _read_journals(
+    connection: sa.Connection, run_ids: list[int]
+) -> dict[int, list[sa.RowMapping]]:
     query = (
         sa.select(journal, resting.c.journal_id.label("rests"))
         .outerjoin(resting, resting.c.journal_id == journal.c.id)
-        .where(journal.c.run_id == run_id)
+        .where(journal.c.run_id.in_(run_ids))
+        .order_by(journal.c.started_us, journal.c.writer)
     )
-    writers = []
-    for row in connection.execute(
-        query.order_by(journal.c.started_us, journal.c.writer)
-    ).mappings():
-        key = JournalKey(uid, row["writer"])
-        writers.append(
-            WriterRows(
-                writer=row["writer"],
-                started_us=row["started_us"],
-                files=tuple(files.get(row["id"], ())),
-                groups=_groups(store, row, key, contents.get(key)),
-                cuts=tuple(cuts.get(row["id"], ())),
-            )
-        )
-    return RunSeries(uid=uid, created_us=created_us, writers=tuple(writers))
+    journals: dict[int, list[sa.RowMapping]] = {}
+    for row in connection.execute(query).mappings():
+        journals.setdefault(row["run_id"], []).append(row)
+    return journals
 
 
-def _read_files(connection: sa.Connection, run_id: int) -> dict[int, list[str]]:
-    query = sa.select(segment.c.journal_id, segment.c.file).where(segment.c.run_id == run_id)
+def _read_files(connection: sa.Connection, run_ids: list[int]) -> dict[int, list[str]]:
+    query = sa.select(segment.c.journal_id, segment.c.file).where(segment.c.run_id.in_(run_ids))
     files: dict[int, list[str]] = {}
     for journal_id, file in connection.execute(query.order_by(segment.c.order_first)):
         files.setdefault(journal_id, []).append(file)
     return files
 
 
-def _read_cuts(connection: sa.Connection, run_id: int) -> dict[int, list[CutAt]]:
-    query = sa.select(cut.c.journal_id, cut.c.ordinal, cut.c.step).where(cut.c.run_id == run_id)
+def _read_cuts(connection: sa.Connection, run_ids: list[int]) -> dict[int, list[CutAt]]:
+    query = sa.select(cut.c.journal_id, cut.c.ordinal, cut.c.step).where(cut.c.run_id.in_(run_ids))
     cuts: dict[int, list[CutAt]] = {}
     for journal_id, ordinal, step in connection.execute(query.order_by(cut.c.id)):
         cuts.setdefault(journal_id, []).append(CutAt(ordinal, step))

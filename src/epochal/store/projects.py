@@ -9,6 +9,7 @@ from epochal.domain.run import RunState
 from epochal.domain.view import KeyUse, ProjectKeys, ProjectRow
 from epochal.store.enroll import last_revision
 from epochal.store.filters import CONFIG, SUMMARY, TEXT
+from epochal.store.labels import LABEL
 from epochal.store.rows import find_project_id
 from epochal.store.saved import preferred_view
 from epochal.store.scalars import NUMBER_KINDS, Kind
@@ -52,16 +53,16 @@ def project_keys(store: Store, entity: str, name: str) -> ProjectKeys:
     with store.database.read() as connection:
         project_id = find_project_id(connection, entity, name)
         metrics = _metric_keys(connection, project_id)
-        config = _param_keys(connection, project_id, (CONFIG,))
-        summary = _param_keys(connection, project_id, (SUMMARY, TEXT))
+        facts = _param_keys(connection, project_id)
         preferred = preferred_view(connection, entity, name)
     series = {use.key for use in metrics}
     return ProjectKeys(
         metrics=metrics,
-        config=config,
-        summary=[use for use in summary if use.key not in series],
+        config=facts[CONFIG],
+        summary=[use for use in facts[SUMMARY] if use.key not in series],
+        tags=facts[LABEL],
         view=preferred,
-        columns=first_columns(_uses(metrics), _uses(config)),
+        columns=first_columns(_uses(metrics), _uses(facts[CONFIG])),
     )
 
 
@@ -88,24 +89,27 @@ def _metric_keys(connection: sa.Connection, project_id: int) -> list[KeyUse]:
     return [KeyUse(key=name, runs=runs) for name, runs in connection.execute(query)]
 
 
-def _param_keys(
-    connection: sa.Connection, project_id: int, scopes: tuple[int, ...]
-) -> list[KeyUse]:
+def _param_keys(connection: sa.Connection, project_id: int) -> dict[int, list[KeyUse]]:
+    """The keys of config, summary and labels, each by its scope; texts are of the summary."""
+    area = sa.case((param.c.scope == TEXT, SUMMARY), else_=param.c.scope)
     numbers = sa.func.count(sa.case((param.c.kind.in_(sorted(NUMBER_KINDS)), 1)))
     known = sa.func.count(sa.case((param.c.kind != Kind.NULL, 1)))
     query = (
-        sa.select(key.c.name, sa.func.count(param.c.run_id.distinct()), numbers, known)
+        sa.select(area, key.c.name, sa.func.count(param.c.run_id.distinct()), numbers, known)
         .select_from(param)
         .join(run, run.c.id == param.c.run_id)
         .join(key, key.c.id == param.c.key_id)
-        .where(run.c.project_id == project_id, param.c.scope.in_(scopes))
-        .group_by(param.c.key_id, key.c.name)
+        .where(
+            run.c.project_id == project_id,
+            sa.or_(param.c.scope != LABEL, key.c.name.not_like("$%")),
+        )
+        .group_by(area, param.c.key_id, key.c.name)
         .order_by(key.c.name)
     )
-    return [
-        KeyUse(key=name, runs=runs, kind=_kind(numeric, total))
-        for name, runs, numeric, total in connection.execute(query)
-    ]
+    found: dict[int, list[KeyUse]] = {CONFIG: [], SUMMARY: [], LABEL: []}
+    for scope, name, runs, numeric, total in connection.execute(query):
+        found[scope].append(KeyUse(key=name, runs=runs, kind=_kind(numeric, total)))
+    return found
 
 
 def _kind(numeric: int, total: int) -> str:

@@ -34,7 +34,7 @@ from epochal.journal.frame import (
     unpack_file_header,
 )
 from epochal.journal.home import run_directory
-from epochal.journal.reader import decode_payloads
+from epochal.journal.reader import JournalReader, decode_payloads
 from epochal.journal.stop import forget_stop
 from epochal.store.mend import mend, note_acknowledged
 from epochal.store.schema import journal, run
@@ -62,14 +62,29 @@ class Origin(msgspec.Struct, frozen=True):
 def received(store: Store, uid: str, writer: str) -> int:
     """How many bytes of a journal are held durably; 0 when nothing is known of it.
 
+    Of a journal that is written on this very home: how many are written. Its file is longer, as
+    its writer makes room ahead.
+
     Raises:
         InvalidInput: a uid is malformed.
         CorruptFile: bytes that were acknowledged are damaged.
     """
     key = _key(uid, writer)
     mend(store, key)
-    size = _size(key.path(store.home))
-    return size if size is not None else _given_up(store, key)
+    path = key.path(store.home)
+    with contextlib.suppress(FileNotFoundError):
+        is_copy = os.path.exists(key.remote_mark(store.home))
+        return os.stat(path).st_size if is_copy else _written(store, key)
+    return _given_up(store, key)
+
+
+def _written(store: Store, key: JournalKey) -> int:
+    """Where the last frame of a journal of this home ends; known up to where it was ingested."""
+    tail = store.tails.get(key)
+    reader = JournalReader(key.path(store.home), 0 if tail is None else tail.offset)
+    while (entry := reader.read()).end > entry.start:
+        pass
+    return reader.offset
 
 
 def read_origin(body: bytes) -> Origin:

@@ -4,8 +4,8 @@ Journals and archives of facts together hold every record, segments every row; s
 whole, each writer after those that started before it. So do artifacts and models: their records
 are applied over all runs in the order of their times, so that versions get their numbers again;
 then what people said of models and experiments is laid over them. Reports have files of their
-own. What only the database knew is lost: edits made by hand (names, notes, tags, colors, archived
-marks), saved views and API keys.
+own, and a run that was archived has a mark of it. What only the database knew is lost: edits made
+by hand (names, notes, tags, colors), saved views and API keys.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from epochal.store.called import call, eras_of, read_called
 from epochal.store.compact import SEGMENT_SUFFIX, segment_range
 from epochal.store.database import Database
 from epochal.store.definitions import restate_rules
-from epochal.store.enroll import check_header, enroll
+from epochal.store.enroll import New, check_header, enroll
 from epochal.store.experiments import restore_experiments
 from epochal.store.facts import FactWriter
 from epochal.store.ingest import (
@@ -296,7 +296,9 @@ def _restore_journal(
     header = archive.facts[0]
     if not isinstance(header, Header):
         raise NewerFormat(f"the archive of {archive.writer} begins with an unknown record")
-    row, _ = enroll(connection, JournalKey(uid, archive.writer), header, remote=archive.remote)
+    mine = JournalKey(uid, archive.writer)
+    directory = os.path.dirname(mine.path(store.home))
+    row, _ = enroll(connection, New(mine, header, archive.remote, directory))
     now: list[tuple[Fact, int]] = [
         (fact, ordinal)
         for fact, ordinal in zip(archive.facts, archive.ordinals, strict=True)

@@ -1,7 +1,8 @@
 """Reports in the database, each change in their files first (`store.reportfiles`).
 
 A change names the revision that it was made on; another one by now is a conflict, and nothing is
-written over. A deleted report can be restored for thirty days.
+written over; what it replaces can still be read (`store.reporthistory`). A deleted report can be
+restored for thirty days.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from epochal.store.reportfiles import (
     read_reports,
     write_report,
 )
+from epochal.store.reporthistory import keep_version
 from epochal.store.rows import suggest
 from epochal.store.schema_reports import report
 from epochal.store.store import Store
@@ -103,6 +105,8 @@ def change_report(
             updated_us=time.time_ns() // 1000,
             updated_by=author,
         )
+        if (now.title, now.text) != (was.title, was.text):
+            keep_version(store, was)
         _keep(store, connection, now)
     return now
 

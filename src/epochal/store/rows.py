@@ -60,10 +60,15 @@ def find_run_id(connection: sa.Connection, uid: str) -> int:
     """
     found: int | None = connection.execute(sa.select(run.c.id).where(run.c.uid == uid)).scalar()
     if found is None:
-        missing = NotFound(f"there is no run with the uid {uid[:80]!r} in this store")
-        missing.run = uid[:80]
-        raise missing
+        raise no_run(uid)
     return found
+
+
+def no_run(uid: str) -> NotFound:
+    """What to raise where a run is asked for that does not exist."""
+    missing = NotFound(f"there is no run with the uid {uid[:80]!r} in this store")
+    missing.run = uid[:80]
+    return missing
 
 
 def find_project_id(connection: sa.Connection, entity: str, name: str) -> int:

@@ -18,7 +18,9 @@ from epochal.errors import Conflict, InvalidInput, NotFound, Unavailable
 from epochal.journal import stop as stops
 from epochal.journal.home import run_directory
 from epochal.journal.liveness import is_held
+from epochal.store import archived
 from epochal.store.apply import RunNews, describe_change
+from epochal.store.curation import remove_made
 from epochal.store.enroll import next_revision
 from epochal.store.facts import MAX_TAGS, set_tags
 from epochal.store.keep import keep_records
@@ -96,6 +98,7 @@ def update_run(store: Store, uid: str, changes: RunChanges) -> RunRow:
         NotFound: no such run.
         InvalidInput: a value is not acceptable; nothing was changed.
         Conflict: the notes are not what the caller thinks; nothing was changed.
+        StorageFull: no room to write down that it is archived.
     """
     values = _check_changes(changes)
     with store.database.write() as connection:
@@ -106,12 +109,14 @@ def update_run(store: Store, uid: str, changes: RunChanges) -> RunRow:
         if values:
             values["rev"] = next_revision(connection)
             connection.execute(sa.update(run).where(run.c.id == run_id).values(values))
+            if changes.archived is not None:
+                archived.set_mark(store, uid, on=changes.archived)
             change = describe_change(connection, run_id, RunNews(uid=uid, what={"facts"}))
         row = run_rows(connection, [run_id])[0]
     if values:
         store.announce(change)
         for tell in store.changed:
-            tell(row)
+            tell(row, changes)
     return row
 
 
@@ -191,30 +196,32 @@ def _check_tags(tags: list[str]) -> list[str]:
     return [check_name(tag, "tag", MAX_TAG) for tag in tags]
 
 
-def delete_run(store: Store, uid: str) -> None:
-    """Remove a run for good: its rows, segments and journals. Artifact versions stay.
+def delete_run(store: Store, uid: str, *, versions: bool = False) -> None:
+    """Remove a run for good: its rows, segments and journals.
+
+    Args:
+        store: of the home.
+        uid: the run.
+        versions: remove the artifact versions as well that no other run made; else all stay.
 
     Raises:
         NotFound: no such run.
-        Conflict: a process of this machine is writing it; stop that first.
+        Conflict: a process of this machine is writing it, or a model stands on one of the
+            versions; nothing was removed then.
         InvalidInput: ``uid`` is malformed.
     """
     check_uid(uid)
     for let_go in store.let_go:
         let_go(uid)
     with store.moving:
-        for key in find_journals(store.home, uid):
-            with contextlib.suppress(FileNotFoundError):
-                if is_held(key.path(store.home)) and not os.path.exists(
-                    key.remote_mark(store.home)
-                ):
-                    raise Conflict(
-                        f"run {uid} is being written by a living process; stop it first"
-                    )
+        _refuse_written(store, uid)
         with store.database.read() as connection:
             run_id = find_run_id(connection, uid)
             change = describe_change(connection, run_id, RunNews(uid=uid, what={"deleted"}))
             ref = run_ref(connection, run_id)
+        if versions:
+            with store.database.write() as connection:
+                remove_made(connection, run_id)
         keep_records(store, run_id, ref)
         # The name goes first: whatever happens next, no half of the run can come back.
         grave = store.home / "runs" / f"{DELETED_PREFIX}{uid}-{time.time_ns()}"
@@ -232,6 +239,13 @@ def delete_run(store: Store, uid: str) -> None:
             state=RunState(change.state), last_step=change.last_step, reset=True,
         )
     )  # fmt: skip
+
+
+def _refuse_written(store: Store, uid: str) -> None:
+    for key in find_journals(store.home, uid):
+        with contextlib.suppress(FileNotFoundError):
+            if is_held(key.path(store.home)) and not os.path.exists(key.remote_mark(store.home)):
+                raise Conflict(f"run {uid} is being written by a living process; stop it first")
 
 
 def remove_rows(connection: sa.Connection, run_id: int) -> None:

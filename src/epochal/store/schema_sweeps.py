@@ -76,7 +76,8 @@ trial = sa.Table(
     sa.Index("ix_trial_state", "sweep_id", "state"),
 )
 """``reports`` are the first values of the metric, where trials may end early; ``outcomes`` the
-values of all objectives, where there are several; ``space`` what a function asked for by name."""
+values of all objectives, where there are several; ``space`` what a function asked for by name;
+``origin`` names the seed of a repeat, too (``repeat:3:seed``)."""
 
 sweep_agent = sa.Table(
     "sweep_agent",

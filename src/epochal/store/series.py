@@ -13,15 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epochal.domain.view import BucketQuery, MetricAxis, PointQuery, SeriesRef
-from epochal.errors import InvalidInput, NotFound
+from epochal.errors import InvalidInput
 from epochal.store.answer import pack_buckets, pack_points
 from epochal.store.bands import combine
 from epochal.store.buckets import Buckets, bucket_many
 from epochal.store.formulas import formula_points
-from epochal.store.gather import RunSeries, gather
+from epochal.store.gather import RunSeries, gather, gather_all
 from epochal.store.grid import Grid, choose_grid
 from epochal.store.overview import bucket_steps, step_extent
 from epochal.store.points import Points, WriterPoints, assemble
+from epochal.store.rows import no_run
 from epochal.store.store import Store
 
 MAX_SERIES = 5000
@@ -104,15 +105,9 @@ def query_buckets(store: Store, query: BucketQuery) -> bytes:
 
 def _gather_all(store: Store, uids: Sequence[str]) -> dict[str, RunSeries]:
     """The rows of each run; one that does not exist has none, as long as another one does."""
-    found: dict[str, RunSeries] = {}
-    missing: NotFound | None = None
-    for uid in uids:
-        try:
-            found[uid] = gather(store, uid)
-        except NotFound as error:
-            missing = error
-    if missing and not found:
-        raise missing
+    found = gather_all(store, uids)
+    if uids and not found:
+        raise no_run(uids[0])
     return {uid: found.get(uid, RunSeries(uid, 0, ())) for uid in uids}
 
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from epochal.domain.expression import Field, Order
 from epochal.domain.query import TEXT_ATTRIBUTES
 from epochal.domain.values import INT64_MAX, INT64_MIN
-from epochal.store.filters import CONFIG, MEAN, SHOWN, SUMMARY, TEXT, Filters, attribute
+from epochal.store.filters import MEAN, ONE_SCOPE, SHOWN, SUMMARY, TEXT, Filters, attribute
 from epochal.store.rules import Rule
 from epochal.store.scalars import Kind
 from epochal.store.schema import latest, param, run
@@ -110,8 +110,8 @@ def _sort_columns(
     key_id = filters.key_id(field)
     if key_id is None:
         return query, None, None
-    if field.kind == "config":
-        query, config = _join_param(query, key_id, CONFIG)
+    if (scope := ONE_SCOPE.get(field.kind)) is not None:
+        query, config = _join_param(query, key_id, scope)
         return query, config.c.num, _text_of(config)
     query, series = _join_latest(query, key_id, shown_only=field.kind == "summary")
     if field.kind != "summary":

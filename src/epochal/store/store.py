@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from epochal.domain.view import RunChange, RunRow
+from epochal.domain.view import RunChange, RunChanges, RunRow
 from epochal.journal.blobs import Blobs
 from epochal.store.database import Database
 from epochal.store.durable import Disk
@@ -37,10 +37,12 @@ class Store:
         moving: held by whoever moves data from journals into the index and segments.
         let_go: called with a run's uid before the run is deleted; who writes its journal in this
             process closes it then.
-        changed: called with a run's row after people changed its name or archived it.
+        changed: called with a run's row, and what of it people changed, after they did.
         unread: what could not be read when the database was made anew at opening, in sentences.
         eras: what artifacts were called, while a lost database is made anew; else None.
         mended: received journals whose copies are known to end with a whole frame.
+        since_us: since when a server answers for the home; 0 while none does. Who was silent
+            before that may have had nobody to talk to.
     """
 
     def __init__(self, home: Path, database: Database, lock: int = -1) -> None:
@@ -53,9 +55,10 @@ class Store:
         self.moving = threading.RLock()
         self.unread: list[str] = []
         self.mended: set[JournalKey] = set()
+        self.since_us = 0
         self.eras: Eras | None = None
         self.let_go: list[Callable[[str], None]] = []
-        self.changed: list[Callable[[RunRow], None]] = []
+        self.changed: list[Callable[[RunRow, RunChanges], None]] = []
         self._news: list[RunChange] = []
         self._lock = lock
 

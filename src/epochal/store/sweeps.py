@@ -16,7 +16,7 @@ import msgspec
 import sqlalchemy as sa
 
 from epochal.domain.names import new_run_id
-from epochal.domain.sweep import EARLIER, AgentRow, SweepState, TrialFacts, TrialState
+from epochal.domain.sweep import EARLIER, REPEAT, AgentRow, SweepState, TrialFacts, TrialState
 from epochal.errors import NotFound
 from epochal.store.dialect import inserted_id, replace, upsert
 from epochal.store.schema_sweeps import sweep, sweep_agent, sweep_name, trial
@@ -25,7 +25,6 @@ from epochal.store.store import Store
 _encode = msgspec.msgpack.encode
 _decode = msgspec.msgpack.decode
 BLOBS: Final = ("params", "coordinates", "reports", "queue", "config", "outcomes", "space")
-REPEAT: Final = "repeat:"
 Given: TypeAlias = Mapping[str, Any]
 
 
@@ -243,8 +242,10 @@ class Ledger:
         )
 
     def reports(self, found: StoredSweep) -> dict[int, list[float]]:
-        """What every trial logged, by number."""
-        query = sa.select(trial.c.number, trial.c.reports).where(trial.c.sweep_id == found.id)
+        """What every trial logged, by number, but for repeats."""
+        query = sa.select(trial.c.number, trial.c.reports).where(
+            trial.c.sweep_id == found.id, sa.not_(trial.c.origin.startswith(REPEAT))
+        )
         return {row.number: _decode(row.reports) for row in self._connection.execute(query)}
 
     # --------------------------------------------------------------------------------- agents

@@ -24,7 +24,6 @@ from epochal.domain.tracked import Clause, LastPoint, Sort, TrackedQuery, Tracke
 from epochal.domain.values import flatten
 from epochal.store.clauses import among, attributes_of, runs_with_datasets
 from epochal.store.dialect import batches
-from epochal.store.enroll import next_revision
 from epochal.store.filters import CONFIG, Stored
 from epochal.store.labels import LABEL, read_labels
 from epochal.store.rows import decode_mapping, find_run_id
@@ -86,18 +85,6 @@ def search_tracked(store: Store, query: TrackedQuery) -> tuple[list[TrackedRun],
         ids = [row[0] for row in connection.execute(page)]
         found = _read(connection, ids[: query.limit])
     return _exact(store, found), len(ids) > query.limit
-
-
-def archive_run(store: Store, uid: str, *, archived: bool) -> None:
-    """Hide a run from lists, or show it again.
-
-    Raises:
-        NotFound: there is no such run.
-    """
-    with store.database.write() as connection:
-        run_id = find_run_id(connection, uid)
-        values = {"archived": archived, "rev": next_revision(connection)}
-        connection.execute(sa.update(run).where(run.c.id == run_id).values(values))
 
 
 def _read(connection: sa.Connection, ids: Sequence[int]) -> list[tuple[TrackedRun, list[str]]]:

@@ -7,20 +7,23 @@ no parameter mends.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 from epochal.api.source import choose_source
 from epochal.client import guard
+from epochal.client.marks import is_unsent
+from epochal.client.replicate import sync_journals
 from epochal.domain.sweep import Assignment, TrialReport
 from epochal.errors import InvalidInput, RunStateError
-from epochal.journal.home import find_home
+from epochal.journal.frame import SUFFIX
+from epochal.journal.home import find_home, run_directory
 from epochal.sweeps.commands import text_of
 from epochal.sweeps.desk import Desk
+from epochal.sweeps.environment import variables
 from epochal.sweeps.processes import run_command
 from epochal.sweeps.trials import Ended, run_function, trial_of
 
@@ -95,7 +98,8 @@ def work(
     place = find_home(home)
     desk = Desk(choose_source(url, home=home), sweep_id, announced)
     with variables(_there(url, home)):
-        return _Agent(desk, function, place, grace, left).work(count)
+        server = os.environ.get("EPOCHAL_URL")
+        return _Agent(desk, function, place, grace, left, server).work(count)
 
 
 def _there(url: str | None, home: str | os.PathLike[str] | None) -> dict[str, str | None]:
@@ -106,25 +110,6 @@ def _there(url: str | None, home: str | os.PathLike[str] | None) -> dict[str, st
     if url is not None:
         wanted["EPOCHAL_URL"] = url
     return wanted
-
-
-@contextlib.contextmanager
-def variables(wanted: Mapping[str, str | None]) -> Iterator[None]:
-    """Variables of the environment within a ``with`` block; None takes one away."""
-    before = {name: os.environ.get(name) for name in wanted}
-    _set(wanted)
-    try:
-        yield
-    finally:
-        _set(before)
-
-
-def _set(wanted: Mapping[str, str | None]) -> None:
-    for name, text in wanted.items():
-        if text is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = text
 
 
 def _check(sweep_id: object, function: object, count: object) -> None:
@@ -141,13 +126,20 @@ class _Agent:
     """The loop of an agent."""
 
     def __init__(
-        self, desk: Desk, function: Callable[..., Any] | None, home: Path, grace: float, left: Left
+        self,
+        desk: Desk,
+        function: Callable[..., Any] | None,
+        home: Path,
+        grace: float,
+        left: Left,
+        server: str | None,
     ) -> None:
         self._desk = desk
         self._function = function
         self._home = home
         self._grace = grace
         self._left = left
+        self._server = server
 
     def work(self, count: int | None) -> int:
         """Run trials; how many there were."""
@@ -197,7 +189,18 @@ class _Agent:
             trial.number, trial.attempt, ended.state, ended.value, ended.note, outcomes
         )
         refused = self._desk.report(report)
+        self._send_rest(trial.uid)
         if refused:
             guard.write_line(f"epochal: {refused}")
         elif ended.note:
             guard.write_line(f"epochal: trial {trial.number} {ended.state}: {ended.note}")
+
+    def _send_rest(self, uid: str) -> None:
+        """A run that ended while its server was away left journals here; it just answered."""
+        journals = run_directory(self._home, uid).glob(f"*{SUFFIX}")
+        if self._server is None or not any(is_unsent(str(path)) for path in journals):
+            return
+        with guard.Shield("sending what the run of a trial left"):
+            key = os.environ.get("EPOCHAL_API_KEY")
+            for problem in sync_journals(self._home, self._server, key, only=uid).problems:
+                guard.write_line(f"epochal: {problem}; `epochal sync` sends it later")

@@ -15,7 +15,7 @@ import msgspec
 
 from epochal.clusters.slurm import submitter
 from epochal.errors import InvalidInput
-from epochal.sweeps.agent import variables
+from epochal.sweeps.environment import variables
 from epochal.sweeps.serving import Order, serve
 from epochal.sweeps.trials import FOLDER
 

@@ -2,7 +2,8 @@
 
 The process leads a group, so that what it starts ends with it. Told to end, it first may look at
 ``run.should_stop``; after the time of grace its group gets SIGTERM, and after another one SIGKILL.
-When the agent is interrupted, so is the trial.
+When the agent is interrupted, so is the trial. A repeat gives its seed as a flag, as variables and
+in the config; a program that fails on the flag before its run begins is started without it.
 """
 
 from __future__ import annotations
@@ -12,22 +13,37 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
+from msgspec.structs import replace
 
-from epochal.client.trial import VARIABLE, Trial
-from epochal.domain.sweep import Assignment, Held, Stop
+from epochal.client import guard
+from epochal.client.trial import Trial
+from epochal.domain.sweep import Assignment, Held, Stop, TrialRow
+from epochal.journal.home import run_directory
 from epochal.sweeps.beating import Beating
 from epochal.sweeps.commands import build_command
 from epochal.sweeps.desk import Desk
-from epochal.sweeps.trials import FOLDER, Ended, ask_to_stop, end_of, told, trial_of
+from epochal.sweeps.logged import logged_by
+from epochal.sweeps.trials import (
+    FOLDER,
+    SEEDS,
+    Ended,
+    ask_to_stop,
+    end_of,
+    environment_of,
+    told,
+    trial_of,
+)
 
 TERMINATED: Final = 143
 FOREVER_S: Final = 1e9
 """A wait that ends by itself hears Ray's interrupts, which are no signals."""
+SOON_S: Final = 60.0
+"""A program that does not know a flag says so in this time; what took longer was training."""
 KILL: Final = getattr(signal, "SIGKILL", signal.SIGTERM)
 
 
@@ -40,37 +56,86 @@ def run_command(desk: Desk, given: Assignment, home: Path, grace: float) -> Ende
     """
     trial, row = told(given, home), trial_of(given)
     file = home / FOLDER / f"{row.run}.json"
-    words = build_command(given.command, given.program, row.params, given.config, file)
-    try:
-        process = _start(words, trial)
-    except OSError as error:
-        return Ended("failed", note=f"{words[0]} cannot be started: {error.strerror}")
-    timers: list[threading.Timer] = []
-
-    def on_stop(_: Stop) -> None:
-        ask_to_stop(trial)
-        for number, wait in ((signal.SIGTERM, grace), (KILL, 2 * grace)):
-            timer = threading.Timer(wait, _signal, (process, number))
-            timer.daemon = True
-            timers.append(timer)
-            timer.start()
-
+    words = _words(given, row.params, file)
+    program = _Program(trial, environment_of(trial, given), grace)
     held = Held(row.number, row.attempt)
     try:
-        with Beating(desk, held, watched=given.watched, on_stop=on_stop) as beats:
-            code = _wait(process, grace)
+        with Beating(desk, held, logged_by(given, home), program.end) as beats:
+            begun = time.monotonic()
+            ended = program.run(words)
+            took = time.monotonic() - begun
+            if ended.state == "failed" and given.extra and beats.stop is None:
+                began = took >= SOON_S or _began(home, row)
+                ended = _once_more(program, given, file, ended, began=began)
     finally:
-        for timer in timers:
-            timer.cancel()
+        program.close()
         for path in (trial.stop, str(file)):
             with contextlib.suppress(OSError):
                 os.unlink(path)
-    return end_of(beats.stop) or _ended(code)
+    return end_of(beats.stop) or ended
 
 
-def _start(words: list[str], trial: Trial) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, VARIABLE: msgspec.json.encode(trial).decode()}
-    return subprocess.Popen(words, env=environment, start_new_session=True)
+def _words(given: Assignment, params: Mapping[str, Any], file: Path) -> list[str]:
+    return build_command(given.command, given.program, params, given.config, file)
+
+
+def _began(home: Path, row: TrialRow) -> bool:
+    """Whether the program came as far as its `init`; a server may have taken the journal in."""
+    return run_directory(home, row.uid).is_dir()
+
+
+def _once_more(
+    program: _Program, given: Assignment, file: Path, ended: Ended, *, began: bool
+) -> Ended:
+    """A repeat failed: maybe its program does not take the flag of the seed."""
+    extra = given.extra
+    places = " and ".join([SEEDS[0], *(f"config[{name!r}]" for name in extra)])
+    note = f"with {' '.join(f'--{name}' for name in extra)} the program failed ({ended.note})"
+    if began:
+        return replace(ended, note=f"{note}; where it does not know that, it may take {places}")
+    params = {name: one for name, one in trial_of(given).params.items() if name not in extra}
+    note = f"{note} before its run began, so it runs without; its seed is in {places}"
+    guard.write_line(f"epochal: {note}")
+    ended = program.run(_words(given, params, file))
+    return ended if ended.note else replace(ended, note=note)
+
+
+class _Program:
+    """The process of a trial, and the signals that end it."""
+
+    def __init__(self, trial: Trial, variables: Mapping[str, str], grace: float) -> None:
+        self._trial = trial
+        self._variables = variables
+        self._grace = grace
+        self._process: subprocess.Popen[bytes] | None = None
+        self._timers: list[threading.Timer] = []
+
+    def run(self, words: Sequence[str]) -> Ended:
+        """Start it and wait for its end."""
+        environment = {**os.environ, **self._variables}
+        try:
+            self._process = subprocess.Popen(words, env=environment, start_new_session=True)
+        except OSError as error:
+            return Ended("failed", note=f"{words[0]} cannot be started: {error.strerror}")
+        return _ended(_wait(self._process, self._grace))
+
+    def end(self, _: Stop) -> None:
+        """Ask it to end, and see to it later."""
+        ask_to_stop(self._trial)
+        for number, wait in ((signal.SIGTERM, self._grace), (KILL, 2 * self._grace)):
+            timer = threading.Timer(wait, self._signal, (number,))
+            timer.daemon = True
+            self._timers.append(timer)
+            timer.start()
+
+    def close(self) -> None:
+        """It has ended."""
+        for timer in self._timers:
+            timer.cancel()
+
+    def _signal(self, number: int) -> None:
+        if self._process is not None:
+            _signal(self._process, number)
 
 
 def _wait(process: subprocess.Popen[bytes], grace: float) -> int:

@@ -26,8 +26,12 @@ from epochal.errors import RunStateError
 from epochal.sweeps.asking import ActiveTrial
 from epochal.sweeps.beating import Beating
 from epochal.sweeps.desk import Desk
+from epochal.sweeps.environment import variables
+from epochal.sweeps.logged import logged_by
 
 FOLDER: Final = "sweeps"
+SEEDS: Final = ("EPOCHAL_SEED", "PL_GLOBAL_SEED")
+"""Where a repeat finds its seed; Lightning's `seed_everything` reads the second one."""
 State = Literal["finished", "stopped", "failed", "cancelled", "lost"]
 
 
@@ -120,7 +124,8 @@ def run_function(
         timer.start()
 
     held = Held(row.number, row.attempt)
-    with _environment(trial), Beating(desk, held, watched=given.watched, on_stop=on_stop) as beats:
+    logged = logged_by(given, home)
+    with _environment(trial, given), Beating(desk, held, logged, on_stop) as beats:
         try:
             try:
                 ended = _call(function, [ActiveTrial(desk, held)] if given.by_run else [])
@@ -193,15 +198,20 @@ def _value(run_id: str, metric: str) -> float | None:
     return float(value) if number else None
 
 
+def environment_of(trial: Trial, given: Assignment) -> dict[str, str]:
+    """The variables by which the process of a trial knows it."""
+    seeds = {} if given.seed is None else dict.fromkeys(SEEDS, str(given.seed))
+    return {VARIABLE: msgspec.json.encode(trial).decode(), **seeds}
+
+
 @contextlib.contextmanager
-def _environment(trial: Trial) -> Iterator[None]:
+def _environment(trial: Trial, given: Assignment) -> Iterator[None]:
     """The trial in this process' environment, for `init` here and in child processes."""
     if VARIABLE in os.environ:
         raise RunStateError(f"{VARIABLE} is set: one agent at a time runs functions in a process")
-    os.environ[VARIABLE] = msgspec.json.encode(trial).decode()
     try:
-        yield
+        with variables(environment_of(trial, given)):
+            yield
     finally:
-        os.environ.pop(VARIABLE, None)
         with contextlib.suppress(OSError):
             os.unlink(trial.stop)

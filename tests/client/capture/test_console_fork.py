@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-STOP = "\nconsole.stop(10)\n"
+from tests.client.capture.conftest import STOP
 
 
 def test_eight_forked_children_are_recorded_by_their_parent(run_script):

@@ -31,6 +31,15 @@ def run_recipe(root: Path) -> dict[str, Written]:
         path.parent.mkdir()
         uri = path.as_uri() if kind == "files" else f"sqlite:///{path}"
         arguments += [uri, str(path.parent / "artifacts")]
+    facts = write_by_recipe(root, *arguments)
+    return {
+        kind: Written(path, found)
+        for (kind, path), found in zip(stores.items(), facts, strict=True)
+    }
+
+
+def write_by_recipe(root: Path, *arguments: str) -> list[dict[str, Any]]:
+    """What the recipe says that it wrote to each URI; given are URIs and folders in turns."""
     done = subprocess.run(
         [sys.executable, "-W", "ignore", str(RECIPE), *arguments],
         cwd=root,
@@ -41,11 +50,7 @@ def run_recipe(root: Path) -> dict[str, Written]:
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    facts = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    return {
-        kind: Written(path, found)
-        for (kind, path), found in zip(stores.items(), facts, strict=True)
-    }
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
 Make = Callable[[str], Written]

@@ -10,15 +10,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from epochal.api import connect
 from tests.cli.conftest import run_cli
-from tests.imports.mlflow.conftest import Written
+from tests.imports.mlflow.conftest import Written, write_by_recipe
+from tests.imports.mlflow.door import door_to
+from tests.server.processes import serving, start
 
 PROJECT = "digits: first"
 LONGEST_S = 120.0
+UNAVAILABLE = 6
 
 
-def kill_when(home: Path, store: Path, reached: Callable[[], bool]) -> None:
+def kill_when(home: Path, store: object, reached: Callable[[], bool]) -> None:
     """Import in a process of its own, and SIGKILL it there, or let it end when it is faster."""
     command = [sys.executable, "-m", "epochal", "import", "mlflow", str(store)]
     process = subprocess.Popen([*command, "--home", str(home)], stderr=subprocess.DEVNULL)
@@ -61,10 +66,37 @@ def test_a_killed_import_goes_on_where_it_was(tmp_path: Path, home: Path, store:
         lambda: bool(list(home.glob("kept/*.records"))),
     ):
         kill_when(home, store.path, moment)
-    done = run_cli("import", "mlflow", str(store.path), home=home)
+    check_whole(store.path, home, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_an_import_from_a_server_that_is_killed_goes_on(tmp_path: Path, home: Path) -> None:
+    """The server is killed while runs come over; then the import, while models are registered."""
+    source = tmp_path / "source"
+    first = start(source, quiet=True)
+    with door_to(first.port) as door:
+        try:
+            write_by_recipe(tmp_path, door.url, "unused")
+            door.light(lambda: bool(list(home.glob("runs/*/*.ej"))), first.kill)
+            broken = run_cli("import", "mlflow", door.url, home=home)
+            assert broken.returncode == UNAVAILABLE, broken.stderr
+            assert "is it running?" in broken.stderr or "try again" in broken.stderr
+        finally:
+            first.kill()
+        with serving(source, quiet=True) as second:
+            door.light(lambda: False, second.kill)
+            door.port = second.port
+            kill_when(home, door.url, lambda: bool(list(home.glob("kept/*.records"))))
+            check_whole(door.url, home, tmp_path)
+
+
+def check_whole(store: object, home: Path, tmp_path: Path) -> None:
+    """Once more, and all is as after an import that nobody disturbed."""
+    done = run_cli("import", "mlflow", str(store), home=home)
     assert done.returncode == 0, done.stderr
     undisturbed = tmp_path / "undisturbed"
-    clean = run_cli("import", "mlflow", str(store.path), home=undisturbed)
+    clean = run_cli("import", "mlflow", str(store), home=undisturbed)
     assert clean.returncode == 0, clean.stderr
     found = told(home)
     assert found == told(undisturbed)

@@ -231,9 +231,81 @@ def test_a_row_that_is_too_long_is_told_and_left_out(home: Path, table: Path) ->
 
 
 @pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("csv", 'step,note,a\n0,"two\nlines",1\nsoon,x,2\n7,y,3\n,z,4\n'),
+        (
+            "jsonl",
+            '{"step": "0", "a": 1}\n\n{"a": 4}\n{"step": "soon", "a": 2}\n{"step": 7, "a": 3}\n',
+        ),
+    ],
+    ids=["csv", "jsonl"],
+)
+def test_a_row_whose_step_is_none_is_told_with_its_line(
+    home: Path, tmp_path: Path, kind: str, text: str
+) -> None:
+    """It is left out: a counted step would be made up. A row without one is counted."""
+    path = tmp_path / f"log.{kind}"
+    path.write_text(text)
+    (told,) = bring(home, path, kind).problems
+    assert told.startswith(f"{path} line 4: step 'soon' is no whole number")
+    assert "mend it and import again" in told
+    (run,) = connect(home=home).runs("tables")
+    points = run.series("a")
+    pairs = zip(points.step.tolist(), points.value.tolist(), strict=True)
+    assert sorted(pairs) == (
+        [(0, 1), (3, 4), (7, 3)] if kind == "csv" else [(0, 1), (1, 4), (7, 3)]
+    )
+    path.write_text(text.replace("soon", "5"))
+    assert bring(home, path, kind).problems == []
+    (run,) = connect(home=home).runs("tables")
+    assert run.series("a").step.tolist().count(5) == 1
+
+
+def test_a_column_of_parts_of_epochs_is_a_series_and_rows_are_counted(
+    home: Path, tmp_path: Path
+) -> None:
+    """Unless it is named as that of steps: then its rows are told one by one."""
+    path = tmp_path / "log.csv"
+    path.write_text("epoch,loss\n1.0,3\n1.5,2\n2.0,1\n")
+    outcome = bring(home, path)
+    assert outcome.problems == []
+    (told,) = outcome.left_sentences()
+    assert "1.5 in line 3 is no whole number, so rows are counted" in told
+    (run,) = connect(home=home).runs("tables")
+    assert run.series("loss").step.tolist() == [0, 1, 2]
+    assert run.series("epoch").value.tolist() == [1.0, 1.5, 2.0]
+    named = bring(home, path, axes=Axes(step="epoch"))
+    assert "line 3: epoch 1.5" in named.problems[0]
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_integers_past_64_bits_leave_their_series_whole(
+    home: Path, tmp_path: Path, kind: str
+) -> None:
+    """They are kept as texts with all digits, and told."""
+    whole, huge = [2**53 + 1, 2**63 - 1, 5], [2**64, -(10**30), 10**400]
+    path = tmp_path / f"log.{kind}"
+    pairs = list(zip(whole, huge, strict=True))
+    both = [number for pair in pairs for number in pair]
+    lines = ["n", *map(str, both)] if kind == "csv" else [json.dumps({"n": one}) for one in both]
+    path.write_text("".join(f"{line}\n" for line in lines))
+    outcome = bring(home, path, kind)
+    (told,) = outcome.left_sentences()
+    assert "integers past 64 bits in the series 'n'" in told
+    assert "(3 times)" in told
+    (run,) = connect(home=home).runs("tables")
+    points = run.series("n")
+    assert points.step.tolist() == [0, 2, 4]
+    assert points.value.tolist() == whole
+    assert points.value.dtype.kind == "i"
+    assert outcome.counts["texts"] == 3
+
+
+@pytest.mark.parametrize(
     ("text", "value"),
     [("1", 1), (" 2.5 ", 2.5), ("1e3", 1000.0), ("", None), ("True", True), ("x", "x"),
-     (str(2**64), float(2**64))],
+     (str(2**64), 2**64), ("inf", math.inf), ("1e999", "1e999")],
 )  # fmt: skip
 def test_a_cell_is_what_it_reads_like(text: str, value: object) -> None:
     assert read_cell(text) == value
@@ -247,6 +319,6 @@ def test_a_time_is_known_by_its_size_or_form(value: object) -> None:
     assert read_time(value) == 1_700_000_000_000_000
 
 
-@pytest.mark.parametrize("value", [True, 12.5, "soon", None, math.nan])
+@pytest.mark.parametrize("value", [True, 12.5, "soon", None, math.nan, math.inf, 10**400])
 def test_what_is_no_time_is_none(value: object) -> None:
     assert read_time(value) is None

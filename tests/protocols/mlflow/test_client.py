@@ -166,7 +166,7 @@ def test_a_deleted_run_takes_nothing_until_it_is_restored(
 def test_a_finished_run_takes_tags_and_stays_finished(
     client: MlflowClient, experiment: str
 ) -> None:
-    """And its end stays where it was; names and statuses can be changed."""
+    """And its end stays where it was, also when it goes on; names and statuses can be changed."""
     uid = client.create_run(experiment, start_time=1_000, run_name="one").info.run_id
     client.set_terminated(uid, "KILLED", end_time=2_000)
     client.set_tag(uid, "k", "v")
@@ -176,7 +176,10 @@ def test_a_finished_run_takes_tags_and_stays_finished(
     assert info.run_name == "two"
     client.update_run(uid, status=RunStatus.to_string(RunStatus.RUNNING), name="three")
     info = client.get_run(uid).info
-    assert (info.status, info.end_time, info.run_name) == ("RUNNING", None, "three")
+    assert (info.status, info.end_time, info.run_name) == ("RUNNING", 2_000, "three")
+    client.log_metric(uid, "m", 1.0)
+    client.set_terminated(uid, "FINISHED", end_time=3_000)
+    assert client.get_run(uid).info.end_time == 3_000
     client.delete_tag(uid, "k")
     assert "k" not in client.get_run(uid).data.tags
     with pytest.raises(MlflowException, match="No tag with name: k") as failure:

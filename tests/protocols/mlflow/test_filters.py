@@ -30,6 +30,7 @@ def test_every_form_of_a_name_is_read() -> None:
     assert parse_filter("run_id IN ('a', \"b\")", RUNS) == [
         Clause("attribute", "run_id", "in", ("a", "b"))
     ]
+    assert parse_filter("run_id IN ('a',)", RUNS) == [Clause("attribute", "run_id", "in", ("a",))]
     assert parse_filter("name ilike '%X'", EXPERIMENTS) == [
         Clause("attribute", "name", "ilike", "%X")
     ]

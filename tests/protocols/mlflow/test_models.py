@@ -65,6 +65,8 @@ def test_models_are_logged_registered_and_loaded(server: Running) -> None:
     shown = {one["name"]: one["metadata"]["model"] for one in made}
     assert set(shown) == {"net", "scripted"}
     assert shown["net"]["format"] == "mlflow pytorch"
+    (one,) = server.json("GET", f"/api/v1/runs/{net['run']}/artifacts")["models"]
+    assert (one["model"], one["version"], one["artifact"]) == ("classifier", 1, "net")
     spec = json.loads(shown["net"]["signature"]["inputs"])[0]["tensor-spec"]
     assert spec == {"dtype": "float32", "shape": [-1, 4]}
 
@@ -155,6 +157,22 @@ def test_a_logged_model_lives(client: MlflowClient, server: Running, experiment:
     with pytest.raises(MlflowException) as gone:
         client.get_logged_model(made.model_id)
     assert gone.value.error_code == "RESOURCE_DOES_NOT_EXIST"
+
+
+def test_a_model_that_is_told_of_an_earlier_point_leaves_the_last_one(
+    client: MlflowClient, server: Running, experiment: str
+) -> None:
+    """As `log_model` does at step 0 after a training; our page shows the last value, too."""
+    uid = client.create_run(experiment).info.run_id
+    for step in range(3):
+        client.log_metric(uid, "loss", 1 / (step + 1), timestamp=7 + step, step=step)
+    made = client.create_logged_model(experiment, name="m", source_run_id=uid)
+    client.log_batch(uid, metrics=[Metric("loss", 1.0, 7, 0, model_id=made.model_id)])
+    client.log_metric(uid, "loss", 0.5, timestamp=8, step=1, model_id=made.model_id)
+    assert [one.step for one in client.get_metric_history(uid, "loss")] == [0, 1, 2]
+    assert server.json("GET", f"/api/v1/runs/{uid}")["summary"] == {"loss": 1 / 3}
+    told = client.get_logged_model(made.model_id).metrics or []
+    assert [(one.step, one.value) for one in told] == [(1, 0.5)]
 
 
 def test_logged_models_are_searched(client: MlflowClient, experiment: str) -> None:

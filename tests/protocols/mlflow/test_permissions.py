@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from epochal.domain.access import LOCAL_USER, Permission, Role
-from epochal.protocols.mlflow import ENDPOINTS
-from epochal.server.app import declared_routes
+from epochal.protocols.mlflow import ENDPOINTS, PREFIXES
+from epochal.server.site import declared_routes
 from epochal.service import access
 from tests.server.door import Door
 from tests.server.foreign import is_mlflow
@@ -116,6 +116,8 @@ def test_the_matrix_names_every_route(team: Door) -> None:
         for method, path, handler in declared_routes(team.app.routes)
         if is_mlflow(path)
     }
+    for prefix in PREFIXES:
+        found.update({(one.method, prefix + one.path): one.permission for one in ENDPOINTS})
     assert found == {(method, path): permission for method, path, permission in matrix()}
 
 

@@ -36,7 +36,6 @@ DIFFERENT = {
     "logged models, bad filter": "a user's mistake is no 500, which clients send again",
     "logged models, limit too large": "an answer stays small enough to be held in memory",
     "inputs without a dataset": "what cannot be used is refused, not passed over",
-    "dataset without a name": "what cannot be used is refused, not passed over",
     "delete the default experiment": "it is where runs without an experiment go",
 }
 """Another status or code than MLflow's, and why."""

@@ -199,9 +199,15 @@ api.create_project("fresh", "local")
 before = [len(api.runs("fresh")), sorted(p.name for p in wandb.Api().projects())]
 with wandb.init(project="gone", id="g1") as run:
     run.log({"a": 1})
+    made = wandb.Artifact("made", type="dataset")
+    open("a.txt", "w").write("a")
+    made.add_file("a.txt")
+    run.log_artifact(made).wait()
 api.run("gone/g1").file("requirements.txt").download(root="here")
 before.append("wandb" in open("here/requirements.txt").read())
-api.run("gone/g1").delete()
+before.append(wandb.Api().artifact_exists("gone/made:v0"))
+api.run("gone/g1").delete(delete_artifacts=True)
+before.append(wandb.Api().artifact_exists("gone/made:v0"))
 said = []
 for ask in (lambda: api.run("read/nope"), lambda: len(api.runs("nothing")),
             lambda: list(api.runs("read", filters={"foo": 1})),
@@ -218,8 +224,8 @@ print(json.dumps([*before, said]))
 def test_projects_are_made_runs_deleted_and_mistakes_named(
     logged: Running, tmp_path: Path, script: Script
 ) -> None:
-    size, names, is_there, said = script(OTHER)
-    assert (size, is_there) == (0, True)
+    size, names, is_there, was_made, is_made, said = script(OTHER)
+    assert (size, is_there, was_made, is_made) == (0, True, True, False)
     assert names == ["fresh", "read"]
     assert "Could not find run" in said[0]
     assert "Could not find project nothing" in said[1]

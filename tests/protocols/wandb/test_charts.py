@@ -40,14 +40,24 @@ with wandb.init(project="charts", id=sys.argv[1]) as run:
         "pr": wandb.plot.pr_curve([0, 1, 1], probabilities, labels=["cat", "dog"]),
     })
 read = wandb.Api().run(f"charts/{sys.argv[1]}")
-print(json.dumps([*(sorted(row) for row in read.history(pandas=False)),
-                  sorted(read.history_keys["keys"])]))
+rows = read.history(pandas=False)
+value = rows[0]["line_table"]
+file = read.file(value["path"])
+held = {one.name: one for one in read.logged_artifacts() if one.type == "run_table"}
+print(json.dumps({
+    "keys": [*(sorted(row) for row in rows), sorted(read.history_keys["keys"])],
+    "value": [value["_type"], value["ncols"], value["nrows"], value["size"] == file.size,
+              value == dict(read.summary["line_table"])],
+    "file": json.load(file.download(replace=True))["data"],
+    "artifact": held[f"run-{sys.argv[1]}-roc_table:v0"].get("roc_table").columns,
+}))
 """
 
 
 def test_charts_are_drawn_beside_their_tables(server: Running, script: Script) -> None:
     """The client's own words for them stay: its API shows the tables only."""
-    history = script(CHARTS, "live")
+    told = script(CHARTS, "live")
+    history = told["keys"]
     seen = Seen(server, "charts", "live")
     kinds = {row["key"]: row["kind"] for row in seen.get("media")["keys"]}
     drawn = sorted(key for key, kind in kinds.items() if kind == "plot")
@@ -72,6 +82,9 @@ def test_charts_are_drawn_beside_their_tables(server: Running, script: Script) -
     assert [series["auc"] for series in metas["roc"]["spec"]["series"]] == [1.0, 1.0]
     assert {"line", "roc"} & {key for row in history for key in row} == set()
     assert {"line_table", "Custom Chart Tables/bar_table", "own_table"} <= set(history[0])
+    assert told["value"] == ["table-file", 3, 3, True, True]
+    assert told["file"] == [[0, 0.5, "a"], [1, 0.75, "a"], [0, 0.25, "b"]]
+    assert told["artifact"] == ["class", "fpr", "tpr"]
 
 
 def chart(preset: str = "wandb/line/v0", **fields: Any) -> Chart:

@@ -104,4 +104,17 @@ def test_the_page_is_where_the_client_says(door: Door, home: Path) -> None:
     answer = door.ask("GET", "/local/my%20project/runs/abc")
     assert (answer.status, answer.header("location")) == (302, "/p/my%20project/r/abc")
     assert door.ask("GET", "/team/p/runs/x").header("location") == "/p/@team/p/r/x"
-    assert door.ask("GET", "/local/p").header("location") == "/p/p"
+    for printed, led in {
+        "/local/p": "/p/p",
+        "/team/p": "/p/@team/p",
+        "/team/p/workspace": "/p/@team/p",
+        "/local/p/sweeps/s1": "/p/p/sweeps/s1",
+        "/team/p/sweeps/s1": "/p/@team/p/sweeps/s1",
+        "/local/p/artifacts/dataset/a%20b/v3": "/p/p/artifacts/a%20b@v3",
+        "/team/p/artifacts/model/m/latest/files": "/p/@team/p/artifacts/m@latest",
+    }.items():
+        assert (door.ask("GET", printed).status, door.ask("GET", printed).header("location")) == (
+            302, led,
+        )  # fmt: skip
+    assert door.ask("GET", "/team/p/nonsense").status == 404
+    assert door.ask("GET", "/api/nonsense").status == 404

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from epochal.domain.access import LOCAL_USER, Permission, Role
-from epochal.server.app import declared_routes
+from epochal.server.site import declared_routes
 from epochal.service import access
 from tests.server.door import Answer, Door
 from tests.server.foreign import is_wandb
@@ -27,7 +27,8 @@ MATRIX: dict[tuple[str, str], Permission | None] = {
     ("GET", "/artifacts/file/{name:str}"): None,
     ("GET", "/artifactsV2/{path:path}"): None,  # a key
     ("POST", "/sdk/otel/v1/{path:path}"): None,
-    ("GET", "/{entity:str}/{project:str}/runs/{run_id:str}"): None,
+    ("GET", "/{entity:str}/{project:str}"): None,
+    ("GET", "/{entity:str}/{project:str}/{rest:path}"): None,
     ("GET", "/local/{path:path}"): None,
 }
 BEGIN = """mutation B { upsertBucket(input: {modelName: "p", entityName: "local", name: "r"}) {

@@ -170,6 +170,17 @@ def test_nested_values_texts_and_huge_numbers_have_their_place(door: Door) -> No
     assert math.isfinite(metrics["big"])
 
 
+def test_histograms_of_layers_stand_in_the_order_of_their_names(door: Door) -> None:
+    """The client writes the keys of a row in an order that is chance."""
+    names = ["gradients/layer10.bias", "gradients/fc.weight", "gradients/layer2.bias"]
+    histogram = {"_type": "histogram", "values": [1, 2], "bins": [0, 1, 2]}
+    send(door, history=(0, [json.dumps({"_step": 0, **dict.fromkeys(names, histogram)})]))
+    keys = door.ask("GET", f"/api/v1/runs/{UID}/media").json()["keys"]
+    assert [one["key"] for one in sorted(keys, key=lambda one: one["order"])] == [
+        "gradients/fc.weight", "gradients/layer2.bias", "gradients/layer10.bias",
+    ]  # fmt: skip
+
+
 def test_console_lines_are_rewritten_in_place(door: Door) -> None:
     """A progress bar is one line."""
     structured = json.dumps({"ts": "2026-01-01T00:00:00.5", "content": "50 %", "level": "error"})

@@ -29,12 +29,13 @@ export class ApiError extends Error {
 
 const PROBE_FIRST_MS = 1000;
 const PROBE_LAST_MS = 5000;
+const TAGS = "/ajax-api/2.0/mlflow/runs";
 const SESSION = "/api/v1/session";
 const INFO = "/api/v1/info";
 /** What may be asked by those who are not let in. */
 const OPEN_DOORS = new Set([SESSION, INFO]);
 const NO_COOKIE =
-  "The key is right, but this browser kept no session. Allow cookies for this address, and open the page by the address that the server was started with.";
+  "The key is right, but this browser kept no session. Allow cookies, and open the page by the address that the server was started with.";
 
 export class Api {
   reachable = true;
@@ -102,6 +103,15 @@ export class Api {
 
   patchRun(uid: string, patch: RunPatch): Promise<RunRow> {
     return this.json("PATCH", `/api/v1/runs/${uid}`, patch);
+  }
+
+  /** Sets a tag as MLflow's client does. */
+  async setTag(uid: string, key: string, value: string): Promise<void> {
+    await this.send("POST", `${TAGS}/set-tag`, { run_id: uid, key, value });
+  }
+
+  async removeTag(uid: string, key: string): Promise<void> {
+    await this.send("POST", `${TAGS}/delete-tag`, { run_id: uid, key });
   }
 
   /** Asks the run's process to end; it hears within seconds. */
@@ -253,7 +263,9 @@ export class Api {
 async function failure(response: Response): Promise<ApiError> {
   const retryAfter = Number(response.headers.get("retry-after")) || null;
   try {
-    const { error } = (await response.json()) as { error: { code?: string; message?: string; position?: number } };
+    // MLflow's doors tell an error in their own shape.
+    const told = (await response.json()) as { error?: { code?: string; message?: string; position?: number }; error_code?: string; message?: string };
+    const error = told.error ?? { code: told.error_code, message: told.message };
     return new ApiError(error.code ?? "error", error.message ?? response.statusText, response.status, error.position ?? null, retryAfter);
   } catch {
     return new ApiError("error", `the server answered ${response.status} ${response.statusText}`, response.status, null, retryAfter);

@@ -21,7 +21,7 @@ export function ticks(kind: AxisKind, lo: number, hi: number, count: number): nu
   if (!(hi > lo) || !Number.isFinite(lo) || !Number.isFinite(hi) || count < 1) return [];
   if (kind === "log") return logTicks(lo, hi, count);
   // A step a little below the ideal one gives one tick more rather than two fewer.
-  const rough = ((hi - lo) / count) * 0.72;
+  const rough = (hi / count - lo / count) * 0.72;
   if (kind === "number") return multiples(niceStep(rough), lo, hi, 0);
   const step = CLOCK_STEPS.find((s) => s >= rough) ?? niceStep(rough / DAY) * DAY;
   const shift = kind === "time" && step >= HOUR ? new Date(lo / 1000).getTimezoneOffset() * MINUTE : 0;
@@ -40,7 +40,7 @@ function multiples(step: number, lo: number, hi: number, shift: number): number[
   const first = Math.ceil((lo - shift) / step - 1e-9) + 0;
   const last = Math.floor((hi - shift) / step + 1e-9);
   // Dividing by a whole number keeps 0.3 from reading 0.30000000000000004.
-  const inverse = step < 1 ? Math.round(1 / step) : 0;
+  const inverse = step < 1 && step > 1e-300 ? Math.round(1 / step) : 0;
   for (let i = first; i <= last && out.length < 100; i++) out.push(inverse ? i / inverse : i * step + shift);
   return out;
 }

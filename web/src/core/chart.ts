@@ -11,7 +11,7 @@ import { xExtent, yExtent } from "./extent";
 import { frames } from "./frame";
 import { forgetDrawn, markOnce, noteDrawn } from "./hooks";
 import { hitsAt, nearestBucket, type Hit } from "./nearest";
-import { paint, type Curve, type Plane } from "./paint";
+import { paint, yMap, type Curve, type Plane } from "./paint";
 import type { Look } from "./palette";
 import { chartColors } from "./theme";
 import { hideTooltip, showTooltip } from "./tooltip";
@@ -176,7 +176,7 @@ export class Chart {
     this.drawOnce(data, (plot) => {
       if (plot.width !== this.size.width || plot.height !== this.size.height) plot.setSize(this.size);
       plot.setScale("x", { min: this.x[0], max: this.x[1] });
-      plot.setScale("y", { min: this.y[0], max: this.y[1] });
+      plot.setScale("y", { min: 0, max: 1 });
       plot.redraw(false, true);
     });
     noteDrawn(this.panel, all);
@@ -207,8 +207,13 @@ export class Chart {
       grid: { stroke: colors.grid, width: 1 / devicePixelRatio },
       ticks: { show: false },
     };
-    const splits = (kind: AxisKind, gap: number) => (u: uPlot, axis: number, min: number, max: number) =>
-      ticks(kind, min, max, Math.max(2, Math.floor((axis === 0 ? u.bbox.width : u.bbox.height) / devicePixelRatio / gap)));
+    const room = (pixels: number, gap: number): number => Math.max(2, Math.floor(pixels / devicePixelRatio / gap));
+    const gapX = kindX === "number" ? TOUCH_TICKS : TOUCH_TICKS + 14;
+    let rungs: number[] = [];
+    const placesOfRungs = (u: uPlot): number[] => {
+      rungs = ticks(kindY, ...this.y, room(u.bbox.height, 30));
+      return rungs.map(yMap({ ...this.plane(u), top: 1, height: -1 }));
+    };
     return {
       ...this.size,
       padding: [14, 14, 0, 0],
@@ -216,12 +221,13 @@ export class Chart {
       focus: { alpha: 1 },
       scales: {
         x: { time: false, auto: false, distr: data.logX ? 3 : 1, log: 10 },
-        y: { auto: false, distr: data.logY ? 3 : 1, log: 10 },
+        // From the foot to the top of the plot: uPlot gives numbers of more than 17 digits no axis.
+        y: { auto: false },
       },
       series: [{}, { scale: "y", paths: () => null, points: { show: false } }],
       axes: [
-        { ...common, size: 22, gap: 4, splits: splits(kindX, kindX === "number" ? TOUCH_TICKS : TOUCH_TICKS + 14), values: (_u, v) => tickLabels(kindX, v), filter: (_u, v) => v },
-        { ...common, gap: 5, size: (_u, labels) => labelWidth(labels), splits: splits(kindY, 30), values: (_u, v) => tickLabels(kindY, v), filter: (_u, v) => v },
+        { ...common, size: 22, gap: 4, splits: (u, _axis, min, max) => ticks(kindX, min, max, room(u.bbox.width, gapX)), values: (_u, v) => tickLabels(kindX, v), filter: (_u, v) => v },
+        { ...common, gap: 5, size: (_u, labels) => labelWidth(labels), splits: placesOfRungs, values: () => tickLabels(kindY, rungs), filter: (_u, v) => v },
       ],
       cursor: {
         y: false,

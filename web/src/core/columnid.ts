@@ -8,13 +8,17 @@ export type Aggregate = (typeof AGGREGATES)[number];
 /** What the server has ready for each series; it can sort and filter by them. */
 const READY = new Set<string>([...AGGREGATES, "count"]);
 
+/** Config, summary, and tags that have a value, as MLflow's have. */
+const FACTS = ["config", "summary", "tags"] as const;
+export type Fact = (typeof FACTS)[number];
+
 export type ColumnId =
   | { kind: "metric"; aggregate: string; key: string }
   /** The last value at or before a step. */
   | { kind: "at"; key: string; step: number }
   /** A small picture of the curve. */
   | { kind: "spark"; key: string }
-  | { kind: "config" | "summary"; key: string }
+  | { kind: Fact; key: string }
   | { kind: "field"; key: string };
 
 /** Fields of a run that need no question to the server. */
@@ -40,8 +44,8 @@ export function stepColumn(key: string, step: number): string {
   return metricColumn("at", key).replace(/\)$/, `@${step})`);
 }
 
-/** Spells a column of config or summary: `config.lr`, `config["weird key"]`. */
-export function factColumn(kind: "config" | "summary", key: string): string {
+/** Spells a column of a fact: `config.lr`, `config["weird key"]`, `tags.team`. */
+export function factColumn(kind: Fact, key: string): string {
   return PLAIN.test(key) && !key.endsWith(".") ? `${kind}.${key}` : `${kind}[${JSON.stringify(key)}]`;
 }
 
@@ -64,7 +68,7 @@ function readColumn(id: string): ColumnId {
   if (step) return { kind: "at", key: unquoted(step[1]), step: Number(step[2]) };
   if (call?.[1] === "spark") return { kind: "spark", key: unquoted(call[2]) };
   if (call) return { kind: "metric", aggregate: call[1], key: unquoted(call[2]) };
-  for (const kind of ["config", "summary"] as const) {
+  for (const kind of FACTS) {
     if (id.startsWith(`${kind}.`)) return { kind, key: id.slice(kind.length + 1) };
     if (id.startsWith(`${kind}[`) && id.endsWith("]")) return { kind, key: unquoted(id.slice(kind.length + 1, -1)) };
   }
@@ -81,6 +85,11 @@ function unquoted(text: string): string {
   }
 }
 
+/** Whether a column shows a fact that the list of runs can bring. */
+export function isFact(column: ColumnId): column is { kind: Fact; key: string } {
+  return (FACTS as readonly string[]).includes(column.kind);
+}
+
 /** The short title of a column. */
 export function columnTitle(id: string): string {
   const column = parseColumn(id);
@@ -90,7 +99,7 @@ export function columnTitle(id: string): string {
 /** Whether the list of runs brings the column's values. */
 export function isAsked(id: string): boolean {
   const column = parseColumn(id);
-  return column.kind === "metric" ? READY.has(column.aggregate) : column.kind === "config" || column.kind === "summary";
+  return column.kind === "metric" ? READY.has(column.aggregate) : isFact(column);
 }
 
 /** Whether the column is asked for rows in view only: from the points of a series, or what the run shows by itself. */

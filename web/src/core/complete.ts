@@ -5,7 +5,7 @@
  * Promises: what is taken can be read by the grammar, odd keys and texts quoted; nothing before the word at the cursor changes;
  * where the text makes no sense, nothing is suggested. Values are those of loaded runs only.
  */
-import { AGGREGATES, factColumn, metricColumn, parseColumn } from "./columnid";
+import { AGGREGATES, factColumn, isFact, metricColumn, parseColumn } from "./columnid";
 import { isSystem } from "./sections";
 import type { ProjectKeys, RunRow, Value } from "./wire";
 
@@ -53,12 +53,13 @@ const OPERATORS = ["==", "!=", "<", "<=", ">", ">=", "in", "not in", "like"];
 const TEXT = `"(?:[^"\\\\]|\\\\.)*"|'(?:[^'\\\\]|\\\\.)*'`;
 const OPEN_TEXT = `"(?:[^"\\\\]|\\\\.)*|'(?:[^'\\\\]|\\\\.)*`;
 const NAME = `[\\w./@:+-]`;
+const SCOPE = "(?:config|summary|tags)";
 const CALLS = `(?:${[...AGGREGATES, "count"].join("|")})`;
 const FORMS: [Piece["kind"], RegExp, boolean?][] = [
   ["field", new RegExp(`${CALLS}\\(\\s*(?:${TEXT}|${NAME}+)\\s*\\)`, "y")],
   ["field", new RegExp(`${CALLS}\\(\\s*(?:${OPEN_TEXT}|${NAME}*)$`, "y"), true],
-  ["field", new RegExp(`(?:config|summary)\\[\\s*(?:${TEXT})\\s*\\]`, "y")],
-  ["field", new RegExp(`(?:config|summary)\\[\\s*(?:${TEXT}|${OPEN_TEXT})?$`, "y"), true],
+  ["field", new RegExp(`${SCOPE}\\[\\s*(?:${TEXT})\\s*\\]`, "y")],
+  ["field", new RegExp(`${SCOPE}\\[\\s*(?:${TEXT}|${OPEN_TEXT})?$`, "y"), true],
   ["text", new RegExp(TEXT, "y")],
   ["text", new RegExp(`(?:${OPEN_TEXT})$`, "y"), true],
   ["number", new RegExp(`[-+]?\\.?\\d${NAME}*`, "y")],
@@ -206,6 +207,7 @@ function fields(prefix: string, { keys }: Known): Suggestion[] {
     ...(keys?.config ?? []).map(({ key, kind }) => ({ text: factColumn("config", key), what: kind })),
     ...metrics.map(({ key }) => ({ text: metricColumn(call, key), what: "metric" })),
     ...(keys?.summary ?? []).map(({ key, kind }) => ({ text: factColumn("summary", key), what: kind })),
+    ...(keys?.tags ?? []).map(({ key }) => ({ text: factColumn("tags", key), what: "tag" })),
   ];
 }
 
@@ -231,9 +233,10 @@ function valuesOf(before: readonly Piece[], place: Place, known: Known): Suggest
 
 /** The values of a field among the loaded runs. */
 function loaded(field: string, { rows, values }: Known): Value[] {
-  const { kind, key } = parseColumn(field);
+  const asked = parseColumn(field);
+  const { kind, key } = asked;
   if (kind === "field") return ["name", "id", "group", "job_type", "host"].includes(key) ? rows.map((run) => run[key as "name"]) : [];
-  if (kind !== "config" && kind !== "summary") return [];
+  if (!isFact(asked)) return [];
   const column = Object.keys(values).find((id) => {
     const other = parseColumn(id);
     return other.kind === kind && other.key === key;
@@ -266,12 +269,12 @@ function ranked(items: readonly Suggestion[], prefix: string): Suggestion[] {
 
 /** What was typed without the function, scope or quote that it stands in. */
 function bareOf(text: string): string {
-  return text.replace(/^(\w+\(|(config|summary)[.[])/, "").replace(/^\s*["']/, "");
+  return text.replace(/^(\w+\(|(config|summary|tags)[.[])/, "").replace(/^\s*["']/, "");
 }
 
 function rankOf(text: string, sought: string, bare: string): number {
   if (text.startsWith(sought)) return 0;
-  const scope = /^(\w+\(|(config|summary)[.[])/.exec(sought)?.[1].replace(/[.[]$/, "");
+  const scope = /^(\w+\(|(config|summary|tags)[.[])/.exec(sought)?.[1].replace(/[.[]$/, "");
   if (scope !== undefined && !text.startsWith(scope)) return -1;
   const key = bareOf(text);
   if (key.startsWith(bare)) return 1;

@@ -94,13 +94,13 @@ function clippedExtent(all: readonly BucketSeries[], samples: number[], lo: numb
 
 function padded(lo: number, hi: number, log: boolean): [number, number] {
   if (log) {
-    const factor = lo === hi ? 1.5 : (hi / lo) ** 0.04;
-    return [lo / factor, hi * factor];
+    const factor = lo === hi ? 1.5 : 10 ** ((Math.log10(hi) - Math.log10(lo)) * 0.04);
+    return [Math.max(Number.MIN_VALUE, lo / factor), Math.min(Number.MAX_VALUE, hi * factor)];
   }
   if (lo === hi) {
     const around = lo === 0 ? 1 : Math.abs(lo) * 0.1;
     return [lo - around, hi + around];
   }
-  const margin = (hi - lo) * 0.04;
-  return [lo - margin, hi + margin];
+  const margin = hi * 0.04 - lo * 0.04;
+  return [Math.max(-Number.MAX_VALUE, lo - margin), Math.min(Number.MAX_VALUE, hi + margin)];
 }

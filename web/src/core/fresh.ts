@@ -15,7 +15,7 @@ function typed(): boolean {
 
 if (globalThis.__epochalBase && typeof location !== "undefined") {
   if (!typed()) location.reload();
-  throw new Error("The server was upgraded since this page was loaded. Load the page again when you have saved what you typed.");
+  throw new Error("The server was upgraded. Save what you typed, then load the page again.");
 }
 globalThis.__epochalBase = true;
 

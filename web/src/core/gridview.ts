@@ -91,7 +91,10 @@ export class GridView {
   }
 
   setColumns(columns: readonly GridColumn[]): void {
+    const same = columns.length === this.columns.length && columns.every((c, i) => isSame(c, this.columns[i]));
     this.columns = columns;
+    // Another order of the rows changes what heads say; cells stay.
+    if (same) return this.renewHeads();
     this.edges = columnEdges(columns.map((c) => c.width));
     const total = this.edges[columns.length];
     this.root.setAttribute("aria-colcount", String(columns.length));
@@ -115,6 +118,13 @@ export class GridView {
 
   private rebuild(): void {
     this.frozen = this.frozenFitting();
+    this.renewHeads();
+    for (const slot of this.slots) slot.element.remove();
+    this.slots.length = 0;
+    this.schedule(true);
+  }
+
+  private renewHeads(): void {
     const focused = this.focusedHead();
     const stay = document.createElement("div");
     stay.className = "grid-stay";
@@ -122,16 +132,15 @@ export class GridView {
     stay.append(...heads.slice(0, this.frozen));
     this.head.replaceChildren(stay, ...heads.slice(this.frozen));
     if (focused) this.head.querySelector<HTMLElement>(focused)?.focus();
-    for (const slot of this.slots) slot.element.remove();
-    this.slots.length = 0;
-    this.schedule(true);
   }
 
   /** How many columns stay: those that are pinned, while half of the view is left for the rest. */
   private frozenFitting(): number {
     let count = 1;
-    const most = this.root.clientWidth / 2;
-    while (count < this.columns.length && this.columns[count].pinned && (this.edges[count + 1] <= most || this.root.clientWidth === 0)) count++;
+    // Most tables pin none, and to ask for a width lays the page out.
+    if (!this.columns[count]?.pinned) return count;
+    const width = this.root.clientWidth;
+    while (count < this.columns.length && this.columns[count].pinned && (this.edges[count + 1] <= width / 2 || width === 0)) count++;
     return count;
   }
 
@@ -312,4 +321,8 @@ export class GridView {
     this.source.head(cell, column);
     return cell;
   }
+}
+
+function isSame(one: GridColumn, other: GridColumn): boolean {
+  return one.id === other.id && one.title === other.title && one.width === other.width && one.numeric === other.numeric && Boolean(one.pinned) === Boolean(other.pinned);
 }

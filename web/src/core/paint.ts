@@ -62,8 +62,10 @@ export function yMap(p: Plane): Map1 {
 }
 
 function linearMap(lo: number, hi: number, from: number, size: number): Map1 {
-  const k = size / (hi - lo);
-  return (v) => from + (v - lo) * k;
+  // Halves of the greatest numbers still have a difference.
+  const half = lo / 2;
+  const k = size / (hi / 2 - half);
+  return (v) => from + (v / 2 - half) * k;
 }
 
 function logMap(lo: number, hi: number, from: number, size: number): Map1 {

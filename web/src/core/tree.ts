@@ -1,11 +1,12 @@
 /** Nested config and environment values as the flat rows of a tree that can be folded and searched. */
 import { formatValue } from "./format";
+import { slashed } from "./keygroups";
 import type { Value } from "./wire";
 
 export interface TreeRow {
   /** Unique, unlike the path: keys may have dots themselves. */
   id: string;
-  /** Keys joined with dots. */
+  /** Keys joined with dots, or with what stood between them before they were nested. */
   path: string;
   name: string;
   depth: number;
@@ -28,13 +29,13 @@ export function treeRows(root: { [key: string]: Value }, folded: ReadonlySet<str
     let any = false;
     for (const [name, value] of Object.entries(node)) {
       const id = parent + JSON.stringify(name);
-      const path = above ? `${above}.${name}` : name;
+      const path = above + name;
       if (isBranch(value)) {
         const at = rows.length;
         rows.push({ id, path, name, depth, members: Object.keys(value).length, text: "" });
-        const found = wanted === "" ? folded.has(path) || walk(value, id, path, depth + 1) || true : walk(value, id, path, depth + 1);
-        if (!found) rows.length = at;
-        any ||= found;
+        const found = (wanted !== "" || !folded.has(path)) && walk(value, id, path + (slashed.has(value) ? "/" : "."), depth + 1);
+        if (wanted !== "" && !found) rows.length = at;
+        else any = true;
       } else {
         const text = typeof value === "number" ? String(value) : formatValue(value);
         if (wanted !== "" && !path.toLowerCase().includes(wanted) && !text.toLowerCase().includes(wanted)) continue;

@@ -45,6 +45,8 @@ export interface ProjectKeys {
   metrics: MetricKey[];
   config: FactKey[];
   summary: FactKey[];
+  /** Tags that have a value, as MLflow's have. */
+  tags: FactKey[];
   /** The saved view that a bare address opens with. */
   view: ViewRow | null;
   /** What a table shows before anybody chose. */

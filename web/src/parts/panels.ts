@@ -1,5 +1,6 @@
 /** What the parts around charts tell each other, and how charts are arranged on this machine. */
 import type { Scene } from "../core/chart";
+import type { LegendEntry } from "../core/charts/picture";
 import type { Want } from "../core/store";
 import { ARRANGEMENT, type Arrangement } from "../core/url";
 import type { RunRow } from "../core/wire";
@@ -33,6 +34,10 @@ export interface PanelHandle {
   nudge(by: number): boolean;
   /** The values of a panel without lines, as CSV. */
   table?(): string;
+  /** What shows a panel without lines, and the names that its colors stand for. */
+  shown?(): { body: HTMLElement; legend: LegendEntry[] };
+  /** A program that reads what a panel without lines shows. */
+  python?(): string;
 }
 
 /** How a panel is moved among its neighbors; null where panels stay as they are. */

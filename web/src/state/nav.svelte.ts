@@ -3,6 +3,18 @@ import "../core/fresh";
 import { parseRoute, type Route } from "../core/route";
 import { formatView, parseView, VIEW_KEYS, type View } from "../core/url";
 
+/** Changes of the same kind within this time are one: a slider is moved, not set forty times. */
+const ONE_CHANGE_MS = 300;
+const MOST_UNDONE = 100;
+
+interface Past {
+  view: View;
+  /** The parameters of the page that changed with it, as they were. */
+  rest: Record<string, string | null>;
+  what: string[];
+  at: number;
+}
+
 class Nav {
   route = $state.raw<Route>(parseRoute(location.pathname));
   view = $state.raw<View>(parseView(location.search));
@@ -11,21 +23,47 @@ class Nav {
   /** What else the address says: parameters of single pages, such as the `file` that is looked at. */
   rest = $state.raw<Readonly<Record<string, string>>>(restOf(location.search));
 
+  /** What the last undone change was of, a new list each time: what is kept beside the address follows. */
+  undone = $state.raw<readonly string[]>([]);
+  /** How this page stood before its last changes, the newest last. */
+  private past: Past[] = [];
+
   constructor() {
-    addEventListener("popstate", () => this.read());
+    addEventListener("popstate", () => ((this.past = []), this.read()));
     document.addEventListener("click", (event) => this.follow(event));
   }
 
   /** Opens another page. */
   go(path: string): void {
     history.pushState(null, "", path);
+    this.past = [];
     this.read();
   }
 
-  /** Changes the view in place; sorting, filters and zoom make no history. */
-  change(part: Partial<View>): void {
+  /** Changes the view in place; sorting, filters and zoom make no history. What nobody asked for is not undone either. */
+  change(part: Partial<View>, unasked = false, parameters: Record<string, string | null> = {}): void {
+    if (!unasked) this.note(part, parameters);
     this.view = { ...this.view, ...part };
-    this.write();
+    this.set(parameters);
+  }
+
+  /** Takes the last change of the view back; nothing where there was none since the page or a saved view was opened. */
+  undo(): void {
+    const last = this.past.pop();
+    if (!last) return;
+    this.view = last.view;
+    this.undone = last.what;
+    this.set(last.rest);
+  }
+
+  private note(part: Partial<View>, parameters: Record<string, string | null>): void {
+    const { view } = this;
+    const what = Object.keys({ ...part, ...parameters });
+    const rest = Object.fromEntries(Object.keys(parameters).map((key) => [key, this.rest[key] ?? null]));
+    const at = performance.now();
+    const last = this.past.at(-1);
+    if (last?.what.join() === what.join() && at - last.at < ONE_CHANGE_MS) last.at = at;
+    else this.past = [...this.past, { view, rest, what, at }].slice(-MOST_UNDONE);
   }
 
   setLine(line: number | null): void {
@@ -46,6 +84,7 @@ class Nav {
 
   /** Shows what a query string says instead of what the address says now. */
   show(query: string): void {
+    this.past = [];
     history.replaceState(null, "", location.pathname + (query && `?${query}`));
     this.read();
   }

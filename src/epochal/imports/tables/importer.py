@@ -7,7 +7,9 @@ is then compared and what is new appended, see `epochal.imports.carrier`.
 from __future__ import annotations
 
 import hashlib
+import math
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -16,13 +18,14 @@ import msgspec
 
 from epochal.domain.names import MAX_NAME, check_name
 from epochal.domain.record import Attributes, Config, Environment, Fact
+from epochal.domain.values import flatten
 from epochal.errors import EpochalError, InvalidInput, NotFound
 from epochal.imports.carrier import Progress, real_path
 from epochal.imports.found import Content, FoundRun, Item
 from epochal.imports.source_importer import SourceImporter
 from epochal.imports.tables.reading import KINDS, Placed, Table
 from epochal.imports.tensorboard.naming import project_of, run_id_of
-from epochal.imports.values import items_of, read_step, read_time
+from epochal.imports.values import is_too_great, items_of, read_cell, read_step, read_time
 from epochal.imports.yaml import read_yaml
 
 STEPS: Final = ("step", "_step", "global_step", "iteration", "iter", "epoch")
@@ -121,6 +124,7 @@ class Importer(SourceImporter):
                 read=content.read,
             )
         self.outcome.problems += table.problems
+        self.outcome.left += reading.left
 
 
 def _run_id(root: str, inner: str, shown: str) -> str:
@@ -141,11 +145,16 @@ def _mark(path: Path) -> str:
 
 
 class _Reading:
-    """Rows of a table with their meaning; ``stamp`` is the time of rows that do not say."""
+    """Rows of a table with their meaning; ``stamp`` is the time of rows that do not say.
+
+    ``left`` tells what has no place in a series or as a step, of the last index.
+    """
 
     def __init__(self, table: Table, axes: Axes, stamp: int) -> None:
         self.table = table
+        self.left: Counter[str] = Counter()
         self._stamp = stamp
+        self._is_named = axes.step is not None
         names = table.names or next((list(row.values) for row in table.rows()), [])
         self._step = _choose(axes.step, STEPS, names, table.path, "step")
         self._time = _choose(axes.time, TIMES, names, table.path, "time")
@@ -156,9 +165,13 @@ class _Reading:
     def index(self) -> dict[str, _Stretches]:
         """Where the rows of each run are; the empty name stands for a file without runs."""
         self.table.forget()
+        self.left.clear()
         found: dict[str, _Stretches] = {}
         last = None
         for row in self.table.rows():
+            if not self._is_named and self._is_between_steps(row):
+                return self._count_instead(row)
+            self._judge(row)
             name = str(row.values.get(self._run) or "") if self._run else ""
             stretches = found.setdefault(name, _Stretches())
             wall = self.wall_us(row)
@@ -173,6 +186,40 @@ class _Reading:
             last = name
         return found
 
+    def _is_between_steps(self, row: Placed) -> bool:
+        cell = row.values.get(self._step) if self._step else None
+        return isinstance(cell, float) and math.isfinite(cell) and not cell.is_integer()
+
+    def _count_instead(self, row: Placed) -> dict[str, _Stretches]:
+        """The index when a column that is called like steps holds something else."""
+        name, self._step = self._step or "", None
+        found = self.index()
+        self.left[
+            f"the column {name!r} of {self.table.path} as steps: {row.values[name]!r} in "
+            f"{self._line_of(row)} is no whole number, so rows are counted and the column is "
+            f"a series; name another one with --step"
+        ] += 1
+        return found
+
+    def _judge(self, row: Placed) -> None:
+        """Tell what of a row has no place."""
+        if self._step_of(row, 0) is None:
+            step = f"{self._step} {row.values[self._step or '']!r}"
+            self.table.tell(
+                f"{self._line_of(row)}: {step} is no whole number "
+                f"of 64 bits, as a step must be; the row is left out: mend it and import again"
+            )
+        values = row.values if self.table.names else dict(flatten(row.values))
+        for name, value in values.items():
+            if is_too_great(value) and name != self._step:
+                self.left[
+                    f"integers past 64 bits in the series {name!r} of {self.table.path}; "
+                    f"they are kept as texts, with all digits"
+                ] += 1
+
+    def _line_of(self, row: Placed) -> str:
+        return f"line {row.line + self.table.heading:,}"
+
     def wall_us(self, row: Placed) -> int:
         """When a row was logged; the file's first known time when it does not say."""
         found = read_time(row.values.get(self._time)) if self._time else None
@@ -183,9 +230,16 @@ class _Reading:
         with self.table.open() as file:
             for start, end, number in stretches.places:
                 for count, row in enumerate(self.table.rows_of(file, start, end), number):
-                    step = read_step(row.values.get(self._step)) if self._step else None
-                    chosen = count if step is None else step
-                    yield from items_of(chosen, self.wall_us(row), self._values(row.values))
+                    step = self._step_of(row, count)
+                    if step is not None:
+                        yield from items_of(step, self.wall_us(row), self._values(row.values))
+
+    def _step_of(self, row: Placed, count: int) -> int | None:
+        """The step; ``count`` when the row says none, None when what it says is no step."""
+        cell = row.values.get(self._step) if self._step else None
+        if isinstance(cell, str):
+            cell = read_cell(cell)
+        return count if cell is None else read_step(cell)
 
     def _values(self, row: dict[str, Any]) -> dict[str, Any]:
         if self._key is not None:

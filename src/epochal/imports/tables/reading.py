@@ -21,11 +21,15 @@ _SHOWN: Final = 20
 
 
 class Placed(NamedTuple):
-    """A row, and where it begins and ends in the file, in bytes."""
+    """A row, and where it begins and ends in the file, in bytes.
+
+    ``line`` is that of its end, counted from where the reading began.
+    """
 
     start: int
     end: int
     values: dict[str, Any]
+    line: int
 
 
 class Table:
@@ -36,6 +40,7 @@ class Table:
 
     Attributes:
         names: the columns of a text table; empty for JSON lines.
+        heading: how many lines the names take.
         problems: what could not be read at the last full reading.
 
     Raises:
@@ -48,6 +53,7 @@ class Table:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.names = []
+        self.heading = 0
         self.problems: list[str] = []
         self._bad = 0
 
@@ -106,6 +112,7 @@ class CsvTable(Table):
             except csv.Error as error:
                 raise InvalidInput(f"{path} has no line of names: {error}") from None
             self._begin = lines.end
+            self.heading = lines.count
         if not any(self.names):
             raise InvalidInput(f"{path} is empty; a line of names was expected")
         doubled = {name for name in self.names if name and self.names.count(name) > 1}
@@ -140,7 +147,8 @@ class CsvTable(Table):
                 )
             elif cells:
                 named = zip(self.names, map(read_cell, cells), strict=False)
-                yield Placed(start, lines.end, {name: cell for name, cell in named if name})
+                values = {name: cell for name, cell in named if name}
+                yield Placed(start, lines.end, values, lines.count)
             start = lines.end
 
 
@@ -170,19 +178,21 @@ class JsonTable(Table):
             if not isinstance(values, dict):
                 self.tell(f"at byte {begin}: a JSON object was expected, got {text[:40]!r}")
                 continue
-            yield Placed(begin, lines.end, values)
+            yield Placed(begin, lines.end, values, lines.count)
 
 
 class _Lines:
     """Lines of a file as text, counted in bytes.
 
-    ``torn``: the last one has no end; ``is_too_long``: because it is longer than a line may be.
+    ``count``: how many came. ``torn``: the last one has no end; ``is_too_long``: because it is
+    longer than a line may be.
     """
 
     def __init__(
         self, file: BinaryIO, first: bytes = b"", offset: int = 0, stop: int | None = None
     ) -> None:
         self.end = offset
+        self.count = 0
         self.torn = self.is_too_long = False
         self._file = file
         self._first = first
@@ -200,6 +210,7 @@ class _Lines:
             raise StopIteration
         is_first = self.end == 0
         self.end += len(line)
+        self.count += 1
         self.torn = not line.endswith(b"\n")
         self.is_too_long = self.torn and len(line) == LONGEST
         return _decode(line) if is_first else line.decode("utf-8", "replace")

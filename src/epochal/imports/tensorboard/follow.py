@@ -1,12 +1,13 @@
 """A log directory followed live, in a thread of its own.
 
-It looks once a while and writes what is new into the home; whoever has the home open sees it.
-Nothing that goes wrong in one look ends the thread: it is told once, and the next look comes
-later.
+A large one is first read by a process of its own (`ahead`). Then the thread looks once a while and
+writes what is new into the home; whoever has the home open sees it. Nothing that goes wrong in one
+look ends the thread: it is told once, and the next look comes later.
 """
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -14,11 +15,14 @@ from pathlib import Path
 from typing import Final
 
 from epochal.errors import EpochalError
-from epochal.imports.tensorboard.importer import Importer
+from epochal.imports.tensorboard.ahead import read_ahead
+from epochal.imports.tensorboard.importer import BUDGET, Importer
 
 INTERVAL: Final = 0.5
 """Seconds between looks."""
 SLOWEST: Final = 5.0
+LARGE: Final = BUDGET
+"""Bytes of event files from which on a process of its own reads them first."""
 _SHARE: Final = 4.0
 """Looking may take about one part in so many of a processor."""
 
@@ -75,6 +79,11 @@ class Follower:
         return self._ending.wait(seconds)
 
     def _run(self) -> None:
+        try:
+            if sys.platform != "win32" and self._importer.total() > LARGE:
+                self._read_ahead()
+        except (EpochalError, OSError, ValueError) as error:  # what is left is read here
+            self._say(f"{self._importer.root} is read by this process: {error}")
         while not self._ending.is_set():
             begun = time.thread_time()
             delay = INTERVAL
@@ -85,11 +94,19 @@ class Follower:
             except (EpochalError, OSError, ValueError) as error:
                 self._say(f"{self._importer.root} cannot be followed now: {error}")
                 delay = SLOWEST
-            for problem in list(self._importer.report.problems.values()):
-                self._say(problem)
+            self._say_all(self._importer.report.problems)
             # A directory that takes long to look at is looked at less often.
             taken = time.thread_time() - begun
             self._ending.wait(max(delay, min(SLOWEST, taken * _SHARE)) if delay else 0.0)
+
+    def _read_ahead(self) -> None:
+        for problems in read_ahead(self._importer, self._ending.is_set):
+            self._on_write()
+            self._say_all(problems)
+
+    def _say_all(self, problems: dict[str, str]) -> None:
+        for problem in list(problems.values()):
+            self._say(problem)
 
     def _say(self, text: str) -> None:
         if text not in self._told:

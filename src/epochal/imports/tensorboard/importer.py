@@ -12,7 +12,7 @@ import contextlib
 import os
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -40,6 +40,7 @@ from epochal.imports.tensorboard.state import (
     StateFile,
 )
 from epochal.imports.tensorboard.stretch import Converted, Stretch, convert, read_stretch
+from epochal.imports.tensorboard.writing import OpenJournal
 from epochal.journal.blobs import Blobs
 
 BUDGET: Final = 8 * 1024 * 1024
@@ -62,6 +63,11 @@ class Importer:
         project: where the runs go; by default named after the directory.
         live: the files may grow: runs are over only when they have rested for a while.
         clock: seconds since 1970.
+        lock: of its state, when the process that started this one holds it.
+
+    Attributes:
+        home: the home.
+        lock: the descriptor of the lock that keeps others from doing the same.
 
     Raises:
         NotFound: there is no such directory.
@@ -77,19 +83,22 @@ class Importer:
         *,
         live: bool = False,
         clock: Callable[[], float] = time.time,
+        lock: int | None = None,
     ) -> None:
         self.root = check_logdir(logdir)
         self.project = check_name(project or project_of(self.root), "project name")
         self.report = Report()
-        self._home = home
+        self.home = home
         self._live = live
         self._clock = clock
         self._blobs = Blobs(home)
-        self._file = StateFile(home, self.root, self.project)
+        self._file = StateFile(home, self.root, self.project, lock)
+        self.lock = self._file.lock
         self._state = self._file.load()
         self._rests: dict[str, tuple[int, int, int] | None] = {}
         self._runs = Runs(home, self._file, self._state, clock)
         self._logdir: LogDirectory | None = None
+        self._is_behind = False
 
     def __enter__(self) -> Self:
         return self
@@ -132,8 +141,10 @@ class Importer:
 
         Raises:
             StorageFull: there is no room; the next turn goes on.
-            OSError: the home cannot be written.
+            OSError: the home cannot be written, or its state not read.
         """
+        if self._is_behind:
+            self.take_over(())
         try:
             return self._turn()
         except BaseException:  # Ctrl-C, too: the next turn begins from what is on disk
@@ -159,6 +170,32 @@ class Importer:
             self._logdir = None
             self._runs.settle()
         return bool(work)
+
+    def hand_over(self) -> list[tuple[OpenJournal, int]]:
+        """What another process needs to go on from here; this one must do nothing more."""
+        return self._runs.hand_over()
+
+    def take_over(self, journals: Sequence[tuple[OpenJournal, int]]) -> None:
+        """Go on where another process stopped.
+
+        Args:
+            journals: what it handed over; nothing, if it died.
+
+        Raises:
+            OSError: what it left cannot be read; its journals are let go of, and the next turn
+                tries again before it reads anything.
+        """
+        self._is_behind = True
+        try:
+            state = self._file.load()
+            runs = Runs(self.home, self._file, state, self._clock, journals)
+        except BaseException:
+            for _, descriptor in journals:
+                os.close(descriptor)
+            raise
+        self._state, self._runs, self._is_behind = state, runs, False
+        self._rests.clear()
+        self._logdir = None
 
     def close(self) -> None:
         """End the runs and let others go on; what is not read yet comes with the next import."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
@@ -23,6 +23,7 @@ from epochal.imports.tensorboard.naming import run_id_of, run_name_of
 from epochal.imports.tensorboard.state import RunState, State, StateFile
 from epochal.imports.tensorboard.writing import (
     LONGEST,
+    OpenJournal,
     RunJournal,
     count_written,
     discard,
@@ -51,6 +52,7 @@ class Runs:
         file: where the state is kept.
         state: what was remembered.
         clock: seconds since 1970.
+        journals: those that another process left open, as `hand_over` gave them.
     """
 
     def __init__(
@@ -59,12 +61,16 @@ class Runs:
         file: StateFile,
         state: State,
         clock: Callable[[], float] = time.time,
+        journals: Iterable[tuple[OpenJournal, int]] = (),
     ) -> None:
         self._home = home
         self._file = file
         self._state = state
         self._clock = clock
-        self._open: dict[str, RunJournal] = {}
+        self._open = {
+            known.below: RunJournal(home, file.links, known, descriptor)
+            for known, descriptor in journals
+        }
         self._old_links: list[str] = []
         self._written: set[str] = set()
         self._dirty = False
@@ -74,6 +80,13 @@ class Runs:
     def open(self) -> list[str]:
         """The runs that have an open journal."""
         return list(self._open)
+
+    def hand_over(self) -> list[tuple[OpenJournal, int]]:
+        """Remember everything durably; what another process needs to go on, with descriptors."""
+        self.settle()
+        return [
+            (journal.known(below), journal.descriptor) for below, journal in self._open.items()
+        ]
 
     def get(self, below: str) -> RunState:
         """The run of a directory, begun when it is new."""
@@ -106,7 +119,7 @@ class Runs:
                 self._close_journal(below, Finish(run.last_us, None))
                 journal = None
             if journal is None and one.items:
-                journal = self._open[below] = self._begin(run, one)
+                journal = self._open[below] = self._begin(below, run, one)
                 fresh.append(journal)
             if journal is not None:
                 run.writer, run.at = journal.writer, journal.size
@@ -128,7 +141,7 @@ class Runs:
             for done in one.done:
                 done()
 
-    def _begin(self, run: RunState, one: Work) -> RunJournal:
+    def _begin(self, below: str, run: RunState, one: Work) -> RunJournal:
         started = max(one.first_us or int(self._clock() * 1e6), run.started_us + 1)
         header = Header(
             entity=DEFAULT_ENTITY, project=self._state.project, run_id=run.run_id,
@@ -136,7 +149,7 @@ class Runs:
             host=one.host, pid=one.pid, version=__version__, resumed=run.started_us > 0,
         )  # fmt: skip
         run.started_us = started
-        return RunJournal(self._home, self._file.links, run.uid, header)
+        return RunJournal.begin(self._home, self._file.links, below, run.uid, header)
 
     def _close_journal(self, below: str, last: Fact) -> None:
         journal = self._open.pop(below)
@@ -154,7 +167,7 @@ class Runs:
 
     def _end_again(self, below: str, run: RunState) -> None:
         """A crash left the run without its end."""
-        journal = self._open[below] = self._begin(run, Work(first_us=run.last_us))
+        journal = self._open[below] = self._begin(below, run, Work(first_us=run.last_us))
         journal.publish()
         self.end(below)
 
@@ -200,7 +213,7 @@ class Runs:
     def _recover(self) -> None:
         """Count what a crashed process had written of what was on its way."""
         for below, run in self._state.runs.items():
-            if run.writer is None:
+            if run.writer is None or below in self._open:
                 continue
             discard(self._home, run.uid, run.writer)
             if self._has_pending(below):

@@ -109,6 +109,7 @@ class StateFile:
         home: the home.
         root: the log directory.
         project: where its runs go.
+        lock: descriptor of the lock, when the process that started this one owns the state.
 
     Raises:
         Unavailable: another process follows or imports the same directory.
@@ -116,7 +117,7 @@ class StateFile:
         StorageFull: there is no room.
     """
 
-    def __init__(self, home: Path, root: str, project: str) -> None:
+    def __init__(self, home: Path, root: str, project: str, lock: int | None = None) -> None:
         digest = hashlib.blake2b(f"{root}\0{project}".encode("utf-8", "surrogatepass"))
         self.directory = home / DIRECTORY
         self._path = self.directory / f"{digest.hexdigest()[:16]}.state"
@@ -127,15 +128,16 @@ class StateFile:
             home.mkdir(parents=True, mode=0o700, exist_ok=True)
             self.links.mkdir(parents=True, mode=0o700, exist_ok=True)
             flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-            self._lock = os.open(self._path.with_suffix(".lock"), flags, 0o600)
+            path = self._path.with_suffix(".lock")
+            self.lock = os.open(path, flags, 0o600) if lock is None else lock
         except OSError as error:
             raise unusable(home, error) from error
         if sys.platform == "win32":
             return
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            os.close(self._lock)
+            os.close(self.lock)
             raise Unavailable(
                 f"another process brings {root} into {home} already; "
                 f"wait until it is done, or end it"
@@ -185,4 +187,4 @@ class StateFile:
 
     def close(self) -> None:
         """Let others go on."""
-        os.close(self._lock)
+        os.close(self.lock)

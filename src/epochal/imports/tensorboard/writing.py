@@ -11,7 +11,7 @@ import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import msgspec
 
@@ -35,38 +35,74 @@ _GATHER: Final = 4 * 1024 * 1024
 _encode = msgspec.msgpack.Encoder().encode
 
 
+class OpenJournal(msgspec.Struct, frozen=True):
+    """What another process has to know of an open journal, beside its descriptor.
+
+    Attributes:
+        below: the run's directory below the log directory.
+        uid: of the run.
+        writer: of the journal.
+        size: where it ends.
+        keys: their numbers.
+    """
+
+    below: str
+    uid: str
+    writer: str
+    size: int
+    keys: dict[str, int]
+
+
 class RunJournal:
-    """An open journal.
+    """An open journal; `begin` makes one.
 
     Args:
         home: the home.
         links: directory for the second name, on the same file system.
-        uid: of the run.
-        header: the first record.
-
-    Raises:
-        StorageFull: there is no room.
-        OSError: it cannot be created.
+        known: what there is of it.
+        descriptor: of its file, which it closes.
     """
 
-    def __init__(self, home: Path, links: Path, uid: str, header: Header) -> None:
-        self.writer = new_uid()
-        self.header = header
-        self._keys: dict[str, int] = {}
+    def __init__(self, home: Path, links: Path, known: OpenJournal, descriptor: int) -> None:
+        self.writer = known.writer
+        self.size = known.size
+        self._home = home
+        self._uid = known.uid
+        self._keys = known.keys
+        self._directory = str(run_directory(home, known.uid))
+        self.path = files.journal_path(self._directory, self.writer)
+        self._link = link_path(links, self.writer)
+        self.descriptor = descriptor
+
+    @classmethod
+    def begin(cls, home: Path, links: Path, below: str, uid: str, header: Header) -> Self:
+        """A new journal, which nobody sees before it is published.
+
+        Args:
+            home: the home.
+            links: directory for the second name, on the same file system.
+            below: the run's directory below the log directory.
+            uid: of the run.
+            header: the first record.
+
+        Raises:
+            StorageFull: there is no room.
+            OSError: it cannot be created.
+        """
+        known = OpenJournal(below, uid, new_uid(), FILE_HEADER_SIZE, {})
         directory = str(run_directory(home, uid))
         try:
             os.makedirs(directory, mode=files.DIRECTORY_MODE, exist_ok=True)
-            file_header = FileHeader(uid, self.writer, header.started_us)
-            self._descriptor = files.create(directory, file_header)
+            descriptor = files.create(directory, FileHeader(uid, known.writer, header.started_us))
         except OSError as error:
             raise full_disk(error, home) from error
-        self._home = home
-        self.path = files.journal_path(directory, self.writer)
-        self._link = link_path(links, self.writer)
-        self.size = FILE_HEADER_SIZE
-        self._append(pack_frame(_encode(header)))
-        self.at = self.size
-        self._directory = directory
+        journal = cls(home, links, known, descriptor)
+        journal._append(pack_frame(_encode(header)))
+        return journal
+
+    def known(self, below: str) -> OpenJournal:
+        """What another process has to know to go on with it."""
+        return OpenJournal(below, self._uid, self.writer, self.size, self._keys)
 
     def publish(self) -> None:
         """Give the journal its names; until then nobody reads it.
@@ -107,7 +143,7 @@ class RunJournal:
         view = memoryview(frames)
         try:
             while view:
-                count = os.pwrite(self._descriptor, view, self.size)
+                count = os.pwrite(self.descriptor, view, self.size)
                 if not count:
                     raise StorageFull(f"there is no room left for {self._home}; free some space")
                 self.size += count
@@ -118,11 +154,11 @@ class RunJournal:
     def close(self, last: Fact) -> None:
         """Append the last record and let go of the file; not synced."""
         self._append(pack_frame(_encode(last)))
-        os.close(self._descriptor)
+        os.close(self.descriptor)
 
     def abandon(self) -> None:
         """Let go of the file as a crash would."""
-        os.close(self._descriptor)
+        os.close(self.descriptor)
 
 
 def link_path(links: Path, writer: str) -> str:

@@ -2,45 +2,45 @@
 
 `ENDPOINTS` is the whole offer: method, path, permission and handler in one row each. Every row is
 served under the prefixes of the client and of MLflow's own page. What MLflow has and this table
-has not is answered as `absent` says. The routes of artifacts carry bytes and stand in `artifacts`.
+has not is answered as `absent` says. Nothing here needs the web library: these requests are
+answered without it. The routes that carry bytes do, and stand in `routes`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from litestar import Response, Router, route
-from litestar.handlers import HTTPRouteHandler
-from litestar.types import ASGIApp, Receive, Scope, Send
-
 from epochal.domain.access import Permission
-from epochal.protocols import PUBLIC, Call, needs
+from epochal.protocols import Caller
 from epochal.protocols.mlflow import (
-    artifacts,
     experiments,
+    folders,
     logged,
     metrics,
     models,
-    multipart,
     runs,
     server,
     versions,
 )
 from epochal.protocols.mlflow.arguments import Arguments, read_arguments
-from epochal.protocols.mlflow.errors import HANDLERS
 from epochal.protocols.mlflow.shapes import encode
 
-__all__ = ["DIRECT", "ENDPOINTS", "PREFIXES", "ROUTES", "Endpoint", "respond"]
+__all__ = ["ANSWER", "ENDPOINTS", "PREFIXES", "Endpoint", "find", "respond"]
 
 READ, WRITE = Permission.READ, Permission.WRITE
 Method: TypeAlias = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 PREFIXES: Final = ("/api", "/ajax-api")
 
-ANSWER: Final = ("cache-control", "no-store, no-transform")
-"""Not packed: MLflow's own server does not do it, and it costs as much as a large search does."""
+ANSWER: Final = (
+    (b"content-type", b"application/json"),
+    (b"cache-control", b"no-store, no-transform"),
+)
+"""Headers of each answer. It is not packed: MLflow's own server does not do it, and it costs as
+much as a large search does."""
 
-Handler: TypeAlias = Callable[[Call, Arguments], Awaitable[dict[str, Any]]]
+Handler: TypeAlias = Callable[[Caller, Arguments], Awaitable[dict[str, Any]]]
 
 
 class Endpoint(NamedTuple):
@@ -126,98 +126,64 @@ ENDPOINTS: Final = (
         "GET",
         "/2.0/mlflow/logged-models/{model_id:str}/artifacts/directories",
         READ,
-        artifacts.list_of_model,
+        folders.list_of_model,
     ),
-    Endpoint("GET", "/2.0/mlflow/artifacts/list", READ, artifacts.list_of_run),
+    Endpoint("GET", "/2.0/mlflow/artifacts/list", READ, folders.list_of_run),
     Endpoint("GET", "/3.0/mlflow/server-info", READ, server.info),
 )
 
 
-DIRECT: Final = {
+_PLAIN: Final[dict[tuple[str, str], Endpoint]] = {
     (endpoint.method, prefix + endpoint.path): endpoint
     for prefix in PREFIXES
     for endpoint in ENDPOINTS
     if "{" not in endpoint.path
 }
-"""Endpoints by method and whole address, for who finds them without the web library."""
+_PLACES: Final = tuple(f"{prefix}/{level}.0/mlflow/" for prefix in PREFIXES for level in (2, 3))
+_PARAMETER: Final = re.compile(r"\{(\w+):(str|path)\}")
+_KINDS: Final = {"str": r"(?P<{}>[^/]+)", "path": r"(?P<{}>.+)"}
 
 
-class Ready(Response[bytes]):
-    """A JSON answer that is ready to be sent; the web library's way costs as much as a use case.
+def _pattern(path: str) -> re.Pattern[str]:
+    inner = _PARAMETER.sub(lambda found: _KINDS[found[2]].format(found[1]), path)
+    return re.compile(f"(?:{'|'.join(PREFIXES)}){inner}")
+
+
+_PATTERNS: Final = [
+    (endpoint, _pattern(endpoint.path)) for endpoint in ENDPOINTS if "{" in endpoint.path
+]
+
+
+def find(method: str, path: str) -> tuple[Endpoint, dict[str, str]] | None:
+    """The endpoint that a request asks for, and what its address holds by name.
 
     Args:
-        body: the JSON.
+        method: of HTTP.
+        path: decoded; slashes at its end do not count.
     """
-
-    def __init__(self, body: bytes) -> None:
-        self.content = body
-        self.headers = dict([ANSWER])
-
-    def to_asgi_response(self, *_args: object, **_settings: object) -> ASGIApp:  # type: ignore[override]
-        """What sends it."""
-        return self._send
-
-    async def _send(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
-        name, value = ANSWER
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(self.content)).encode()),
-            (name.encode(), value.encode()),
-        ]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": self.content, "more_body": False})
+    endpoint = _PLAIN.get((method, path))
+    if endpoint is None and path.startswith(_PLACES):
+        path = path.rstrip("/")
+        endpoint = _PLAIN.get((method, path))
+        if endpoint is None:
+            for one, pattern in _PATTERNS:
+                found = pattern.fullmatch(path) if one.method == method else None
+                if found is not None:
+                    return one, found.groupdict()
+    return None if endpoint is None else (endpoint, {})
 
 
-async def respond(endpoint: Endpoint, request: Call) -> Ready:
-    """Answer a request whose sender may make it."""
-    given = await read_arguments(request)
-    given.fields.update(
-        (name, str(value).removeprefix("/")) for name, value in request.path_params.items()
-    )
-    return Ready(encode(await endpoint.handler(request, given)))
+async def respond(endpoint: Endpoint, call: Caller, held: Mapping[str, str]) -> bytes:
+    """The JSON that answers a request whose sender may make it.
 
+    Args:
+        endpoint: its row.
+        call: the request.
+        held: what its address holds, by name.
 
-def _serve(endpoint: Endpoint) -> HTTPRouteHandler:
-    async def answer(request: Call) -> Ready:
-        return await respond(endpoint, request)
-
-    return route(
-        [prefix + endpoint.path for prefix in PREFIXES],
-        http_method=endpoint.method,
-        opt=needs(endpoint.permission),
-        status_code=200,
-        include_in_schema=False,
-    )(answer)
-
-
-@route("/version", http_method="GET", opt=PUBLIC, media_type="text/plain", include_in_schema=False)
-async def version(request: Call) -> Response[bytes]:  # noqa: ARG001 - the form of all routes
-    """The version of MLflow whose protocol is spoken here."""
-    return Response(server.LEVEL.encode(), media_type="text/plain")
-
-
-@route("/health", http_method="GET", opt=PUBLIC, media_type="text/plain", include_in_schema=False)
-async def health(request: Call) -> Response[bytes]:  # noqa: ARG001 - the form of all routes
-    """Whether the server answers."""
-    return Response(b"OK", media_type="text/plain")
-
-
-ROUTES: Final[list[Any]] = [
-    *(
-        Router(
-            prefix,
-            route_handlers=[*artifacts.ROUTES, *multipart.ROUTES],
-            exception_handlers=HANDLERS,
-            include_in_schema=False,
-        )
-        for prefix in PREFIXES
-    ),
-    Router(
-        "",
-        route_handlers=[*map(_serve, ENDPOINTS), *artifacts.DOWNLOADS],
-        exception_handlers=HANDLERS,
-        include_in_schema=False,
-    ),
-    version,
-    health,
-]
+    Raises:
+        EpochalError: it cannot be done.
+    """
+    given = await read_arguments(call)
+    given.fields.update(held)
+    return encode(await endpoint.handler(call, given))

@@ -16,6 +16,9 @@ PLACES: Final = (
 """What begins in one of these ways and is no route of ours is MLflow's: among them the AI gateway,
 OpenTelemetry's traces, and where MLflow's page reads what wandb's client posts to."""
 
+NOWHERE: Final = ("/gateway/", "/endpoints/", "/v1/traces")
+"""Those of them that would read as pages of a project, and are none."""
+
 AREAS: Final[dict[str, str]] = {
     "assistant": "the assistant",
     "batchGet": "traces",

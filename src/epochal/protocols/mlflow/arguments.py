@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from epochal.errors import InvalidInput, TooLarge
-from epochal.protocols import Call
+from epochal.protocols import Caller
 from epochal.protocols.mlflow.errors import invalid
 
 _decode = msgspec.json.Decoder().decode
@@ -120,14 +120,14 @@ class Arguments:
         return as_experiment(self.fields.get("experiment_id"))
 
 
-async def read_arguments(call: Call) -> Arguments:
+async def read_arguments(call: Caller) -> Arguments:
     """The arguments of a request.
 
     Raises:
         InvalidInput: the body is no JSON object.
     """
     if call.method == "GET":
-        return Arguments(_of_query(call.scope["query_string"]))
+        return Arguments(_of_query(call.query))
     body = await _read_body(call)
     if not body:
         return Arguments({})
@@ -142,14 +142,14 @@ async def read_arguments(call: Call) -> Arguments:
     return Arguments(found, hashlib.blake2b(body, digest_size=16).digest())
 
 
-async def _read_body(call: Call) -> bytes:
+async def _read_body(call: Caller) -> bytes:
     """The body of a request; the web library's own way costs more than all the rest of reading.
 
     Raises:
         TooLarge: it has more bytes than the server takes.
         InvalidInput: the client went away.
     """
-    most: int = call.app.state.settings.max_json_bytes
+    most = call.most_bytes
     pieces: list[bytes] = []
     size = 0
     while True:

@@ -6,7 +6,7 @@ What a browser gets is an attachment that it will not run. The files of a versio
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from urllib.parse import quote, unquote_to_bytes
 
 from litestar import Response, delete, get, put
@@ -14,15 +14,16 @@ from litestar.params import FromPath
 from litestar.response import Stream
 
 from epochal.domain.access import Permission
-from epochal.domain.tracked import experiment_id
 from epochal.errors import NotFound
-from epochal.protocols import Call, needs
+from epochal.protocols import needs
+from epochal.protocols.call import Call
 from epochal.protocols.mlflow import versions
-from epochal.protocols.mlflow.arguments import Arguments, read_arguments
+from epochal.protocols.mlflow.arguments import read_arguments
 from epochal.protocols.mlflow.errors import NotOffered, invalid
+from epochal.protocols.mlflow.folders import entries_of, writable
 from epochal.protocols.mlflow.places import CONTENT, MODEL, RUN, Place, place_of
-from epochal.protocols.mlflow.shapes import encode, root
-from epochal.service import deposits, logged, packing, tracking
+from epochal.protocols.mlflow.shapes import encode
+from epochal.service import deposits, packing
 from epochal.service.receiving import receive
 from epochal.service.spans import read_span
 
@@ -57,28 +58,6 @@ def asked(call: Call, base: str = BASE) -> Place:
             "EXPERIMENT/RUN/artifacts and EXPERIMENT/models/ID/artifacts"
         )
     return place
-
-
-class Target(NamedTuple):
-    """A run, and a path among its files."""
-
-    uid: str
-    path: str
-
-
-async def writable(call: Call, place: Place) -> Target:
-    """Which file of which run a place is.
-
-    Raises:
-        InvalidInput: the files of a version, which nobody changes.
-        NotFound: there is no such logged model.
-    """
-    if place.kind == CONTENT:
-        raise invalid("The files of a registered version cannot be changed; log a new model")
-    if place.kind == RUN:
-        return Target(place.id, place.path)
-    found = await call.read(logged.get_logged, call.workers.recorder, place.id)
-    return Target(found.uid, f"{found.folder}/{place.path}" if place.path else found.folder)
 
 
 @put(
@@ -154,52 +133,8 @@ async def listing(request: Call) -> Response[bytes]:
     """What lies directly in a folder, by last names."""
     given = await read_arguments(request)
     place = place_of(given.text("path", ""))
-    entries = await _entries(request, place) if place.kind else []
+    entries = await entries_of(request, place) if place.kind else []
     return Response(encode({"files": entries}), media_type="application/json")
-
-
-async def list_of_run(call: Call, given: Arguments) -> dict[str, Any]:
-    """What lies directly in a folder of a run, by whole paths."""
-    run = await call.ask(tracking.read_run, call.workers.recorder, given.run_id)
-    base = root(experiment_id(run.entity, run.project))
-    return await _listed(
-        call, Place(RUN, run.uid, given.text("path", "").strip("/")),
-        f"{base}/{run.uid}/artifacts",
-    )  # fmt: skip
-
-
-async def list_of_model(call: Call, given: Arguments) -> dict[str, Any]:
-    """What lies directly in a folder of a logged model, by whole paths."""
-    found = await call.read(logged.get_logged, call.workers.recorder, given.text("model_id"))
-    base = root(experiment_id(found.entity, found.project))
-    folder = given.text("artifact_directory_path", "").strip("/")
-    return await _listed(
-        call, Place(MODEL, found.id, folder), f"{base}/models/{found.id}/artifacts"
-    )
-
-
-async def _listed(call: Call, place: Place, uri: str) -> dict[str, Any]:
-    prefix = f"{place.path}/" if place.path else ""
-    entries = await _entries(call, place)
-    return {
-        "root_uri": uri,
-        "files": [{**entry, "path": prefix + entry["path"]} for entry in entries],
-    }
-
-
-async def _entries(call: Call, place: Place) -> list[dict[str, Any]]:
-    if place.kind == CONTENT:
-        found = await call.read(packing.list_packed, place.id, place.path)
-    else:
-        target = await writable(call, place)
-        recorder = call.workers.recorder
-        found = await call.read(deposits.list_folder, recorder, target.uid, target.path)
-    return [
-        {"path": entry.name, "is_dir": True}
-        if entry.size is None
-        else {"path": entry.name, "is_dir": False, "file_size": entry.size}
-        for entry in found
-    ]
 
 
 @get(

@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import logging
 import secrets
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 import msgspec
-from litestar import Request, Response
-from litestar.exceptions import HTTPException
-from litestar.types import ExceptionHandlersMap
 
 from epochal.errors import (
     Conflict,
@@ -20,6 +17,7 @@ from epochal.errors import (
     InvalidInput,
     NotFound,
     PermissionDenied,
+    RequestTimeout,
     TooLarge,
     TooManyRequests,
     Unauthenticated,
@@ -85,8 +83,6 @@ def code_of(error: Exception) -> tuple[str, str]:
             return code, error.message
     if isinstance(error, EpochalError) and error.status < 500:
         return _BY_STATUS.get(error.status, "BAD_REQUEST"), error.message
-    if isinstance(error, HTTPException) and error.status_code < 500:
-        return _BY_STATUS.get(error.status_code, "BAD_REQUEST"), error.detail
     if isinstance(error, OSError):
         return "TEMPORARILY_UNAVAILABLE", "the machine refused an operation; try again"
     return "INTERNAL_ERROR", ""
@@ -97,25 +93,56 @@ def is_mlflow(path: str) -> bool:
     return path.startswith(PREFIXES)
 
 
-def mlflow_body(error: EpochalError | HTTPException) -> bytes:
+class Refusal(NamedTuple):
+    """An answer that tells a client what went wrong."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def mlflow_body(error: EpochalError) -> bytes:
     """What a client of MLflow is told of an error that no handler of its routes answers."""
     code, message = code_of(error)
-    return msgspec.json.encode({"error_code": code, "message": message or str(error)})
+    return body_of(code, message or str(error))
 
 
-def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """The answer that tells a client of an exception."""
+def body_of(code: str, message: str) -> bytes:
+    """An error in MLflow's shape."""
+    return msgspec.json.encode({"error_code": code, "message": message})
+
+
+def refused(status: int, message: str) -> Refusal:
+    """The answer to what is wrong with a request before any endpoint reads it.
+
+    Args:
+        status: of HTTP, 4xx.
+        message: what is wrong.
+    """
+    return _refusal(_BY_STATUS.get(status, "BAD_REQUEST"), message)
+
+
+def refusal_of(error: Exception, path: str) -> Refusal:
+    """The answer that tells a client of an exception.
+
+    Args:
+        error: any; what nobody foresaw goes to the log.
+        path: of the request.
+    """
     code, message = code_of(error)
     if code == "INTERNAL_ERROR":
         number = secrets.token_hex(6)
         # The log gets the place of the failure, never the request.
-        log.error("error %s in %s", number, request.scope.get("path"), exc_info=error)
+        log.error("error %s in %s", number, path, exc_info=error)
         message = f"the server failed unexpectedly; its log has the details under error {number}"
+    refusal = _refusal(code, message)
+    if isinstance(error, (RequestTimeout, TooLarge)):
+        refusal.headers["connection"] = "close"  # its body is not read to the end
+    return refusal
+
+
+def _refusal(code: str, message: str) -> Refusal:
     headers = {"cache-control": "no-store"}
     if code == "UNAUTHENTICATED":
         headers["www-authenticate"] = 'Bearer realm="epochal"'
-    body = msgspec.json.encode({"error_code": code, "message": message})
-    return Response(body, status_code=STATUS[code], headers=headers, media_type="application/json")
-
-
-HANDLERS: Final[ExceptionHandlersMap] = {Exception: answer_error}
+    return Refusal(STATUS[code], headers, body_of(code, message))

@@ -6,7 +6,7 @@ from typing import Any
 
 from epochal.domain.tracked import Experiment, Sort
 from epochal.errors import Conflict
-from epochal.protocols import Call
+from epochal.protocols import Caller
 from epochal.protocols.mlflow import filters
 from epochal.protocols.mlflow.arguments import Arguments, bad, needed
 from epochal.protocols.mlflow.limits import (
@@ -26,7 +26,7 @@ VIEWS = {
 }  # fmt: skip
 
 
-async def create(call: Call, given: Arguments) -> dict[str, Any]:
+async def create(call: Caller, given: Arguments) -> dict[str, Any]:
     """Make an experiment. A place for artifacts outside this server is refused."""
     name = check_experiment_name(needed(given, "name"))
     location = given.text("artifact_location", "")
@@ -48,19 +48,19 @@ async def create(call: Call, given: Arguments) -> dict[str, Any]:
     return {"experiment_id": str(made.id)}
 
 
-async def get(call: Call, given: Arguments) -> dict[str, Any]:
+async def get(call: Caller, given: Arguments) -> dict[str, Any]:
     """One experiment, deleted ones too."""
     recorder = call.workers.recorder
     found = await call.read(experiments.get_experiment, recorder, given.experiment_id)
     return {"experiment": experiment_json(found)}
 
 
-async def get_by_name(call: Call, given: Arguments) -> dict[str, Any]:
+async def get_by_name(call: Caller, given: Arguments) -> dict[str, Any]:
     """One experiment by its name, deleted ones too."""
     return {"experiment": experiment_json(await _by_name(call, given.text("experiment_name")))}
 
 
-async def search(call: Call, given: Arguments) -> dict[str, Any]:
+async def search(call: Caller, given: Arguments) -> dict[str, Any]:
     """A page of experiments."""
     limit = check_limit(given.number("max_results", 0), MAX_RUNS)
     offset = read_token(given.text("page_token", ""))
@@ -80,7 +80,7 @@ async def search(call: Call, given: Arguments) -> dict[str, Any]:
     return answer
 
 
-async def update(call: Call, given: Arguments) -> dict[str, Any]:
+async def update(call: Caller, given: Arguments) -> dict[str, Any]:
     """Rename an experiment."""
     name = check_experiment_name(needed(given, "new_name"))
     await call.write(
@@ -89,7 +89,7 @@ async def update(call: Call, given: Arguments) -> dict[str, Any]:
     return {}
 
 
-async def delete(call: Call, given: Arguments) -> dict[str, Any]:
+async def delete(call: Caller, given: Arguments) -> dict[str, Any]:
     """Delete an experiment and its runs; `restore` takes it back."""
     await call.write(
         experiments.archive_experiment, call.workers.recorder, given.experiment_id, deleted=True
@@ -97,7 +97,7 @@ async def delete(call: Call, given: Arguments) -> dict[str, Any]:
     return {}
 
 
-async def restore(call: Call, given: Arguments) -> dict[str, Any]:
+async def restore(call: Caller, given: Arguments) -> dict[str, Any]:
     """Restore an experiment and all of its runs."""
     await call.write(
         experiments.archive_experiment, call.workers.recorder, given.experiment_id, deleted=False
@@ -105,7 +105,7 @@ async def restore(call: Call, given: Arguments) -> dict[str, Any]:
     return {}
 
 
-async def set_tag(call: Call, given: Arguments) -> dict[str, Any]:
+async def set_tag(call: Caller, given: Arguments) -> dict[str, Any]:
     """Set a tag."""
     changes = {check_key(given.text("key")): _tag_value(given.text("value", ""))}
     await call.write(
@@ -114,7 +114,7 @@ async def set_tag(call: Call, given: Arguments) -> dict[str, Any]:
     return {}
 
 
-async def delete_tag(call: Call, given: Arguments) -> dict[str, Any]:
+async def delete_tag(call: Caller, given: Arguments) -> dict[str, Any]:
     """Remove a tag."""
     removed = (given.text("key"),)
     await call.write(
@@ -140,7 +140,7 @@ def _tag_value(text: str) -> str:
     return check_length(text, "value", MAX_EXPERIMENT_TAG)
 
 
-async def _by_name(call: Call, name: str) -> Experiment:
+async def _by_name(call: Caller, name: str) -> Experiment:
     return await call.read(experiments.named_experiment, call.workers.recorder, name)
 
 

@@ -63,6 +63,7 @@ _OPERATOR: Final = re.compile(
 _AND: Final = re.compile(r"and(?=[\s`\"])", re.IGNORECASE)
 _TEXT: Final = re.compile(r"'((?:[^']|'')*)'|\"([^\"]*)\"")
 _NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.])")
+_CLOSED: Final = re.compile(r"\)")
 _ORDER: Final = re.compile(r"\s+(asc|desc)\s*$", re.IGNORECASE)
 
 
@@ -274,7 +275,9 @@ class _Reader:
             self.fail("a list such as ('a', 'b')")
         values = [self._text(what)]
         while self.take(re.compile(",")):
+            if self.take(_CLOSED):  # as Python writes a tuple of one
+                return tuple(values)
             values.append(self._text(what))
-        if not self.take(re.compile(r"\)")):
+        if not self.take(_CLOSED):
             self.fail("a closing bracket")
         return tuple(values)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from epochal.domain.logged import READY, ModelMetric
 from epochal.domain.tracked import Sort
-from epochal.protocols import Call
+from epochal.protocols import Caller
 from epochal.protocols.mlflow import filters
 from epochal.protocols.mlflow.arguments import (
     Arguments,
@@ -36,7 +36,7 @@ STATUSES: Final = {
 _REFUSED: Final = frozenset("/:.%\"'")
 
 
-async def create(call: Call, given: Arguments) -> dict[str, Any]:
+async def create(call: Caller, given: Arguments) -> dict[str, Any]:
     """Begin a model."""
     name = given.text("name", "") or f"model-{secrets.token_hex(4)}"
     bad_ones = sorted(set(name) & _REFUSED)
@@ -55,13 +55,13 @@ async def create(call: Call, given: Arguments) -> dict[str, Any]:
     return {"model": logged_json(made)}
 
 
-async def get(call: Call, given: Arguments) -> dict[str, Any]:
+async def get(call: Caller, given: Arguments) -> dict[str, Any]:
     """One model."""
     found = await call.read(logged.get_logged, call.workers.recorder, given.text("model_id"))
     return {"model": logged_json(found)}
 
 
-async def finalize(call: Call, given: Arguments) -> dict[str, Any]:
+async def finalize(call: Caller, given: Arguments) -> dict[str, Any]:
     """Say that a model is ready, or that it could not be uploaded."""
     status = STATUSES.get(str(given.fields.get("status")))
     if status is None:
@@ -72,7 +72,7 @@ async def finalize(call: Call, given: Arguments) -> dict[str, Any]:
     return {"model": logged_json(found)}
 
 
-async def delete(call: Call, given: Arguments) -> dict[str, Any]:
+async def delete(call: Caller, given: Arguments) -> dict[str, Any]:
     """Delete a model; its files stay with its run."""
     await call.record(
         logged.change_logged, call.workers.recorder, given.text("model_id"), deleted=True
@@ -80,7 +80,7 @@ async def delete(call: Call, given: Arguments) -> dict[str, Any]:
     return {}
 
 
-async def log_params(call: Call, given: Arguments) -> dict[str, Any]:
+async def log_params(call: Caller, given: Arguments) -> dict[str, Any]:
     """Add params."""
     await call.record(
         logged.change_logged, call.workers.recorder, given.text("model_id"), params=_params(given)
@@ -88,7 +88,7 @@ async def log_params(call: Call, given: Arguments) -> dict[str, Any]:
     return {}
 
 
-async def set_tags(call: Call, given: Arguments) -> dict[str, Any]:
+async def set_tags(call: Caller, given: Arguments) -> dict[str, Any]:
     """Set tags."""
     found = await call.record(
         logged.change_logged, call.workers.recorder, given.text("model_id"), tags=_tags(given)
@@ -96,7 +96,7 @@ async def set_tags(call: Call, given: Arguments) -> dict[str, Any]:
     return {"model": logged_json(found)}
 
 
-async def delete_tag(call: Call, given: Arguments) -> dict[str, Any]:
+async def delete_tag(call: Caller, given: Arguments) -> dict[str, Any]:
     """Remove a tag."""
     removed = (given.text("tag_key"),)
     await call.record(
@@ -105,7 +105,7 @@ async def delete_tag(call: Call, given: Arguments) -> dict[str, Any]:
     return {}
 
 
-async def search(call: Call, given: Arguments) -> dict[str, Any]:
+async def search(call: Caller, given: Arguments) -> dict[str, Any]:
     """A page of models of some experiments."""
     wanted = {as_experiment(value) for value in given.items("experiment_ids")}
     if len(wanted) > MAX_EXPERIMENTS:
@@ -133,7 +133,7 @@ async def search(call: Call, given: Arguments) -> dict[str, Any]:
     return answer
 
 
-async def log_metrics(call: Call, metrics: list[dict[str, Any]], uid: str) -> None:
+async def log_metrics(call: Caller, metrics: list[dict[str, Any]], uid: str) -> None:
     """Note with their models the metrics of a run that name one.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from epochal.protocols import Call
+from epochal.protocols import Caller
 from epochal.protocols.mlflow.arguments import Arguments
 from epochal.protocols.mlflow.errors import invalid
 from epochal.protocols.mlflow.limits import MAX_BULK_POINTS, MAX_BULK_RUNS
@@ -16,7 +16,7 @@ from epochal.service.tracking import History
 MOST = 2**31 - 1
 
 
-async def get_history(call: Call, given: Arguments) -> dict[str, Any]:
+async def get_history(call: Caller, given: Arguments) -> dict[str, Any]:
     """A page of a metric's points by time; all of them when no limit is given."""
     key = given.text("metric_key")
     uid = given.run_id
@@ -33,7 +33,7 @@ async def get_history(call: Call, given: Arguments) -> dict[str, Any]:
     return answer
 
 
-async def get_history_bulk(call: Call, given: Arguments) -> dict[str, Any]:
+async def get_history_bulk(call: Caller, given: Arguments) -> dict[str, Any]:
     """At most ``max_results`` points of each run, evenly chosen, the last one included."""
     uids = given.texts("run_ids")
     key = given.text("metric_key")

@@ -11,7 +11,7 @@ from typing import Any, Final
 from epochal.domain.models import ModelChanges, ModelRow, ModelVersionChanges, NewModel
 from epochal.domain.tracked import Clause
 from epochal.errors import Conflict, NotFound
-from epochal.protocols import Call
+from epochal.protocols import Caller
 from epochal.protocols.mlflow import filters
 from epochal.protocols.mlflow.arguments import Arguments, missing, needed
 from epochal.protocols.mlflow.errors import NotOffered, invalid
@@ -34,7 +34,7 @@ _ALIAS: Final = re.compile(r"[\w\-]{1,128}")
 _VERSION_LIKE: Final = re.compile(r"v\d+", re.IGNORECASE)
 
 
-async def create(call: Call, given: Arguments) -> dict[str, Any]:
+async def create(call: Caller, given: Arguments) -> dict[str, Any]:
     """Register a name."""
     name = model_name(given)
     tags = registry_tags(given.pairs("tags"))
@@ -47,12 +47,12 @@ async def create(call: Call, given: Arguments) -> dict[str, Any]:
     return {"registered_model": model_json(made, [])}
 
 
-async def get(call: Call, given: Arguments) -> dict[str, Any]:
+async def get(call: Caller, given: Arguments) -> dict[str, Any]:
     """One model with the newest version of each stage."""
     return {"registered_model": await _shown(call, model_name(given))}
 
 
-async def update(call: Call, given: Arguments) -> dict[str, Any]:
+async def update(call: Caller, given: Arguments) -> dict[str, Any]:
     """Describe a model."""
     name = model_name(given)
     changes = ModelChanges(description=given.text("description", ""))
@@ -61,7 +61,7 @@ async def update(call: Call, given: Arguments) -> dict[str, Any]:
     return {"registered_model": await _shown(call, name)}
 
 
-async def rename(call: Call, given: Arguments) -> dict[str, Any]:
+async def rename(call: Caller, given: Arguments) -> dict[str, Any]:
     """Give a model another name."""
     name = model_name(given)
     new = check_model_name(needed(given, "new_name"))
@@ -73,7 +73,7 @@ async def rename(call: Call, given: Arguments) -> dict[str, Any]:
     return {"registered_model": await _shown(call, new)}
 
 
-async def delete(call: Call, given: Arguments) -> dict[str, Any]:
+async def delete(call: Caller, given: Arguments) -> dict[str, Any]:
     """Forget a model with its versions; what they stand on stays."""
     name = model_name(given)
     with of_model(name):
@@ -81,7 +81,7 @@ async def delete(call: Call, given: Arguments) -> dict[str, Any]:
     return {}
 
 
-async def search(call: Call, given: Arguments) -> dict[str, Any]:
+async def search(call: Caller, given: Arguments) -> dict[str, Any]:
     """A page of models."""
     limit = check_limit(given.number("max_results", 100), MAX_MODELS)
     offset = read_token(given.text("page_token", ""))
@@ -103,7 +103,7 @@ async def search(call: Call, given: Arguments) -> dict[str, Any]:
     return answer
 
 
-async def latest_versions(call: Call, given: Arguments) -> dict[str, Any]:
+async def latest_versions(call: Caller, given: Arguments) -> dict[str, Any]:
     """The newest version of each stage, or of those asked for."""
     name = model_name(given)
     wanted = {stage_of(stage) for stage in given.texts("stages")}
@@ -117,7 +117,7 @@ async def latest_versions(call: Call, given: Arguments) -> dict[str, Any]:
     }
 
 
-async def set_tag(call: Call, given: Arguments) -> dict[str, Any]:
+async def set_tag(call: Caller, given: Arguments) -> dict[str, Any]:
     """Set a tag."""
     name = model_name(given)
     changes = ModelChanges(tags=dict(registry_tags([_tag(given)])))
@@ -126,7 +126,7 @@ async def set_tag(call: Call, given: Arguments) -> dict[str, Any]:
     return {}
 
 
-async def delete_tag(call: Call, given: Arguments) -> dict[str, Any]:
+async def delete_tag(call: Caller, given: Arguments) -> dict[str, Any]:
     """Remove a tag; one that is not there is no mistake."""
     name = model_name(given)
     changes = ModelChanges(tags={check_key(given.text("key")): None})
@@ -135,7 +135,7 @@ async def delete_tag(call: Call, given: Arguments) -> dict[str, Any]:
     return {}
 
 
-async def set_alias(call: Call, given: Arguments) -> dict[str, Any]:
+async def set_alias(call: Caller, given: Arguments) -> dict[str, Any]:
     """Let an alias point at a version."""
     name, number = model_name(given), version_number(given)
     alias = given.text("alias", "")
@@ -154,7 +154,7 @@ async def set_alias(call: Call, given: Arguments) -> dict[str, Any]:
     return {}
 
 
-async def delete_alias(call: Call, given: Arguments) -> dict[str, Any]:
+async def delete_alias(call: Caller, given: Arguments) -> dict[str, Any]:
     """Remove an alias; one that is not there is no mistake."""
     name, alias = model_name(given), given.text("alias")
     with of_model(name):
@@ -166,7 +166,7 @@ async def delete_alias(call: Call, given: Arguments) -> dict[str, Any]:
     return {}
 
 
-async def get_by_alias(call: Call, given: Arguments) -> dict[str, Any]:
+async def get_by_alias(call: Caller, given: Arguments) -> dict[str, Any]:
     """The version that an alias points at; ``latest`` is the newest."""
     name, alias = model_name(given), given.text("alias")
     with of_model(name):
@@ -249,7 +249,7 @@ def without_prompts(clauses: list[Clause]) -> list[Clause] | None:
     return [one for one in clauses if one not in about]
 
 
-async def _shown(call: Call, name: str) -> dict[str, Any]:
+async def _shown(call: Caller, name: str) -> dict[str, Any]:
     with of_model(name):
         detail = await call.read(models.get_model, None, name)
     return model_json(detail, detail.all_versions)

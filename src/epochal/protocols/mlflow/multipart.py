@@ -13,10 +13,12 @@ from litestar import Response, post, put
 from litestar.params import FromPath
 
 from epochal.domain.access import Permission
-from epochal.protocols import Call, needs
+from epochal.protocols import needs
+from epochal.protocols.call import Call
 from epochal.protocols.mlflow.arguments import Arguments, as_integer, as_text, read_arguments
-from epochal.protocols.mlflow.artifacts import Target, asked, writable
+from epochal.protocols.mlflow.artifacts import asked
 from epochal.protocols.mlflow.errors import invalid
+from epochal.protocols.mlflow.folders import Target, writable
 from epochal.protocols.mlflow.shapes import encode
 from epochal.service import pieces
 from epochal.service.receiving import receive

@@ -21,7 +21,7 @@ from epochal.domain.tracked import (
     experiment_id,
 )
 from epochal.errors import InvalidInput, NotFound
-from epochal.protocols import Call
+from epochal.protocols import Caller
 from epochal.protocols.mlflow import filters, logged
 from epochal.protocols.mlflow.arguments import Arguments, as_experiment, as_text, bad, missing
 from epochal.protocols.mlflow.errors import invalid
@@ -56,9 +56,11 @@ _MODEL_INFO: Final = ("artifact_path", "flavors", "utc_time_created", "run_id")
 _ADJECTIVES: Final = ("bold", "calm", "clever", "gentle", "keen", "lucid", "quiet", "swift")
 _NOUNS: Final = ("comet", "delta", "falcon", "harbor", "lynx", "maple", "otter", "quartz")
 _DATASET: Final = {"name": 500, "digest": 36, "source_type": 65_535, "source": 65_535}
+_DESCRIBED: Final = {"schema": 1_048_575, "profile": 16_777_215}
+_INPUT_TAG: Final = {"key": 255, "value": 500}
 
 
-async def create(call: Call, given: Arguments) -> dict[str, Any]:
+async def create(call: Caller, given: Arguments) -> dict[str, Any]:
     """Begin a run."""
     tags = check_tags(given.pairs("tags"))
     notes = tags.pop(NOTES, "")
@@ -84,13 +86,13 @@ async def create(call: Call, given: Arguments) -> dict[str, Any]:
     return {"run": run_json(made, new.experiment)}
 
 
-async def get(call: Call, given: Arguments) -> dict[str, Any]:
+async def get(call: Caller, given: Arguments) -> dict[str, Any]:
     """One run, deleted ones too."""
     found = await call.ask(tracking.read_run, call.workers.recorder, given.run_id)
     return {"run": run_json(found, _experiment(found))}
 
 
-async def update(call: Call, given: Arguments) -> dict[str, Any]:
+async def update(call: Caller, given: Arguments) -> dict[str, Any]:
     """Tell a run's status, or give it another name."""
     labels: dict[str, str] = {}
     status = given.fields.get("status")
@@ -109,19 +111,19 @@ async def update(call: Call, given: Arguments) -> dict[str, Any]:
     return {"run_info": info_json(found, _experiment(found))}
 
 
-async def delete(call: Call, given: Arguments) -> dict[str, Any]:
+async def delete(call: Caller, given: Arguments) -> dict[str, Any]:
     """Hide a run; `restore` takes it back."""
     await call.write(tracking.archive_run, call.workers.recorder, given.run_id, archived=True)
     return {}
 
 
-async def restore(call: Call, given: Arguments) -> dict[str, Any]:
+async def restore(call: Caller, given: Arguments) -> dict[str, Any]:
     """Restore a hidden run."""
     await call.write(tracking.archive_run, call.workers.recorder, given.run_id, archived=False)
     return {}
 
 
-async def log_metric(call: Call, given: Arguments) -> dict[str, Any]:
+async def log_metric(call: Caller, given: Arguments) -> dict[str, Any]:
     """Log one value of a metric."""
     uid = given.run_id
     points = read_points([given.fields], "")
@@ -133,7 +135,7 @@ async def log_metric(call: Call, given: Arguments) -> dict[str, Any]:
     return {}
 
 
-async def log_batch(call: Call, given: Arguments) -> dict[str, Any]:
+async def log_batch(call: Caller, given: Arguments) -> dict[str, Any]:
     """Log metrics, params and tags; all of them or none."""
     uid = given.run_id
     metrics, params, tags = given.objects("metrics"), given.pairs("params"), given.pairs("tags")
@@ -157,7 +159,7 @@ async def log_batch(call: Call, given: Arguments) -> dict[str, Any]:
     return {}
 
 
-async def log_parameter(call: Call, given: Arguments) -> dict[str, Any]:
+async def log_parameter(call: Caller, given: Arguments) -> dict[str, Any]:
     """Log a param; it cannot be changed later."""
     uid = given.run_id
     params = check_params([(given.text("key"), given.text("value", ""))])
@@ -165,7 +167,7 @@ async def log_parameter(call: Call, given: Arguments) -> dict[str, Any]:
     return {}
 
 
-async def set_tag(call: Call, given: Arguments) -> dict[str, Any]:
+async def set_tag(call: Caller, given: Arguments) -> dict[str, Any]:
     """Set a tag; ``mlflow.runName`` renames the run."""
     uid = given.run_id
     labels = check_tags([(given.text("key"), given.text("value", ""))])
@@ -175,7 +177,7 @@ async def set_tag(call: Call, given: Arguments) -> dict[str, Any]:
     return {}
 
 
-async def delete_tag(call: Call, given: Arguments) -> dict[str, Any]:
+async def delete_tag(call: Caller, given: Arguments) -> dict[str, Any]:
     """Remove a tag."""
     uid, key = given.run_id, check_key(given.text("key"))
     recorder = call.workers.recorder
@@ -186,23 +188,25 @@ async def delete_tag(call: Call, given: Arguments) -> dict[str, Any]:
     return {}
 
 
-async def log_inputs(call: Call, given: Arguments) -> dict[str, Any]:
+async def log_inputs(call: Caller, given: Arguments) -> dict[str, Any]:
     """Note which datasets and models the run used. The first word on a dataset counts."""
     items: dict[str, object] = {}
     datasets = given.objects("datasets")
     if len(datasets) > MAX_DATASETS:
         raise invalid(f"A request can contain at most {MAX_DATASETS} datasets")
     for index, entry in enumerate(datasets):
-        dataset = entry.get("dataset")
-        if not isinstance(dataset, dict):
-            raise missing(f"datasets[{index}].dataset")
-        for name, limit in _DATASET.items():
-            value = as_text(dataset.get(name) or "", f"datasets[{index}].dataset.{name}")
-            if not value:
-                raise missing(f"datasets[{index}].dataset.{name}")
-            check_length(value, name, limit)
+        where = f"datasets[{index}]"
+        given_facts = entry.get("dataset")
+        if not isinstance(given_facts, dict):
+            raise missing(f"{where}.dataset")
+        dataset = _texts(given_facts, _DATASET, f"{where}.dataset")
+        dataset |= _texts(given_facts, _DESCRIBED, f"{where}.dataset", optional=True)
+        tags = [
+            _texts(tag, _INPUT_TAG, f"{where}.tags[{at}]")
+            for at, tag in enumerate(Arguments(entry).objects("tags"))
+        ]
         name = f"dataset:{dataset['name']}\n{dataset['digest']}"
-        items[name] = {"tags": entry.get("tags") or [], "dataset": dataset}
+        items.setdefault(name, {"tags": tags, "dataset": dataset})
     for index, entry in enumerate(given.objects("models")):
         model = as_text(entry.get("model_id"), f"models[{index}].model_id")
         items[f"model:{model}"] = {"model_id": model}
@@ -210,7 +214,7 @@ async def log_inputs(call: Call, given: Arguments) -> dict[str, Any]:
     return {}
 
 
-async def outputs(call: Call, given: Arguments) -> dict[str, Any]:
+async def outputs(call: Caller, given: Arguments) -> dict[str, Any]:
     """Note which models the run made."""
     items: dict[str, object] = {}
     for index, entry in enumerate(given.objects("models")):
@@ -221,7 +225,7 @@ async def outputs(call: Call, given: Arguments) -> dict[str, Any]:
     return {}
 
 
-async def log_model(call: Call, given: Arguments) -> dict[str, Any]:
+async def log_model(call: Caller, given: Arguments) -> dict[str, Any]:
     """Note that a folder of the run is a model, as clients before MLflow 3 do."""
     uid = given.run_id
     try:
@@ -248,7 +252,7 @@ async def log_model(call: Call, given: Arguments) -> dict[str, Any]:
     return {}
 
 
-async def search(call: Call, given: Arguments) -> dict[str, Any]:
+async def search(call: Caller, given: Arguments) -> dict[str, Any]:
     """A page of runs, whole."""
     wanted = {as_experiment(value) for value in given.items("experiment_ids")}
     if len(wanted) > MAX_EXPERIMENTS:
@@ -276,17 +280,40 @@ async def search(call: Call, given: Arguments) -> dict[str, Any]:
     return answer
 
 
-async def _fresh(call: Call, uid: str, metrics: list[dict[str, Any]]) -> list[dict[str, Any]]:
+async def _fresh(call: Caller, uid: str, metrics: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The metrics without those that only tell a model what the run knows already."""
     run = await call.ask(tracking.read_run, call.workers.recorder, uid)
-    known = {last.key: (last.step, last.t_us // 1000, last.value) for last in run.metrics}
-    return [
-        one
-        for one in metrics
-        if not one.get("model_id")
-        or known.get(one["key"])
-        != (int(one.get("step") or 0), int(one["timestamp"]), float(one["value"]))
-    ]
+    newest = {last.key: (last.step, last.t_us // 1000, last.value) for last in run.metrics}
+    known = {key: {point} for key, point in newest.items()}
+    read: set[str] = set()
+    fresh: list[dict[str, Any]] = []
+    for one in metrics:
+        key = one["key"]
+        if not one.get("model_id") or key not in newest:
+            fresh.append(one)
+            continue
+        point = int(one.get("step") or 0), int(one["timestamp"]), float(one["value"])
+        if key not in read and point not in known[key] and point[0] <= newest[key][0]:
+            read.add(key)
+            past = await call.read(tracking.read_history, call.workers.recorder, uid, key)
+            times = [t_us // 1000 for t_us in past.t_us]
+            known[key] |= set(zip(past.step, times, past.value, strict=True))
+        if point not in known[key]:
+            fresh.append(one)
+    return fresh
+
+
+def _texts(
+    given: dict[str, Any], limits: dict[str, int], where: str, *, optional: bool = False
+) -> dict[str, str]:
+    """Some fields that are texts; one that is missing is empty, or left out where ``optional``."""
+    found: dict[str, str] = {}
+    for name, limit in limits.items():
+        text = given.get(name)
+        if text is not None or not optional:
+            text = as_text("" if text is None else text, f"{where}.{name}")
+            found[name] = check_length(text, name, limit)
+    return found
 
 
 def _in_our_words(clause: Clause) -> Clause:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from epochal.protocols import Call
+from epochal.protocols import Caller
 from epochal.protocols.mlflow.arguments import Arguments
 
 LEVEL: Final = "3.17.2"
@@ -21,6 +21,6 @@ INFO: Final[dict[str, Any]] = {
 }
 
 
-async def info(call: Call, given: Arguments) -> dict[str, Any]:  # noqa: ARG001 - the form of all endpoints
+async def info(call: Caller, given: Arguments) -> dict[str, Any]:  # noqa: ARG001 - the form of all endpoints
     """What this server can do."""
     return INFO

@@ -13,6 +13,7 @@ from epochal.domain.logged import ModelMetric
 from epochal.domain.models import ModelRow, ModelVersionRow, Stage
 from epochal.domain.run import RunState
 from epochal.domain.tracked import (
+    ENDED,
     INPUTS,
     NOTES,
     OUTPUTS,
@@ -124,8 +125,9 @@ def info_json(found: TrackedRun, experiment: int) -> dict[str, Any]:
         "artifact_uri": f"{root(experiment)}/{found.uid}{ARTIFACTS}",
         "lifecycle_stage": stage(found.archived),
     }
-    if found.ended_us is not None:
-        info["end_time"] = milliseconds(found.ended_us)
+    ended_us = found.labels.get(ENDED) if found.ended_us is None else found.ended_us
+    if ended_us is not None:
+        info["end_time"] = milliseconds(int(ended_us))
     return info
 
 

@@ -16,7 +16,7 @@ import msgspec
 from epochal.domain.artifact import check_path
 from epochal.domain.tracked import OUTPUTS
 from epochal.errors import InvalidInput, NotFound
-from epochal.protocols import Call
+from epochal.protocols import Caller
 from epochal.protocols.mlflow.errors import invalid
 from epochal.protocols.mlflow.places import CONTENT, MODEL, RUN, Place, place_of
 from epochal.protocols.mlflow.shapes import LOGGED, run_of
@@ -63,7 +63,7 @@ def check_source(text: str) -> str:
     return text
 
 
-async def resolve_source(call: Call, text: str, run: str, model: str) -> Source:
+async def resolve_source(call: Caller, text: str, run: str, model: str) -> Source:
     """Find what a URI names, and make it an artifact version if it is none yet.
 
     Args:
@@ -113,20 +113,20 @@ def _clean(path: str, text: str) -> str:
         raise _refused(text, "its path cannot be one") from None
 
 
-async def _of_model(call: Call, id: str, text: str, model: str) -> Source:
+async def _of_model(call: Caller, id: str, text: str, model: str) -> Source:
     if model not in ("", id):
         raise _refused(text, f"it is not the model {model}")
     return await _packed(call, await call.read(logged.get_logged, call.workers.recorder, id))
 
 
-async def _packed(call: Call, found: LoggedModel) -> Source:
+async def _packed(call: Caller, found: LoggedModel) -> Source:
     packed = await call.record(
         packing.pack_model, call.workers.recorder, found.uid, found.folder, found.facts.name
     )
     return Source(packed, found.facts.run, found.id)
 
 
-async def _of_run(call: Call, place: Place, text: str) -> Source:
+async def _of_run(call: Caller, place: Place, text: str) -> Source:
     """Files of the run; or else a model that it logged under that name, here or in our own way."""
     recorder = call.workers.recorder
     try:

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from epochal.domain.models import ModelVersionChanges, ModelVersionRow, NewModelVersion
-from epochal.protocols import Call
+from epochal.protocols import Caller
 from epochal.protocols.mlflow import filters
 from epochal.protocols.mlflow.arguments import Arguments, missing
 from epochal.protocols.mlflow.errors import invalid
@@ -46,7 +46,7 @@ VERSIONS_TAG: Final = "mlflow.modelVersions"
 _ACTIVE: Final = ("staging", "production")
 
 
-async def create(call: Call, given: Arguments) -> dict[str, Any]:
+async def create(call: Caller, given: Arguments) -> dict[str, Any]:
     """Make a version out of what ``source`` names. Each request makes a new one."""
     name = model_name(given)
     if given.fields.get("source") is None:
@@ -72,25 +72,25 @@ async def create(call: Call, given: Arguments) -> dict[str, Any]:
     return {"model_version": version_json(made)}
 
 
-async def get(call: Call, given: Arguments) -> dict[str, Any]:
+async def get(call: Caller, given: Arguments) -> dict[str, Any]:
     """One version."""
     return {"model_version": version_json(await _read(call, given))}
 
 
-async def update(call: Call, given: Arguments) -> dict[str, Any]:
+async def update(call: Caller, given: Arguments) -> dict[str, Any]:
     """Describe a version."""
     changes = ModelVersionChanges(description=given.text("description", ""))
     return {"model_version": version_json(await _change(call, given, changes))}
 
 
-async def delete(call: Call, given: Arguments) -> dict[str, Any]:
+async def delete(call: Caller, given: Arguments) -> dict[str, Any]:
     """Delete a version; its number is not used again, what it stands on stays."""
     await _read(call, given)
     await call.write(models.delete_version, None, model_name(given), version_number(given))
     return {}
 
 
-async def search(call: Call, given: Arguments) -> dict[str, Any]:
+async def search(call: Caller, given: Arguments) -> dict[str, Any]:
     """A page of versions of all models."""
     limit = check_limit(given.number("max_results", MAX_VERSIONS), MAX_VERSIONS)
     offset = read_token(given.text("page_token", ""))
@@ -111,12 +111,12 @@ async def search(call: Call, given: Arguments) -> dict[str, Any]:
     return answer
 
 
-async def download_uri(call: Call, given: Arguments) -> dict[str, Any]:
+async def download_uri(call: Caller, given: Arguments) -> dict[str, Any]:
     """Where the files of a version are fetched."""
     return {"artifact_uri": content_uri((await _read(call, given)).digest)}
 
 
-async def transition(call: Call, given: Arguments) -> dict[str, Any]:
+async def transition(call: Caller, given: Arguments) -> dict[str, Any]:
     """Move a version to a stage, and perhaps archive those that are in it."""
     name, number = model_name(given), version_number(given)
     if given.fields.get("stage") is None:
@@ -138,7 +138,7 @@ async def transition(call: Call, given: Arguments) -> dict[str, Any]:
     return {"model_version": version_json(changed)}
 
 
-async def set_tag(call: Call, given: Arguments) -> dict[str, Any]:
+async def set_tag(call: Caller, given: Arguments) -> dict[str, Any]:
     """Set a tag."""
     if given.fields.get("value") is None:
         raise missing("value")
@@ -147,14 +147,14 @@ async def set_tag(call: Call, given: Arguments) -> dict[str, Any]:
     return {}
 
 
-async def delete_tag(call: Call, given: Arguments) -> dict[str, Any]:
+async def delete_tag(call: Caller, given: Arguments) -> dict[str, Any]:
     """Remove a tag; one that is not there is no mistake."""
     key = check_key(given.text("key"))
     await _change(call, given, ModelVersionChanges(tags={key: None}))
     return {}
 
 
-async def find(call: Call, given: Arguments) -> ModelVersionRow:
+async def find(call: Caller, given: Arguments) -> ModelVersionRow:
     """The version that a request names.
 
     Raises:
@@ -163,20 +163,20 @@ async def find(call: Call, given: Arguments) -> ModelVersionRow:
     return await _read(call, given)
 
 
-async def _read(call: Call, given: Arguments) -> ModelVersionRow:
+async def _read(call: Caller, given: Arguments) -> ModelVersionRow:
     name, number = model_name(given), version_number(given)
     with of_version(name, number):
         return await call.read(models.get_version, None, name, number)
 
 
-async def _change(call: Call, given: Arguments, changes: ModelVersionChanges) -> ModelVersionRow:
+async def _change(call: Caller, given: Arguments, changes: ModelVersionChanges) -> ModelVersionRow:
     await _read(call, given)
     return await call.write(
         models.update_version, None, model_name(given), version_number(given), changes
     )
 
 
-async def _note(call: Call, model: str, made: ModelVersionRow) -> None:
+async def _note(call: Caller, model: str, made: ModelVersionRow) -> None:
     """Write down with a logged model that a version was made of it."""
     recorder = call.workers.recorder
     found = await call.read(logged.get_logged, recorder, model)
@@ -184,7 +184,7 @@ async def _note(call: Call, model: str, made: ModelVersionRow) -> None:
         before = msgspec.json.decode(found.facts.tags.get(VERSIONS_TAG, "[]"), type=list[Any])
     except msgspec.MsgspecError:
         before = []
-    noted = [*before, {"name": made.model, "version": str(made.version)}]
+    noted = [*before, {"name": made.model, "version": made.version}]
     tags = {VERSIONS_TAG: msgspec.json.encode(noted).decode()}
     await call.record(logged.change_logged, recorder, model, tags=tags)
 

@@ -23,7 +23,8 @@ from epochal.domain.objects import (
     VersionRow,
     WantedParcel,
 )
-from epochal.protocols import Call, needs
+from epochal.protocols import needs
+from epochal.protocols.call import Call
 from epochal.protocols.native.content import PARCEL, answer, utf8
 from epochal.service import artifacts
 from epochal.service.artifacts import reference

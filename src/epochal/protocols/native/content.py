@@ -18,7 +18,7 @@ from litestar.response import Stream
 
 from epochal.domain.artifact import MANIFEST_TYPE
 from epochal.errors import InvalidInput
-from epochal.protocols import Call
+from epochal.protocols.call import Call
 from epochal.service.spans import read_range, read_span
 from epochal.service.workers import Content
 

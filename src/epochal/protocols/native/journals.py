@@ -11,7 +11,8 @@ from litestar.params import FromPath, FromQuery
 from epochal.domain.access import Permission, Principal
 from epochal.domain.run import StopRequest
 from epochal.domain.view import ResumeState
-from epochal.protocols import Call, needs
+from epochal.protocols import needs
+from epochal.protocols.call import Call
 from epochal.protocols.native.body import Budget, collect, expected_size, unpack
 from epochal.service import journals, runs
 from epochal.service.workers import StoreHandle

@@ -18,7 +18,8 @@ from epochal.domain.objects import (
     WantedBlobs,
     WantedParcel,
 )
-from epochal.protocols import Call, needs
+from epochal.protocols import needs
+from epochal.protocols.call import Call
 from epochal.protocols.native.body import Budget, collect, expected_size, unpack
 from epochal.protocols.native.content import FOREVER, PARCEL, answer, utf8
 from epochal.service import media, uploads

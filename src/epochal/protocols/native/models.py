@@ -18,7 +18,8 @@ from epochal.domain.models import (
     NewModel,
     NewModelVersion,
 )
-from epochal.protocols import Call, needs
+from epochal.protocols import needs
+from epochal.protocols.call import Call
 from epochal.service import models
 
 READ: Final = needs(Permission.READ)

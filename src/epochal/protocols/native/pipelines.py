@@ -14,7 +14,8 @@ from epochal.domain.pipeline_view import (
     PipelineList,
     StepDetail,
 )
-from epochal.protocols import Call, needs
+from epochal.protocols import needs
+from epochal.protocols.call import Call
 from epochal.service import pipelines
 
 READ: Final = needs(Permission.READ)

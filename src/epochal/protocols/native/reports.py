@@ -17,9 +17,13 @@ from epochal.domain.report import (
     ReportChanges,
     ReportDetail,
     ReportList,
+    ReportVersion,
+    ReportVersions,
     ShownPanel,
 )
-from epochal.protocols import Call, needs
+from epochal.protocols import needs
+from epochal.protocols.call import Call
+from epochal.protocols.native.content import FOREVER, answer
 from epochal.service import reports
 
 READ: Final = needs(Permission.READ)
@@ -119,6 +123,46 @@ async def read_frozen(
     return await request.read(reports.read_frozen, entity, project, name, panel)
 
 
+@get("/api/v1/reports/blob", opt=READ)
+async def read_kept(
+    request: Call,
+    project: FromQuery[str],
+    name: FromQuery[str],
+    panel: FromQuery[str],
+    digest: FromQuery[str],
+    *,
+    entity: FromQuery[str | None] = None,
+    view: FromQuery[str | None] = None,
+) -> Response[Any]:
+    """The bytes of media that a frozen panel keeps."""
+    place = (entity, project, name)
+    content = await request.read(reports.read_kept, place, panel, digest)
+    return answer(request, content, view, cache=FOREVER)
+
+
+@get("/api/v1/reports/versions", opt=READ)
+async def list_versions(
+    request: Call,
+    project: FromQuery[str],
+    name: FromQuery[str],
+    entity: FromQuery[str | None] = None,
+) -> ReportVersions:
+    """What a report said before, revision by revision."""
+    return await request.read(reports.list_versions, entity, project, name)
+
+
+@get("/api/v1/reports/version", opt=READ)
+async def find_version(
+    request: Call,
+    project: FromQuery[str],
+    name: FromQuery[str],
+    revision: FromQuery[int],
+    entity: FromQuery[str | None] = None,
+) -> ReportVersion:
+    """What a report said at a revision."""
+    return await request.read(reports.find_version, entity, project, name, revision)
+
+
 @get("/api/v1/reports/page", opt=READ)
 async def report_page(
     request: Call,
@@ -142,5 +186,8 @@ ROUTES: Final[list[Any]] = [
     show_panel,
     freeze_panel,
     read_frozen,
+    read_kept,
+    list_versions,
+    find_version,
     report_page,
 ]

@@ -28,7 +28,8 @@ from epochal.domain.sweep import (
     TrialReport,
     TrialRow,
 )
-from epochal.protocols import Call, needs
+from epochal.protocols import needs
+from epochal.protocols.call import Call
 from epochal.service import agents, bests, importance, suggesting, sweeps
 
 READ: Final = needs(Permission.READ)

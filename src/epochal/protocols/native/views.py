@@ -9,7 +9,8 @@ from litestar.params import FromQuery, JSONBody
 
 from epochal.domain.access import Permission
 from epochal.domain.saved import NewView, ViewChanges, ViewList, ViewRow
-from epochal.protocols import Call, needs
+from epochal.protocols import needs
+from epochal.protocols.call import Call
 from epochal.service import views
 
 READ: Final = needs(Permission.READ)

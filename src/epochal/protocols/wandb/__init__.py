@@ -9,16 +9,15 @@ from __future__ import annotations
 import functools
 import importlib
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
 
 import msgspec
-from litestar import Response, Router, get, post
+from litestar import Response, Router, post
 from litestar.params import FromPath
 
 from epochal.domain.access import Permission
-from epochal.domain.names import DEFAULT_ENTITY
 from epochal.errors import InvalidInput
-from epochal.protocols import PUBLIC, Call, needs
+from epochal.protocols import PUBLIC, needs
+from epochal.protocols.call import Call
 from epochal.protocols.wandb import (
     api_artifacts,
     api_history,
@@ -28,6 +27,7 @@ from epochal.protocols.wandb import (
     curating,
     files,
     introspection,
+    links,
     making,
     portfolios,
     projects,
@@ -151,35 +151,6 @@ async def telemetry(request: Call, path: FromPath[str]) -> Response[bytes]:
     return Response(b"", status_code=404, media_type="text/plain")
 
 
-@get("/{entity:str}/{project:str}/runs/{run_id:str}", opt=PUBLIC)
-async def run_page(
-    request: Call,
-    entity: FromPath[str],
-    project: FromPath[str],
-    run_id: FromPath[str],
-) -> Response[bytes]:
-    """The address that the client prints, led to our page."""
-    return _led(f"{_project_page(entity, project)}/r/{quote(run_id, safe='')}")
-
-
-@get("/local/{path:path}", opt=PUBLIC)
-async def local_page(request: Call, path: FromPath[str]) -> Response[bytes]:
-    """The address of a project or run of ours that the client prints, led to our page."""
-    parts = path.strip("/").split("/")
-    page = _project_page(DEFAULT_ENTITY, parts[0])
-    is_run = len(parts) == 3 and parts[1] == "runs"
-    return _led(f"{page}/r/{quote(parts[2], safe='')}" if is_run else page)
-
-
-def _project_page(entity: str, project: str) -> str:
-    owner = "" if entity == DEFAULT_ENTITY else f"@{quote(entity, safe='')}/"
-    return f"/p/{owner}{quote(project, safe='')}"
-
-
-def _led(address: str) -> Response[bytes]:
-    return Response(b"", status_code=302, headers={"location": address}, media_type="text/plain")
-
-
 def _size(request: Call) -> int:
     length = request.headers.get("content-length", "")
     return min(int(length), MAX_STREAM) if length.isascii() and length.isdigit() else 65_536
@@ -194,8 +165,7 @@ ROUTES: Final[list[Any]] = [
             *files.ROUTES,
             *uploads.ROUTES,
             telemetry,
-            run_page,
-            local_page,
+            *links.ROUTES,
         ],
         exception_handlers=HANDLERS,
         include_in_schema=False,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import quote
 
-from epochal.protocols import Call
+from epochal.protocols.call import Call
 from epochal.protocols.wandb.execution import Asked
 from epochal.protocols.wandb.ids import Place
 from epochal.service import capabilities

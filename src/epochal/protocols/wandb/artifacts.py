@@ -223,13 +223,15 @@ async def files(asked: Asked, parent: ArtifactRef, given: Given) -> dict[str, An
     """A page of a version's files; references are among them, with their own addresses."""
     manifest = await manifest_of(asked, parent)
     wanted = set(given.texts("names"))
-    md5s = await asked.call.read(checksums.md5_of_blobs, manifest.digests())
-    rows = [
-        Object("ArtifactFile", (parent, path, entry, manifests.digest_of(entry, md5s)))
-        for path, entry in sorted(manifest.entries.items())
-        if not wanted or path in wanted
-    ]
-    return page(rows, given)
+    paths = sorted(path for path in manifest.entries if not wanted or path in wanted)
+    found = page(paths, given)
+    entries = [manifest.entries[edge["node"]] for edge in found["edges"]]
+    digests = [entry.digest for entry in entries if entry.ref is None and entry.digest]
+    md5s = await asked.call.read(checksums.md5_of_blobs, digests)
+    for edge, entry in zip(found["edges"], entries, strict=True):
+        value = (parent, edge["node"], entry, manifests.digest_of(entry, md5s))
+        edge["node"] = Object("ArtifactFile", value)
+    return found
 
 
 async def files_by_entries(asked: Asked, parent: ArtifactRef, given: Given) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from epochal.domain.first_columns import natural
 from epochal.domain.record import Event, Media
 from epochal.errors import EpochalError
 from epochal.protocols.wandb import charts, media
@@ -25,7 +26,7 @@ def take(recorder: Recorder, recording: Recording, memory: Memory, rows: list[Ro
     fresh = [
         Waiting(key, row.step, row.wall_us, value)
         for row in rows
-        for key, value in row.media.items()
+        for key, value in sorted(row.media.items(), key=_order)  # the client's order is chance
         if media.is_known(value)
     ]
     if not fresh:
@@ -68,6 +69,11 @@ def draw(recorder: Recorder, recording: Recording, memory: Memory) -> None:
         recorder.write(recording, [Media(chart.key, one.step, one.wall_us, [item])])
     memory.tables = [one for one in memory.tables if one.key not in known]
     save(recorder, recording, TABLES, memory.tables)
+
+
+def _order(pair: tuple[str, object]) -> list[tuple[int, str]]:
+    """``layer2`` comes before ``layer10``."""
+    return natural(pair[0])
 
 
 def _keep_tables(

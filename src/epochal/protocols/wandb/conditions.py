@@ -9,6 +9,7 @@ taken as far as it is a pattern with wildcards, and takes no notice of the case 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -34,6 +35,10 @@ LISTED: Final = ("name", "sweep", "username", "user.username")
 """Keys of which a list of values may stand beside all other conditions."""
 MAX_DEPTH: Final = 30
 _COMPARISONS: Final = {"$eq": "==", "$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
+_GROUP: Final = re.compile(r"(?<!\\)\((?:\?:)?(?!\?)((?:[^()\\]|\\.)*)\)(?![*+?{])")
+"""An innermost group that is there once."""
+MAX_GROUPS: Final = 20
+MAX_BRANCHES: Final = 64
 _SPECIAL: Final = frozenset("[](){}|+*?^$")
 
 
@@ -255,8 +260,28 @@ def regex(field: str, pattern: Any) -> str:
     """
     if not isinstance(pattern, str):
         raise InvalidInput(f"$regex needs a text, got {pattern!r:.80}")
-    parts = pattern.split("|")
+    if pattern.count("(") > MAX_GROUPS:
+        raise _too_much(pattern)
+    parts = list(dict.fromkeys(branches(pattern, pattern)))
     return _joined([f"{field} like {quoted(wildcards(part, pattern))}" for part in parts], "or")
+
+
+def branches(part: str, pattern: str) -> list[str]:
+    """The regular expressions without groups and ``|`` that one with them stands for.
+
+    Raises:
+        InvalidInput: they are too many.
+    """
+    group = _GROUP.search(part)
+    if group is None:
+        return part.split("|")
+    before, after = part[: group.start()], part[group.end() :]
+    found: list[str] = []
+    for inner in group[1].split("|"):
+        found += branches(before + inner + after, pattern)
+        if len(found) > MAX_BRANCHES:
+            raise _too_much(pattern)
+    return found
 
 
 def wildcards(part: str, pattern: str) -> str:
@@ -293,7 +318,7 @@ def _literal(letter: str, pattern: str) -> str:
 def _too_much(pattern: str) -> InvalidInput:
     return InvalidInput(
         f"the regular expression {pattern!r:.200} is more than a pattern with wildcards; use "
-        f"plain text, '.', '.*', '.+', '^', '$' and '|', or filter what came back"
+        f"plain text, '.', '.*', '.+', '^', '$', '|' and '(a|b)', or filter what came back"
     )
 
 

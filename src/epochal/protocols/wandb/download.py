@@ -11,7 +11,7 @@ from urllib.parse import quote
 from litestar import Response
 from litestar.response import Stream
 
-from epochal.protocols import Call
+from epochal.protocols.call import Call
 from epochal.service.spans import read_range, read_span
 from epochal.service.workers import Content
 

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from epochal.protocols import Call
+from epochal.protocols.call import Call
 from epochal.protocols.wandb.arguments import Given
 
 UNANSWERED: Final[Counter[str]] = Counter()

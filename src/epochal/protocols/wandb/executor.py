@@ -13,7 +13,7 @@ from typing import Any, Final
 from graphql.language import FieldNode, OperationType, SelectionSetNode
 
 from epochal.errors import InvalidInput
-from epochal.protocols import Call
+from epochal.protocols.call import Call
 from epochal.protocols.wandb.arguments import Given
 from epochal.protocols.wandb.documents import (
     Document,

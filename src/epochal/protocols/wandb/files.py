@@ -21,7 +21,8 @@ from litestar.params import FromPath, FromQuery
 
 from epochal.domain.objects import FileRow
 from epochal.errors import InvalidInput, NotFound, Unauthenticated
-from epochal.protocols import PUBLIC, Call
+from epochal.protocols import PUBLIC
+from epochal.protocols.call import Call
 from epochal.protocols.wandb import arrivals
 from epochal.protocols.wandb.addresses import GET, PUT, run_file
 from epochal.protocols.wandb.arguments import Given

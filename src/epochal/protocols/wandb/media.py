@@ -42,6 +42,10 @@ MAX_PLOT: Final = 32 * 1024
 MAX_ITEMS: Final = 10_000
 POINTS: Final = ".pts.json"
 OCTETS: Final = "application/octet-stream"
+SAID: Final = (
+    "path", "sha256", "size", "artifact_path", "_latest_artifact_path", "log_mode",
+)  # fmt: skip
+"""What the client says of a table's file and of the artifact that holds it, too."""
 _PLAIN: Final = ("width", "height", "caption", "sample_rate")
 
 Files = Mapping[str, BlobRef]
@@ -305,7 +309,8 @@ def table(value: Mapping[str, Any], store: Store) -> MediaItem:
     data = b"".join(encode_table(columns, named, rows))
     blobs["data"] = store.put(data, "application/x-ndjson")
     meta = {"columns": columns, "types": named, "rows": len(rows), "preview": preview(rows)}
-    return MediaItem("table", meta, blobs)
+    said = {name: value[name] for name in SAID if isinstance(value.get(name), (str, int))}
+    return MediaItem("table", {**meta, "wandb": said}, blobs)
 
 
 def _cell(cell: Any, store: Store, blobs: dict[str, BlobRef | str]) -> Any:

@@ -167,10 +167,14 @@ async def stop(asked: Asked, parent: Any, given: Given) -> dict[str, Any]:
 
 
 async def delete(asked: Asked, parent: Any, given: Given) -> dict[str, Any]:
-    """Delete a run for good. Of one that is gone already, which may be this request sent again."""
+    """Delete a run for good, and the versions that it alone made when that is asked for.
+
+    One that is gone already may be this request sent again.
+    """
     place = read_run_key(given.needed("id"))
+    made = given.values.get("deleteArtifacts") is True
     with contextlib.suppress(NotFound):
-        await asked.call.write(stored.delete_run, place.uid)
+        await asked.call.write(stored.delete_run, place.uid, versions=made)
     asked.call.app.state.tailer.nudge()
     return {"success": True, "clientMutationId": None}
 

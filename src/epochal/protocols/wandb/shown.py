@@ -62,7 +62,11 @@ def _item(item: MediaView, entry: MediaEntry, paths: Mapping[str, str]) -> Any:
         if path:
             found |= {"path": path, "format": path.rpartition(".")[2]}
     if item.kind == "table":
-        found |= {"ncols": len(meta.get("columns", ())), "nrows": meta.get("rows")}
+        shape = {"ncols": len(meta.get("columns", ())), "nrows": meta.get("rows")}
+        said = meta.get("wandb")  # of the file that it logged, which was converted here
+        found = (
+            {"_type": found["_type"], **said, **shape} if isinstance(said, dict) else found | shape
+        )
     return found | {name: meta[name] for name in _KEPT if name in meta}
 
 

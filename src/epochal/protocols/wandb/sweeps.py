@@ -16,6 +16,7 @@ from epochal.domain.names import DEFAULT_ENTITY, DEFAULT_PROJECT
 from epochal.domain.run import RunState
 from epochal.domain.sweep import (
     EARLIER,
+    REPEAT,
     AgentRow,
     Beat,
     Held,
@@ -58,6 +59,7 @@ LOST: Final = "lost"
 ENDING: Final = "ending"
 ENDED: Final = "ended"
 FAILED: Final = "failed"
+UNSEEDED: Final = "it recorded no run; wandb gives a repeat the flag of its seed, as --seed=1"
 PATIENCE_US: Final = 20_000_000
 MAX_REMEMBERED: Final = 10_000
 
@@ -206,7 +208,8 @@ async def _fate(asked: Asked, sweep: SweepRow, trial: TrialRow, *, is_known: boo
 
 async def _report(asked: Asked, agent_id: str, trial: TrialRow, fate: str) -> None:
     word: Any = fate
-    report = TrialReport(trial.number, trial.attempt, word)
+    is_odd = fate == FAILED and trial.origin.startswith(REPEAT)
+    report = TrialReport(trial.number, trial.attempt, word, note=UNSEEDED if is_odd else "")
     with contextlib.suppress(Conflict):  # somebody else has it
         await asked.call.write(agents.report, agent_id, report)
 

@@ -13,7 +13,8 @@ from epochal.domain.access import Principal
 from epochal.domain.artifact import ArtifactRef
 from epochal.domain.record import BlobRef
 from epochal.errors import NotFound, Unauthenticated
-from epochal.protocols import PUBLIC, Call
+from epochal.protocols import PUBLIC
+from epochal.protocols.call import Call
 from epochal.protocols.wandb import drafts, manifests
 from epochal.protocols.wandb.addresses import FILE, MANIFEST, PUT_BLOB, PUT_MANIFEST
 from epochal.protocols.wandb.download import answer

@@ -5,11 +5,12 @@
 import { tickLabels, ticks } from "../axis";
 import type { Scene } from "../chart";
 import { paint, xMap, yMap, type Plane } from "../paint";
+import type { Look } from "../palette";
 import { chartColors } from "../theme";
-import { SvgPen } from "./svg";
+import { FACE, SvgPen } from "./svg";
 
 const LEAST = { width: 480, height: 260 };
-const TOP = 34;
+export const TOP = 34;
 const BOTTOM = 24;
 const RIGHT = 14;
 const ROW = 16;
@@ -17,8 +18,9 @@ const LEGEND_COLUMN = 230;
 /** More names than these are not told one by one. */
 const MOST_NAMES = 24;
 const CHARACTER = 6.4;
+const TITLE_CHARACTER = 8.2;
 
-type Pen = Pick<CanvasRenderingContext2D, "save" | "restore" | "beginPath" | "rect" | "clip" | "moveTo" | "lineTo" | "arc" | "stroke" | "fill" | "fillRect" | "fillText" | "setLineDash"> & {
+export type Pen = Pick<CanvasRenderingContext2D, "save" | "restore" | "beginPath" | "rect" | "clip" | "moveTo" | "lineTo" | "arc" | "stroke" | "fill" | "fillRect" | "fillText" | "setLineDash"> & {
   strokeStyle: unknown; fillStyle: unknown; lineWidth: number; globalAlpha: number; font: string; textAlign: unknown; textBaseline: unknown;
 };
 
@@ -30,12 +32,21 @@ interface Layout {
   ys: { at: number; text: string }[];
 }
 
-const namesShown = (scene: Scene): readonly string[] => scene.names.slice(0, MOST_NAMES);
+export interface LegendEntry {
+  name: string;
+  look: Look;
+}
+
+const perRow = (width: number): number => Math.max(1, Math.floor((width - 20) / LEGEND_COLUMN));
+
+/** What a legend of so many names takes; names beyond the most are one more. */
+export const legendHeight = (names: number, width: number): number => Math.ceil(Math.min(names, MOST_NAMES + 1) / perRow(width)) * ROW;
+
+const legendOf = (scene: Scene): LegendEntry[] => scene.curves.map(({ look }, i) => ({ name: scene.names[i], look }));
 
 function layOut(scene: Scene): Layout {
   const width = Math.max(LEAST.width, scene.width);
-  const perRow = Math.max(1, Math.floor((width - 20) / LEGEND_COLUMN));
-  const legend = Math.ceil((namesShown(scene).length + (scene.names.length > MOST_NAMES ? 1 : 0)) / perRow) * ROW;
+  const legend = legendHeight(scene.names.length, width);
   const plotHeight = Math.max(LEAST.height, scene.height) - TOP - BOTTOM;
   const yTicks = ticks(scene.kindY, ...scene.y, Math.max(2, Math.floor(plotHeight / 36)));
   const yLabels = tickLabels(scene.kindY, yTicks);
@@ -53,18 +64,24 @@ function layOut(scene: Scene): Layout {
   };
 }
 
-function drawScene(pen: Pen, scene: Scene, title: string, { width, height, plane, xs, ys }: Layout): void {
-  const colors = chartColors();
+/** The ground of a picture and its title; what follows has `TOP` pixels above it. */
+export function drawHead(pen: Pen, title: string, width: number, height: number): void {
   const ground = getComputedStyle(document.documentElement).getPropertyValue("--bg").trim() || "#ffffff";
-  const bottom = plane.top + plane.height;
   pen.fillStyle = ground;
   pen.fillRect(0, 0, width, height);
-  pen.fillStyle = colors.text;
-  pen.font = "600 13px sans-serif";
+  pen.fillStyle = chartColors().text;
+  pen.font = `600 13px ${FACE}`;
   pen.textAlign = "left";
   pen.textBaseline = "middle";
-  pen.fillText(title, 10, 16);
-  pen.font = "11px sans-serif";
+  const most = Math.floor((width - 20) / TITLE_CHARACTER);
+  pen.fillText(title.length > most ? `${title.slice(0, most - 1)}…` : title, 10, 16);
+  pen.font = `11px ${FACE}`;
+}
+
+function drawScene(pen: Pen, scene: Scene, title: string, { width, height, plane, xs, ys }: Layout): void {
+  const colors = chartColors();
+  const bottom = plane.top + plane.height;
+  drawHead(pen, title, width, height);
   pen.strokeStyle = colors.grid;
   pen.lineWidth = 1;
   pen.fillStyle = colors.muted;
@@ -79,30 +96,28 @@ function drawScene(pen: Pen, scene: Scene, title: string, { width, height, plane
     pen.fillText(text, at, bottom + 12);
   }
   paint(pen as unknown as CanvasRenderingContext2D, plane, scene.curves, { highlight: null, fail: colors.fail, smooth: scene.smooth, dragging: false });
-  drawLegend(pen, scene, width, bottom + BOTTOM + 4, colors.text);
+  drawLegend(pen, legendOf(scene), width, bottom + BOTTOM + 4);
 }
 
-function drawLegend(pen: Pen, scene: Scene, width: number, top: number, ink: string): void {
-  const perRow = Math.max(1, Math.floor((width - 20) / LEGEND_COLUMN));
+/** The first names with their looks, and how many there are beside them. */
+export function drawLegend(pen: Pen, entries: readonly LegendEntry[], width: number, top: number): void {
+  const columns = perRow(width);
   const most = Math.floor((LEGEND_COLUMN - 36) / CHARACTER);
+  const rest = entries.length - MOST_NAMES;
+  const rows = [...entries.slice(0, MOST_NAMES), ...(rest > 0 ? [{ name: `and ${rest} more`, look: null }] : [])];
   pen.textAlign = "left";
-  const names = namesShown(scene);
-  for (let i = 0; i <= names.length; i++) {
-    const [x, y] = [10 + (i % perRow) * LEGEND_COLUMN, top + Math.floor(i / perRow) * ROW + ROW / 2];
-    const rest = scene.names.length - MOST_NAMES;
-    const name = i < names.length ? names[i] : rest > 0 ? `and ${rest} more` : "";
-    if (name === "") continue;
-    if (i < names.length) {
-      const { look } = scene.curves[i];
+  rows.forEach(({ name, look }, i) => {
+    const [x, y] = [10 + (i % columns) * LEGEND_COLUMN, top + Math.floor(i / columns) * ROW + ROW / 2];
+    if (look) {
       pen.strokeStyle = look.color;
       pen.lineWidth = 2;
       pen.setLineDash([...look.dash]);
       rule(pen, x, y, x + 18, y);
       pen.setLineDash([]);
     }
-    pen.fillStyle = ink;
+    pen.fillStyle = chartColors().text;
     pen.fillText(name.length > most ? `${name.slice(0, most - 1)}…` : name, x + 24, y);
-  }
+  });
 }
 
 function rule(pen: Pen, x0: number, y0: number, x1: number, y1: number): void {

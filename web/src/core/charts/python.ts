@@ -1,36 +1,84 @@
-/** The curves of a panel as a program that reads them: docs/reading.md. Pure. */
+/** What a panel shows as a program that reads it: docs/reading.md. Pure. */
 import type { Want } from "../store";
 
 /** A text as a literal of Python; JSON's spelling is one. */
 const literal = (text: string): string => JSON.stringify(text);
+const list = (items: readonly string[], indent = ""): string => (items.length === 1 ? `[${literal(items[0])}]` : `[\n${items.map((i) => `${indent}    ${literal(i)},\n`).join("")}${indent}]`);
+const program = (origin: string, lines: readonly string[]): string => ["import epochal", "", `reader = epochal.connect(${literal(origin)})`, ...lines, ""].join("\n");
 
-/** The keys that a formula names, as core of what to read. */
-export function keysInFormula(text: string): string[] {
-  const found: string[] = [];
-  for (const match of text.matchAll(/"([^"]*)"|'([^']*)'|`([^`]*)`|([\p{L}_][\p{L}\p{N}_./@:]*)(\s*\()?|[\d.]+(?:[eE][+-]?\d+)?/gu)) {
-    const [, a, b, c, name, call] = match;
-    const key = a ?? b ?? c ?? (call === undefined ? name?.replace(/\/+$/, "") : undefined);
-    if (key) found.push(key);
-  }
-  return [...new Set(found)];
-}
-
-/** A program that reads the exact points behind a panel. */
+/** The exact points behind curves; of a zoomed panel those in view where x is the step. */
 export function pythonOf(want: Want, origin = location.origin): string {
   const runs = [...new Set(want.series.flatMap((id) => id.runs ?? [id.run]))];
   const formulas = [...new Set(want.series.filter((id) => id.formula).map((id) => id.key))];
-  const keys = [...new Set(want.series.flatMap((id) => (id.formula ? keysInFormula(id.key) : [id.key])))];
-  const list = (items: readonly string[]): string => (items.length === 1 ? `[${literal(items[0])}]` : `[\n${items.map((i) => `    ${literal(i)},\n`).join("")}]`);
-  return [
-    "import epochal",
-    "",
-    `reader = epochal.connect(${literal(origin)})`,
-    ...formulas.map((text) => `# on the page: ${text.replace(/\s+/g, " ")}`),
-    `keys = ${list(keys)}`,
+  const keys = [...new Set(want.series.filter((id) => !id.formula).map((id) => id.key))];
+  const [lo, hi] = want.x === "step" && want.range ? [Math.ceil(want.range[0]), Math.floor(want.range[1])] : [null, null];
+  const within = lo === null ? "" : `.query("${lo} <= step <= ${hi}")`;
+  return program(origin, [
+    ...(keys.length > 0 ? [`keys = ${list(keys)}`] : []),
+    ...(formulas.length > 0 ? [`formulas = ${list(formulas)}`] : []),
     `for uid in ${list(runs)}:`,
     "    run = reader.run(uid)",
-    "    history = run.history(keys=keys)  # every point, bit for bit",
-    "    print(run.name, history.to_pandas())",
-    "",
-  ].join("\n");
+    ...(keys.length > 0 ? ["    history = run.history([key for key in keys if key in run.metrics])  # every point, bit for bit", `    print(run.name, history.to_pandas()${within})`] : []),
+    ...(formulas.length > 0 ? [
+      "    for text in formulas:",
+      "        points = run.formula(text)",
+      ...(lo === null ? ["        print(run.name, text, points.step, points.value)"] : [
+        `        inside = (points.step >= ${lo}) & (points.step <= ${hi})`,
+        "        print(run.name, text, points.step[inside], points.value[inside])",
+      ]),
+    ] : []),
+  ]);
+}
+
+/** Runs of a project that a filter chooses. */
+export interface Chosen {
+  entity: string;
+  project: string;
+  where: string;
+}
+
+const chosen = ({ entity, project, where }: Chosen): string => `${literal(project)}, ${where.trim() ? `where=${literal(where.trim())}, ` : ""}entity=${literal(entity)}`;
+
+/**
+ * The columns of a table of runs.
+ *
+ * @param most only so many of the newest runs are shown
+ * @param only uids of the runs, where they are not those of the filter
+ * @param groups uids by the name of their group, where the first column's mean of each is shown
+ */
+export function pythonOfTable(runs: Chosen, columns: readonly string[], more: { most?: number; only?: readonly string[]; groups?: readonly (readonly [string, readonly string[]])[] } = {}, origin = location.origin): string {
+  const { most, only, groups } = more;
+  const names = [...new Set(columns)].filter((column) => column !== "name");
+  const lines = [`runs = reader.runs(${chosen(runs)}${most === undefined ? "" : `, limit=${most}`}${only ? ", archived=True" : ""})`, `columns = ${list(names)}`, "frame = runs.to_pandas(columns=columns)"];
+  if (only) lines.push(`frame = frame[frame["uid"].isin(${list(only)})]`);
+  if (!groups) return program(origin, [...lines, 'print(frame[["name", *columns]])']);
+  return program(origin, [
+    ...lines,
+    `groups = {\n${groups.map(([name, uids]) => `    ${literal(name)}: ${list(uids, "    ")},\n`).join("")}}`,
+    "for name, uids in groups.items():",
+    `    values = frame[frame["uid"].isin(uids)][${literal(columns[0])}].dropna().astype(float)`,
+    '    values = values[values.abs() < float("inf")]',
+    "    print(name, values.mean(), values.std(), len(values))",
+  ]);
+}
+
+/** Which parameters matter for a result. */
+export function pythonOfImportance(runs: Chosen, target: string, origin = location.origin): string {
+  const { entity, project, where } = runs;
+  return program(origin, [
+    `report = reader.importance(${[target, project].map(literal).join(", ")}, ${where.trim() ? `where=${literal(where.trim())}, ` : ""}entity=${literal(entity)})`,
+    "for parameter in report.parameters:",
+    "    print(parameter.name, parameter.importance, parameter.error, parameter.correlation)",
+  ]);
+}
+
+/** The histograms that some runs have logged under a key. */
+export function pythonOfHistograms(runs: readonly string[], key: string, origin = location.origin): string {
+  return program(origin, [
+    `for uid in ${list(runs)}:`,
+    "    run = reader.run(uid)",
+    `    if any(entry.key == ${literal(key)} for entry in run.media_keys()):`,
+    `        for histogram in run.media(${literal(key)}):`,
+    "            print(run.name, histogram.step, histogram.to_pandas())",
+  ]);
 }

@@ -3,8 +3,11 @@
  * screen shows. Texts are escaped; no script and no address can come into the file.
  */
 
-const escape = (text: string): string => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`).replace(/[\0-\x08\x0b\x0c\x0e-\x1f]/g, "");
-const n = (value: number): string => String(Math.round(value * 100) / 100);
+/** The letters of the page: those of the system. */
+export const FACE = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif";
+
+export const escape = (text: string): string => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`).replace(/[\0-\x08\x0b\x0c\x0e-\x1f]/g, "");
+export const n = (value: number): string => String(Math.round(value * 100) / 100);
 
 export class SvgPen {
   strokeStyle = "#000";
@@ -86,12 +89,17 @@ export class SvgPen {
 
   fillText(text: string, x: number, y: number): void {
     const anchor = { left: "start", center: "middle", right: "end" }[this.textAlign];
-    const [, weight = "", size = "11"] = /^(?:(\w+) )?(\d+)px/.exec(this.font) ?? [];
+    const [, weight = "", size = "11"] = /^(?:(\w+) )?([\d.]+)px/.exec(this.font) ?? [];
     const shift = this.textBaseline === "middle" ? Number(size) * 0.35 : this.textBaseline === "top" ? Number(size) * 0.8 : 0;
-    this.out.push(`<text x="${n(x)}" y="${n(y + shift)}" font-family="sans-serif" font-size="${size}"${weight ? ` font-weight="${weight}"` : ""} text-anchor="${anchor}" fill="${escape(this.fillStyle)}"${this.alpha()}>${escape(text)}</text>`);
+    this.out.push(`<text x="${n(x)}" y="${n(y + shift)}" font-family="${FACE}" font-size="${size}"${weight ? ` font-weight="${weight}"` : ""} text-anchor="${anchor}" fill="${escape(this.fillStyle)}"${this.alpha()}>${escape(text)}</text>`);
   }
 
-  private alpha(): string {
+  /** Puts in what is SVG already. */
+  add(shapes: string): void {
+    this.out.push(shapes);
+  }
+
+  alpha(): string {
     return this.globalAlpha < 1 ? ` opacity="${n(this.globalAlpha)}"` : "";
   }
 

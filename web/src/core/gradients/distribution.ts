@@ -10,6 +10,10 @@ import { readCounted, type Counted } from "./ridge";
 export const MOST_RUNS = 8;
 /** Steps of a run; `epochal/service/panels.py` keeps as many in a frozen panel. */
 export const MOST_STEPS = 60;
+/** Runs of one question to the server. */
+const MOST_ASKED = 1000;
+
+const wholeStep = (value: number): number => Math.max(-Number.MAX_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, value));
 
 /** The histograms of a run. */
 export interface Distribution {
@@ -21,11 +25,16 @@ export interface Distribution {
   others: number;
 }
 
+/** Which of many runs have logged something under the key: their newest entries. */
+export function loggersQuery(runs: readonly string[], key: string, range: readonly [number, number] | null = null): MediaQuery {
+  const asked = runs.slice(0, MOST_ASKED);
+  return { runs: asked, keys: [key], meta: ["stats"], at: wholeStep(Math.floor(range?.[1] ?? Infinity)), limit: MOST_ASKED };
+}
+
 /** @param range the first and the last step, which need not be whole */
 export function histogramsQuery(runs: readonly string[], key: string, most = MOST_STEPS, range: readonly [number, number] | null = null): MediaQuery {
   const few = runs.slice(0, MOST_RUNS);
-  const step = (value: number): number => Math.max(-Number.MAX_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, value));
-  const part = range && { lo: step(Math.ceil(range[0])), hi: step(Math.floor(range[1])) };
+  const part = range && { lo: wholeStep(Math.ceil(range[0])), hi: wholeStep(Math.floor(range[1])) };
   return { runs: few, keys: [key], meta: ["edges", "counts", "stats"], most, limit: few.length * most, ...part };
 }
 

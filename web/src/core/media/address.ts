@@ -2,7 +2,18 @@
 import { api, query } from "../api";
 import type { BlobView, MediaKeys, MediaPage, MediaQuery } from "./shapes";
 
+const KEPT = "kept?";
+
+/** What stands for a run where a frozen panel of a report keeps its media: each address below leads to the report then. */
+export function keptRun(place: { entity: string; project: string }, report: string, panel: string, run: string): string {
+  return KEPT + query({ ...place, name: report, panel, run });
+}
+
 export function blobUrl(run: string, blob: BlobView, view?: "frame"): string {
+  if (run.startsWith(KEPT)) {
+    const { entity, project, name, panel } = Object.fromEntries(new URLSearchParams(run.slice(KEPT.length)));
+    return `/api/v1/reports/blob?${query({ entity, project, name, panel, digest: blob.digest, ...(view && { view }) })}`;
+  }
   return `/api/v1/runs/${encodeURIComponent(run)}/blobs/${encodeURIComponent(blob.digest)}${view ? `?${query({ view })}` : ""}`;
 }
 

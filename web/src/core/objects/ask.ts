@@ -1,7 +1,7 @@
 /** The routes of files, artifacts and models (docs/internals/wire.md), each a function. */
 import { api, query } from "../api";
 import type {
-  ArtifactRow, FileList, LineageGraph, Manifest, ModelDetail, ModelRow, ModelVersionChanges, ModelVersionRow, RunArtifacts, VersionChanges, VersionDetail, VersionDiff,
+  ArtifactChanges, ArtifactRow, FileList, LineageGraph, Manifest, ModelDetail, ModelRow, ModelVersionChanges, ModelVersionRow, RunArtifacts, VersionChanges, VersionDetail, VersionDiff,
   VersionRow,
 } from "./wire";
 
@@ -49,8 +49,8 @@ export function askDiff(before: Place, after: Place): Promise<VersionDiff> {
   return api.ask("GET", `${V1}/artifacts/diff?${query({ before: fullName(before), after: fullName(after) })}`);
 }
 
-export const changeArtifact = (place: Place, description: string): Promise<ArtifactRow> =>
-  api.ask("PATCH", `${V1}/artifacts?${query({ name: fullName({ ...place, version: undefined }) })}`, { description });
+export const changeArtifact = (place: Place, changes: ArtifactChanges): Promise<ArtifactRow> =>
+  api.ask("PATCH", `${V1}/artifacts?${query({ name: fullName({ ...place, version: undefined }) })}`, changes);
 export const changeVersion = (place: Place, changes: VersionChanges): Promise<VersionRow> => api.ask("PATCH", `${V1}/artifacts/version?${named(place)}`, changes);
 export const deleteArtifact = (place: Place): Promise<void> => api.ask("DELETE", `${V1}/artifacts?${query({ name: fullName({ ...place, version: undefined }) })}`);
 export const deleteVersion = (place: Place, force: boolean): Promise<void> => api.ask("DELETE", `${V1}/artifacts/version?${named(place)}${force ? "&force=true" : ""}`);

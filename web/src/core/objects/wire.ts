@@ -33,6 +33,10 @@ export interface ArtifactRow {
   aliases: string[];
 }
 
+export interface ArtifactChanges {
+  name?: string;
+}
+
 export interface RunRef {
   uid: string;
   id: string;
@@ -93,6 +97,13 @@ export interface RunArtifacts {
   run: string;
   made: VersionRow[];
   used: VersionUse[];
+  models: RunModel[];
+}
+
+/** A registered version and the artifact version on which it stands. */
+export interface RunModel extends ModelRef {
+  artifact: string;
+  number: number;
 }
 
 export interface VersionChanges {

@@ -22,6 +22,18 @@ export interface ReportDetail extends ReportRow {
   frozen: string[];
 }
 
+export interface VersionRow {
+  revision: number;
+  title: string;
+  saved_us: number;
+  saved_by: string;
+  characters: number;
+}
+
+export interface ReportVersion extends Omit<VersionRow, "characters"> {
+  text: string;
+}
+
 export interface PanelRun {
   uid: string;
   id: string;
@@ -79,6 +91,15 @@ export class ReportsApi {
 
   restore(name: string): Promise<ReportDetail> {
     return this.api.ask("POST", `${ROUTE}/restore?${this.named(name)}`, {});
+  }
+
+  /** The revisions that can be read, the present one first. */
+  async versions(name: string): Promise<VersionRow[]> {
+    return (await this.api.ask<{ versions: VersionRow[] }>("GET", `${ROUTE}/versions?${this.named(name)}`)).versions;
+  }
+
+  version(name: string, revision: number): Promise<ReportVersion> {
+    return this.api.ask("GET", `${ROUTE}/version?${query({ ...this.place, name, revision: String(revision) })}`);
   }
 
   /** What a panel shows now; of curves which runs and keys they are. */

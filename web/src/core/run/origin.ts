@@ -1,5 +1,6 @@
 /** What another tracker's client said of a run, as the page shows it. Pure. */
 import { formatNumber } from "../format";
+import { MLFLOW_NOTES } from "../notes";
 import type { Value } from "../wire";
 
 export interface Column {
@@ -8,8 +9,8 @@ export interface Column {
 }
 
 const OWN = "mlflow.";
-/** Shown elsewhere on the page, as the run's name. */
-const SHOWN: ReadonlySet<string> = new Set(["mlflow.runName"]);
+/** Shown elsewhere on the page, as the run's name and its notes. */
+const SHOWN: ReadonlySet<string> = new Set(["mlflow.runName", MLFLOW_NOTES]);
 
 /** Labels as a tree: the user's own, and those that MLflow's client sets by itself in a branch `by MLflow`, or another name if a tag has that one. */
 export function labelTree(labels: { [name: string]: string }): { [key: string]: Value } {

@@ -85,4 +85,5 @@ export interface SweepDetail {
 export interface SweepChanges {
   state?: "running" | "paused" | "finished" | "cancelled";
   run_cap?: number;
+  name?: string;
 }
