@@ -152,6 +152,24 @@ def test_console_lines_that_come_late_stand_in_their_place(door: Door) -> None:
     assert {text for _, text in console(door)} == {"a", "b", "c", "d"}
 
 
+def test_console_lines_that_come_late_are_kept_though_the_server_was_restarted(
+    home: Path,
+) -> None:
+    """wandb 0.16 sends what stands further down first, and the rest only when that is answered."""
+    with Door(home) as door:
+        begin(door, "r")
+        send(door, output=(0, ["a", "b"]))
+        send(door, output=(4, ["e", "f"]))
+    with Door(home) as door:
+        send(door, output=(1, ["b", "c"]))
+        send(door, output=(12_345, ["z"]))
+    with Door(home) as door:
+        send(door, output=(3, ["d", "e"]))
+        send(door, output=(11_000, ["y"]))
+        send(door, output=(11_000, ["y"]))
+        assert sorted(text for _, text in console(door) if text) == list("abcdefyz")
+
+
 # ----------------------------------------------------------------------------------------- values
 def test_bare_nan_and_infinities_are_kept(door: Door) -> None:
     line = '{"loss": NaN, "up": Infinity, "down": -Infinity, "_step": 3}'

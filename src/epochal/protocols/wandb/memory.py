@@ -36,13 +36,15 @@ T = TypeVar("T")
 class Lines(msgspec.Struct):
     """Which lines of each stream were taken, as sorted spans ``(first, one after the last)``.
 
-    ``step`` and ``wall_us`` are the greatest of the history, also of rows without a number; -1
-    before the first.
+    Of the console ``output`` is the number of the next line, and ``absent`` are the spans before
+    it that have not come. ``step`` and ``wall_us`` are the greatest of the history, also of rows
+    without a number; -1 before the first.
     """
 
     history: list[tuple[int, int]] = []
     events: list[tuple[int, int]] = []
     output: int = 0
+    absent: list[tuple[int, int]] = []
     step: int = -1
     wall_us: int = -1
 
@@ -235,6 +237,17 @@ def added(spans: list[tuple[int, int]], first: int, end: int) -> list[tuple[int,
             f"the offsets leave more than {MAX_SPANS} gaps; send the lines in between first"
         )
     return joined
+
+
+def removed(spans: list[tuple[int, int]], first: int, end: int) -> list[tuple[int, int]]:
+    """The spans without one."""
+    parts = [((low, min(high, first)), (max(low, end), high)) for low, high in spans]
+    return [part for pair in parts for part in pair if part[0] < part[1]]
+
+
+def holds(spans: list[tuple[int, int]], number: int) -> bool:
+    """Whether a number lies in one of the spans."""
+    return any(low <= number < high for low, high in spans)
 
 
 def count_of(spans: list[tuple[int, int]]) -> int:

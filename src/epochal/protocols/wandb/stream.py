@@ -19,12 +19,16 @@ from epochal.domain.run import RunState
 from epochal.errors import InvalidInput
 from epochal.protocols.wandb import awaiting, ending
 from epochal.protocols.wandb.memory import (
+    MAX_SPANS,
     RUN,
     SUMMARY,
+    Lines,
     Memory,
+    holds,
     lines_label,
     lines_of,
     memory_of,
+    removed,
     save,
 )
 from epochal.protocols.wandb.rows import Shown, groups, plain_number
@@ -90,7 +94,7 @@ def take(recorder: Recorder, recording: Recording, message: Message, writer: str
         memory.told_to_stop, memory.raised = False, ""
         recorder.tell(recording, RunState.RUNNING, None)
     recorder.write(recording, taken.facts, taken.points)
-    _console(recorder, recording, taken, (writer, lines.output))
+    _console(recorder, recording, taken, writer)
     awaiting.take(recorder, recording, memory, taken.rows)
     memory.last.update(taken.last)
     _advance(recorder, recording, taken, writer)
@@ -112,11 +116,12 @@ def _advance(recorder: Recorder, recording: Recording, taken: Taken, writer: str
     """Note which lines were taken, after them: a torn write repeats lines, it loses none."""
     memory = memory_of(recording)
     lines = lines_of(recording, memory, writer)
-    output = max(lines.output, taken.shown_from + len(taken.shown) if taken.shown else 0)
-    before = (lines.history, lines.events, lines.output)
-    if (taken.history, taken.events, output) == before and not taken.moments:
+    output, absent = _shown_until(lines, taken)
+    before = (lines.history, lines.events, lines.output, lines.absent)
+    if (taken.history, taken.events, output, absent) == before and not taken.moments:
         return
-    lines.history, lines.events, lines.output = taken.history, taken.events, output
+    lines.history, lines.events = taken.history, taken.events
+    lines.output, lines.absent = output, absent
     if taken.moments:
         steps, times = zip(*taken.moments, strict=True)
         memory.lines.step = max(memory.lines.step, *steps)
@@ -128,12 +133,22 @@ def _advance(recorder: Recorder, recording: Recording, taken: Taken, writer: str
         save(recorder, recording, lines_label(name), lines_of(recording, memory, name))
 
 
-def _console(
-    recorder: Recorder, recording: Recording, taken: Taken, known: tuple[str, int]
-) -> None:
-    """Console lines at their places in the journal; what an older journal holds stays as it is.
+def _shown_until(lines: Lines, taken: Taken) -> tuple[int, list[tuple[int, int]]]:
+    """``output`` and ``absent`` of a writer's lines, once those of a message are among them."""
+    if not taken.shown:
+        return lines.output, lines.absent
+    first, end = taken.shown_from, taken.shown_from + len(taken.shown)
+    absent = removed(lines.absent, first, end)
+    if first > lines.output:
+        absent.append((lines.output, first))
+    return max(lines.output, end), absent[-MAX_SPANS:]
 
-    ``known`` is the writer, and how many lines it had shown before.
+
+def _console(recorder: Recorder, recording: Recording, taken: Taken, writer: str) -> None:
+    """Console lines at their places in the journal.
+
+    Clients send what stands further down first. A line that an older journal holds stays as it is
+    there; one that has not come yet is taken whenever it comes.
     """
     if not taken.shown:
         return
@@ -141,13 +156,13 @@ def _console(
         recorder.write(recording, [Heartbeat(taken.now_us)])  # opens one
     places = memory_of(recording).console
     places.begin(recording.journal.writer if recording.journal is not None else "")
-    writer, output = known
-    for number in range(output, min(taken.shown_from, output + MAX_GAP)):
+    lines = lines_of(recording, memory_of(recording), writer)
+    for number in range(lines.output, min(taken.shown_from, lines.output + MAX_GAP)):
         places.take(writer, number)  # for lines that come late
     shown: list[tuple[int, Shown]] = []
     for number, line in enumerate(taken.shown, taken.shown_from):
         place = places.find(writer, number)
-        if place is None and number < output:
+        if place is None and number < lines.output and not holds(lines.absent, number):
             continue
         shown.append((places.take(writer, number) if place is None else place, line))
     recorder.write(
