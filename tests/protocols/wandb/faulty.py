@@ -34,6 +34,7 @@ class Faulty(ThreadingHTTPServer):
 
     Attributes:
         met: how often each fault met each kind of request.
+        taken: bodies of `STREAM` that the server answered with success.
     """
 
     daemon_threads = True
@@ -42,6 +43,7 @@ class Faulty(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.port = port
         self.met: Counter[tuple[str, str]] = Counter()
+        self.taken: list[bytes] = []
         self._turns: dict[str, Iterator[str]] = {}
         self._guard = threading.Lock()
 
@@ -82,7 +84,13 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "unavailable":
             self._answer(503, [("Content-Type", "application/json")], b'{"error":"a moment"}')
             return
-        status, headers, answer = self._forward(body)
+        try:
+            status, headers, answer = self._forward(body)
+        except (OSError, http.client.HTTPException):  # the server is gone for a moment
+            self._cut()
+            return
+        if kind == STREAM and status == 200:
+            self.server.taken.append(body)
         if fault == "slow":
             time.sleep(SLOW_S)
         if fault == "cut after":

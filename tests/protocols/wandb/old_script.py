@@ -72,7 +72,12 @@ def read(run_id: str) -> dict[str, Any]:
     """The run by the public API."""
     api = wandb.Api()
     run = api.run(f"{PROJECT}/{run_id}")
+    try:
+        refused = str(len(api.runs(PROJECT, filters={"$where": 1})))
+    except Exception as error:  # noqa: BLE001 - what these clients raise
+        refused = str(error)
     return {
+        "refused": refused,
         "state": run.state, "config": run.config, "best": run.summary["best"],
         "rows": len(list(run.scan_history(keys=["loss"]))),
         "sampled": len(run.history(samples=5, keys=["loss"], pandas=False)),

@@ -56,3 +56,27 @@ def test_a_busy_server_says_when_to_come_back(home: Path) -> None:
     assert answer.status == 503
     assert int(answer.header("retry-after") or 0) > 0
     assert "try again" in answer.json()["errors"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("agent", "status"),
+    [
+        ("W&B Public Client 0.16.6", 200),
+        ("W&B Public Client 0.25.1", 200),
+        ("W&B Public Client 0.31.0", 400),
+        ("W&B Internal Client 0.16.6", 400),
+        ("wandb-core", 400),
+        ("W&B Public Client", 400),
+    ],
+)
+def test_a_refusal_has_the_status_under_which_a_client_shows_it(
+    home: Path, agent: str, status: int
+) -> None:
+    """Old public APIs print a message of GraphQL only from a success, others add to it then."""
+    with Door(home) as door:
+        body = {"query": "{ project(name: "}
+        answer = door.ask("POST", "/graphql", json_body=body, headers={"user-agent": agent})
+        lost = door.ask("POST", "/files/a/b/c/file_stream", headers={"user-agent": agent})
+    assert answer.status == status
+    assert answer.json()["errors"][0]["message"]
+    assert lost.status in {400, 415}

@@ -9,11 +9,11 @@ taken as far as it is a pattern with wildcards, and takes no notice of the case 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from epochal.errors import InvalidInput
+from epochal.protocols.wandb.regexes import patterns
 
 ATTRIBUTES: Final = {
     "name": "id", "displayName": "name", "display_name": "name", "state": "state",
@@ -35,11 +35,6 @@ LISTED: Final = ("name", "sweep", "username", "user.username")
 """Keys of which a list of values may stand beside all other conditions."""
 MAX_DEPTH: Final = 30
 _COMPARISONS: Final = {"$eq": "==", "$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
-_GROUP: Final = re.compile(r"(?<!\\)\((?:\?:)?(?!\?)((?:[^()\\]|\\.)*)\)(?![*+?{])")
-"""An innermost group that is there once."""
-MAX_GROUPS: Final = 20
-MAX_BRANCHES: Final = 64
-_SPECIAL: Final = frozenset("[](){}|+*?^$")
 
 
 class Condition(NamedTuple):
@@ -258,68 +253,7 @@ def regex(field: str, pattern: Any) -> str:
     Raises:
         InvalidInput: it is more than that.
     """
-    if not isinstance(pattern, str):
-        raise InvalidInput(f"$regex needs a text, got {pattern!r:.80}")
-    if pattern.count("(") > MAX_GROUPS:
-        raise _too_much(pattern)
-    parts = list(dict.fromkeys(branches(pattern, pattern)))
-    return _joined([f"{field} like {quoted(wildcards(part, pattern))}" for part in parts], "or")
-
-
-def branches(part: str, pattern: str) -> list[str]:
-    """The regular expressions without groups and ``|`` that one with them stands for.
-
-    Raises:
-        InvalidInput: they are too many.
-    """
-    group = _GROUP.search(part)
-    if group is None:
-        return part.split("|")
-    before, after = part[: group.start()], part[group.end() :]
-    found: list[str] = []
-    for inner in group[1].split("|"):
-        found += branches(before + inner + after, pattern)
-        if len(found) > MAX_BRANCHES:
-            raise _too_much(pattern)
-    return found
-
-
-def wildcards(part: str, pattern: str) -> str:
-    """One branch of a regular expression, anchored or not, with ``*`` and ``?``."""
-    start, end = part.startswith("^"), part.endswith("$") and not part.endswith("\\$")
-    body = part[start : len(part) - end]
-    found: list[str] = [] if start else ["*"]
-    position = 0
-    while position < len(body):
-        letter, following = body[position], body[position + 1 : position + 2]
-        position += 1
-        if letter == ".":
-            many = following in ("*", "+")
-            found.append({"*": "*", "+": "?*"}.get(following, "?"))
-            position += many
-        elif letter == "\\" and following and not following.isalnum():
-            found.append(_literal(following, pattern))
-            position += 1
-        elif letter == "\\" or letter in _SPECIAL:
-            raise _too_much(pattern)
-        else:
-            if following in ("*", "+", "?", "{"):
-                raise _too_much(pattern)
-            found.append(letter)
-    return "".join(found) + ("" if end else "*")
-
-
-def _literal(letter: str, pattern: str) -> str:
-    if letter in "*?":
-        raise _too_much(pattern)
-    return letter
-
-
-def _too_much(pattern: str) -> InvalidInput:
-    return InvalidInput(
-        f"the regular expression {pattern!r:.200} is more than a pattern with wildcards; use "
-        f"plain text, '.', '.*', '.+', '^', '$', '|' and '(a|b)', or filter what came back"
-    )
+    return _joined([f"{field} like {quoted(one)}" for one in patterns(pattern)], "or")
 
 
 def _joined(parts: Sequence[str], word: str) -> str:

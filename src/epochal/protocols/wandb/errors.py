@@ -8,6 +8,7 @@ is never a 5xx.
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 from typing import Any, Final
 
@@ -28,6 +29,9 @@ log: Final = logging.getLogger("epochal.server")
 RETRY_AFTER: Final = 2
 FINAL: Final = frozenset({400, 401, 403, 404, 410, 413, 501})
 """Statuses after which the client does not try again; others of our own become 400 or 503."""
+FIRST_WITH_CORE: Final = (0, 28)
+"""The first version known to read with `wandb.Api()` through its core."""
+_AGENT: Final = re.compile(r"W&B Public Client (\d{1,4})\.(\d{1,4})\.")
 
 
 class NotOffered(EpochalError):
@@ -53,6 +57,17 @@ def status_of(error: EpochalError) -> int:
     return 503 if error.status in (408, 429) or error.status >= 500 else 400
 
 
+def _reads_success_only(request: Request[Any, Any, Any]) -> bool:
+    """Whether the client shows what GraphQL refuses only when the status is a success.
+
+    The public API of clients without a core raises "400 Client Error" and drops the body.
+    """
+    if request.scope.get("path") != "/graphql":
+        return False
+    found = _AGENT.match(request.headers.get("user-agent", ""))
+    return found is not None and (int(found[1]), int(found[2])) < FIRST_WITH_CORE
+
+
 def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     headers = {"cache-control": "no-store"}
     found = known(error)
@@ -73,6 +88,8 @@ def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes
         headers["retry-after"] = str(found.retry_after)
     elif status == 503:
         headers["retry-after"] = str(RETRY_AFTER)
+    elif status == 400 and _reads_success_only(request):
+        status = 200
     body = msgspec.json.encode({"errors": [{"message": message}], "data": None, "error": message})
     return Response(body, status_code=status, headers=headers, media_type="application/json")
 
