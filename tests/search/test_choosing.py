@@ -105,6 +105,56 @@ def test_a_question_is_answered_as_optunas_own_sampler_would(sampler: str, trial
             chooser.tell(Told(number, place, "finished", value(place)))
 
 
+WIDE = {
+    "lr": {"distribution": "log_uniform_values", "min": 1e-5, "max": 0.1},
+    "x": {"min": -5.0, "max": 5.0},
+}
+DISCRETE = {**WIDE, "depth": {"min": 1, "max": 9}, "kind": {"values": ["a", "b", "c"]}}
+
+
+@pytest.mark.parametrize("goal", ["minimize", "maximize"])
+@pytest.mark.parametrize("options", [{}, {"constant_liar": False, "n_startup_trials": 4}])
+@pytest.mark.parametrize("parameters", [WIDE, DISCRETE], ids=["continuous", "discrete"])
+def test_what_tpe_remembers_leads_to_optunas_own_choices(
+    goal: str, options: dict[str, Any], parameters: dict[str, Any]
+) -> None:
+    """Trials that ended early, failed or run on, and equal values: as Optuna reads them all."""
+    optuna = pytest.importorskip("optuna")
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    kinds, states = optuna.distributions, optuna.trial.TrialState
+    space: dict[str, Any] = {
+        "lr": kinds.FloatDistribution(1e-5, 0.1, log=True),
+        "x": kinds.FloatDistribution(-5.0, 5.0),
+        "depth": kinds.IntDistribution(1, 9),
+        "kind": kinds.CategoricalDistribution([0, 1, 2]),
+    }
+    space = {name: space[name] for name in parameters}
+    study = optuna.create_study(direction=goal)
+    given = config(
+        parameters=parameters,
+        metric={"name": "loss", "goal": goal},
+        sampler={"name": "tpe", **options},
+    )
+    chooser = make_chooser(given, 7)
+    assert chooser._memory is not None, "this Optuna is served as it is, without a memory"  # type: ignore[attr-defined]
+    for number in range(60):
+        study.sampler = optuna.samplers.TPESampler(seed=seed_of(7, number), **options)
+        trial = study.ask(space)
+        place = trial.params
+        assert chooser.ask(number, number) == place, number
+        found = round(place["x"] ** 2 + 100 * place["lr"] + place.get("depth", 0), number % 2)
+        if number % 10 == 4:
+            study.tell(trial, state=states.FAIL)
+            chooser.tell(Told(number, place, "failed", None))
+        elif number % 10 in (2, 6):
+            trial.report(found, number % 7)
+            study.tell(trial, state=states.PRUNED)
+            chooser.tell(Told(number, place, "stopped", found, number % 7))
+        elif number % 10 != 5:  # the others run on
+            study.tell(trial, found)
+            chooser.tell(Told(number, place, "finished", found))
+
+
 @pytest.mark.parametrize("sampler", ["tpe", "cma-es", "qmc", "random"])
 def test_samplers_are_chosen_by_name(sampler: str) -> None:
     """Each covers the space."""

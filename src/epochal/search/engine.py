@@ -1,4 +1,4 @@
-"""Optuna as a chooser. The only module that imports it.
+"""Optuna as a chooser. This module and `epochal.search.tpe` are the only ones that import it.
 
 The study lives in memory and mirrors the store's trials: its numbers are theirs. Each question
 gets a sampler with a seed of its own, so what is chosen depends on the trials and the seed and not
@@ -18,7 +18,6 @@ import warnings
 from collections.abc import Callable
 from typing import Any, Final
 
-import numpy as np
 import optuna
 from optuna.distributions import (
     BaseDistribution,
@@ -32,50 +31,7 @@ from epochal.errors import InvalidInput
 from epochal.search.choosing import Told, seed_of
 from epochal.search.config import Parameter, SweepConfig
 from epochal.search.space import Coordinate, axis_of, choose
-
-
-class KnownSpaceTPE(optuna.samplers.TPESampler):  # type: ignore[misc]  # lazily typed
-    """TPE that is told the space instead of finding it in all trials at each question.
-
-    It chooses the same values: every trial of a study here has every parameter, and keeps it.
-
-    Attributes:
-        space: the parameters that have a choice, by name in order; None where trials differ.
-        places: of each trial that was looked at, by number, in the order of the space.
-    """
-
-    space: dict[str, BaseDistribution] | None = None
-    places: dict[int, list[float]]
-
-    def infer_relative_search_space(
-        self, study: optuna.Study, trial: optuna.trial.FrozenTrial
-    ) -> dict[str, BaseDistribution]:
-        """The space, as soon as there is something to learn from."""
-        if self.space is None or not self._is_multivariate(study) or self._group:
-            found: dict[str, BaseDistribution] = super().infer_relative_search_space(study, trial)
-            return found
-        return self.space
-
-    def _get_internal_repr(
-        self,
-        trials: list[optuna.trial.FrozenTrial],
-        search_space: dict[str, BaseDistribution],
-        study: optuna.Study,
-    ) -> dict[str, np.ndarray]:
-        """The columns of all trials; each trial is read once."""
-        if self.space is None or search_space.keys() != self.space.keys():
-            found: dict[str, np.ndarray] = super()._get_internal_repr(trials, search_space, study)
-            return found
-        for trial in trials:
-            if trial.number not in self.places:
-                read = super()._get_internal_repr([trial], self.space, study)
-                self.places[trial.number] = [
-                    float(one) for column in read.values() for one in column
-                ]
-        rows = np.array([self.places[trial.number] for trial in trials], dtype=float)
-        columns = np.ascontiguousarray(rows.reshape(len(trials), len(self.space)).T)
-        return dict(zip(self.space, columns, strict=True))
-
+from epochal.search.tpe import IS_KNOWN, KnownSpaceTPE, Memory
 
 SAMPLERS: Final[dict[str, Callable[..., Any]]] = {
     "tpe": KnownSpaceTPE,
@@ -124,7 +80,7 @@ class OptunaChooser:
         self._complete = 0
         self._known = 0
         self._running: set[int] = set()
-        self._places: dict[int, list[float]] = {}
+        self._memory = self._make_memory()
         directions = [objective.goal for objective in config.objectives] or ["minimize"]
         self._study = optuna.create_study(directions=directions, sampler=self._make_sampler(0))
 
@@ -167,6 +123,8 @@ class OptunaChooser:
                 trial = self._study.ask(self._space)
         self._known += 1
         self._running.add(number)
+        if self._memory is not None:
+            self._memory.begin(number, trial.params)
         return dict(trial.params)
 
     def suggest(self, number: int, parameter: Parameter) -> Coordinate:
@@ -195,10 +153,8 @@ class OptunaChooser:
             warnings.simplefilter("ignore")
             try:
                 made = SAMPLERS[name](seed=seed, **options)
-                if isinstance(made, KnownSpaceTPE) and "group" not in options:
-                    space = sorted(self._space.items())
-                    made.space = {key: value for key, value in space if not value.single()}
-                    made.places = self._places
+                if isinstance(made, KnownSpaceTPE):
+                    made.memory = self._memory
                 return made
             except (TypeError, ValueError) as error:
                 raise InvalidInput(
@@ -210,10 +166,31 @@ class OptunaChooser:
             except ImportError as error:
                 raise ModuleNotFoundError(str(error), name=f"of {name}") from None
 
+    def _make_memory(self) -> Memory | None:
+        """What TPE remembers, where all trials have the same parameters."""
+        config = self._config
+        differs = config.conditional or config.by_run or "group" in config.options
+        if differs or self._several or not IS_KNOWN:
+            return None
+        space = {name: one for name, one in sorted(self._space.items()) if not one.single()}
+        maximize = any(objective.goal == "maximize" for objective in config.objectives)
+        return Memory(space, maximize=maximize)
+
+    def _remember(self, trial: Told, state: TrialState) -> None:
+        """Tell the memory how a trial ended, which it knows as running."""
+        if self._memory is not None:
+            value = None if state is TrialState.FAIL else trial.value
+            early = state is TrialState.PRUNED
+            self._memory.end(trial.number, value, trial.iterations if early else None)
+
     def _add(self, trial: Told, state: TrialState) -> None:
         places = dict(trial.coordinates or {})
         space = {**self._space, **{one.name: _distribution(one) for one in trial.space}}
         complete = state is TrialState.COMPLETE
+        if self._memory is not None:
+            self._memory.begin(trial.number, places)
+            if state is not TrialState.RUNNING:
+                self._remember(trial, state)
         attributes = {}
         if complete and self._name == "nsga-ii":  # generations of those that came before
             size = int(self._config.options.get("population_size", POPULATION))
@@ -233,6 +210,7 @@ class OptunaChooser:
     def _finish(self, trial: Told) -> None:
         self._running.discard(trial.number)
         state = self._state(trial)
+        self._remember(trial, state)
         if state is TrialState.PRUNED:
             identity = self._identity(trial.number)
             for iteration, value in _seen(trial).items():

@@ -52,11 +52,9 @@ class Handing:
             return Assignment("wait", "the sweep is paused")
         if self.sweep.state in DONE:
             return Assignment("exit", f"the sweep is {self.sweep.state.value}")
-        running = self._settle()
-        lost = self.ledger.trials(self.sweep, states=(TrialState.LOST,))
+        running, lost = self._settle()
         if lost:
             return self._again(lost[0])
-        self.sweep = self.ledger.sweep(self.sweep.uid)
         queue = self.sweep.queue
         if queue and queue[0].origin.startswith(REPEAT):  # the cap does not count them
             return self._queued(queue[0])
@@ -72,23 +70,29 @@ class Handing:
         values = values_of(self.config, coordinates)
         return self._hand(values, coordinates, "search")
 
-    def _settle(self) -> list[StoredTrial]:
-        """Look after trials whose agents fell silent; the trials that still run."""
-        running = []
-        for trial in self.ledger.trials(self.sweep, states=(TrialState.RUNNING,)):
-            outcome, values = self.overdue.get(trial.number, (None, []))
-            if outcome is None or self.now - trial.seen_us < LOST_US:
-                running.append(trial)
-            elif outcome.state is RunState.RUNNING:
-                running.append(trial)  # its agent stays unheard: who asks at the end waits
-            elif outcome.state is RunState.FINISHED:
-                self._end(trial, "finished", (outcome, values))
-            else:
-                lose_trial(self.ledger, self.sweep, trial, SILENT, values, self.now)
-        return running
+    def _settle(self) -> tuple[list[StoredTrial], list[StoredTrial]]:
+        """Look after trials whose agents fell silent; those that still run, and those lost."""
+        states = (TrialState.RUNNING, TrialState.LOST)
+        before = self.ledger.trials(self.sweep, states=states)
+        after = [self._look_after(trial) for trial in before]
+        if after != before:
+            self.sweep = self.ledger.sweep(self.sweep.uid)
+        running, lost = ([one for one in after if one.state is state] for state in states)
+        return running, lost
 
-    def _end(self, trial: StoredTrial, state: str, ending: Ending) -> None:
-        end_trial(self.ledger, self.sweep, trial, state, ending, self.now)
+    def _look_after(self, trial: StoredTrial) -> StoredTrial:
+        outcome, values = self.overdue.get(trial.number, (None, []))
+        is_silent = outcome is not None and self.now - trial.seen_us >= LOST_US
+        if outcome is None or not is_silent or trial.state is TrialState.LOST:
+            return trial
+        if outcome.state is RunState.RUNNING:
+            return trial  # its agent stays unheard: who asks at the end waits
+        if outcome.state is RunState.FINISHED:
+            return self._end(trial, "finished", (outcome, values))
+        return lose_trial(self.ledger, self.sweep, trial, SILENT, values, self.now)
+
+    def _end(self, trial: StoredTrial, state: str, ending: Ending) -> StoredTrial:
+        return end_trial(self.ledger, self.sweep, trial, state, ending, self.now)
 
     def _reached(self) -> bool:
         metric = self.config.metric

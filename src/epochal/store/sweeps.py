@@ -8,6 +8,7 @@ that is made anew has no sweeps, only their runs, which name them.
 from __future__ import annotations
 
 import contextlib
+import functools
 import secrets
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeAlias, TypeVar
@@ -18,7 +19,8 @@ import sqlalchemy as sa
 from epochal.domain.names import new_run_id
 from epochal.domain.sweep import EARLIER, REPEAT, AgentRow, SweepState, TrialFacts, TrialState
 from epochal.errors import NotFound
-from epochal.store.dialect import inserted_id, replace, upsert
+from epochal.store.dialect import replace, upsert
+from epochal.store.schema import Id
 from epochal.store.schema_sweeps import sweep, sweep_agent, sweep_name, trial
 from epochal.store.store import Store
 
@@ -67,6 +69,44 @@ class StoredTrial(TrialFacts, frozen=True):
 _SWEEP = sa.select(sweep, sweep_name.c.name).join(sweep_name, isouter=True)
 _TRIAL = [trial.c[name] for name in StoredTrial.__struct_fields__]
 
+# Statements of each question for a trial, made once: to build one costs more than to run it.
+_ONE_SWEEP = _SWEEP.where(sweep.c.uid == sa.bindparam("wanted"))
+_ONE_TRIAL = sa.select(*_TRIAL).where(
+    trial.c.sweep_id == sa.bindparam("of"), trial.c.number == sa.bindparam("wanted")
+)
+_ONE_AGENT = (
+    sa.select(sweep_agent, sweep.c.uid)
+    .join(sweep)
+    .where(sweep_agent.c.id == sa.bindparam("wanted"))
+)
+_TOUCHED = (
+    sa.update(sweep_agent)
+    .where(sweep_agent.c.id == sa.bindparam("touched"))
+    .values(
+        seen_us=sa.bindparam("at"), trials=sweep_agent.c.trials + sa.bindparam("more", type_=Id)
+    )
+)
+_HANDED = (
+    sa.update(sweep)
+    .where(sweep.c.id == sa.bindparam("of"))
+    .values(
+        next_number=sa.bindparam("next"),
+        rev=sa.bindparam("revised"),
+        searched=sweep.c.searched + sa.bindparam("more", type_=Id),
+    )
+)
+_ADDED = sa.insert(trial)
+
+
+@functools.cache
+def _trials(states: tuple[TrialState, ...], *, newer: bool) -> sa.Select[Any]:
+    query = sa.select(*_TRIAL).where(trial.c.sweep_id == sa.bindparam("of"))
+    if newer:
+        query = query.where(trial.c.rev > sa.bindparam("beyond"))
+    if states:
+        query = query.where(sa.or_(*(trial.c.state == state.value for state in states)))
+    return query.order_by(trial.c.number)
+
 
 @contextlib.contextmanager
 def changing(store: Store) -> Iterator[Ledger]:
@@ -95,8 +135,8 @@ class Ledger:
         while self._connection.execute(sa.select(sweep.c.id).where(sweep.c.uid == uid)).first():
             uid = new_run_id()
         given = {**_packed(values), "uid": uid, "queue": _encode([])}
-        identity = inserted_id(self._connection.execute(sa.insert(sweep).values(given)))
-        return self._one_sweep(sweep.c.id == identity, uid)
+        self._connection.execute(sa.insert(sweep).values(given))
+        return self.sweep(uid)
 
     def sweep(self, uid: str) -> StoredSweep:
         """A sweep by its id.
@@ -104,7 +144,10 @@ class Ledger:
         Raises:
             NotFound: there is none.
         """
-        return self._one_sweep(sweep.c.uid == uid, uid)
+        row = self._connection.execute(_ONE_SWEEP, {"wanted": uid}).mappings().first()
+        if row is None:
+            raise NotFound(f"there is no sweep {uid[:40]!r}; `epochal sweep ls` lists them")
+        return _row(row, StoredSweep)
 
     def sweeps(self, entity: str | None, project: str | None, limit: int) -> list[StoredSweep]:
         """Sweeps, newest first."""
@@ -141,18 +184,12 @@ class Ledger:
     def add_trial(self, found: StoredSweep, values: Given) -> StoredTrial:
         """Hand out the sweep's next number."""
         number, rev = found.next_number, found.rev + 1
-        origin = values["origin"]
+        more = 1 if values["origin"] == "search" else 0
         self._connection.execute(
-            sa.update(sweep)
-            .where(sweep.c.id == found.id)
-            .values(
-                next_number=number + 1,
-                rev=rev,
-                searched=sweep.c.searched + (1 if origin == "search" else 0),
-            )
+            _HANDED, {"of": found.id, "next": number + 1, "revised": rev, "more": more}
         )
         fixed = {"sweep_id": found.id, "number": number, "rev": rev, "reports": _encode([])}
-        self._connection.execute(sa.insert(trial).values({**_packed(values), **fixed}))
+        self._connection.execute(_ADDED, {**_packed(values), **fixed})
         return self.trial(found, number)
 
     def trial(self, found: StoredSweep, number: int) -> StoredTrial:
@@ -161,8 +198,8 @@ class Ledger:
         Raises:
             NotFound: there is none.
         """
-        query = sa.select(*_TRIAL).where(trial.c.sweep_id == found.id, trial.c.number == number)
-        row = self._connection.execute(query).mappings().first()
+        wanted = {"of": found.id, "wanted": number}
+        row = self._connection.execute(_ONE_TRIAL, wanted).mappings().first()
         if row is None:
             raise NotFound(f"sweep {found.uid} has no trial {number}")
         return _row(row, StoredTrial)
@@ -171,12 +208,10 @@ class Ledger:
         self, found: StoredSweep, *, beyond: int = -1, states: tuple[TrialState, ...] = ()
     ) -> list[StoredTrial]:
         """Trials by number: those that changed beyond a revision, those in some states."""
-        query = sa.select(*_TRIAL).where(trial.c.sweep_id == found.id).order_by(trial.c.number)
-        if beyond >= 0:
-            query = query.where(trial.c.rev > beyond)
-        if states:
-            query = query.where(trial.c.state.in_([state.value for state in states]))
-        return [_row(row, StoredTrial) for row in self._connection.execute(query).mappings()]
+        query, of = _trials(states, newer=beyond >= 0), {"of": found.id}
+        wanted = {**of, "beyond": beyond} if beyond >= 0 else of
+        rows = self._connection.execute(query, wanted).mappings()
+        return [_row(row, StoredTrial) for row in rows]
 
     def counts(self, found: StoredSweep) -> dict[str, int]:
         """How many trials there are, by state."""
@@ -266,8 +301,7 @@ class Ledger:
         Raises:
             NotFound: there is none, or its sweep was deleted.
         """
-        query = sa.select(sweep_agent, sweep.c.uid).join(sweep).where(sweep_agent.c.id == identity)
-        row = self._connection.execute(query).mappings().first()
+        row = self._connection.execute(_ONE_AGENT, {"wanted": identity}).mappings().first()
         if row is None:
             raise NotFound(
                 f"there is no agent {identity[:40]!r}; its sweep was deleted, or is in another "
@@ -287,17 +321,7 @@ class Ledger:
 
     def touch_agent(self, agent: AgentRow, at_us: int, *, handed: int = 0) -> None:
         """An agent was heard of, and maybe got a trial."""
-        self._connection.execute(
-            sa.update(sweep_agent)
-            .where(sweep_agent.c.id == agent.id)
-            .values(seen_us=at_us, trials=sweep_agent.c.trials + handed)
-        )
-
-    def _one_sweep(self, condition: sa.ColumnElement[bool], uid: str) -> StoredSweep:
-        row = self._connection.execute(_SWEEP.where(condition)).mappings().first()
-        if row is None:
-            raise NotFound(f"there is no sweep {uid[:40]!r}; `epochal sweep ls` lists them")
-        return _row(row, StoredSweep)
+        self._connection.execute(_TOUCHED, {"touched": agent.id, "at": at_us, "more": handed})
 
 
 Row = TypeVar("Row", StoredSweep, StoredTrial)
