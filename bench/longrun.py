@@ -46,7 +46,7 @@ def read(browser: Browser, url: str) -> dict[str, float]:
         page = visit.page
         page.goto(url, wait_until="commit")
         first = visit.mark("chart:first")
-        box = page.locator(".u-over").first.bounding_box()
+        box = page.locator(".chart-over").first.bounding_box()
         assert box
         middle = box["y"] + box["height"] / 2
         for number in range(ZOOMS):

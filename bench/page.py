@@ -124,7 +124,7 @@ def use(browser: Browser, url: str) -> dict[str, float]:
         page.goto(f"{url}?sel={ids}", wait_until="commit")
         visit.mark("viewport")
         page.evaluate(COUNT_FRAMES)
-        box = page.locator(".u-over").first.bounding_box()
+        box = page.locator(".chart-over").first.bounding_box()
         assert box
         y = box["y"] + box["height"] / 2
         left, right = box["x"] + 8, box["x"] + box["width"] - 8
@@ -165,7 +165,7 @@ def heap_after_use(browser: Browser, url: str, seconds: float) -> dict[str, floa
         page = visit.page
         page.goto(url, wait_until="commit")
         visit.mark("viewport")
-        box = page.locator(".u-over").first.bounding_box()
+        box = page.locator(".chart-over").first.bounding_box()
         assert box
         middle, end = box["y"] + box["height"] / 2, time.monotonic() + seconds
         while time.monotonic() < end:

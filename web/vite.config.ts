@@ -7,7 +7,7 @@ import { defineConfig } from "vitest/config";
 // module of src/pages/<subject>/, and what only it needs lies in src/parts/<subject>/ and src/core/<subject>/. Files right in
 // core/, parts/ and state/ are `base.js`, which every chunk shares; so are a few small ones that several chunks need, as chunks of their
 // own would weigh more. So no chunk needs app.js, and each can be named by its content.
-const BASE = /\/src\/(core|parts|state)\/[^/]+$|\/src\/core\/media\/(address|steps|keys)\.ts$|\/src\/parts\/media\/(Scrubber\.svelte|place\.svelte\.ts)$|\/node_modules\/(svelte|uplot|esm-env|clsx)\/|^\0|\/src\/styles\//;
+const BASE = /\/src\/(core|parts|state)\/[^/]+$|\/src\/core\/media\/(address|steps|keys)\.ts$|\/src\/parts\/media\/(Scrubber\.svelte|place\.svelte\.ts)$|\/node_modules\/(svelte|esm-env|clsx)\/|^\0|\/src\/styles\//;
 
 export default defineConfig({
   base: "/static/",

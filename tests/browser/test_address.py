@@ -158,7 +158,7 @@ def test_zoomed_out_again_the_address_is_bare(
 
 def drag_over(page: Page, panel: str) -> None:
     """Zoom into the middle of a chart with the mouse."""
-    box = page.locator(f'[data-panel="{panel}"] .u-over').bounding_box()
+    box = page.locator(f'[data-panel="{panel}"] .chart-over').bounding_box()
     assert box
     y = box["y"] + box["height"] / 2
     page.mouse.move(box["x"] + box["width"] * 0.25, y)

@@ -18,7 +18,7 @@ LEVELS = {"whole": None, "middle": (40_000, 102_000), "close": (99_900, 100_600)
 PIXELS = """(panel) => {
   const box = document.querySelector(`[data-panel="${panel}"]`);
   const canvas = box.querySelector("canvas");
-  const over = box.querySelector(".u-over").getBoundingClientRect();
+  const over = box.querySelector(".chart-over").getBoundingClientRect();
   const origin = canvas.getBoundingClientRect();
   const image = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
   return {

@@ -176,7 +176,7 @@ def test_rows_are_selected_compared_and_grouped_by_keys(page: Page) -> None:
 def test_keys_change_the_chart_under_the_pointer(page: Page) -> None:
     """L, o, f, s, 0 and the arrows act on it, and undo themselves."""
     panel = page.locator('[data-panel="train/loss"]')
-    panel.locator(".u-over").hover()
+    panel.locator(".chart-over").hover()
     for key, said in (("L", "xl=train/loss"), ("o", "clip=train/loss"), ("s", "sm=")):
         page.keyboard.press(key)
         wait_address(page, said)
@@ -189,7 +189,7 @@ def test_keys_change_the_chart_under_the_pointer(page: Page) -> None:
     until(lambda: tip.inner_text() != before)
     page.keyboard.press("Shift+ArrowLeft")
     until(lambda: tip.inner_text() == before)
-    box = panel.locator(".u-over").bounding_box()
+    box = panel.locator(".chart-over").bounding_box()
     assert box
     middle = box["y"] + box["height"] / 2
     page.mouse.move(box["x"] + 0.3 * box["width"], middle)

@@ -1,5 +1,4 @@
 import "./styles/tokens.css";
-import "uplot/dist/uPlot.min.css";
 import "./styles/base.css";
 import { mount } from "svelte";
 import App from "./App.svelte";

@@ -133,6 +133,11 @@ describe("the cursor", () => {
     expect(hitsAt(plane({ xHi: 100 }), curves, 200, 100, false)).toEqual([]);
     expect(nearestBucket(bucketed([], 1), 5)).toBe(-1);
   });
+
+  it.each([[1, 199.9, 200], [1, 200 - 1e-9, 200], [1, 199.4, 199], [16, 30.9, 2], [16, 17, 1], [1, -5, 0], [1, 1e6, 299]])("is the nearest point's bucket, in the next one too (width %d, at %f)", (width, x, at) => {
+    const points = Array.from({ length: 300 }, (_, i): Point => [i, i]).filter(([i]) => width === 1 || i % 16 < 8 || i >= 32);
+    expect(nearestBucket(bucketed(points, width), x)).toBe(at);
+  });
 });
 
 describe("the frame queue", () => {

@@ -51,7 +51,9 @@ function logTicks(lo: number, hi: number, count: number): number[] {
   const to = Math.ceil(Math.log10(hi));
   const decades = Math.log10(hi) - Math.log10(lo);
   if (decades < 0.7) return ticks("number", lo, hi, count);
-  const mantissas = decades <= count / 3 ? [1, 2, 5] : [1];
+  // Powers of ten alone may be one tick or none, which tells no scale.
+  const powers = Math.floor(Math.log10(hi)) - Math.ceil(Math.log10(lo)) + 1;
+  const mantissas = decades <= count / 3 || powers < 2 ? [1, 2, 5] : [1];
   const stride = Math.max(1, Math.ceil(decades / count));
   const out: number[] = [];
   for (let e = from; e <= to; e++) {

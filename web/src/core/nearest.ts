@@ -1,7 +1,7 @@
 /** Which points lie under the cursor: one per run, nearest to the cursor's x, ordered by distance to its y. */
 import { finiteAt, firstX, lastX, type BucketSeries } from "./buckets";
 import { lowerBound } from "./extent";
-import { xMap, yMap, type Curve, type Plane } from "./paint";
+import { xAt, xMap, yMap, type Curve, type Plane } from "./paint";
 
 export interface Hit {
   curve: Curve;
@@ -28,8 +28,7 @@ const REACH_PX = 14;
  * @param cy cursor in device pixels from its top
  */
 export function hitsAt(plane: Plane, curves: readonly Curve[], cx: number, cy: number, smooth: boolean): Hit[] {
-  const share = (cx - plane.left) / plane.width;
-  const value = plane.logX ? 10 ** (Math.log10(plane.xLo) + share * (Math.log10(plane.xHi) - Math.log10(plane.xLo))) : plane.xLo + share * (plane.xHi - plane.xLo);
+  const value = xAt(plane, cx);
   const toX = xMap(plane);
   const toY = yMap(plane);
   const hits: Hit[] = [];
@@ -58,8 +57,10 @@ export function hitsAt(plane: Plane, curves: readonly Curve[], cx: number, cy: n
 /** The bucket whose points are nearest to x, -1 for an empty series. */
 export function nearestBucket(s: BucketSeries, x: number): number {
   if (s.length === 0) return -1;
-  const after = Math.min(s.length - 1, lowerBound(s.index, Math.floor(x / s.width)));
-  const before = Math.max(0, after - 1);
+  const at = lowerBound(s.index, Math.floor(x / s.width));
   const distance = (i: number): number => Math.max(0, firstX(s, i) - x, x - lastX(s, i));
-  return distance(before) < distance(after) ? before : after;
+  // The bucket that x lies in may end before x, and the next one begin nearer to it.
+  let best = Math.max(0, at - 1);
+  for (let i = best + 1; i <= at + 1 && i < s.length; i++) if (distance(i) < distance(best)) best = i;
+  return best;
 }

@@ -61,6 +61,13 @@ export function yMap(p: Plane): Map1 {
   return p.logY ? logMap(p.yLo, p.yHi, from, size) : linearMap(p.yLo, p.yHi, from, size);
 }
 
+/** The x that stands at a place; the other way round of `xMap`. */
+export function xAt(p: Plane, at: number): number {
+  const share = (at - p.left) / p.width;
+  if (p.logX) return 10 ** (Math.log10(p.xLo) + share * (Math.log10(p.xHi) - Math.log10(p.xLo)));
+  return p.xLo + share * (p.xHi - p.xLo);
+}
+
 function linearMap(lo: number, hi: number, from: number, size: number): Map1 {
   // Halves of the greatest numbers still have a difference.
   const half = lo / 2;
