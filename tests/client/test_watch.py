@@ -236,6 +236,7 @@ def test_a_net_made_to_explode_is_found_at_the_right_step(begin: Begin, home: Pa
         "Explosion in the gradients of 0, 2 at step 8",
         "NaN in the gradients of 0, 2 at step 11",
     ]
+    assert {event.text for event in alarms(home)} == {""}, "the title names them all"
 
 
 def test_dead_relus_are_found_at_the_right_step(begin: Begin, home: Path) -> None:

@@ -46,7 +46,7 @@ def test_no_pair_of_noise_is_over_fitted_and_no_noise_is_flat_after_a_fall(noise
     source = random.Random(f"pairs {noise}")
     for name in ("flat", "linear", "decay", "power"):
         for sigma in (0.01, 0.3):
-            for count in (8, 40, 400):
+            for count in (8, 20, 40, 400):
                 for _ in range(CURVES // 4):
                     pair = [
                         line_of(noisy(COURSES[name], count, noise, sigma, source), key)
@@ -68,6 +68,7 @@ def test_a_planted_spike_is_found_at_its_step(count, at):
     lo, hi = span(found)
     assert lo <= step <= hi
     assert found.numbers["value"] == 9.0
+    assert (f"at step {step};" in found.text) == (count == 200)  # a stretch is one step
     assert abs(found.numbers["before"] - COURSES["decay"](at)) < 0.4
     assert (found.kind, found.numbers["spikes"]) == (Kind.SPIKE, 1)
 
@@ -112,6 +113,22 @@ def test_over_fitting_of_what_should_rise_is_found_too():
     train = noisy(lambda t: 0.5 + 0.5 * t, 60, "normal", 0.003, source)
     (found,) = find_overfit([line_of(train, "train/acc"), line_of(val, "val/acc")])
     assert "greatest" in found.text
+
+
+def test_over_fitting_under_the_noise_of_single_epochs_is_found_in_their_levels():
+    """A validation loss of 40 epochs of 600 images, which a reader sees turn at once."""
+    val = [
+        2.105, 1.815, 1.447, 0.987, 0.859, 0.716, 0.73, 0.723, 0.68, 0.688, 0.733, 0.657, 0.632,
+        0.594, 0.615, 0.622, 0.602, 0.585, 0.649, 0.592, 0.595, 0.603, 0.773, 0.613, 0.741, 0.615,
+        0.639, 0.66, 0.68, 0.765, 0.689, 0.754, 0.692, 0.795, 0.722, 0.715, 0.733, 0.778, 0.755,
+        0.772,
+    ]  # fmt: skip
+    train = noisy(lambda t: 2.2 * math.exp(-5 * t), 440, "normal", 0.02, random.Random(9))
+    lines = [line_of(train), line_of(val, "val/loss")]
+    (found,) = find_overfit(lines)
+    assert 13 <= span(found)[0] <= 21
+    assert found.numbers["best"] == pytest.approx(0.6, abs=0.02)
+    assert found.numbers["end"] == pytest.approx(0.745, abs=0.02)
 
 
 def test_held_out_that_rises_while_training_rises_too_is_no_over_fitting():

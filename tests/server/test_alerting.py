@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from epochal.domain.access import LOCAL_USER
-from epochal.domain.alert import MailSettings, NewRule, Rule, When
+from epochal.domain.alert import MailSettings, NewRule, Rule, When, says
 from epochal.domain.record import Event
 from epochal.errors import InvalidInput, NotFound, PermissionDenied
 from epochal.server.alerting import Alerting
@@ -121,6 +121,8 @@ def test_a_run_that_fails_is_told_once_and_those_from_before_the_rule_never(stor
 
 def test_a_stalled_run_is_told_again_only_when_it_went_on_meanwhile(store, hook, look, clock):
     add(store, hook, when=When.STALLED, minutes=5)
+    assert says(NewRule(when=When.STALLED, minutes=5)) == "a run logs no point for 5 minutes"
+    assert says(NewRule(when=When.STALLED, minutes=1)) == "a run logs no point for 1 minute"
     writing = now_writing(store)
     writing.line(0, 3)
     look()
@@ -370,6 +372,7 @@ def test_a_script_that_fails_is_told_by_a_running_server(
     assert run_script(script, home).returncode == 1
     wait_for(lambda: len(hook.got) == 2, 60.0)
     assert hook.got[1]["run"]["id"] == "bad"
+    assert hook.got[1]["link"] == f"{server.url}/p/p/r/bad", "a link that opens where it is read"
     shown = wait_for(
         lambda: (text := run_cli("alert", "log", "p", home=home).stdout).count("sent") == 2
         and text, 30.0

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import sys
+
+import msgspec
 import pytest
 
 from epochal.errors import NotFound
 from epochal.store.ingest import ingest_home
-from epochal.store.lines import CHUNK_LINES
-from epochal.store.logfind import MAX_NUMBERS, PARTS, find_lines, line_at
+from epochal.store.lines import CHUNK_LINES, Line
+from epochal.store.logfind import (
+    ERROR,
+    ERROR_PARTS,
+    FOLDED,
+    MAX_NUMBERS,
+    PARTS,
+    find_lines,
+    line_at,
+    may_match,
+)
 from epochal.store.logs import read_logs
 from epochal.store.owner import open_store
 from tests.store.journals import Writing
@@ -41,6 +53,27 @@ def test_colors_part_no_words(store):
     ingest_home(store)
     assert find_lines(store, w.uid, search="loss 0.5 fell").numbers == [0]
     assert [line.n for line in read_logs(store, w.uid, search="loss 0.5").lines] == [0]
+
+
+def test_a_chunk_is_left_out_only_when_none_of_its_lines_match():
+    """Bytes are looked at before lines are made; case, colors and odd letters hide nothing."""
+
+    def chunk(*texts: str) -> bytes:
+        return msgspec.msgpack.encode([Line(0, 1_600_000_000_000_000, text) for text in texts])
+
+    for text in ("the NEEDLE", "ne\x1b[31medle\x1b[0m", "\u00e9t\u00e9 nEedle", "needle" * 9000):
+        assert may_match("needle")(chunk("step 1 loss 0.5", text))
+    assert not may_match("needle")(chunk("step 1 loss 0.5", "need le"))
+    assert may_match("stra\u00dfe".casefold())(chunk("Stra\u00dfe"))
+    assert may_match("kelvin")(chunk("\u212aelvin"))
+    odd = (chr(n) for n in range(128, sys.maxunicode + 1))
+    assert "".join(c for c in odd if any(part.isascii() for part in c.casefold())) == FOLDED
+
+
+def test_what_tells_of_an_error_holds_one_of_the_parts_that_are_looked_for_first():
+    for word in ("ERROR", "FATAL", "CRITICAL", "Traceback (", "error:", "Error:", "OddException"):
+        assert ERROR.search(word)
+        assert any(part in word for part in ERROR_PARTS)
 
 
 def test_more_matches_than_are_numbered_are_counted(store):

@@ -147,10 +147,15 @@ def target_of(rule: NewRule) -> str:
     return f"{parts.scheme}://{parts.hostname}{port}/…"
 
 
+def minutes_text(minutes: float) -> str:
+    """So many minutes in words."""
+    return "1 minute" if minutes == 1 else f"{minutes:g} minutes"
+
+
 def says(rule: NewRule) -> str:
     """A rule in words."""
     if rule.when is When.STALLED:
-        return f"a run logs no point for {rule.minutes:g} minutes"
+        return f"a run logs no point for {minutes_text(rule.minutes)}"
     if rule.when is When.THRESHOLD:
         bounds = [
             f"{word} {bound:g}" for word, bound in (("above", rule.above), ("below", rule.below))

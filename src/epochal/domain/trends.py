@@ -40,6 +40,11 @@ PLATEAU_SIGMAS: Final = 10.0
 OVERFIT_STRETCHES: Final = 6
 OVERFIT_SIGMAS: Final = 6.0
 """The least of a few hundred noisy values lies up to four sigmas below their middle."""
+OVERFIT_LEVELS: Final = 20
+"""So many values have levels: medians of a quarter of them each, which rise long before single
+values stand out of their noise. Of fewer, a quarter says too little."""
+OVERFIT_LEVEL_SIGMAS: Final = 5.0
+"""Of the error that the difference of two such medians has."""
 OVERFIT_RISE: Final = 0.1
 """Of the best value, or of the way down to it: a tenth is worth a word."""
 OVERFIT_SHARE: Final = 0.15
@@ -127,11 +132,12 @@ def find_spike(line: Line) -> Insight | None:
         return None
     _, index, middle = max(found)
     times = f" It happened {len(found)} times." if len(found) > 1 else ""
+    lo, hi = line.lo[index], line.hi[index]
+    where = f"step {steps_text(lo)}" + ("" if lo == hi else f" to {steps_text(hi)}")
     return Insight(
         kind=Kind.SPIKE, severity="warning",
-        title=f"Spike of {line.key} at step {steps_text(line.lo[index])}",
-        text=f"{line.key} reached {figure(line.high[index])} at steps "
-        f"{steps_text(line.lo[index])} to {steps_text(line.hi[index])}; before it was about "
+        title=f"Spike of {line.key} at step {steps_text(lo)}",
+        text=f"{line.key} reached {figure(line.high[index])} at {where}; before it was about "
         f"{figure(middle)}.{times}",
         key=line.key, lo=line.lo[max(0, index - 5)], hi=line.hi[min(len(line) - 1, index + 5)],
         numbers={"value": line.high[index], "before": middle, "spikes": len(found)},
@@ -199,26 +205,17 @@ def find_overfit(lines: Sequence[Line]) -> list[Insight]:
 
 def _turned(training: Line, held_out: Line) -> Insight | None:
     sign = 1.0 if is_loss(held_out.key) else -1.0
-    values = [sign * value for value in _smooth(held_out.mean)]
-    count = len(values)
-    if count < OVERFIT_STRETCHES:
+    raw = [sign * value for value in held_out.mean]
+    turn = _turn(raw, 3) or (_turn(raw, len(raw) // 4) if len(raw) >= OVERFIT_LEVELS else None)
+    if turn is None:
         return None
-    best = min(range(count), key=values.__getitem__)
-    behind = count - 1 - best
-    end = median(values[-max(3, count // 10) :])
-    rise = end - values[best]
-    enough = max(
-        OVERFIT_SIGMAS * _noise([sign * value for value in held_out.mean]),
-        OVERFIT_RISE * min(abs(values[best]), max(values[0] - values[best], 0.0)),
-    )
-    if behind < max(3, OVERFIT_SHARE * count) or rise <= enough:
-        return None
+    best, least, end = turn
     step = held_out.lo[best]
     then, now = _around(training, step), median(training.mean[-max(1, len(training) // 10) :])
     if then is None or sign * (then - now) <= _noise(training.mean):
         return None
     word, other = ("least", "fell") if sign > 0 else ("greatest", "rose")
-    at_best, at_end = sign * values[best], sign * end
+    at_best, at_end = sign * least, sign * end
     return Insight(
         kind=Kind.OVERFIT, severity="warning",
         title=f"Over-fitting since step {steps_text(step)}",
@@ -230,10 +227,31 @@ def _turned(training: Line, held_out: Line) -> Insight | None:
     )  # fmt: skip
 
 
-def _smooth(values: Sequence[float]) -> list[float]:
-    """Medians of three, so that one lucky value is not the best."""
-    last = len(values) - 1
-    return [median(values[max(0, i - 1) : min(last, i + 1) + 1]) for i in range(len(values))]
+def _turn(raw: Sequence[float], width: int) -> tuple[int, float, float] | None:
+    """Where a curve was least, how low, and where it ends; None if it did not turn.
+
+    It is seen through medians of ``width`` values.
+    """
+    count = len(raw)
+    if count < OVERFIT_STRETCHES:
+        return None
+    values = _smooth(raw, width)
+    best = min(range(count), key=values.__getitem__)
+    end = median(raw[-width:]) if width > 3 else median(values[-max(3, count // 10) :])
+    error = 1.25 * math.sqrt(2 / width)  # of a difference of two medians, in sigmas
+    sigmas = OVERFIT_LEVEL_SIGMAS * error if width > 3 else OVERFIT_SIGMAS
+    enough = max(
+        sigmas * _noise(raw),
+        OVERFIT_RISE * min(abs(values[best]), max(values[0] - values[best], 0.0)),
+    )
+    is_past = count - 1 - best >= max(3, OVERFIT_SHARE * count)
+    return (best, values[best], end) if is_past and end - values[best] > enough else None
+
+
+def _smooth(values: Sequence[float], width: int) -> list[float]:
+    """Medians of so many values, so that one lucky value is not the best."""
+    before, after = (width - 1) // 2, width // 2 + 1
+    return [median(values[max(0, i - before) : i + after]) for i in range(len(values))]
 
 
 def _around(line: Line, step: int) -> float | None:

@@ -37,6 +37,9 @@ class Alerting:
         store: the open store.
         settings: whether this is team mode, and the address that people use.
         clock: microseconds since 1970.
+
+    Attributes:
+        base: what links begin with; the server's own address where people use no other.
     """
 
     def __init__(
@@ -47,7 +50,7 @@ class Alerting:
     ) -> None:
         self._store = store
         self._team = settings.auth
-        self._base = settings.public_url.rstrip("/")
+        self.base = settings.public_url.rstrip("/")
         self._clock = clock
         self._wake = threading.Event()
         self._ending = threading.Event()
@@ -121,7 +124,7 @@ class Alerting:
 
     def _send(self, row: Any, rule: Rule) -> None:
         path = page_path(row.entity, row.project, row.run_id)
-        link = self._base + path
+        link = self.base + path
         if rule.email:
             text = f"{row.text}\n\nProject {row.project}, run {row.run or '-'}\n{link}\n"
             mail.send(read_mail(self._store), rule.email, f"Epochal: {row.title}", text)

@@ -176,6 +176,7 @@ def _serve(
         started_us=time.time_ns() // 1000,
         token=token,
     )
+    application.alerting.base = application.alerting.base or address.url
     admin_key = _first_key(settings, store)
 
     def started() -> None:

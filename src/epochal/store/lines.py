@@ -6,7 +6,7 @@ newest text wins and the number stays.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 import sqlalchemy as sa
@@ -156,13 +156,29 @@ def _consecutive(numbers: list[int]) -> Iterator[list[int]]:
 
 
 def read_chunks(
-    connection: sa.Connection, run_id: int, first: int, end: int | None
+    connection: sa.Connection,
+    run_id: int,
+    first: int,
+    end: int | None,
+    may_matter: Callable[[bytes], bool] = lambda _: True,
 ) -> Iterator[tuple[int, int, list[Line]]]:
-    """Chunks that overlap lines ``first .. end``: the first number, the journal, the lines."""
+    """Chunks that overlap lines ``first .. end``: the first number, the journal, the lines.
+
+    Args:
+        connection: to read with.
+        run_id: the run.
+        first: number of the first line wanted.
+        end: number after that of the last; None for all.
+        may_matter: is shown a chunk as bytes, texts in UTF-8 among others, and chunks that it
+            does not want are left out. Most of the time of a search is the making of lines.
+    """
+    unpack = zstandard.ZstdDecompressor()
     query = sa.select(console).where(
         console.c.run_id == run_id, console.c.first + console.c.count > first
     )
     if end is not None:
         query = query.where(console.c.first < end)
     for chunk in connection.execute(query.order_by(console.c.first)).mappings():
-        yield chunk["first"], chunk["journal_id"], unpack_lines(chunk["data"])
+        data = unpack.decompress(chunk["data"], 1 << 30)
+        if may_matter(data):
+            yield chunk["first"], chunk["journal_id"], _decode(data)

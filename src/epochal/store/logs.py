@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from epochal.domain.view import LogLine, LogPage, LogStream
 from epochal.errors import InvalidInput
 from epochal.store.lines import Line, read_chunks
-from epochal.store.logfind import is_of, plain
+from epochal.store.logfind import is_of, may_match, plain
 from epochal.store.rows import find_run_id
 from epochal.store.schema import journal, run
 from epochal.store.store import Store
@@ -98,7 +98,8 @@ def _collect(
     """
     end = None if sieve else first + wanted
     found: list[tuple[int, int, Line]] = []
-    for number, journal_id, lines in read_chunks(connection, run_id, first, end):
+    may_matter = may_match(sieve.needle if sieve else "")
+    for number, journal_id, lines in read_chunks(connection, run_id, first, end, may_matter):
         for index, line in enumerate(lines, number):
             inside = index >= first and (end is None or index < end)
             if inside and (sieve is None or sieve.passes(line)):

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from epochal.domain.alert import Level, Occasion, Rule, When
+from epochal.domain.alert import Level, Occasion, Rule, When, minutes_text
 from epochal.domain.names import SYSTEM_PREFIX
 from epochal.domain.run import RunState
 from epochal.store.schema import Text, event, key, latest, project, run
@@ -96,9 +96,9 @@ def _stalled(
     )
     found = []
     for row in connection.execute(query):
-        minutes = (now_us - row.since) / _MINUTE_US
+        minutes = minutes_text(round((now_us - row.since) / _MINUTE_US))
         step = f" after step {row.last_step:,}" if row.last_step is not None else ""
-        text = f"The run is running and has logged no point for {minutes:.0f} minutes{step}."
+        text = f"The run is running and has logged no point for {minutes}{step}."
         found.append(_found(row, str(row.since), f"{row.name} stalled", text))
     return found
 

@@ -60,4 +60,5 @@ class Alarm:
         if len(layers) > NAMED:
             names += f" and {len(layers) - NAMED} more layers"
         title = f"{WORDS[state]} in the {self._kind} of {names} at step {step}"
-        return Event(wall_us, "warning", title[:1024], "\n".join(layers)[:65_536])
+        more = "\n".join(layers)[:65_536] if len(layers) > NAMED or len(title) > 1024 else ""
+        return Event(wall_us, "warning", title[:1024], more)
