@@ -192,10 +192,14 @@ def wandb_section(found: Results) -> str:
             f" {number(replay['p50_ms'])} ms (p50), {number(replay['p99_ms'])} ms (p99), for"
             f" {number(replay['server_cpu_us_per_row'])} us of CPU a row.\n\n"
         )
-    head = ["rows", "keys", "scan_history s", "of one key s", "history s", "server CPU s"]
-    fields = ("rows", "keys", "scan_s", "scan_one_key_s", "history_s", "server_cpu_s")
+    columns = {
+        "rows": "rows", "keys": "keys", "scan_history s": "scan_s",
+        "CPU s of the client in it": "scan_client_cpu_s", "of one key s": "scan_one_key_s",
+        "history s": "history_s", "server CPU s of all": "server_cpu_s",
+    }  # fmt: skip
     scans = [found["scan"], found["scan_20_keys"]]
-    text += table(head, [[number(scan[field]) for field in fields] for scan in scans])
+    rows = [[number(scan.get(field)) for field in columns.values()] for scan in scans]
+    text += table(list(columns), rows)
     if file := found.get("file"):
         text += (
             f"\nA file of {number(file['mib'])} MiB as an artifact, beside `cp` and `sync` of it"
@@ -204,6 +208,15 @@ def wandb_section(found: Results) -> str:
             f" {number(file['add_s'])} s by itself to hash and stage it; down in"
             f" {number(file['down_s'])} s ({number(file['down_percent'])} %).\n"
         )
+        if "floor_s" in file:
+            text += (
+                f"\nOf the {number(file['up_s'])} s up the client takes {number(file['floor_s'])} s"
+                f" ({number(file['floor_percent'])} %) with a server that throws the bytes away. A"
+                f" copy that hashes, by one thread as in *Artifacts over HTTP*, takes"
+                f" {number(file['copy_hashed_s'])} s: beside it the upload has"
+                f" {number(file['up_hashed_percent'])} % of the speed"
+                f" ([what the bar means](decisions/0017-wandb-uploads.md)).\n"
+            )
     return text
 
 

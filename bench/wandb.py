@@ -7,7 +7,8 @@ time of the clients stands beside that of the server, as they share the machine.
 as those clients send them, five times as often, from a process that does nothing else: the
 server's own part.
 `scan`: ``scan_history`` of a long run. `pages`: ``Api().runs`` among many runs, as CPU time of the
-server. `file`: one large file as an artifact, up and down, beside `cp` and `sync` of it.
+server. `file`: one large file as an artifact, up and down, beside `cp` and `sync` of it, beside a
+copy that hashes as the native bench makes it, and up to a server that throws it away (`floor`).
 
 Called as ``python -m bench.wandb PART NUMBER ...`` for one of them.
 """
@@ -19,6 +20,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -33,6 +35,7 @@ import psutil
 
 from bench.lists import fill
 from bench.stores import wait_for
+from bench.transfer import copy
 from bench.wandb_clients import KEY, KEYS
 from epochal.journal.home import ServerAddress, read_server_address
 
@@ -235,6 +238,29 @@ def copied(source: Path, target: Path) -> float:
     return spent
 
 
+def copy_hashed(source: Path, target: Path) -> float:
+    """Seconds for a copy as `bench.transfer` makes it: read, hashed, written, synced."""
+    folder = source.parent / "alone"
+    folder.mkdir()
+    os.link(source, folder / "file")
+    spent: float = copy(folder, target)["synced_s"]
+    shutil.rmtree(target)
+    return spent
+
+
+def floor(text: str, url: str, source: Path) -> Result:
+    """The client's part of an upload: to a server that does nothing with the bytes."""
+    command = [sys.executable, "-m", "bench.wandb_floor", url.rpartition(":")[2], str(source)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as null:
+        assert null.stdout is not None
+        near = f"http://127.0.0.1:{null.stdout.readline().strip()}"
+        found = told(part(Path(text, "null"), near, "put", str(source)))
+        paused, _ = null.communicate()
+    return {"floor_s": found["up_s"] - float(paused)}
+
+
 def one_file(mib: int, rounds: int = 3) -> Result:
     """A file up and down, and copied before, between and after; the medians of some rounds."""
     found = []
@@ -245,7 +271,12 @@ def one_file(mib: int, rounds: int = 3) -> Result:
                 for piece in range(mib):
                     file.write(random.Random(number * mib + piece).randbytes(2**20))
             os.sync()
-            copies, before = [copied(source, target)], cpu_of(server)
+            hashed = copy_hashed(source, Path(text, "copies"))
+            copies = [copied(source, target)]
+            with serving(Path(text, "other home")) as (other, _, _):
+                null = floor(text, other.url, source)
+            os.sync()
+            before = cpu_of(server)
             up = told(part(Path(text, "up"), at.url, "put", str(source)))
             os.sync()
             copies.append(copied(source, target))
@@ -255,9 +286,12 @@ def one_file(mib: int, rounds: int = 3) -> Result:
                 raise RuntimeError("what came back is another file")
             os.sync()
             copies.append(copied(source, target))
-        found.append({"copy_s": statistics.mean(copies), **up, **down, "server_cpu_s": spent})
+        times = {"copy_s": statistics.mean(copies), "copy_hashed_s": hashed}
+        found.append({**times, **null, **up, **down, "server_cpu_s": spent})
     medians = {name: statistics.median(one[name] for one in found) for name in found[0]}
     share = {f"{way}_percent": 100 * medians["copy_s"] / medians[f"{way}_s"] for way in WAYS}
+    share["up_hashed_percent"] = 100 * medians["copy_hashed_s"] / medians["up_s"]
+    share["floor_percent"] = 100 * medians["floor_s"] / medians["up_s"]
     return {"mib": mib, **medians, **share}
 
 

@@ -16,6 +16,8 @@ from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
 
+import psutil
+
 Result = dict[str, Any]
 KEYS = 20
 RATE = 200
@@ -91,7 +93,10 @@ def body(first: int, count: int) -> bytes:
 
 
 def scan(run_id: str) -> Result:
-    """Every row of a run, by ``scan_history``; and the two short ways."""
+    """Every row of a run, by ``scan_history``; and the two short ways.
+
+    ``scan_client_cpu_s`` is the CPU time of this process and the client's own for all rows.
+    """
     import wandb
 
     run = wandb.Api().run(f"bench/{run_id}")
@@ -101,11 +106,19 @@ def scan(run_id: str) -> Result:
         "scan_one_key_s": lambda: sum(1 for _ in run.scan_history(keys=["metric/02"])),
         "history_s": lambda: len(run.history(samples=500, pandas=False)),
     }.items():
-        begun = time.perf_counter()
+        begun, before = time.perf_counter(), cpu_of_client()
         rows = read()
         found[name] = time.perf_counter() - begun
+        found.setdefault("scan_client_cpu_s", cpu_of_client() - before)
         found[name.removesuffix("_s") + "_rows"] = rows
     return found
+
+
+def cpu_of_client() -> float:
+    """CPU seconds of this process and of the client's core."""
+    me = psutil.Process()
+    times = [process.cpu_times() for process in (me, *me.children(recursive=True))]
+    return sum(spent.user + spent.system for spent in times)
 
 
 def pages(count: str) -> Result:
