@@ -164,7 +164,7 @@ export class Chart implements CursorUser {
     const data = this.data;
     if (!data || this.size.width < 40 || this.size.height < 40) return;
     const started = performance.now();
-    this.curves = data.series.filter((s) => s.buckets && s.buckets.length > 0).map((s) => ({ buckets: s.buckets as BucketSeries, look: s.look, band: s.band }));
+    this.curves = data.series.filter((s): s is ChartSeries & Curve => s.buckets !== null && s.buckets.length > 0);
     const all = this.curves.map((c) => c.buckets);
     const whole = xExtent(all, data.logX);
     this.x = data.range && (!data.logX || data.range[0] > 0) ? [...data.range] : (whole ?? [data.logX ? 1 : 0, data.logX ? 10 : 1]);

@@ -25,15 +25,18 @@ export function swatchOf({ color, dash }: Look): string {
   let at = 0;
   for (const [i, length] of dash.entries()) {
     const end = at + Math.max(1.5, length * 0.75);
-    stops.push(`${i % 2 === 0 ? color : "transparent"} ${at}px ${end}px`);
+    // Not as they are: the engine keeps a table of fractions that it has written, which grows to 48 kB with the second one.
+    stops.push(`${i % 2 === 0 ? color : "transparent"} ${at.toFixed(2)}px ${end.toFixed(2)}px`);
     at = end;
   }
   return `repeating-linear-gradient(90deg, ${stops.join(", ")})`;
 }
 
+const looks: Record<Theme, Look[]> = { light: [], dark: [] };
+
 /** How the run with this color number is drawn. Numbers wrap around after 32. */
 export function lookOf(color: number, theme: Theme): Look {
-  const n = Math.max(0, Math.floor(color));
   const colors = RUN_COLORS[theme];
-  return { color: colors[n % colors.length], dash: DASHES[Math.floor(n / colors.length) % DASHES.length] };
+  const n = Math.max(0, Math.floor(color)) % (colors.length * DASHES.length);
+  return (looks[theme][n] ??= { color: colors[n % colors.length], dash: DASHES[Math.floor(n / colors.length)] });
 }
