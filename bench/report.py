@@ -210,8 +210,9 @@ def wandb_section(found: Results) -> str:
         )
         if "floor_s" in file:
             text += (
-                f"\nOf the {number(file['up_s'])} s up the client takes {number(file['floor_s'])} s"
-                f" ({number(file['floor_percent'])} %) with a server that throws the bytes away. A"
+                f"\nOf the {number(file['up_s'])} s up the client takes"
+                f" {number(file['floor_s'])} s ({number(file['floor_percent'])} %)"
+                " with a server that throws the bytes away. A"
                 f" copy that hashes, by one thread as in *Artifacts over HTTP*, takes"
                 f" {number(file['copy_hashed_s'])} s: beside it the upload has"
                 f" {number(file['up_hashed_percent'])} % of the speed"
