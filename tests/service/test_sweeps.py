@@ -60,9 +60,9 @@ class Desk:
         self.id = sweeps.create_sweep(store, LOCAL_USER, given).id
         self.now = 1_000_000_000
 
-    def agent(self) -> str:
+    def agent(self, at_us: int | None = None) -> str:
         return agents.add_agent(
-            self.store, LOCAL_USER, NewAgent(self.id, "host", 1), at_us=self.now
+            self.store, LOCAL_USER, NewAgent(self.id, "host", 1), at_us=at_us or self.now
         ).id
 
     def ask(self, agent: str) -> Assignment:
@@ -264,7 +264,7 @@ def test_a_search_learns_from_runs_that_were_there_before(store: Store) -> None:
     given = desk.ask(desk.agent())
     assert given.trial is not None
     assert given.trial.number == 31
-    assert desk.ask(desk.agent()).verdict == "exit"
+    assert desk.ask(desk.agent()).verdict == "wait"
     assert desk.trial(0).origin == "earlier"
     with pytest.raises(NotFound):
         Desk(store, ["nowhere"])
@@ -288,7 +288,6 @@ def test_a_grid_is_done_once_and_knows_its_size(store: Store) -> None:
     points = [tuple(desk.ask(agent).config.values()) for agent in (one, two, one, two)]
     assert sorted(points) == [(1, "a"), (1, "b"), (2, "a"), (2, "b")]
     assert desk.ask(one).verdict == "wait"
-    assert desk.ask(desk.agent()).verdict == "exit"
     assert desk.row.state == "running"
     for number in range(4):
         desk.report((one, two)[number % 2], number, 1.0)
@@ -395,17 +394,58 @@ def test_who_is_left_waits_for_what_the_dead_left_until_their_runs_are_given_up(
     assert given is not None
     assert (given.number, given.attempt) == (1, 2)
     desk.report(other, 1, 1.0, attempt=2)
-    assert desk.ask(other).verdict == "exit", "the agent of trial 0 lives"
+    assert desk.ask(other).verdict == "wait", "the agent of trial 0 lives, but may die"
     assert (desk.trial(0).agent, desk.trial(0).attempt) == (living, 1)
 
 
+def test_one_agent_stays_until_the_last_trial_has_ended(store: Store) -> None:
+    """The oldest of those without a trial runs it again when its agent dies; others go home."""
+    desk = Desk(store, run_cap=3)
+    dead, leaving, *idle = (desk.agent(desk.now + later) for later in range(5))
+    assert [desk.number(one) for one in (dead, leaving, idle[0])] == [0, 1, 2]
+    desk.report(idle[0], 2, 1.0)
+    home: set[str] = set()
+    for _ in range(5):
+        desk.now += 2_000_000
+        desk.beat(dead, 0)
+        if leaving not in home:
+            desk.report(leaving, 1, 2.0)  # its count is run: it does not ask again
+            home.add(leaving)
+        home |= {one for one in idle if one not in home and desk.ask(one).verdict == "exit"}
+    assert home == {leaving, *idle[1:]}
+    for _ in range(29):  # the agent of trial 0 was killed
+        desk.now += 2_000_000
+        assert desk.ask(idle[0]).verdict == "wait"
+    desk.now += 2_000_000
+    given = desk.ask(idle[0])
+    assert given.trial is not None
+    assert (given.trial.number, given.trial.attempt) == (0, 2)
+    desk.report(idle[0], 0, 3.0, attempt=2)
+    assert desk.ask(idle[0]).verdict == "exit"
+    assert desk.row.state == "finished"
+
+
+def test_an_agent_that_ran_its_count_is_not_who_stays(store: Store) -> None:
+    """It was heard of a moment ago, as it reported its trial, and does not ask again."""
+    desk = Desk(store, run_cap=2)
+    leaving, busy, idle = (desk.agent() for _ in range(3))
+    assert [desk.number(one) for one in (leaving, busy)] == [0, 1]
+    for _ in range(3):
+        assert desk.ask(idle).verdict == "wait"
+        desk.now += 1_000_000
+        desk.beat(leaving, 0)
+        desk.beat(busy, 1)
+    desk.report(leaving, 0, 1.0)
+    desk.now += 1_000_000
+    assert desk.ask(idle).verdict == "wait"
+
+
 def test_what_all_agents_left_is_given_to_a_later_one(store: Store) -> None:
-    """The first ones went home or died; a later one waits for the time-out and runs the rest."""
+    """The first one had run its count, the other died; a later one waits and runs the rest."""
     desk = Desk(store, run_cap=2)
     first, dead = desk.agent(), desk.agent()
     assert [desk.number(one) for one in (first, dead)] == [0, 1]
     desk.report(first, 0, 1.0)
-    assert desk.ask(first).verdict == "exit", "the agent of trial 1 was heard just now"
     desk.now += LOST_US // 2
     later = desk.agent()
     assert desk.ask(later).verdict == "wait"
@@ -424,7 +464,7 @@ def test_a_trial_whose_answer_got_lost_is_given_again_to_who_asked(store: Store)
     agent, other = desk.agent(), desk.agent()
     desk.number(agent)
     assert desk.ask(agent).verdict == "wait"
-    assert desk.ask(other).verdict == "exit"
+    assert desk.ask(other).verdict == "wait"
     desk.now += LOST_US
     given = desk.ask(agent).trial
     assert given is not None

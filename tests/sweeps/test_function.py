@@ -310,6 +310,39 @@ def test_several_processes_share_a_sweep_without_a_server() -> None:
     assert {trial.state for trial in open_sweep(sweep_id).trials()} == {"finished"}
 
 
+IMPATIENT = """
+from epochal.service import agents, handing
+agents.LOST_US = handing.LOST_US = 20_000_000
+"""
+
+
+def test_an_agent_that_dies_when_nothing_is_left_to_begin_leaves_a_whole_sweep() -> None:
+    """The other one has nothing to run, stays, and runs the trial of the dead one again."""
+    sweep_id = made(method="grid", parameters={"x": {"min": 0, "max": 1}})
+    dying = start(sweep_id, "hang")
+    assert dying.stdout is not None
+    assert dying.stdout.readline() == "0\n"
+    command = [sys.executable, "-c", IMPATIENT + AGENT, sweep_id]
+    environment = {name: one for name, one in os.environ.items() if name != "EPOCHAL_SILENT"}
+    staying = subprocess.Popen(
+        command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    assert staying.stdout is not None
+    said = ""
+    while "one agent stays while others run theirs; the agent waits" not in said:
+        line = staying.stdout.readline()
+        assert line, said
+        said += line
+    os.kill(dying.pid, signal.SIGKILL)
+    dying.communicate()
+    said += staying.communicate(timeout=SECONDS)[0]
+    assert staying.returncode == 0, said
+    first, second = open_sweep(sweep_id).trials()
+    assert (first.state, first.attempt, first.value) == ("finished", 2, 0.0)
+    assert (second.state, second.attempt, second.value) == ("finished", 1, 1.0)
+    assert open_sweep(sweep_id).state == "finished"
+
+
 def test_a_machine_that_dies_loses_no_trial(monkeypatch: pytest.MonkeyPatch) -> None:
     """SIGKILL of an agent: after the time-out another one gets its trial again."""
     sweep_id = made(method="grid", parameters={"x": {"min": 0, "max": 2}})

@@ -104,18 +104,38 @@ class Handing:
         return not metric.better(metric.target, best.value)
 
     def _no_more(self, running: list[StoredTrial], why: str) -> Assignment:
-        """Agents go home; one stays while the agent of a running trial may be dead.
+        """Agents go home; one stays while trials run, as the agent of each may die.
 
         Who asks may never have heard of a trial of its own, as the answer got lost.
         """
+        if not running:
+            self.ledger.change_sweep(self.sweep, self.now, state=SweepState.FINISHED.value)
+            return Assignment("exit", why)
         if any(self.now - trial.seen_us > SUSPECT_US for trial in running):
             return Assignment("wait", f"{why}, but an agent may have died")
         own = [str(trial.number) for trial in running if trial.agent == self.agent.id]
         if own:
             return Assignment("wait", f"{why}, but this agent has not reported {', '.join(own)}")
-        if not running:
-            self.ledger.change_sweep(self.sweep, self.now, state=SweepState.FINISHED.value)
-        return Assignment("exit", why)
+        if self._another_stays(running):
+            return Assignment("exit", why)
+        return Assignment("wait", f"{why}, but one agent stays while others run theirs")
+
+    def _another_stays(self, running: list[StoredTrial]) -> bool:
+        """Whether an older agent asks again and again, as this one does, and is told to wait.
+
+        Only what asked since this one did last counts: who was told to go home, or goes because
+        it ran its count of trials, is heard of no more.
+        """
+        busy = {trial.agent for trial in running}
+        mine = (self.agent.created_us, self.agent.id)
+        older = [
+            one
+            for one in self.ledger.agents(self.sweep)
+            if (one.created_us, one.id) < mine
+            and one.seen_us > self.agent.seen_us
+            and one.id not in busy
+        ]
+        return any(not self.ledger.ended(self.sweep, one.id, one.seen_us) for one in older)
 
     def _again(self, trial: StoredTrial) -> Assignment:
         """A lost trial once more, as a new run."""

@@ -213,6 +213,13 @@ class Ledger:
         rows = self._connection.execute(query, wanted).mappings()
         return [_row(row, StoredTrial) for row in rows]
 
+    def ended(self, found: StoredSweep, agent: str, at_us: int) -> bool:
+        """Whether an agent reported the end of a trial at this time."""
+        query = sa.select(trial.c.id).where(
+            trial.c.sweep_id == found.id, trial.c.agent == agent, trial.c.ended_us == at_us
+        )
+        return self._connection.execute(query).first() is not None
+
     def counts(self, found: StoredSweep) -> dict[str, int]:
         """How many trials there are, by state."""
         query = (

@@ -144,14 +144,19 @@ class _Agent:
     def work(self, count: int | None) -> int:
         """Run trials; how many there were."""
         done = failed = 0
+        waits = ""
         while count is None or done < count:
             given = self._desk.next()
             if given.verdict == "exit":
                 guard.write_line(f"epochal: {given.reason}; the agent goes home")
                 break
             if given.verdict == "wait":
+                if given.reason != waits:
+                    guard.write_line(f"epochal: {given.reason}; the agent waits")
+                waits = given.reason
                 time.sleep(WAIT_S)
                 continue
+            waits = ""
             ended = self._run(given)
             done += 1
             failed += ended.state == "failed"
