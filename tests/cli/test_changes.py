@@ -99,3 +99,34 @@ def test_sync_to_nobody_is_told(tmp_path: Path) -> None:
     done = run_cli("sync", str(offline), "--url", "http://127.0.0.1:1")
     assert done.returncode == 6
     assert "0 of 1 journals" in done.stdout
+
+
+def test_mv_moves_what_can_go_and_tells_what_stays(recorded: Path) -> None:
+    """The exit code says that something stays; moving again is no error."""
+    dry = run_cli("mv", "beta", "gamma", "thesis", "--dry-run", home=recorded)
+    assert "thesis/beta" in dry.stdout
+    assert len(api.runs("mnist", home=recorded)) == 3
+    done = run_cli("mv", "mnist/alpha", "beta", "other/name", home=recorded)
+    assert done.returncode == 5
+    assert "mnist/beta is other/name/beta now" in done.stdout
+    assert "moved 1 of 2" in done.stdout
+    assert "mnist/alpha stays: project 'other/name' has a run with the id 'alpha'" in done.stderr
+    again = run_cli("mv", "mnist/beta", "other/name", "--json", home=recorded)
+    assert again.returncode == 0
+    assert [one["id"] for one in json.loads(again.stdout)["moved"]] == ["beta"]
+    shown = run_cli("show", "mnist/beta", home=recorded).stdout
+    assert "moved to   other/name/beta" in shown
+    named = run_cli("mv", "mnist/alpha", "other/name", "--id", "alpha-2", home=recorded)
+    assert "mnist/alpha is other/name/alpha-2 now" in named.stdout
+    assert [run.id for run in api.runs("mnist", home=recorded)] == ["gamma"]
+
+
+def test_mv_says_what_it_needs(recorded: Path) -> None:
+    """Nothing moves when the words make no sense."""
+    alone = run_cli("mv", "thesis", home=recorded)
+    assert alone.returncode == 2
+    assert "epochal mv RUN... thesis" in alone.stderr
+    both = run_cli("mv", "beta", "gamma", "thesis", "--id", "x", home=recorded)
+    assert both.returncode == 2
+    assert run_cli("mv", "beta", "nobody", "thesis", home=recorded).returncode == 4
+    assert len(api.runs("mnist", home=recorded)) == 3

@@ -56,6 +56,7 @@ MATRIX: dict[tuple[str, str], Permission | None] = {
     ("GET", "/api/v1/runs/{uid:str}"): READ,
     ("PATCH", "/api/v1/runs/{uid:str}"): WRITE,
     ("DELETE", "/api/v1/runs/{uid:str}"): WRITE,
+    ("POST", "/api/v1/runs/{uid:str}/move"): WRITE,
     ("POST", "/api/v1/runs/{uid:str}/stop"): WRITE,
     ("POST", "/api/v1/series/buckets"): READ,
     ("POST", "/api/v1/series/points"): READ,

@@ -20,6 +20,7 @@ from epochal.domain.artifact import read_reference
 from epochal.domain.importance import ImportanceQuery
 from epochal.domain.insight import InsightSettings
 from epochal.domain.models import ModelChanges, ModelVersionChanges, NewModel, NewModelVersion
+from epochal.domain.moving import MoveTo
 from epochal.domain.objects import ArtifactChanges, MediaQuery, VersionChanges
 from epochal.domain.report import NewFrozen, NewReport, ReportChanges, ShownPanel
 from epochal.domain.saved import NewView, ViewChanges
@@ -109,6 +110,7 @@ CALLS: dict[Any, tuple[Permission, tuple[Any, ...], dict[str, Any]]] = {
     runs.resolve_run: (Permission.READ, (None, "p", "r1"), {}),
     runs.update_run: (Permission.WRITE, (UID, RunChanges(name="x")), {}),
     runs.delete_run: (Permission.WRITE, (UID,), {}),
+    runs.move_run: (Permission.WRITE, (UID, MoveTo("q")), {}),
     runs.stop_run: (Permission.WRITE, (UID,), {}),
     runs.stop_of: (Permission.READ, (UID,), {}),
     series.query_buckets: (Permission.READ, (BucketQuery([]),), {}),

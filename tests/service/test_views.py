@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from epochal.domain.access import LOCAL_USER
+from epochal.domain.access import LOCAL_USER, Principal, Role
 from epochal.domain.saved import MAX_QUERY, NewView, ViewChanges, ViewRow
 from epochal.errors import Conflict, InvalidInput, NotFound
 from epochal.service import projects, views
@@ -50,6 +50,24 @@ def test_content_names_a_view_once_and_no_list_shows_it(store):
     assert first != save(store, query="q=x")
     assert views.find_view(store, LOCAL_USER, None, "mnist", first).query == QUERY
     assert views.list_views(store, LOCAL_USER, None, "mnist").views == []
+
+
+def test_who_saved_a_view_meanwhile_is_told_and_nothing_is_written_over(store):
+    """Pinning is no saving; whoever has seen the newest state may save."""
+    save(store, "a")
+    ann, ben = (Principal(name, Role.WRITER) for name in ("ann", "ben"))
+    seen = views.find_view(store, ann, None, "mnist", "a")
+    mine = ViewChanges(query="q=ann", updated_us=seen.updated_us)
+    views.change_view(store, ben, None, "mnist", "a", ViewChanges(preferred=True))
+    theirs = ViewChanges(query="q=ben", updated_us=seen.updated_us)
+    after = views.change_view(store, ben, None, "mnist", "a", theirs)
+    assert (after.created_by, after.updated_by) == (LOCAL_USER.name, "ben")
+    with pytest.raises(Conflict, match=r"ben saved the view 'a' at .* UTC, after you opened it"):
+        views.change_view(store, ann, None, "mnist", "a", mine)
+    found = views.find_view(store, ann, None, "mnist", "a")
+    assert (found.query, found.preferred) == ("q=ben", True)
+    again = ViewChanges(query="q=ann", updated_us=found.updated_us)
+    assert views.change_view(store, ann, None, "mnist", "a", again).updated_by == "ann"
 
 
 def test_a_project_has_one_preferred_view_and_its_keys_say_which(store):

@@ -12,6 +12,7 @@ from epochal.api.files import RunFile, VersionFile
 from epochal.api.history import History
 from epochal.api.listing import Runs
 from epochal.api.media import MediaItem
+from epochal.api.moving import Moved
 from epochal.api.nested import Nested
 from epochal.api.reader import (
     Reader,
@@ -36,6 +37,7 @@ __all__ = [
     "History",
     "MediaItem",
     "ModelVersion",
+    "Moved",
     "Nested",
     "Points",
     "Reader",

@@ -10,7 +10,8 @@ import contextlib
 import os
 import re
 
-from epochal.api.question import GetRun, ListProjects, QueryRuns, Source
+from epochal.api.question import GetRun, ListProjects, QueryRuns, ResolveRun, Source
+from epochal.domain.moving import MoveTo
 from epochal.domain.names import DEFAULT_ENTITY, run_uid
 from epochal.domain.view import ProjectRow, RunDetail, RunQuery, RunRow
 from epochal.errors import InvalidInput, NotFound
@@ -42,8 +43,14 @@ def find_run(source: Source, text: str, project: str | None = None) -> RunDetail
         candidates = _by_id(source, wanted, rows, project)
         if not candidates:
             candidates = _by_name(source, wanted, rows, project)
+        live = [row for row in candidates if not row.archived]
+        if len(candidates) > 1 and len(live) == 1:  # the others were put aside, or moved here
+            candidates = live
         if len(candidates) == 1:
             return source.ask(GetRun(candidates[0].uid))
+        if not candidates and "/" in wanted:
+            with contextlib.suppress(NotFound, InvalidInput):
+                return source.ask(_gone(wanted))
     if candidates:
         raise InvalidInput(_ambiguous(wanted, candidates))
     raise NotFound(_not_found(wanted, rows, project))
@@ -74,6 +81,31 @@ def find_project(
             return row.entity, row.name
     known = f"there are {_project_names(rows)}" if rows else "there are none yet"
     raise NotFound(f"there is no project {wanted!r}; {known}")
+
+
+def find_destination(
+    source: Source, project: str, entity: str | None = None, id: str = ""
+) -> MoveTo:
+    """The project that ``name`` or ``entity/name`` means; it may be new.
+
+    A name with a slash means an entity's project only where there is one.
+    """
+    if entity is not None:
+        return MoveTo(project, entity, id)
+    known = [(row.entity, row.name) for row in source.ask(ListProjects())]
+    owner, slash, name = project.partition("/")
+    if slash and (DEFAULT_ENTITY, project) not in known and (owner, name) in known:
+        return MoveTo(name, owner, id)
+    return MoveTo(project, DEFAULT_ENTITY, id)
+
+
+def _gone(text: str) -> ResolveRun:
+    """Asks for a run by an address at which nothing is now; it may have been moved from there."""
+    place, _, run_id = text.rpartition("/")
+    entity, slash, project = place.partition("/")
+    return (
+        ResolveRun(entity, project, run_id) if slash else ResolveRun(DEFAULT_ENTITY, place, run_id)
+    )
 
 
 def _by_id(

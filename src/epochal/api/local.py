@@ -40,6 +40,7 @@ ANSWERS: Mapping[type[q.Question[Any]], Callable[[Store, Any], Any]] = {
         store, LOCAL_USER, x.uid, start=x.start, limit=x.limit, tail=x.tail, search=x.search
     ),
     q.UpdateRun: lambda store, x: runs.update_run(store, LOCAL_USER, x.uid, x.changes),
+    q.MoveRun: lambda store, x: runs.move_run(store, LOCAL_USER, x.uid, x.to),
     q.DeleteRun: lambda store, x: runs.delete_run(store, LOCAL_USER, x.uid),
     q.StopRun: lambda store, x: runs.stop_run(store, LOCAL_USER, x.uid),
     **OBJECT_ANSWERS,

@@ -16,6 +16,7 @@ import msgspec
 from epochal.api.content import Content, OpenContent
 from epochal.domain.importance import ImportanceQuery, ImportanceReport
 from epochal.domain.insight import InsightReport
+from epochal.domain.moving import MoveTo
 from epochal.domain.view import (
     BucketQuery,
     LogPage,
@@ -106,6 +107,13 @@ class UpdateRun(Question[RunRow], frozen=True):
 
     uid: str
     changes: RunChanges
+
+
+class MoveRun(Question[RunRow], frozen=True):
+    """Move a run to another project."""
+
+    uid: str
+    to: MoveTo
 
 
 class DeleteRun(Question[None], frozen=True):

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from epochal.api.artifact import ArtifactVersion
 from epochal.api.collection import ArtifactCollection
 from epochal.api.count import checked_count
-from epochal.api.find import find_project, find_run
+from epochal.api.find import find_destination, find_project, find_run
 from epochal.api.listing import Runs
+from epochal.api.moving import Moved, move_runs
 from epochal.api.naming import find_reference, full_name
 from epochal.api.object_questions import (
     Collect,
@@ -109,6 +110,22 @@ class Reader:
             InvalidInput: more than one run fits; the message lists them.
         """
         return RunView(self.source, find_run(self.source, text, project))
+
+    def move(
+        self, runs: Iterable[RunView], project: str, *, entity: str | None = None
+    ) -> list[Moved]:
+        """Move runs to another project, see `RunView.move`.
+
+        Args:
+            runs: such as `runs` finds.
+            project: its name, or ``entity/name``; it may be new.
+            entity: whose project, when ``project`` does not say.
+
+        Returns:
+            For each run what it is now, or the error that says why it stayed; one that cannot go
+            does not keep the others.
+        """
+        return move_runs(self.source, list(runs), find_destination(self.source, project, entity))
 
     def importance(
         self,

@@ -89,6 +89,7 @@ ROUTES: Mapping[type[q.Question[Any]], Route] = {
         query=fields("start", "limit", "tail", "search"),
     ),
     q.UpdateRun: Route("PATCH", run_path(), as_json(RunRow), body=changes),
+    q.MoveRun: Route("POST", run_path("/move"), as_json(RunRow), body=lambda asked: asked.to),
     q.DeleteRun: Route("DELETE", run_path(), nothing),
     q.StopRun: Route("POST", run_path("/stop"), nothing, body=lambda _: {}),
     **OBJECT_ROUTES,

@@ -10,9 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from epochal.api.belongings import RunBelongings
 from epochal.api.count import checked_count
+from epochal.api.find import find_destination
 from epochal.api.history import History, bucket_history, exact_history
 from epochal.api.question import (
     DeleteRun,
+    MoveRun,
     ReadBuckets,
     ReadLogs,
     ReadPoints,
@@ -155,6 +157,31 @@ class RunView(RunBelongings):
         )
         self._row = self._source.ask(UpdateRun(self.uid, changes))
         return self
+
+    def move(self, project: str, *, entity: str | None = None, id: str | None = None) -> RunView:
+        """Move the run to another project, and return what it is there.
+
+        It gets another uid and the same content: points, console, media, files, config, summary,
+        tags, notes. The run as it was is archived, and its address leads to the new one. Versions
+        of artifacts that it made keep their names. Moving again what was moved does nothing.
+
+        Args:
+            project: its name, or ``entity/name``; it may be new.
+            entity: whose project, when ``project`` does not say.
+            id: another id, where its own is taken there.
+
+        Raises:
+            Conflict: it is running or archived, or has not been sent completely; or the id is
+                taken. Nothing was changed.
+            NotFound: the run is gone.
+
+        Example:
+            >>> epochal.run("scratch/a1b2c3d4").move("thesis")
+        """
+        to = find_destination(self._source, project, entity, id or "")
+        moved = RunView(self._source, self._source.ask(MoveRun(self.uid, to)))
+        self.refresh()
+        return moved
 
     def delete(self) -> None:
         """Delete the run with its journals, points and console. There is no way back.

@@ -77,6 +77,7 @@ COMMANDS = (
     Entry("sync", "epochal.cli.sync:sync", "Send to a server what it does not have yet."),
     Entry("import", "epochal.cli.import_group:app", "Bring in what other programs recorded."),
     Entry("stop", "epochal.cli.stop:stop", "Ask running runs to end."),
+    Entry("mv", "epochal.cli.mv:mv", "Move runs to another project."),
     Entry("rm", "epochal.cli.rm:rm", "Delete runs."),
     Entry("gc", "epochal.cli.gc:gc", "Remove what nothing refers to."),
     Entry("init", "epochal.cli.init:init", "Make a home in this directory."),

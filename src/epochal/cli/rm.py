@@ -32,11 +32,7 @@ def rm(
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Delete runs with their points, console and journals, after asking.
-
-    To move a run to another project, write it again there with `epochal export` and
-    `epochal import csv`, then delete it here.
-    """
+    """Delete runs with their points, console and journals, after asking."""
     reader = reader_of(home, url)
     with reader.source.session():
         found = {run.uid: run for run in map(reader.run, runs)}

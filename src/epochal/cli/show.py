@@ -100,7 +100,9 @@ def _print_head(run: RunView) -> None:
     print_line(f"{row.project}/{row.id}  {row.name}", "bold")
     exit_code = "" if row.exit_code is None else f", exit code {row.exit_code}"
     print_line(f"{row.state}{exit_code}", state_style(row.state))
+    went = found.moved_to
     facts = {
+        "moved to": "" if went is None else f"{went.project}/{went.id}",
         "created": f"{run.created:%Y-%m-%d %H:%M:%S} UTC, {ago(row.created_us)}",
         "duration": span(run.duration.total_seconds()),
         "last step": "" if row.last_step is None else str(row.last_step),

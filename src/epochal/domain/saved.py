@@ -22,7 +22,10 @@ MARK: Final = "~"
 
 
 class ViewRow(msgspec.Struct, frozen=True):
-    """A saved view. ``preferred``: a bare address of the project opens with it."""
+    """A saved view. ``preferred``: a bare address of the project opens with it.
+
+    ``updated_us`` and ``updated_by`` are of its name and query.
+    """
 
     entity: str
     project: str
@@ -32,6 +35,7 @@ class ViewRow(msgspec.Struct, frozen=True):
     created_us: int
     updated_us: int
     created_by: str
+    updated_by: str = ""
 
 
 class ViewList(msgspec.Struct, frozen=True):
@@ -51,11 +55,15 @@ class NewView(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ViewChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What to change of a view; None leaves it as it is."""
+    """What to change of a view; None leaves it as it is.
+
+    With ``updated_us`` nothing is changed when somebody saved the view at another time since.
+    """
 
     name: str | None = None
     query: str | None = None
     preferred: bool | None = None
+    updated_us: int | None = None
 
 
 def content_name(query: str) -> str:

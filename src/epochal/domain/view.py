@@ -12,6 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from epochal.domain.names import DEFAULT_ENTITY
+from epochal.domain.objects import RunRef
 from epochal.domain.origin import DatasetUse, LoggedModelRow
 from epochal.domain.run import RunState, StopRequest
 from epochal.domain.saved import ViewRow
@@ -247,6 +248,7 @@ class RunDetail(RunContents, frozen=True):
 
     ``client`` names the protocol of the tracker's client that made the run, empty for one of
     ours; ``labels``, ``datasets`` and ``logged_models`` are what such clients said of it.
+    ``moved_to`` is where an archived run went, see `domain.moving`.
     """
 
     definitions: list[DefinitionRow]
@@ -258,6 +260,7 @@ class RunDetail(RunContents, frozen=True):
     labels: dict[str, str] = {}
     datasets: list[DatasetUse] = []
     logged_models: list[LoggedModelRow] = []
+    moved_to: RunRef | None = None
 
 
 class RunChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

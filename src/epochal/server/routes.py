@@ -14,6 +14,7 @@ from litestar.response import Stream
 from epochal._version import __version__
 from epochal.domain.access import Permission, Principal
 from epochal.domain.importance import ImportanceQuery, ImportanceReport
+from epochal.domain.moving import MoveTo
 from epochal.domain.names import check_uid
 from epochal.domain.view import (
     BucketQuery,
@@ -152,6 +153,14 @@ async def delete_run(request: Call, uid: FromPath[str]) -> None:
     request.app.state.tailer.nudge()
 
 
+@post("/api/v1/runs/{uid:str}/move", opt=WRITE, status_code=200)
+async def move_run(request: Call, uid: FromPath[str], data: JSONBody[MoveTo]) -> RunRow:
+    """Move a run that has ended to another project."""
+    row = await request.write(runs.move_run, uid, data)
+    request.app.state.tailer.nudge()
+    return row
+
+
 @post("/api/v1/runs/{uid:str}/stop", opt=WRITE, status_code=202)
 async def stop_run(request: Call, uid: FromPath[str]) -> None:
     """Ask the process of a run to end it."""
@@ -251,6 +260,7 @@ ROUTES: Final[list[Any]] = [
     get_run,
     update_run,
     delete_run,
+    move_run,
     stop_run,
     query_buckets,
     query_points,

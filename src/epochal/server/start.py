@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import msgspec
 
 from epochal.domain.view import FirstCurves, LogPage, ProjectKeys, RunDetail, RunPage
-from epochal.errors import EpochalError
+from epochal.errors import EpochalError, NotFound
 from epochal.protocols.call import Call
 from epochal.server.json import encode
 from epochal.server.routes import Info, info_of
@@ -101,5 +101,7 @@ async def _project(request: Call, place: Place) -> ProjectBlock:
 
 async def _run(request: Call, place: Place) -> RunBlock:
     run = await request.read(resolve_run, place.entity, place.project, place.run)
+    if (run.project, run.id) != (place.project, place.run):
+        raise NotFound("this run was moved to another place, to which the page leads on")
     logs = await request.read(read_logs, run.uid, tail=LOG_TAIL) if place.tab == "logs" else None
     return RunBlock(info_of(request), place.entity, place.project, place.run, run, logs)

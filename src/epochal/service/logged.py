@@ -127,13 +127,13 @@ def list_logged(
         (one.uid, one.name[len(METRICS) :]): decode_metrics(one.text)
         for one in stored.find_labels(store, METRICS, projects=projects)
     }
-    found = []
+    found: dict[str, LoggedModel] = {}
     for one in stored.find_labels(store, MODEL, projects=projects):
         id = one.name[len(MODEL) :]
         model = _read(one, metrics.get((one.uid, id), []))
         if not model.facts.deleted:
-            found.append(model)
-    return found
+            found.setdefault(id, model)  # a run that was moved has it as well
+    return list(found.values())
 
 
 def change_logged(

@@ -7,6 +7,7 @@ import time
 import msgspec
 
 from epochal.domain.access import Permission, Principal
+from epochal.domain.moving import MoveTo
 from epochal.domain.names import MAX_NAME, MAX_TAG, check_name, check_run_id, check_uid
 from epochal.domain.run import StopRequest
 from epochal.domain.view import (
@@ -21,7 +22,7 @@ from epochal.domain.view import (
 from epochal.errors import InvalidInput
 from epochal.service import bounds
 from epochal.service.permission import require
-from epochal.store import groups, search
+from epochal.store import groups, moves, search
 from epochal.store import runs as stored
 from epochal.store.owner import Store
 
@@ -121,6 +122,26 @@ def delete_run(
     """
     require(principal, Permission.WRITE)
     stored.delete_run(store, check_uid(uid), versions=versions)
+
+
+def move_run(store: Store, principal: Principal | None, uid: str, to: MoveTo) -> RunRow:
+    """Move a run that has ended to another project; return what it is there.
+
+    It gets another uid; the run as it was is archived, and its address leads to the new one.
+    Moving again what was moved already, wholly or in part, ends with the same.
+
+    Raises:
+        NotFound: there is no such run.
+        InvalidInput: a name cannot be used.
+        Conflict: it runs, is archived, or is not all here yet; or the id is taken there. Nothing
+            was changed.
+    """
+    require(principal, Permission.WRITE)
+    checked = MoveTo(
+        bounds.project_name(to.project), bounds.entity_name(to.entity),
+        check_run_id(to.id) if to.id else "",
+    )  # fmt: skip
+    return moves.move_run(store, check_uid(uid), checked)
 
 
 def stop_run(store: Store, principal: Principal | None, uid: str) -> None:

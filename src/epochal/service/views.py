@@ -74,17 +74,17 @@ def change_view(
 
     Raises:
         NotFound: there is none of that name.
-        Conflict: the new name is in use.
+        Conflict: the new name is in use, or somebody saved the view meanwhile.
         InvalidInput: a name or the query cannot be used.
     """
-    require(principal, Permission.WRITE)
+    author = require(principal, Permission.WRITE).name
     check_view_name(name)
     checked = replace(
         changes,
         name=None if changes.name is None else check_view_name(changes.name),
         query=None if changes.query is None else _query(changes.query),
     )
-    return saved.change_view(store, *_place(entity, project, name), checked)
+    return saved.change_view(store, *_place(entity, project, name), checked, author)
 
 
 def delete_view(

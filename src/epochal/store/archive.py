@@ -97,7 +97,7 @@ def write_archive(
         OSError: the file system failed.
     """
     key = tail.key
-    facts, ordinals, rows = _read_facts(tail)
+    facts, ordinals, rows = facts_of(tail)
     archive = Archive(
         version=ARCHIVE_VERSION, run=key.run, writer=key.writer, created_us=tail.created_us,
         size=tail.offset, rows=rows, remote=os.path.exists(key.remote_mark(store.home)),
@@ -108,7 +108,7 @@ def write_archive(
         write(zstandard.compress(_encode(archive), 6))
 
 
-def _read_facts(tail: Tail) -> tuple[list[Fact], list[int], int]:
+def facts_of(tail: Tail) -> tuple[list[Fact], list[int], int]:
     """Every fact, the number of rows before each, and of all rows; rows stay packed."""
     known = tail.facts
     if known is not None:

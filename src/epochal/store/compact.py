@@ -118,7 +118,7 @@ def _write(store: Store, files: DurableFiles, tail: Tail, row: JournalRow) -> Mo
     groups = merge_groups(tail.content.groups)
     if not groups:
         return Move(tail, row, start, end, None, None)
-    file = _new_name(tail.key, start.ordinal, end.ordinal)
+    file = new_name(tail.key, start.ordinal, end.ordinal)
     info = write_segment_to(files, store.segments.path(tail.key.run, file), groups)
     return Move(tail, row, start, end, file, info)
 
@@ -229,7 +229,7 @@ def _merge(
     merged = merge_groups(groups)
     first = min(int(group.order[0]) for group in merged)
     last = max(int(group.order[-1]) for group in merged)
-    file = _new_name(key, first, last + 1)
+    file = new_name(key, first, last + 1)
     info = write_segment(store.segments.path(key.run, file), merged, disk=store.disk)
     try:
         with store.database.write() as connection:
@@ -263,7 +263,7 @@ def _groups_of(found: Segment) -> list[ColumnGroup]:
     ]
 
 
-def _new_name(key: JournalKey, first: int, end: int) -> str:
+def new_name(key: JournalKey, first: int, end: int) -> str:
     """``<writer>.<first row>-<row after the last>.<random>.eps``.
 
     Never reused, and it tells what it holds.

@@ -125,6 +125,9 @@ def find_labels(
         prefix: some text that is not empty.
         name: the rest of the name; all when it is left out.
         projects: only runs of these, given by entity and name; of all when empty.
+
+    Returns:
+        Those of archived runs last.
     """
     after = prefix[:-1] + chr(ord(prefix[-1]) + 1)
     named = (
@@ -138,6 +141,7 @@ def find_labels(
         .join(run, run.c.id == param.c.run_id)
         .join(project, project.c.id == run.c.project_id)
         .where(named, param.c.scope == LABEL)
+        .order_by(run.c.archived, run.c.id)
     )
     if projects:
         query = query.where(sa.tuple_(project.c.entity, project.c.name).in_(projects))

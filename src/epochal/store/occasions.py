@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from epochal.domain.alert import Level, Occasion, Rule, When, minutes_text
 from epochal.domain.names import SYSTEM_PREFIX
 from epochal.domain.run import RunState
+from epochal.store.moved import only_moved
 from epochal.store.schema import Text, event, key, latest, project, run
 from epochal.store.schema_alerts import delivery
 
@@ -45,14 +46,17 @@ def find_occasions(
 
 
 def _runs(rule: Rule, place: tuple[str, str], mark: Any, *more: Any) -> sa.Select[Any]:
-    """Runs of the project about which the rule has not told this mark yet."""
+    """Runs of the project about which the rule has not told this mark yet.
+
+    What happened to a run before it was moved here was told there.
+    """
     told = sa.exists().where(
         delivery.c.rule == rule.id, delivery.c.uid == run.c.uid, delivery.c.mark == mark
     )
     return (
         sa.select(run.c.uid, run.c.name_id, run.c.name, run.c.state, *more)
         .join(project, project.c.id == run.c.project_id)
-        .where(project.c.entity == place[0], project.c.name == place[1], ~told)
+        .where(project.c.entity == place[0], project.c.name == place[1], ~told, ~only_moved())
         .limit(AT_ONCE)
     )
 

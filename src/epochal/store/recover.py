@@ -28,6 +28,7 @@ from epochal.journal.reader import JournalReader
 from epochal.store import registry, versions
 from epochal.store.apply import RunNews, publish
 from epochal.store.archive import ARCHIVE_SUFFIX, Archive, read_archive
+from epochal.store.arrivals import drop_arrivals
 from epochal.store.called import call, eras_of, read_called
 from epochal.store.compact import SEGMENT_SUFFIX, segment_range
 from epochal.store.database import Database
@@ -47,6 +48,7 @@ from epochal.store.ingest import (
 from epochal.store.keep import DIRECTORY as KEPT
 from epochal.store.keep import Kept, read_kept
 from epochal.store.lock import take_lock
+from epochal.store.moved import restore_makers
 from epochal.store.params import intern_keys
 from epochal.store.recount import recount_keys
 from epochal.store.reports import restore_reports
@@ -114,6 +116,7 @@ def restore(store: Store) -> tuple[set[str], list[Problem], IngestReport]:
     Returns:
         The uids that came back without a journal, what could not be read, and what was ingested.
     """
+    drop_arrivals(store)
     names, unread = read_called(store.home)
     store.eras = eras_of(names)
     try:
@@ -131,6 +134,7 @@ def restore(store: Store) -> tuple[set[str], list[Problem], IngestReport]:
         call(connection, names)
         for book in books:
             lay_over(connection, book)
+        restore_makers(connection)
     problems += [Problem(str(lost.path), explain(lost)) for lost in restore_experiments(store)]
     return runs, problems, report
 
@@ -163,7 +167,7 @@ def restore_runs(store: Store) -> tuple[set[str], list[Problem]]:
     problems: list[Problem] = []
     late: list[Late] = []
     for directory in sorted(os.listdir(store.home / RUNS)):
-        if _UID.fullmatch(directory) and _restore_run(store, directory, problems, late):
+        if _UID.fullmatch(directory) and restore_run(store, directory, problems, late):
             restored.add(directory)
     with store.moving, store.database.write() as connection:
         for kept in _kept(store, problems):
@@ -206,7 +210,18 @@ def _set_aside(home: Path) -> Path | None:
     return target
 
 
-def _restore_run(store: Store, uid: str, problems: list[Problem], late: list[Late]) -> bool:
+def restore_run(store: Store, uid: str, problems: list[Problem], late: list[Late]) -> bool:
+    """Bring back one run, from its archives and segments, and journals of before those.
+
+    Args:
+        store: a home without the run.
+        uid: the run.
+        problems: takes what could not be read.
+        late: takes the records whose effect depends on other runs.
+
+    Returns:
+        Whether it has archives; without, nothing was done.
+    """
     directory = store.home / RUNS / uid
     archives: list[Archive] = []
     for path in directory.glob(f"*{ARCHIVE_SUFFIX}"):
@@ -225,7 +240,7 @@ def _restore_run(store: Store, uid: str, problems: list[Problem], late: list[Lat
     for archive in archives:
         waiting = _apply_earlier(store, waiting, archive)
         with store.database.write() as connection:
-            run_id, journal_id = _restore_journal(store, connection, uid, archive)
+            run_id, journal_id = restore_journal(store, connection, uid, archive)
             maker = versions.run_ref(connection, run_id)
             late += [
                 Late(maker, run_id, fact) for fact in archive.facts if isinstance(fact, _LATE)
@@ -290,9 +305,10 @@ def _checked(archive: Archive, path: Path, uid: str) -> Archive:
     return archive
 
 
-def _restore_journal(
+def restore_journal(
     store: Store, connection: sa.Connection, uid: str, archive: Archive
 ) -> tuple[int, int]:
+    """Apply the facts of an archive; returns the rows of the run and of the journal."""
     header = archive.facts[0]
     if not isinstance(header, Header):
         raise NewerFormat(f"the archive of {archive.writer} begins with an unknown record")

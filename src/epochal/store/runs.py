@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from epochal.domain.names import MAX_NAME, MAX_TAG, MAX_TEXT, check_name, check_uid
+from epochal.domain.names import MAX_NAME, MAX_TAG, MAX_TEXT, check_name, check_uid, run_uid
 from epochal.domain.run import RunState, StopRequest
 from epochal.domain.view import ResumeState, RunChange, RunChanges, RunDetail, RunRow
 from epochal.errors import Conflict, InvalidInput, NotFound, Unavailable
@@ -24,6 +24,7 @@ from epochal.store.curation import remove_made
 from epochal.store.enroll import next_revision
 from epochal.store.facts import MAX_TAGS, set_tags
 from epochal.store.keep import keep_records
+from epochal.store.moved import moved_to
 from epochal.store.projects import list_projects, project_keys
 from epochal.store.rows import find_project_id, find_run_id, run_rows, suggest
 from epochal.store.schema import project, run
@@ -51,26 +52,45 @@ DELETED_PREFIX = ".deleted-"
 def get_run(store: Store, uid: str) -> RunDetail:
     """Everything about a run but its points and console.
 
+    One that was moved and then deleted for good leads on to where it went.
+
     Raises:
         NotFound: no such run.
     """
     with store.database.read() as connection:
-        found = read_detail(connection, find_run_id(connection, uid))
+        try:
+            found = read_detail(connection, find_run_id(connection, uid))
+        except NotFound:
+            ref = moved_to(connection, uid)
+            if ref is None:
+                raise
+            found = read_detail(connection, find_run_id(connection, ref.uid))
+        if found.archived:
+            went = moved_to(connection, uid)
+            found = msgspec.structs.replace(found, moved_to=went)
     if found.state is not RunState.RUNNING:
         return found
     return msgspec.structs.replace(found, stop=stops.read_stop(run_directory(store.home, uid)))
 
 
 def resolve_run(store: Store, entity: str, project_name: str, id: str) -> str:
-    """The uid of the run with this id.
+    """The uid of the run with this id, or of the one that went from there to another place.
 
     Raises:
         NotFound: no such project, or no such run in it; the message names a similar one.
     """
     with store.database.read() as connection:
-        project_id = find_project_id(connection, entity, project_name)
+        went = moved_to(connection, run_uid(entity, project_name, id))
+        try:
+            project_id = find_project_id(connection, entity, project_name)
+        except NotFound:
+            if went is None:
+                raise
+            return went.uid
         query = sa.select(run.c.uid).where(run.c.project_id == project_id, run.c.name_id == id)
         uid: str | None = connection.execute(query).scalar()
+        if uid is None and went is not None:
+            uid = went.uid
         if uid is not None:
             return uid
         known = connection.execute(
@@ -214,7 +234,7 @@ def delete_run(store: Store, uid: str, *, versions: bool = False) -> None:
     for let_go in store.let_go:
         let_go(uid)
     with store.moving:
-        _refuse_written(store, uid)
+        refuse_written(store, uid)
         with store.database.read() as connection:
             run_id = find_run_id(connection, uid)
             change = describe_change(connection, run_id, RunNews(uid=uid, what={"deleted"}))
@@ -241,7 +261,12 @@ def delete_run(store: Store, uid: str, *, versions: bool = False) -> None:
     )  # fmt: skip
 
 
-def _refuse_written(store: Store, uid: str) -> None:
+def refuse_written(store: Store, uid: str) -> None:
+    """Refuse a run of which a process of this machine writes a journal.
+
+    Raises:
+        Conflict: one does.
+    """
     for key in find_journals(store.home, uid):
         with contextlib.suppress(FileNotFoundError):
             if is_held(key.path(store.home)) and not os.path.exists(key.remote_mark(store.home)):

@@ -7,20 +7,23 @@ preferred view.
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from epochal.domain.saved import MARK, NewView, ViewChanges, ViewRow, content_name
 from epochal.errors import Conflict, NotFound
+from epochal.store.dialect import replace, upsert
 from epochal.store.rows import suggest
 from epochal.store.schema_views import saved_view as view
+from epochal.store.schema_views import view_saver as saver
 from epochal.store.store import Store
 
 _ROWS = sa.select(
     view.c.entity, view.c.project, view.c.name, view.c.query, view.c.preferred, view.c.created_us,
-    view.c.updated_us, view.c.created_by,
-)  # fmt: skip
+    view.c.updated_us, view.c.created_by, sa.func.coalesce(saver.c.name, view.c.created_by),
+).select_from(view.outerjoin(saver, saver.c.view_id == view.c.id))  # fmt: skip
 
 
 def list_views(store: Store, entity: str, project: str) -> list[ViewRow]:
@@ -68,27 +71,35 @@ def create_view(store: Store, new: NewView, author: str) -> ViewRow:
             )
         if new.preferred:
             _prefer_none(connection, new.entity, new.project)
-        row = ViewRow(new.entity, new.project, name, new.query, new.preferred, now, now, author)
+        row = ViewRow(
+            new.entity, new.project, name, new.query, new.preferred, now, now, author, author
+        )
         connection.execute(sa.insert(view).values(_values(row)))
     return row
 
 
 def change_view(
-    store: Store, entity: str, project: str, name: str, changes: ViewChanges
+    store: Store, entity: str, project: str, name: str, changes: ViewChanges, author: str
 ) -> ViewRow:
     """Rename a view, keep another state under its name, or prefer it.
 
     Raises:
         NotFound: there is none of that name.
-        Conflict: the new name is in use.
+        Conflict: the new name is in use, or somebody saved the view meanwhile.
     """
-    values: dict[str, Any] = {"updated_us": time.time_ns() // 1000}
+    values: dict[str, Any] = {}
     if changes.query is not None:
         values["query"] = changes.query
     if changes.preferred is not None:
         values["preferred"] = changes.preferred
     with store.database.write() as connection:
-        _find(connection, entity, project, name)
+        before = _find(connection, entity, project, name)
+        if changes.updated_us not in (None, before.updated_us):
+            raise Conflict(
+                f"{before.updated_by} saved the view {name!r} at "
+                f"{datetime.fromtimestamp(before.updated_us / 1e6, UTC):%Y-%m-%d %H:%M:%S} UTC, "
+                f"after you opened it; look at that, or save under another name"
+            )
         if changes.name is not None and changes.name != name:
             values["name"] = changes.name
             taken = _ROWS.where(*_of(entity, project), view.c.name == changes.name)
@@ -98,8 +109,12 @@ def change_view(
                 )
         if changes.preferred:
             _prefer_none(connection, entity, project)
+        if changes.query is not None or "name" in values:
+            values["updated_us"] = max(time.time_ns() // 1000, before.updated_us + 1)
+            _note_saver(connection, before, author)
         mine = (*_of(entity, project), view.c.name == name)
-        connection.execute(sa.update(view).where(*mine).values(values))
+        if values:
+            connection.execute(sa.update(view).where(*mine).values(values))
         return _find(connection, entity, project, values.get("name", name))
 
 
@@ -134,5 +149,13 @@ def _prefer_none(connection: sa.Connection, entity: str, project: str) -> None:
     connection.execute(sa.update(view).where(*_of(entity, project)).values(preferred=False))
 
 
+def _note_saver(connection: sa.Connection, row: ViewRow, author: str) -> None:
+    which = sa.select(view.c.id).where(*_of(row.entity, row.project), view.c.name == row.name)
+    connection.execute(
+        upsert(connection.dialect.name, saver, ("view_id",), replace("name")),
+        {"view_id": connection.execute(which).scalar_one(), "name": author},
+    )
+
+
 def _values(row: ViewRow) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in ViewRow.__struct_fields__}
+    return {name: getattr(row, name) for name in ViewRow.__struct_fields__ if name in view.c}

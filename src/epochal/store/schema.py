@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-REVISION = 12
+REVISION = 13
 """Number of the newest migration under ``store/migrations/versions``."""
 
 metadata = sa.MetaData(

@@ -26,3 +26,17 @@ saved_view = sa.Table(
 )
 """``query`` is the view as the query string of the page; ``~`` begins the names of those that are
 named by their content."""
+
+view_saver = sa.Table(
+    "view_saver",
+    metadata,
+    sa.Column(
+        "view_id",
+        Id,
+        sa.ForeignKey("saved_view.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    sa.Column("name", Text, nullable=False),
+)
+"""Who saved a view last, where that is not who made it."""

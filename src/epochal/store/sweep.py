@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from epochal.journal.frame import SUFFIX
 from epochal.journal.home import RUNS
+from epochal.store.arrivals import drop_arrivals
 from epochal.store.compact import SEGMENT_SUFFIX, segment_range
 from epochal.store.durable import TEMPORARY_SUFFIX
 from epochal.store.runs import DELETED_PREFIX, remove_rows
@@ -36,6 +37,7 @@ class SweepReport(msgspec.Struct):
 def sweep(store: Store) -> SweepReport:
     """Remove what crashes left behind. The caller owns the home and nothing else uses it yet."""
     report = SweepReport()
+    report.removed += drop_arrivals(store)
     root = os.path.join(store.home, RUNS)
     for directory in os.scandir(root):
         if directory.name.startswith(DELETED_PREFIX):

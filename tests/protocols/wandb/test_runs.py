@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from epochal.domain.access import LOCAL_USER, Role
+from epochal.domain.names import run_uid
 from epochal.service import access
 from epochal.store.owner import open_store
 from tests.protocols.wandb.conftest import KEY, Script, Seen, run_script
+from tests.server.moving import move
 from tests.server.processes import Running, serving
 
 TRAIN = """
@@ -130,3 +132,30 @@ def test_a_server_with_accounts_takes_runs_files_and_artifacts(tmp_path: Path) -
             team, tmp_path, TEAM, ok=False, WANDB_API_KEY=reader, WANDB_SILENT="false"
         )
     assert "is a reader, this needs a writer" in said
+
+
+def test_a_moved_run_is_found_and_goes_on_in_its_new_project(
+    server: Running, script: Script
+) -> None:
+    """``wandb.Api`` reads it there, and ``resume`` goes on with it there."""
+    script("""
+        import wandb
+        with wandb.init(project="left", id="m", name="walker", notes="n", config={"lr": 1}) as run:
+            for step in range(20):
+                run.log({"loss": step})
+            print("hello")
+    """)
+    move(server, run_uid("local", "left", "m"), "right")
+    found = script("""
+        import json, wandb
+        api = wandb.Api()
+        run = api.run("local/right/m")
+        before = [[row["_step"], row["loss"]] for row in run.scan_history(keys=["_step", "loss"])]
+        with wandb.init(project="right", id="m", resume="must") as again:
+            again.log({"loss": -1})
+        left = [run.id for run in api.runs("local/left")]
+        rows = list(api.run("local/right/m").scan_history(keys=["_step", "loss"]))
+        print(json.dumps([run.name, run.notes, run.config, before, left, rows[-1]["loss"]]))
+    """)
+    rows = [[step, step] for step in range(20)]
+    assert found == ["walker", "n", {"lr": 1}, rows, [], -1]
