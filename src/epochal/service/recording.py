@@ -23,7 +23,7 @@ import msgspec
 from epochal.domain.names import new_uid, run_uid
 from epochal.domain.record import Attributes, Fact, Finish, Header, Labels, Told
 from epochal.domain.run import RunState
-from epochal.domain.tracked import CLIENT, TrackedRun
+from epochal.domain.tracked import CLIENT, NOTES, TrackedRun
 from epochal.domain.view import RunChanges, RunRow
 from epochal.errors import EpochalError, Unavailable
 from epochal.journal.buffered import BufferedJournal
@@ -418,6 +418,7 @@ class Recorder:
                     recording.name = row.name
                 if changes.notes is not None:
                     recording.notes = row.notes
+                    recording.labels.pop(NOTES, None)
                 if changes.archived is not None:
                     recording.archived = row.archived
 

@@ -105,6 +105,16 @@ def read_origin(connection: sa.Connection, run_id: int) -> Origin:
     return origin_of(labels, {name: text or "" for name, text in others})
 
 
+def remove_label(connection: sa.Connection, run_id: int, name: str) -> None:
+    """Take a label from a run, where it has it."""
+    which = sa.select(key.c.id).where(key.c.name == name).scalar_subquery()
+    connection.execute(
+        sa.delete(param).where(
+            param.c.key_id == which, param.c.scope == LABEL, param.c.run_id == run_id
+        )
+    )
+
+
 class Found(msgspec.Struct, frozen=True):
     """A label of some run, and whose run it is."""
 

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from epochal.domain.names import MAX_NAME, MAX_TAG, MAX_TEXT, check_name, check_uid, run_uid
 from epochal.domain.run import RunState, StopRequest
+from epochal.domain.tracked import NOTES
 from epochal.domain.view import ResumeState, RunChange, RunChanges, RunDetail, RunRow
 from epochal.errors import Conflict, InvalidInput, NotFound, Unavailable
 from epochal.journal import stop as stops
@@ -24,6 +25,7 @@ from epochal.store.curation import remove_made
 from epochal.store.enroll import next_revision
 from epochal.store.facts import MAX_TAGS, set_tags
 from epochal.store.keep import keep_records
+from epochal.store.labels import read_labels, remove_label
 from epochal.store.moved import moved_to
 from epochal.store.projects import list_projects, project_keys
 from epochal.store.rows import find_project_id, find_run_id, run_rows, suggest
@@ -126,6 +128,8 @@ def update_run(store: Store, uid: str, changes: RunChanges) -> RunRow:
         _check_notes(connection, run_id, changes.notes_were)
         if changes.tags is not None:
             values["tags"] = set_tags(connection, run_id, _check_tags(changes.tags))
+        if changes.notes is not None:
+            remove_label(connection, run_id, NOTES)  # of a run from before they were notes
         if values:
             values["rev"] = next_revision(connection)
             connection.execute(sa.update(run).where(run.c.id == run_id).values(values))
@@ -145,7 +149,8 @@ def _check_notes(connection: sa.Connection, run_id: int, expected: str | None) -
     if expected is None:
         return
     found = connection.execute(sa.select(run.c.notes).where(run.c.id == run_id)).scalar_one()
-    if found != expected:
+    before = read_labels(connection, [run_id]).get(run_id, {}).get(NOTES, "")
+    if expected not in (found, found or before):
         raise Conflict("somebody changed the notes meanwhile; read them again before you save")
 
 

@@ -9,6 +9,7 @@ import msgspec
 import sqlalchemy as sa
 
 from epochal.domain.run import RunState
+from epochal.domain.tracked import NOTES
 from epochal.domain.view import (
     DefinitionRow,
     Metric,
@@ -65,6 +66,8 @@ def read_detail(connection: sa.Connection, run_id: int) -> RunDetail:
     metrics = read_metrics(connection, run_id)
     definitions = read_definitions(connection, run_id)
     origin = read_origin(connection, run_id)
+    # A run from before they were notes has them as a label.
+    row = msgspec.structs.replace(row, notes=row.notes or origin.labels.pop(NOTES, ""))
     return RunDetail(
         **msgspec.structs.asdict(row),
         config=decode_mapping(blobs["config"]),

@@ -56,13 +56,13 @@ def test_notes_that_a_run_from_before_has_as_a_label_are_found_and_go_with_the_n
         old = {NOTES: "from before"}
         uids = [
             tracking.create_run(store, LOCAL_USER, recorder, NewRun(0, "mlflow", "n", old)).uid
-            for _ in range(3)
+            for _ in range(4)
         ]
         recorder.close()
     with serving(tmp_path, quiet=True) as running:
         client = MlflowClient(running.address.url)
         newer = client.create_run("0", tags={NOTES: "zz"}).info.run_id
-        first, second, third = uids
+        first, second, third, fourth = uids
         found = client.search_runs(["0"], f"tags.`{NOTES}` LIKE 'from%'")
         assert sorted(one.info.run_id for one in found) == sorted(uids)
         assert client.search_runs(["0"], f"tags.`{NOTES}` IS NULL") == []
@@ -74,6 +74,11 @@ def test_notes_that_a_run_from_before_has_as_a_label_are_found_and_go_with_the_n
         assert client.get_run(second).data.tags[NOTES] == "new"
         client.delete_tag(second, NOTES)
         client.log_batch(third, tags=[RunTag(NOTES, "")])
+        path = f"/api/v1/runs/{fourth}"
+        assert running.json("GET", path)["notes"] == "from before"
+        assert running.json("PATCH", path, {"notes": "x", "notes_were": "from before"})["notes"]
+        running.json("PATCH", path, {"notes": "", "notes_were": "x"})  # cleared on the page
+        assert NOTES not in running.json("GET", path)["labels"]
         for uid in uids:
             assert NOTES not in client.get_run(uid).data.tags
         found = client.search_runs(["0"], f"tags.`{NOTES}` IS NOT NULL")
