@@ -29,6 +29,13 @@ for number in range(5):
     run.log({"loss": number / 4}, step=0)
     run.finish()
 """
+_MOVING = """
+for project, ids in (("going", ("m0", "m1", "m2")), ("taken", ("m1",))):
+    for id in ids:
+        run = epochal.init(project=project, name=id, id=id, settings=QUIET, reinit="create_new")
+        run.log({"loss": 1.0}, step=0)
+        run.finish()
+"""
 _FOUR = """
 for number in range(4):
     run = epochal.init(project="cells", name=f"c{number}", id=f"c{number}", settings=QUIET,
@@ -213,6 +220,39 @@ def test_many_runs_are_tagged_exported_archived_and_deleted(
     dialog.get_by_label("Number of runs").fill("3")
     dialog.get_by_role("button", name="Delete").click()
     until(lambda: rows(page) == ["n4"], what="the run that is left")
+
+
+def test_runs_move_to_another_project_and_old_links_lead_there(
+    server: Server, visit: Callable[..., Visitor]
+) -> None:
+    """What stays is named; the page of a run that went says where, also when nothing is left."""
+    run_script(server.home, _MOVING)
+    wait_known(server.url, "going", "m2")
+    wait_known(server.url, "taken", "m1")
+    visitor = visit(server.url)
+    visitor.forgiven = (
+        "Failed to load resource: the server responded with a status of 409 (Conflict)",
+    )
+    page = table(visitor, "going", "?sort=name")
+    until(lambda: len(rows(page)) == 3)
+    page.get_by_label("Select the loaded runs").check()
+    page.get_by_role("toolbar", name="Selected runs").get_by_role("button", name="Move").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("To project").fill("taken")
+    dialog.get_by_role("button", name="Move", exact=True).click()
+    dialog.get_by_role("alert").wait_for()
+    assert "1 run did not change (m1)" in dialog.get_by_role("alert").inner_text()
+    dialog.get_by_role("button", name="Cancel").click()
+    until(lambda: rows(page) == ["m1"], what="the run that stays")
+    gone = visit(server.url).go("/p/going/r/m0")
+    gone.get_by_role("link", name="moved to taken").click()
+    gone.wait_for_url("**/p/taken/r/m0")
+    gone.get_by_role("heading", name="m0").wait_for()
+    uid = ask(server.url, "/api/v1/runs/resolve?project=going&id=m2")["uid"]
+    ask(server.url, f"/api/v1/runs/{uid}", method="DELETE")
+    left = visit(server.url).go("/p/going/r/m2/logs")
+    left.wait_for_url("**/p/taken/r/m2/logs")
+    left.get_by_role("heading", name="m2").wait_for()
 
 
 def test_names_notes_and_settings_are_worked_on_in_the_table(

@@ -22,6 +22,7 @@ for number in range(4):
     run.log({"loss": number / 4}, step=0)
     run.finish()
 """
+CONFLICT = ("Failed to load resource: the server responded with a status of 409 (Conflict)",)
 MISSING = ("Failed to load resource: the server responded with a status of 404 (Not Found)",)
 
 
@@ -97,3 +98,37 @@ def test_a_long_address_becomes_a_short_link_that_shows_the_same(
     assert "renamed or deleted" in cut.get_by_role("alert").inner_text()
     until(lambda: len(rows(cut)) == 4, what="the project all the same")
     assert "v=" not in cut.url
+
+
+def test_a_view_that_somebody_saved_meanwhile_is_not_written_over(
+    seen: str, visit: Callable[..., Visitor]
+) -> None:
+    """Who and when is told; theirs can be shown, or mine saved over it."""
+    page = visit(seen).workspace("seen", "?sort=name")
+    menu(page)
+    page.get_by_label("Name of a new view").fill("ours")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.wait_for_url("**v=ours*")
+    page.keyboard.press("Escape")
+    visitor = visit(seen)
+    visitor.forgiven = CONFLICT
+    other = visitor.go("/p/seen?v=ours")
+    until(lambda: rows(other) == ["n0", "n1", "n2", "n3"], what="the view")
+    for one in (page, other):
+        one.get_by_title("Sort by name").click()
+        one.get_by_label("changed").wait_for()
+    menu(page)
+    page.get_by_role("button", name="Save changes to ours").click()
+    page.get_by_label("changed").wait_for(state="detached")
+    other.get_by_label("Filter runs").fill("config.lr > 1")
+    other.keyboard.press("Enter")
+    until(lambda: rows(other) == ["n3", "n2"])
+    menu(other)
+    other.get_by_role("button", name="Save changes to ours").click()
+    alert = other.get_by_role("alert")
+    alert.wait_for()
+    assert "local saved ours" in alert.inner_text()
+    other.get_by_role("button", name="Save mine over it").click()
+    other.get_by_label("changed").wait_for(state="detached")
+    third = visit(seen).go("/p/seen?v=ours")
+    until(lambda: rows(third) == ["n3", "n2"], what="what was saved last")

@@ -1,12 +1,10 @@
 import { expect, test } from "vitest";
-import { notesOf } from "../src/core/notes";
 import { BY_MLFLOW, labelTree, schemaColumns, shownFloat, textPairs } from "../src/core/run/origin";
 
 test("the user's tags stand first, those of the client in a branch", () => {
   const tree = labelTree({ team: "vision", "mlflow.source.name": "train.py", "mlflow.runName": "calm-lynx-1" });
   expect(tree).toEqual({ team: "vision", [BY_MLFLOW]: { "mlflow.source.name": "train.py" } });
   expect(Object.keys(tree)[0]).toBe("team");
-  expect(labelTree({ team: "vision", "mlflow.note.content": "# why" })).toEqual({ team: "vision" });
   const taken = labelTree({ [BY_MLFLOW]: "mine", "mlflow.user": "ada" });
   expect(taken).toEqual({ [BY_MLFLOW]: "mine", "by MLflow’s client": { "mlflow.user": "ada" } });
 });
@@ -34,10 +32,4 @@ test("floats are read from the text that Python writes", () => {
   expect(shownFloat("nan")).toBe("NaN");
   expect(shownFloat("inf")).toBe("∞");
   expect(shownFloat("-inf")).toBe("−∞");
-});
-
-test("notes that MLflow's client once left as a tag are the notes of a run without any", () => {
-  expect(notesOf({ notes: null, labels: { "mlflow.note.content": "# why" } })).toBe("# why");
-  expect(notesOf({ notes: "ours", labels: { "mlflow.note.content": "# why" } })).toBe("ours");
-  expect(notesOf({ notes: null, labels: {} })).toBe("");
 });

@@ -114,6 +114,11 @@ export class Api {
     await this.send("POST", `${TAGS}/delete-tag`, { run_id: uid, key });
   }
 
+  /** Moves a run to another project; what it is there. */
+  moveRun(uid: string, to: { entity: string; project: string }): Promise<RunRow> {
+    return this.json("POST", `/api/v1/runs/${uid}/move`, to);
+  }
+
   /** Asks the run's process to end; it hears within seconds. */
   async stopRun(uid: string): Promise<void> {
     await this.send("POST", `/api/v1/runs/${uid}/stop`, {});

@@ -62,6 +62,8 @@ export interface ViewRow {
   created_us: number;
   updated_us: number;
   created_by: string;
+  /** Who saved its name and query last, at `updated_us`. */
+  updated_by: string;
 }
 
 export interface RunQuery {
@@ -200,6 +202,8 @@ export interface RunDetail extends RunRow {
   labels: { [name: string]: string };
   datasets: DatasetUse[];
   logged_models: LoggedModel[];
+  /** Where an archived run went. */
+  moved_to: { entity: string; project: string; id: string } | null;
 }
 
 /** A dataset that the run used; empty texts are unknown. */

@@ -19,6 +19,8 @@ export class Views {
   /** The view that the address names, as it was saved. */
   current = $state.raw<ViewRow | null>(null);
   error = $state<string | null>(null);
+  /** The current view as somebody else saved it since it was opened here; the person chooses. */
+  theirs = $state.raw<ViewRow | null>(null);
 
   /** Whether the address said nothing when the page was opened. */
   private untouched = location.search === "";
@@ -60,7 +62,7 @@ export class Views {
     // What this page would write is what later changes are compared with.
     this.current = named ? { ...view, query: nav.query("v") } : null;
     if (named) nav.set({ v: view.name });
-    this.error = null;
+    this.error = this.theirs = null;
   }
 
   /** Back to what the project looks like when nobody has saved anything. */
@@ -81,13 +83,23 @@ export class Views {
     return true;
   }
 
+  /** Saves what is shown over the current view, if that is still what was opened here; or over `theirs`. */
+  async save(over: ViewRow): Promise<void> {
+    this.theirs = null;
+    const query = nav.query("v");
+    if (await this.change(over, { query, updated_us: over.updated_us })) return;
+    const found = this.list?.find((v) => v.name === over.name);
+    if (found && found.updated_us !== over.updated_us) [this.theirs, this.error] = [found, null];
+  }
+
   /** Changes a view: its name, what it shows, or whether the project opens with it. */
-  async change(view: ViewRow, changes: Partial<Pick<ViewRow, "name" | "query" | "preferred">>): Promise<boolean> {
+  async change(view: ViewRow, changes: Partial<Pick<ViewRow, "name" | "query" | "preferred" | "updated_us">>): Promise<boolean> {
     const made = await this.told(() => api.ask<ViewRow>("PATCH", `${ROUTE}?${this.place(view.name)}`, changes));
-    if (!made) return false;
-    if (this.current?.name === view.name) this.take(made);
+    const { error } = this;
+    if (made && this.current?.name === view.name) this.take(made);
     else await this.load();
-    return true;
+    this.error = error;
+    return made !== null;
   }
 
   async remove(view: ViewRow): Promise<void> {

@@ -1,6 +1,5 @@
 /** What another tracker's client said of a run, as the page shows it. Pure. */
 import { formatNumber } from "../format";
-import { MLFLOW_NOTES } from "../notes";
 import type { Value } from "../wire";
 
 export interface Column {
@@ -9,12 +8,12 @@ export interface Column {
 }
 
 const OWN = "mlflow.";
-/** Shown elsewhere on the page, as the run's name and its notes. */
-const SHOWN: ReadonlySet<string> = new Set(["mlflow.runName", MLFLOW_NOTES]);
+/** Shown elsewhere on the page, as the run's name. */
+const SHOWN = "mlflow.runName";
 
 /** Labels as a tree: the user's own, and those that MLflow's client sets by itself in a branch `by MLflow`, or another name if a tag has that one. */
 export function labelTree(labels: { [name: string]: string }): { [key: string]: Value } {
-  const named = Object.entries(labels).filter(([name]) => !SHOWN.has(name));
+  const named = Object.entries(labels).filter(([name]) => name !== SHOWN);
   const own = named.filter(([name]) => name.startsWith(OWN));
   const tree: { [key: string]: Value } = Object.fromEntries(named.filter(([name]) => !name.startsWith(OWN)));
   let branch = BY_MLFLOW;
