@@ -42,6 +42,16 @@ def test_a_body_that_is_not_read_to_its_end_closes_the_connection(home: Path) ->
             assert (answer.status // 100, answer.header("connection")) == (4, "close")
 
 
+def test_a_body_that_nobody_may_send_is_not_read(home: Path) -> None:
+    """Without a key the connection ends, whether the web library has the route or not."""
+    with Door(home, auth=True) as door:
+        upload = "/api/2.0/mlflow-artifacts/artifacts/0/abc/artifacts/weights.bin"
+        for method, path in (("POST", "/api/2.0/mlflow/runs/create"), ("PUT", upload)):
+            headers = {"content-type": "application/json"}
+            answer = door.ask(method, path, body=b" " * 2048, headers=headers, token=False)
+            assert (answer.status, answer.header("connection")) == (401, "close"), path
+
+
 def test_addresses_that_hold_a_name_are_found() -> None:
     """By method and pattern; what is no such address goes on to the other routes."""
     tags = "/ajax-api/2.0/mlflow/logged-models/m-1/tags/a/b c"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -84,6 +85,15 @@ def test_what_is_shown_is_what_the_index_will_show(
     recorder.settle([uid])
     if shown is not None:
         assert comparable(shown) == comparable(read_tracked(store, uid))
+
+
+def test_who_looks_does_not_wait(store: Store, recorder: Recorder) -> None:
+    """While somebody writes the run there is no answer, and the index is asked."""
+    uid = new_run(store, recorder)
+    with ThreadPoolExecutor(1) as other:
+        with recorder.hold(uid):
+            assert other.submit(recorder.peek, uid).result(30) is None
+        assert other.submit(recorder.peek, uid).result(30) is not None
 
 
 def test_a_run_is_shown_before_it_is_in_the_index(store: Store, recorder: Recorder) -> None:

@@ -212,6 +212,7 @@ CALLS: dict[Any, tuple[Permission, tuple[Any, ...], dict[str, Any]]] = {
     overviews.describe_runs: (Permission.READ, ([UID],), {}),
     overviews.labels_of: (Permission.READ, ([UID],), {}),
     overviews.labelled_runs: (Permission.READ, (("local", "p"), "$user"), {}),
+    tracking.known_run: (Permission.READ, (Recorder, UID), {}),
     tracking.read_run: (Permission.READ, (Recorder, UID), {}),
     tracking.search_runs: (Permission.READ, (Recorder, TrackedQuery([("local", "p")])), {}),
     tracking.read_history: (Permission.READ, (Recorder, UID, "loss"), {}),

@@ -29,7 +29,7 @@ from epochal.errors import EpochalError, Unavailable
 from epochal.journal.buffered import BufferedJournal
 from epochal.journal.files import DIRECTORY_MODE, sync_directories
 from epochal.journal.frame import FileHeader
-from epochal.journal.home import RUNS, run_directory
+from epochal.journal.home import RUNS
 from epochal.service.places import Places
 from epochal.service.recorded import Columns, Point, Recording
 from epochal.service.replica import Replica
@@ -77,9 +77,19 @@ class Recorder:
 
     # ------------------------------------------------------------------------------- recordings
     def create(
-        self, entity: str, project: str, run_id: str, *, started_us: int, client: str, user: str
+        self,
+        entity: str,
+        project: str,
+        run_id: str,
+        *,
+        started_us: int,
+        client: str,
+        user: str,
+        labels: Mapping[str, str] | None = None,
+        name: str = "",
+        notes: str = "",
     ) -> Recording:
-        """Begin a run; the caller writes what is known of it and commits.
+        """Begin a run; the caller writes what else is known of it and commits.
 
         Args:
             entity: whose it is.
@@ -88,17 +98,26 @@ class Recorder:
             started_us: when it began, microseconds since 1970 UTC.
             client: the protocol that its client speaks.
             user: who runs it.
+            labels: its first ones.
+            name: what people call it; its id by default.
+            notes: what people wrote about it.
         """
         recording = Recording(run_uid(entity, project, run_id))
         recording.entity, recording.project, recording.run_id = entity, project, run_id
-        recording.name, recording.created_us = run_id, started_us
+        recording.name, recording.notes = name or run_id, notes
+        recording.created_us = started_us
         recording.loaded = True
+        recording.labels = {CLIENT: client, **(labels or {})}
+        now = _now_us()
+        facts: list[Fact] = [Labels(now, dict(recording.labels))]
+        told = {key: text for key, text in (("name", name), ("notes", notes)) if text}
+        if told:
+            facts.append(Attributes(now, told))
         with recording.lock:
             self._remember(recording)
-            recording.labels[CLIENT] = client
             recording.replica = Replica(recording.params)
             self._open(recording, started_us, user)
-            self.write(recording, [Labels(_now_us(), {CLIENT: client})])
+            self.write(recording, facts)
         return recording
 
     def writes(self, uid: str) -> bool:
@@ -282,9 +301,11 @@ class Recorder:
             user=user, pid=os.getpid(), resumed=bool(recording.started_us),
             primary=recording.foreign,
         )  # fmt: skip
-        directory = os.path.join(self._store.home, RUNS, recording.uid)
-        os.makedirs(directory, mode=DIRECTORY_MODE, exist_ok=True)
-        journal = BufferedJournal(directory, FileHeader(recording.uid, new_uid(), started_us))
+        directory = f"{self._store.home}/{RUNS}/{recording.uid}"
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(directory, DIRECTORY_MODE)
+        writer = new_uid()
+        journal = BufferedJournal(directory, FileHeader(recording.uid, writer, started_us))
         journal.append_fact(header)
         if recording.foreign:
             told = Told(started_us, recording.state.value, recording.ended_us)
@@ -294,7 +315,7 @@ class Recorder:
             # The directories above were there when the store was opened.
             sync_directories(str(journal.path), 1 if recording.started_us else 2)
         if recording.replica is not None:
-            recording.replica.writers.add(os.path.basename(str(journal.path)).partition(".")[0])
+            recording.replica.writers.add(writer)
         with self._guard:
             self._writing[recording.uid] = recording
         recording.journal, recording.started_us = journal, started_us
@@ -389,21 +410,25 @@ class Recorder:
 
     # ------------------------------------------------------------------------------------ reading
     def peek(self, uid: str) -> TrackedRun | None:
-        """A run that was wholly written here and is durable; None: the index must be asked."""
-        with self._guard:
-            recording = self._known.get(uid)
-        if recording is None:
+        """A run that was wholly written here and is durable; None: the index must be asked.
+
+        It waits for nobody and only lists the run's directory: the event loop may call it.
+        """
+        recording = self._known.get(uid)
+        if recording is None or not recording.lock.acquire(blocking=False):
             return None
-        with recording.lock:
+        try:
             replica = recording.replica
             if (
                 replica is None
                 or recording.gone
                 or recording.synced < recording.written
-                or not replica.is_alone(run_directory(self._store.home, uid))
+                or not replica.is_alone(f"{self._store.home}/{RUNS}/{uid}")
             ):
                 return None
             return msgspec.structs.replace(recording.shown(), metrics=replica.metrics())
+        finally:
+            recording.lock.release()
 
     def _learn(self, row: RunRow, changes: RunChanges) -> None:
         """Somebody renamed, described, archived or restored a run by another door.

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Final
 
 from epochal.domain.record import (
@@ -75,7 +74,7 @@ class Replica:
         """The last point of each series, by key."""
         return [point for _, point in sorted(self._last.items())]
 
-    def is_alone(self, directory: Path) -> bool:
+    def is_alone(self, directory: str) -> bool:
         """Whether nobody else has written the run: its directory holds no other journal."""
         try:
             names = os.listdir(directory)

@@ -34,6 +34,7 @@ __all__ = [
     "change_run",
     "create_run",
     "extend_label",
+    "known_run",
     "log",
     "read_history",
     "read_run",
@@ -79,6 +80,17 @@ def read_run(
         return found
     recorder.settle([uid])
     return tracked.read_tracked(store, uid)
+
+
+def known_run(
+    store: Store,  # noqa: ARG001 - every use case begins with it
+    principal: Principal | None,
+    recorder: Recorder,
+    uid: str,
+) -> TrackedRun | None:
+    """A run of which the recorder knows everything, without waiting; None: use `read_run`."""
+    require(principal, Permission.READ)
+    return recorder.peek(uid)
 
 
 def search_runs(
@@ -128,14 +140,9 @@ def create_run(
     recording = recorder.create(
         place.entity, place.project, new_run_id(),
         started_us=started, client=new.client, user=new.user,
+        labels=new.labels, name=new.name.strip()[:MAX_NAME], notes=new.notes[:MAX_TEXT],
     )  # fmt: skip
     with recording.lock:
-        if name := new.name.strip()[:MAX_NAME]:
-            recorder.rename(recording, name)
-        if new.labels:
-            recorder.label(recording, new.labels)
-        if new.notes:
-            recorder.describe(recording, new.notes[:MAX_TEXT])
         made = recording.shown()
     recorder.commit(recording)
     return made

@@ -22,7 +22,7 @@ from epochal.domain.view import DefinitionRow, RunChange
 from epochal.errors import CorruptFile, EpochalError
 from epochal.journal.blobs import Blobs
 from epochal.store.definitions import read_definitions, restate_rules
-from epochal.store.dialect import batches, update_each
+from epochal.store.dialect import batches, run_each, update_each
 from epochal.store.enroll import New, check_header, enroll_all, next_revision
 from epochal.store.eras import Eras
 from epochal.store.facts import FactWriter
@@ -298,9 +298,8 @@ def _add_series(
     note.reset |= not is_fresh and _goes_back(connection, row.run_id, known, ids)
     for key, found in known.items():
         if not key.startswith(SYSTEM_PREFIX):
-            note.last_step = max(
-                found.step_max, note.last_step if note.last_step is not None else found.step_max
-            )
+            if note.last_step is None or found.step_max > note.last_step:
+                note.last_step = found.step_max
             if found.first_nan_step is not None and note.nan is None:
                 note.nan = (key, found.first_nan_step)
     batch.series += [
@@ -356,14 +355,14 @@ def publish(
     now_us = time.time_ns() // 1000 if now_us is None else now_us
     told = {run_id: note for run_id, note in news.items() if note.what or note.state_matters}
     if news:
-        connection.execute(_UPDATE, [_update(run_id, note) for run_id, note in news.items()])
+        run_each(connection, _UPDATE, [_update(run_id, note) for run_id, note in news.items()])
     if not told:
         return []
     moved = [run_id for run_id, note in told.items() if note.state_matters]
     if moved:
-        connection.execute(_SET_STATE, _states(connection, moved, now_us))
+        run_each(connection, _SET_STATE, _states(connection, moved, now_us))
     revision = next_revision(connection)
-    connection.execute(_SET_REVISION, [{"which": run_id, "to": revision} for run_id in told])
+    run_each(connection, _SET_REVISION, [{"which": run_id, "to": revision} for run_id in told])
     return describe_changes(connection, told)
 
 

@@ -15,6 +15,8 @@ from epochal.errors import StorageError
 T = TypeVar("T")
 
 _IN_ONE_QUERY = 500
+_TAKEN_AS_IT_IS = (sa.Boolean, sa.LargeBinary)
+"""SQLAlchemy only checks these values; the driver takes them."""
 
 Changes = Callable[[Any], dict[str, Any]]
 """From the proposed row (``excluded``) to the columns to set on the row that is there."""
@@ -53,8 +55,43 @@ def update_each(
 ) -> int:
     """Run an UPDATE once for each set of parameters; the number of rows that it changed in all."""
     if len(given) > 1 and connection.dialect.supports_sane_multi_rowcount:
-        return int(connection.execute(statement, list(given)).rowcount)
+        return int(run_each(connection, statement, given).rowcount)
     return sum(int(connection.execute(statement, one).rowcount) for one in given)
+
+
+def run_each(
+    connection: sa.Connection, statement: sa.Executable, given: Sequence[dict[str, Any]]
+) -> sa.CursorResult[Any]:
+    """Run a statement once for each set of parameters, all with the same names.
+
+    Where the driver takes the values as they are, SQLAlchemy's work on each of them is saved.
+    """
+    plain = None
+    if len(given) > 1:
+        plain = _plain(statement, connection.dialect, tuple(given[0]))
+    if plain is None:
+        return connection.execute(statement, list(given))
+    text, names, fixed = plain
+    rows = [{**fixed, **one} for one in given] if fixed else given
+    return connection.exec_driver_sql(text, list(map(itemgetter(*names), rows)))
+
+
+@lru_cache(64)
+def _plain(
+    statement: Any, dialect: sa.Dialect, given: tuple[str, ...]
+) -> tuple[str, list[str], dict[str, Any]] | None:
+    """Text, names by place and values that are always the same; None when values need work."""
+    compiled = statement.compile(dialect=dialect, column_keys=sorted(given))
+    names = compiled.positiontup
+    if names is None or len(names) < 2 or compiled.insert_prefetch or compiled.update_prefetch:
+        return None
+    for name in names:
+        bind = compiled.binds[name]
+        processor = bind.type.dialect_impl(dialect).bind_processor(dialect)
+        if bind.expanding or (processor and not isinstance(bind.type, _TAKEN_AS_IT_IS)):
+            return None
+    fixed = {name: compiled.params[name] for name in names if name not in given}
+    return str(compiled), names, fixed
 
 
 def insert_each(

@@ -12,7 +12,7 @@ from epochal.domain.record import Header
 from epochal.domain.run import RunState
 from epochal.errors import CorruptFile
 from epochal.store.archived import is_marked
-from epochal.store.dialect import upsert
+from epochal.store.dialect import run_each, upsert
 from epochal.store.scalars import clamp, storable
 from epochal.store.schema import counter, detail, journal, project, resting, run
 from epochal.store.tail import JournalKey, JournalRow, Position
@@ -123,8 +123,9 @@ def enroll_all(
     if firsts:
         _add_runs(connection, list(firsts.values()))
         runs |= _find_runs(connection, list(firsts))
-        connection.execute(_ADD_DETAIL, [{"run_id": runs[uid]} for uid in firsts])
-    connection.execute(_ADD_JOURNAL, [_journal_values(new, runs[new.key.run]) for new in missing])
+        run_each(connection, _ADD_DETAIL, [{"run_id": runs[uid]} for uid in firsts])
+    values = [_journal_values(new, runs[new.key.run]) for new in missing]
+    run_each(connection, _ADD_JOURNAL, values)
     made_with = {new.key for new in firsts.values()}
     found = find_journals_of(connection, [new.key for new in journals])
     return {key: (row, key in made_with) for key, (row, _, _) in found.items()}
@@ -172,7 +173,7 @@ def _add_runs(connection: sa.Connection, firsts: Sequence[New]) -> None:
             "tags": _NO_TAGS, "color": color + number,
             "host": storable(header.host)[:MAX_NAME], "archived": is_marked(new.directory),
         })  # fmt: skip
-    connection.execute(_ADD_RUN, rows)
+    run_each(connection, _ADD_RUN, rows)
     for (entity, title), last in colors.items():
         given = {"owner": entity, "title": title, "more": last + 1}
         connection.execute(_COUNT_COLORS, given)

@@ -194,18 +194,20 @@ class Follower:
         tail = self._store.tails.get(watched.key)
         if tail is not None and tail.row is not None and tail.row.closed:
             return None
+        is_new = tail is None
         if tail is None:
             tail = open_tail(self._store, watched.key, stored)
         if tail is None:
             del self._watched[watched.key]
             return None
-        if not tail.has_more():
+        if not is_new and not tail.has_more():
             return None
         stretch = tail.read(watched.limit)
         taken = stretch.entry.end - stretch.entry.start
         watched.limit = READ_CHUNK if taken > watched.limit // 2 else SHORT_READ
-        if not taken:  # a frame that is not whole, or damage
-            watched.next_look = self._clock() + STUCK_SECONDS
+        if not taken:
+            if tail.has_more():  # a frame that is not whole, or damage
+                watched.next_look = self._clock() + STUCK_SECONDS
             return None
         return Work(tail, stretch, watched.remote)
 

@@ -86,6 +86,8 @@ def summarize(groups: Iterable[ColumnGroup]) -> dict[str, Known]:
 
 
 def _reduce(group: ColumnGroup, values: Sequence[Any]) -> list[Known]:
+    if len(group) == 1:
+        return _single(group, values)
     stack = np.array(values, dtype=np.float64)
     count = stack.shape[1]
     step = group.step
@@ -125,13 +127,37 @@ def _reduce(group: ColumnGroup, values: Sequence[Any]) -> list[Known]:
     ]  # fmt: skip
 
 
+def _single(group: ColumnGroup, values: Sequence[Any]) -> list[Known]:
+    """`_reduce` of one row, for which arrays cost more than the work."""
+    step, order, last_us = int(group.step[0]), int(group.order[0]), int(group.wall_us[0])
+    found = []
+    for column in values:
+        last = column[0].item()
+        value = float(last)
+        if value - value == 0.0:  # finite
+            one = Known(
+                1, last, step, order, step, step, value, value, value + 0.0, 0, 0, None, 0, last_us
+            )
+        elif value == value:  # noqa: PLR0124  # no NaN
+            one = Known(1, last, step, order, step, step, None, None, 0.0, 0, 1, None, 0, last_us)
+        else:
+            one = Known(
+                1, last, step, order, step, step, None, None, 0.0, 1, 0, step, order, last_us
+            )
+        found.append(one)
+    return found
+
+
 def to_row(known: Known, run_id: int, key_id: int, started_us: int, rule: int) -> dict[str, Any]:
     """A row of the table ``latest``."""
     kind, num, txt = encode_number(known.last)
+    low, high = known.min, known.max
     return {
         "key_id": key_id, "run_id": run_id, "n": known.n, "last_kind": int(kind), "last": num,
         "last_txt": txt, "last_step": known.last_step, "last_start": started_us,
-        "step_max": known.step_max, "min": _unsigned(known.min), "max": _unsigned(known.max),
+        "step_max": known.step_max,
+        "min": None if low is None else low + 0.0,  # zero without its sign, as SQLite stores it
+        "max": None if high is None else high + 0.0,
         "total": known.total if known.total == known.total else 0.0,  # NaN
         "n_nan": known.n_nan, "n_inf": known.n_inf, "first_nan_step": known.first_nan_step,
         "rule": rule, "last_us": clamp(known.last_us),
@@ -141,11 +167,6 @@ def to_row(known: Known, run_id: int, key_id: int, started_us: int, rule: int) -
 @cache
 def _adding(dialect: str) -> sa.Executable:
     return upsert(dialect, latest, ("key_id", "run_id"), _sum)
-
-
-def _unsigned(extreme: float | None) -> float | None:
-    """Zero without its sign, as SQLite would store it."""
-    return None if extreme is None else extreme + 0.0
 
 
 def add_rows(connection: sa.Connection, rows: list[dict[str, Any]]) -> None:

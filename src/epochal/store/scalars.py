@@ -42,6 +42,8 @@ NUMBER_KINDS = frozenset(
 
 def encode_number(value: float) -> Columns:
     """A number as ``(kind, num, txt)``. Infinities are ordinary floats to both databases."""
+    if type(value) is float and value:
+        return (Kind.NAN, None, None) if math.isnan(value) else (Kind.FLOAT, value, None)
     if isinstance(value, bool):
         return Kind.BOOL, float(value), None
     if isinstance(value, int):

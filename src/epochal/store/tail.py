@@ -291,8 +291,8 @@ def find_journals(home: Path, run: str | None = None) -> Iterator[JournalKey]:
     for directory in directories:
         if len(directory) != 32:
             continue
-        for name in sorted(_names(os.path.join(root, directory))):
-            if name.endswith(SUFFIX) and len(name) == 32 + len(SUFFIX) and name[0] != ".":
+        for name in sorted(_names(f"{root}/{directory}")):
+            if len(name) == 32 + len(SUFFIX) and name.endswith(SUFFIX) and name[0] != ".":
                 yield JournalKey(directory, name.removesuffix(SUFFIX))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from epochal.store.dialect import insert_each
+from epochal.store.dialect import insert_each, run_each
 
 
 class Together:
@@ -40,6 +40,6 @@ class Together:
         waiting, self._waiting = self._waiting, {}
         plain, self._plain = self._plain, {}
         for statement, given in waiting.items():
-            connection.execute(statement, given)
+            run_each(connection, statement, given)
         for statement, rows in plain.items():
             insert_each(connection, statement, rows)

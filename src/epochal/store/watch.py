@@ -53,7 +53,7 @@ class JournalFinder:
         due = list(self._hot)
         due += [self._quiet.popleft() for _ in range(min(TURN, len(self._quiet)))]
         for name in due:
-            changed = self._time(os.path.join(self._root, name))
+            changed = self._time(f"{self._root}/{name}")
             if changed is None:
                 self._hot.discard(name)
                 self._listed.pop(name, None)

@@ -42,6 +42,13 @@ def test_every_form_of_a_name_is_read() -> None:
         parse_order(["metrics.a", "metrics.a DESC"], RUNS)
 
 
+@pytest.mark.parametrize("name", ["user_id", "attr.user_id", "run.run_name", "attributes.status"])
+def test_no_attribute_is_null(name: str) -> None:
+    """MLflow takes IS NULL for tags and params only, however we keep the attribute."""
+    with pytest.raises(InvalidInput, match="only supported for tags and params, not for 'attr"):
+        parse_filter(f"{name} IS NULL", RUNS)
+
+
 @given(st.lists(WORDS, max_size=12).map(" ".join) | st.text(max_size=60))
 def test_any_text_is_read_or_refused(text: str) -> None:
     for grammar in (RUNS, EXPERIMENTS):

@@ -57,6 +57,9 @@ PREFIXES: Final = (
     "/api/2.0", "/api/3.0", "/ajax-api", "/gateway", "/v1/traces", "/endpoints/", "/get-artifact",
     "/model-versions/get-artifact",
 )  # fmt: skip
+_UNREAD: Final = (RequestTimeout, TooLarge, Unauthenticated, PermissionDenied)
+"""After these the rest of a body is not read: the connection ends."""
+_UNREAD_STATUS: Final = frozenset({401, 403, 408, 413})
 _BY_STATUS: Final = {400: "BAD_REQUEST", 404: "ENDPOINT_NOT_FOUND", 405: "ENDPOINT_NOT_FOUND"}
 
 
@@ -119,7 +122,10 @@ def refused(status: int, message: str) -> Refusal:
         status: of HTTP, 4xx.
         message: what is wrong.
     """
-    return _refusal(_BY_STATUS.get(status, "BAD_REQUEST"), message)
+    refusal = _refusal(_BY_STATUS.get(status, "BAD_REQUEST"), message)
+    if status in _UNREAD_STATUS:
+        refusal.headers["connection"] = "close"
+    return refusal
 
 
 def refusal_of(error: Exception, path: str) -> Refusal:
@@ -136,8 +142,8 @@ def refusal_of(error: Exception, path: str) -> Refusal:
         log.error("error %s in %s", number, path, exc_info=error)
         message = f"the server failed unexpectedly; its log has the details under error {number}"
     refusal = _refusal(code, message)
-    if isinstance(error, (RequestTimeout, TooLarge)):
-        refusal.headers["connection"] = "close"  # its body is not read to the end
+    if isinstance(error, _UNREAD):
+        refusal.headers["connection"] = "close"
     return refusal
 
 

@@ -221,6 +221,8 @@ class _Reader:
             self.fail("an operator such as = or LIKE")
         operator = " ".join((match[1] or match[2]).lower().split())
         if operator.startswith("is "):
+            if kind == "tag" and key.startswith("$"):  # an attribute that a label holds
+                kind, key = "attribute", written
             if kind not in ("tag", "param"):
                 raise invalid(
                     f"IS NULL / IS NOT NULL is only supported for tags and params, not for "

@@ -88,7 +88,10 @@ async def create(call: Caller, given: Arguments) -> dict[str, Any]:
 
 async def get(call: Caller, given: Arguments) -> dict[str, Any]:
     """One run, deleted ones too."""
-    found = await call.ask(tracking.read_run, call.workers.recorder, given.run_id)
+    recorder, uid = call.workers.recorder, given.run_id
+    found = tracking.known_run(call.workers.store, call.principal, recorder, uid)
+    if found is None:
+        found = await call.ask(tracking.read_run, recorder, uid)
     return {"run": run_json(found, _experiment(found))}
 
 
