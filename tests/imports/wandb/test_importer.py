@@ -211,6 +211,14 @@ def test_a_file_that_holds_only_its_head_is_told(home: Path, tmp_path: Path) -> 
     assert "ended before it wrote anything" in bring(home, tmp_path).problems[0]
 
 
+def test_the_mark_of_a_run_that_was_synced_is_no_run(home: Path, tmp_path: Path) -> None:
+    """``wandb sync`` leaves an empty file beside the one that it sent."""
+    (tmp_path / "run-a.wandb").write_bytes(b":W&B\xe1\xbe\0")
+    (tmp_path / "run-a.wandb.synced").touch()
+    (told,) = bring(home, tmp_path).problems
+    assert "run-a.wandb.synced" not in told
+
+
 def test_a_directory_without_runs_is_refused(home: Path, tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="there are no runs below"):
         Importer(home, tmp_path)

@@ -19,6 +19,7 @@ from epochal.imports.wandb.log import LogFile
 from epochal.journal.blobs import Blobs
 
 SUFFIXES: Final = (".wandb", ".wandb.synced")
+MARK: Final = ".synced"
 _DEEPEST: Final = 8
 
 
@@ -120,6 +121,11 @@ def find_files(place: str) -> list[Path]:
             names.clear()
         for name in sorted(files):
             path = Path(directory, name)
-            if name.endswith(SUFFIXES) and not path.is_symlink():
+            if name.endswith(SUFFIXES) and not path.is_symlink() and not _is_mark(path):
                 found.append(path)
     return found
+
+
+def _is_mark(path: Path) -> bool:
+    """Whether a file only says that the one of a run beside it was synced."""
+    return path.suffix == MARK and path.with_suffix("").exists() and not path.stat().st_size
