@@ -45,7 +45,7 @@ def test_every_error_leaves_in_the_envelope(kind: type[EpochalError]) -> None:
 
 def test_errors_carry_what_a_client_can_use() -> None:
     """Where the query stopped making sense; where to go on sending."""
-    assert b'"position":3' in envelope(QuerySyntaxError("m", "abc?", 3))[2]
+    assert b'"position":3,"text":"abc?"' in envelope(QuerySyntaxError("m", "abc?", 3))[2]
     assert b'"expected":5' in envelope(OffsetMismatch(5, 9))[2]
     assert envelope(TooManyRequests("m", 7))[1]["retry-after"] == "7"
 

@@ -19,10 +19,11 @@ from msgspec.structs import replace
 from epochal.domain.expression import Field, Scalar, fields_of, matches
 from epochal.domain.query import parse_field, parse_where
 from epochal.domain.record import Attributes, Config, Definition, Labels, Summary, Text
-from epochal.domain.view import RunChanges, RunDetail, RunQuery
+from epochal.domain.view import GroupQuery, RunChanges, RunDetail, RunQuery
 from epochal.errors import InvalidInput, NotFound, QuerySyntaxError
 from epochal.store import search
 from epochal.store.filters import Filters
+from epochal.store.groups import query_groups
 from epochal.store.ingest import ingest_home
 from epochal.store.owner import Store, open_store
 from epochal.store.runs import delete_run, get_run, update_run
@@ -482,6 +483,16 @@ def test_archived_runs_are_hidden_unless_asked_for(home):
         assert [row.id for row in query_runs(store, RunQuery("p")).runs] == ["b"]
         both = query_runs(store, RunQuery("p", archived=True, order=["name"]))
         assert [row.id for row in both.runs] == ["a", "b"]
+        for where, found in (
+            ("archived == true", ["a"]),
+            ("archived == false", ["b"]),
+            ('archived == true or name == "b"', ["a", "b"]),
+            ("not (archived == false)", ["a"]),
+        ):
+            page = query_runs(store, RunQuery("p", where=where, order=["name"]))
+            assert ([row.id for row in page.runs], page.total) == (found, 2), where
+            groups = query_groups(store, GroupQuery("p", by=["name"], where=where))
+            assert [group.values for group in groups.groups] == [[name] for name in found], where
 
 
 @pytest.mark.parametrize("limit", [0, -1, 1001])

@@ -158,6 +158,11 @@ def fields_of(expression: Expression | None) -> Iterator[Field]:
             yield field
 
 
+def asks_archived(expression: Expression | None) -> bool:
+    """Whether the expression itself says which archived runs are meant; none are hidden then."""
+    return Field("attribute", "archived") in fields_of(expression)
+
+
 def resolve(value: Value, now_us: int) -> bool | int | float | str:
     """The value itself, or the moment in microseconds that an `Ago` stands for."""
     return now_us - round(value.seconds * 1e6) if isinstance(value, Ago) else value

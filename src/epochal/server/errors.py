@@ -49,7 +49,7 @@ def envelope(error: EpochalError) -> tuple[int, dict[str, str], bytes]:
     body: dict[str, Any] = {"code": error.code, "message": error.message}
     headers: dict[str, str] = {}
     if isinstance(error, QuerySyntaxError):
-        body.update(message=error.reason, position=error.position)
+        body.update(message=error.reason, position=error.position, text=error.text)
     if isinstance(error, OffsetMismatch):
         body["expected"] = error.expected
     if isinstance(error, Unauthenticated):

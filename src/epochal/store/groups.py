@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 import sqlalchemy as sa
 
-from epochal.domain.expression import Expression, Field, Order, fields_of
+from epochal.domain.expression import Expression, Field, Order, asks_archived, fields_of
 from epochal.domain.query import parse_field, parse_order, parse_where
 from epochal.domain.values import to_json
 from epochal.domain.view import GroupCell, GroupPage, GroupQuery, GroupRow
@@ -114,7 +114,8 @@ def _find_runs(connection: sa.Connection, query: GroupQuery, where: Expression |
     every = connection.execute(
         sa.select(run.c.id, run.c.uid, run.c.archived).where(mine).order_by(run.c.color, run.c.id)
     ).all()
-    current = [place for place, row in enumerate(every) if query.archived or not row.archived]
+    archived = query.archived or asks_archived(where)
+    current = [place for place, row in enumerate(every) if archived or not row.archived]
     wanted = current
     if where is not None:
         few = len(every) <= FEW_RUNS

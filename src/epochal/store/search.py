@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import msgspec
 import sqlalchemy as sa
 
-from epochal.domain.expression import fields_of
+from epochal.domain.expression import asks_archived, fields_of
 from epochal.domain.query import parse_field, parse_order, parse_where
 from epochal.domain.view import RunPage, RunQuery
 from epochal.errors import InvalidInput
@@ -82,7 +82,7 @@ def query_runs_in(database: Database, query: RunQuery, now_us: int) -> RunPage:
         revision = last_revision(connection)
         project_id = find_project_id(connection, query.entity, query.project)
         scope = [run.c.project_id == project_id]
-        if not query.archived:
+        if not (query.archived or asks_archived(where)):
             scope.append(run.c.archived == sa.false())
         total = _count(connection, scope) if cursor is None else cursor.total
         fields = [*fields_of(where), *(order.field for order in orders)]
