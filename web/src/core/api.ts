@@ -22,6 +22,8 @@ export class ApiError extends Error {
     readonly position: number | null = null,
     /** Seconds after which the server may be asked again. */
     readonly retryAfter: number | null = null,
+    /** The expression, column or entry of an order that could not be read. */
+    readonly text: string | null = null,
   ) {
     super(message);
   }
@@ -269,9 +271,9 @@ async function failure(response: Response): Promise<ApiError> {
   const retryAfter = Number(response.headers.get("retry-after")) || null;
   try {
     // MLflow's doors tell an error in their own shape.
-    const told = (await response.json()) as { error?: { code?: string; message?: string; position?: number }; error_code?: string; message?: string };
+    const told = (await response.json()) as { error?: { code?: string; message?: string; position?: number; text?: string }; error_code?: string; message?: string };
     const error = told.error ?? { code: told.error_code, message: told.message };
-    return new ApiError(error.code ?? "error", error.message ?? response.statusText, response.status, error.position ?? null, retryAfter);
+    return new ApiError(error.code ?? "error", error.message ?? response.statusText, response.status, error.position ?? null, retryAfter, error.text ?? null);
   } catch {
     return new ApiError("error", `the server answered ${response.status} ${response.statusText}`, response.status, null, retryAfter);
   }

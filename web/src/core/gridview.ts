@@ -27,8 +27,8 @@ export interface GridSource {
   head(cell: HTMLElement, column: number): void;
   /** Fills a cell that shows more than text; false leaves it to `text`. */
   draw?(cell: HTMLElement, row: number, column: number): boolean;
-  /** The rows on screen have changed. */
-  window(first: number, end: number): void;
+  /** Other rows, or other columns of those that scroll, may be on screen. */
+  window(first: number, end: number, columns: readonly [number, number]): void;
 }
 
 /** A cell and what was last written into it: most of it is the same in the next row, and writing costs more than comparing. */
@@ -58,6 +58,10 @@ export class GridView {
   private frozen = 1;
   private readonly slots: RowSlot[] = [];
   private readonly head = document.createElement("div");
+  /** The heads of columns that scroll and are drawn. */
+  private readonly heads = new Map<number, HTMLElement>();
+  private headsStale = true;
+  private said = "";
   private readonly body = document.createElement("div");
   private scheduled = false;
   private stale = true;
@@ -90,10 +94,13 @@ export class GridView {
     this.root.replaceChildren();
   }
 
-  setColumns(columns: readonly GridColumn[]): void {
+  /** @param said what heads say beside their titles: where only that differs, they alone are drawn anew */
+  setColumns(columns: readonly GridColumn[], said = ""): void {
     const same = columns.length === this.columns.length && columns.every((c, i) => isSame(c, this.columns[i]));
     this.columns = columns;
-    // Another order of the rows changes what heads say; cells stay.
+    const before = this.said;
+    this.said = said;
+    if (same && before === said) return;
     if (same) return this.renewHeads();
     this.edges = columnEdges(columns.map((c) => c.width));
     const total = this.edges[columns.length];
@@ -104,7 +111,7 @@ export class GridView {
 
   /** The columns with this one, wherever they were drawn, at another width: nothing else is built anew. */
   resizeColumn(column: number, width: number): void {
-    this.setColumns(this.columns.map((c, i) => (i === column ? { ...c, width } : c)));
+    this.setColumns(this.columns.map((c, i) => (i === column ? { ...c, width } : c)), this.said);
   }
 
   /** The column whose head is at a place of the screen, -1 for none. */
@@ -118,6 +125,7 @@ export class GridView {
 
   private rebuild(): void {
     this.frozen = this.frozenFitting();
+    this.root.style.scrollPaddingLeft = `${this.edges[this.frozen]}px`;
     this.renewHeads();
     for (const slot of this.slots) slot.element.remove();
     this.slots.length = 0;
@@ -125,12 +133,35 @@ export class GridView {
   }
 
   private renewHeads(): void {
-    const focused = this.focusedHead();
-    const stay = document.createElement("div");
-    stay.className = "grid-stay";
-    const heads = this.columns.map((_, i) => this.headCell(i));
-    stay.append(...heads.slice(0, this.frozen));
-    this.head.replaceChildren(stay, ...heads.slice(this.frozen));
+    this.headsStale = true;
+    this.schedule(false);
+  }
+
+  /** Heads of the columns from `first` to before `end`, in their order; one that has the focus stays. */
+  private drawHeads(first: number, end: number): void {
+    const focused = this.headsStale ? this.focusedHead() : null;
+    if (this.headsStale) {
+      const stay = document.createElement("div");
+      stay.className = "grid-stay";
+      stay.append(...this.columns.slice(0, this.frozen).map((_, i) => this.headCell(i)));
+      this.heads.clear();
+      this.head.replaceChildren(stay);
+      this.headsStale = false;
+    }
+    for (const [column, cell] of this.heads) {
+      if ((column >= first && column < end) || cell.contains(document.activeElement)) continue;
+      cell.remove();
+      this.heads.delete(column);
+    }
+    let after: HTMLElement | null = null;
+    for (let column = end - 1; column >= first; column--) {
+      let cell = this.heads.get(column);
+      if (!cell) {
+        this.heads.set(column, (cell = this.headCell(column)));
+        this.head.insertBefore(cell, after);
+      }
+      after = cell;
+    }
     if (focused) this.head.querySelector<HTMLElement>(focused)?.focus();
   }
 
@@ -154,6 +185,13 @@ export class GridView {
   /** Reads everything on screen from the source again, in the next frame. */
   refresh(): void {
     this.schedule(true);
+  }
+
+  /** Reads everything on screen from the source again at once and from the top, so that the next frame has it. */
+  restart(): void {
+    this.root.scrollTop = 0;
+    this.stale = true;
+    this.render();
   }
 
   /** Makes a row the active one and brings it into view. */
@@ -205,6 +243,8 @@ export class GridView {
     if (this.frozenFitting() !== this.frozen) this.rebuild();
     const view = rowWindow(this.root.scrollTop, this.viewHeight(), this.rows, this.rowHeight);
     const across = columnWindow(this.root.scrollLeft, this.root.clientWidth, this.edges, this.frozen);
+    // One more on each side, so that Tab finds its way on.
+    this.drawHeads(Math.max(this.frozen, across.first - 1), Math.min(this.columns.length, across.end + 1));
     const count = view.end - view.first;
     while (this.slots.length < count) this.slots.push(this.newSlot());
     for (let i = 0; i < this.slots.length; i++) {
@@ -219,7 +259,7 @@ export class GridView {
     this.stale = false;
     if (this.active >= 0) this.root.setAttribute("aria-activedescendant", `${this.root.id}-row-${this.active}`);
     else this.root.removeAttribute("aria-activedescendant");
-    this.source.window(view.first, view.end);
+    this.source.window(view.first, view.end, [across.first, across.end]);
   }
 
   private newSlot(): RowSlot {

@@ -46,10 +46,10 @@ function button(name: string, act: string, title: string): HTMLButtonElement {
 /** How wide a column is while nobody has said so, in pixels. */
 export function usualWidth(id: string, grouped: boolean, numeric: boolean): number {
   if (id === "name") return innerWidth < 1000 ? 180 : 216;
-  if (id === "created" || id === "duration") return grouped ? 136 : 96;
+  if (id === "created" || id === "duration") return grouped ? 136 : 108;
   if (id === FINDINGS) return 220;
   if (id === "notes" || id === "tags") return 160;
   const { kind } = parseColumn(id);
   const extra = kind === "metric" || kind === "at" || kind === "spark" ? 70 : 40;
-  return Math.max(grouped && numeric ? 132 : 78, Math.min(180, columnTitle(id).length * 7 + extra));
+  return Math.max(!numeric ? 78 : grouped ? 152 : 96, Math.min(180, columnTitle(id).length * 7 + extra));
 }

@@ -11,6 +11,10 @@ import type { Change, RunPage, RunPatch, RunQuery, RunRow, Value } from "../core
 const FIRST_PAGE = 100;
 const NEXT_PAGE = 500;
 const REFRESH_MS = 1000;
+/** What is on screen is drawn before the rest is asked for. */
+const SHOWN_MS = 60;
+/** So many columns out of view are read with those in it. */
+const FEW_MORE = 20;
 export const PLOTTED_BY_DEFAULT = 20;
 
 export class Runs {
@@ -24,6 +28,10 @@ export class Runs {
   waiting = $state(0);
   /** Runs named by the address that are not among the loaded rows. */
   extra = $state.raw<RunRow[]>([]);
+  /** Goes up with each other question whose rows are there: they are read from the top. */
+  turned = $state(0);
+  /** What of the table is on screen: so many rows, these columns. */
+  inView: { rows: number; columns: string[] } | null = null;
 
   /** The page that was read first. */
   readonly first: Promise<RunPage>;
@@ -46,15 +54,32 @@ export class Runs {
     this.first = new Promise((resolve) => (this.opened = resolve));
   }
 
-  /** Asks for the first page of a table. Same table again: nothing moves except what changed. */
+  /**
+   * Asks for the first page of a table. Same table again: nothing moves except what changed. Another filter or order: what is on
+   * screen comes first, the rest of a wide page after it.
+   */
   async load(where: string, order: string[], columns: string[]): Promise<void> {
     const mine = ++this.generation;
-    this.query = { ...this.query, where: where.trim() || undefined, order, columns };
+    const before = this.query;
+    const asked = (this.query = { ...before, where: where.trim() || undefined, order, columns });
+    const other = this.loaded && (asked.where !== before.where || String(order) !== String(before.order));
+    const seen = other && this.inView && columns.length > this.inView.columns.length + FEW_MORE ? this.inView : null;
+    const limit = other ? FIRST_PAGE : Math.min(1000, Math.max(FIRST_PAGE, this.rows.length));
     try {
-      const page = this.known(order, columns) ?? (await api.queryRuns({ ...this.query, limit: Math.min(1000, Math.max(FIRST_PAGE, this.rows.length)) }));
+      if (seen) {
+        const page = await api.queryRuns({ ...asked, columns: columns.filter((c) => seen.columns.includes(c)), limit: Math.min(FIRST_PAGE, seen.rows) });
+        if (mine !== this.generation) return;
+        this.take({ ...page, cursor: null }, []); // nothing is read on from here
+        this.values = page.columns;
+        this.turned++;
+        await new Promise((done) => setTimeout(done, SHOWN_MS));
+        if (mine !== this.generation) return;
+      }
+      const page = this.known(order, columns) ?? (await api.queryRuns({ ...asked, limit }));
       if (mine !== this.generation) return;
       this.take(page, []);
       this.values = page.columns;
+      if (other && !seen) this.turned++;
       this.error = null;
       this.waiting = 0;
     } catch (error) {
