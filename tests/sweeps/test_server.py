@@ -184,3 +184,46 @@ def test_a_run_that_ends_while_its_server_is_away_is_sent_when_it_is_back(
         assert project.run(f"p/{trial.run}").summary["loss"] == 7.0
     finally:
         end_process(servers[-1].process)
+
+
+PROGRAM = """
+import os, sys, time, epochal
+with epochal.init() as run:
+    open(sys.argv[1] + ".began", "w").write(str(os.getpid()))
+    while not os.path.exists(sys.argv[1] + ".gone"):
+        time.sleep(0.05)
+    run.log({"loss": 5.0})
+"""
+
+
+def test_the_value_of_a_program_that_ends_while_its_server_is_away_is_not_lost(
+    home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    wait_for: Callable[..., Any],
+) -> None:
+    """Its run is sent before its end is told, as the server reads the value in the run."""
+    monkeypatch.setenv("EPOCHAL_SILENT", "1")
+    monkeypatch.setenv("EPOCHAL_HOME", str(tmp_path / "elsewhere"))
+    first = start_server(home, log=tmp_path / "first.log")
+    mark, program = tmp_path / "mark", tmp_path / "train.py"
+    program.write_text(PROGRAM)
+    command = ["${interpreter}", "${program}", str(mark)]
+    given = {**GRID, "program": str(program), "command": command}
+    sweep_id = sweep(given, project="p", url=first.url)
+    with ThreadPoolExecutor(1) as pool:
+        working = pool.submit(agent, sweep_id, count=1, url=first.url)
+        wait_for(Path(f"{mark}.began").exists)
+        first.process.kill()
+        first.process.wait()
+        Path(f"{mark}.gone").touch()
+        wait_for(lambda: not Path(f"/proc/{Path(f'{mark}.began').read_text()}").exists())
+        port = first.url.rpartition(":")[2]
+        second = start_server(home, "--port", port, log=tmp_path / "second.log")
+        try:
+            assert working.result(timeout=120) == 1
+            (trial,) = open_sweep(sweep_id, url=second.url).trials()
+            assert (trial.state, trial.value, trial.note) == ("finished", 5.0, "")
+            assert epochal.connect(second.url).run(f"p/{trial.run}").state == "finished"
+        finally:
+            end_process(second.process)

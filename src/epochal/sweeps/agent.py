@@ -17,7 +17,7 @@ from epochal.api.source import choose_source
 from epochal.client import guard
 from epochal.client.marks import is_unsent
 from epochal.client.replicate import sync_journals
-from epochal.domain.sweep import Assignment, TrialReport
+from epochal.domain.sweep import Assignment, Held, TrialReport, TrialRow
 from epochal.errors import InvalidInput, RunStateError
 from epochal.journal.frame import SUFFIX
 from epochal.journal.home import find_home, run_directory
@@ -193,19 +193,24 @@ class _Agent:
         report = TrialReport(
             trial.number, trial.attempt, ended.state, ended.value, ended.note, outcomes
         )
+        self._send_rest(trial)
         refused = self._desk.report(report)
-        self._send_rest(trial.uid)
         if refused:
             guard.write_line(f"epochal: {refused}")
         elif ended.note:
             guard.write_line(f"epochal: trial {trial.number} {ended.state}: {ended.note}")
 
-    def _send_rest(self, uid: str) -> None:
-        """A run that ended while its server was away left journals here; it just answered."""
-        journals = run_directory(self._home, uid).glob(f"*{SUFFIX}")
+    def _send_rest(self, trial: TrialRow) -> None:
+        """A run that ended while its server was away left journals here.
+
+        They go first: the server reads the value of a trial in its run, and an agent that is
+        killed between the two leaves a trial to run again, not one whose run is missing.
+        """
+        journals = run_directory(self._home, trial.uid).glob(f"*{SUFFIX}")
         if self._server is None or not any(is_unsent(str(path)) for path in journals):
             return
+        self._desk.reach(Held(trial.number, trial.attempt))
         with guard.Shield("sending what the run of a trial left"):
             key = os.environ.get("EPOCHAL_API_KEY")
-            for problem in sync_journals(self._home, self._server, key, only=uid).problems:
+            for problem in sync_journals(self._home, self._server, key, only=trial.uid).problems:
                 guard.write_line(f"epochal: {problem}; `epochal sync` sends it later")

@@ -5,6 +5,7 @@ A sweep may be deleted meanwhile: there is nothing more to run then, and reports
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import time
@@ -83,6 +84,11 @@ class Desk:
             NotFound: the sweep was deleted.
         """
         return self._source.ask(SendBeat(self.id, Beat([held])))
+
+    def reach(self, held: Held) -> None:
+        """Wait until there is an answer, as for `next`; the trial is kept meanwhile."""
+        with contextlib.suppress(NotFound):
+            self._patiently(SendBeat(self.id, Beat([held])))
 
     def report(self, report: TrialReport) -> str | None:
         """How a trial ended; why that does not count, or None."""
