@@ -1,8 +1,10 @@
 """Makes the pictures of docs/images from a server that shows real runs.
 
 Run `epochal demo --no-browser --keep` and, beside it, `python -m bench.pictures ADDRESS` with the
-address that the demo prints, up to the port. Needs Playwright and a Chromium, whose path is
-EPOCHAL_TEST_CHROMIUM or /usr/bin/chromium. Each picture is 1440 by 810 pixels.
+address that the demo prints, up to the port. `python -m bench.pictures ADDRESS PROJECT RUN` takes
+those of `PAGES` instead, of any project and run. Needs Playwright and a Chromium, whose path is
+EPOCHAL_TEST_CHROMIUM or /usr/bin/chromium. Each picture is 1440 by 810 pixels, and of `PAGES` 1280
+by 720.
 """
 
 from __future__ import annotations
@@ -22,6 +24,23 @@ IMAGES: Final = Path(__file__).parents[1] / "docs" / "images"
 THEMES: Final[tuple[ColorScheme, ...]] = ("light", "dark")
 MOST_BYTES: Final = 250_000
 PROJECT: Final = "demo"
+DRAWN: Final = "() => 'viewport' in window.__epochal.marks"
+PAGES: Final = {
+    "projects": ("/", "table a"),
+    "table": ("/p/{project}/runs", "#runs-grid [role=row]"),
+    "charts": ("/p/{project}/r/{run}/charts", "[data-panel] canvas"),
+    "system": ("/p/{project}/r/{run}/system", "[data-panel] canvas"),
+    "logs": ("/p/{project}/r/{run}/logs", ".logs .row .text"),
+    "media": ("/p/{project}/r/{run}/media", "main svg, main img"),
+    "gradients": ("/p/{project}/r/{run}/gradients", "[data-layer] canvas"),
+    "files": ("/p/{project}/r/{run}/files", "text=output.log"),
+    "model": ("/p/{project}/r/{run}/model", "text=Signature"),
+    "notes": ("/p/{project}/r/{run}/notes", "text=Edit"),
+    "artifacts": ("/p/{project}/artifacts", "main table"),
+    "models": ("/models", "main table"),
+}
+"""Each page, and what stands on it when it is there. Not the overview: it shows the machine's
+paths."""
 
 
 def best_run(address: str) -> str:
@@ -34,16 +53,23 @@ def best_run(address: str) -> str:
         return str(json.load(answer)["runs"][0]["id"])
 
 
-def take(browser: Browser, url: str, theme: ColorScheme, path: Path, ready: str) -> None:
-    """One picture, once ``ready`` holds on the page."""
+def take(
+    browser: Browser, url: str, theme: ColorScheme, path: Path, ready: str, width: int = 1440
+) -> None:
+    """One picture, once ``ready`` (a function or what is to be seen) holds on the page."""
     context = browser.new_context(
-        viewport={"width": 1440, "height": 810}, color_scheme=theme, reduced_motion="reduce"
+        viewport={"width": width, "height": width * 9 // 16},
+        color_scheme=theme,
+        reduced_motion="reduce",
     )
     page = context.new_page()
     page.goto(url)
-    page.wait_for_function(ready)
+    if ready.startswith("()"):
+        page.wait_for_function(ready)
+    else:
+        page.locator(ready).first.wait_for()
     page.wait_for_load_state("load")
-    page.wait_for_timeout(500)
+    page.wait_for_timeout(1000)
     path.write_bytes(page.screenshot())
     context.close()
     size = path.stat().st_size
@@ -52,25 +78,25 @@ def take(browser: Browser, url: str, theme: ColorScheme, path: Path, ready: str)
         sys.exit(f"{path} has {size:,} bytes; docs/images takes at most {MOST_BYTES:,}")
 
 
-def main(address: str) -> None:
-    """Both pages in both themes."""
-    pages = {
-        "workspace": (f"/p/{PROJECT}", "() => 'viewport' in window.__epochal.marks"),
-        "run": (
-            # Not the overview: it shows paths of the machine.
-            f"/p/{PROJECT}/r/{best_run(address)}/charts",
-            "() => 'viewport' in window.__epochal.marks",
-        ),
-    }
+def main(address: str, project: str = "", run: str = "") -> None:
+    """All pages in both themes."""
+    pages, prefix, width = PAGES, "page-", 1280
+    if not project:
+        project, prefix, width = PROJECT, "", 1440
+        pages = {
+            "workspace": ("/p/{project}", DRAWN),
+            "run": (f"/p/{{project}}/r/{best_run(address)}/charts", DRAWN),
+        }
     IMAGES.mkdir(exist_ok=True)
     chromium = os.environ.get("EPOCHAL_TEST_CHROMIUM", "/usr/bin/chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         for name, (path, ready) in pages.items():
             for theme in THEMES:
-                take(browser, address + path, theme, IMAGES / f"{name}-{theme}.png", ready)
+                url = address + path.format(project=project, run=run)
+                take(browser, url, theme, IMAGES / f"{prefix}{name}-{theme}.png", ready, width)
         browser.close()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1].rstrip("/"))
+    main(sys.argv[1].rstrip("/"), *sys.argv[2:])

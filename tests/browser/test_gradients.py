@@ -94,6 +94,33 @@ def test_broken_cells_have_the_color_of_failure(
     assert strip.evaluate(pixel, 0.1) != red
 
 
+def test_the_map_marks_what_was_recorded_at_the_step_that_is_looked_at(
+    gallery: Gallery, visit: Callable[..., Visitor]
+) -> None:
+    """A frame around a column; it goes with the arrows, and away with the newest step."""
+    page = visit(gallery.url).go(GRADIENTS)
+    page.locator("[data-layer]").first.wait_for()
+    mark = page.locator(".rows .now")
+    assert mark.count() == 0
+    page.keyboard.press("Shift+ArrowLeft")
+    mark.wait_for()
+    before = mark.bounding_box()
+    strip = page.locator('[data-layer="block0.weight"] canvas').bounding_box()
+    assert before
+    assert strip
+    assert (
+        strip["x"]
+        <= before["x"] + 1
+        < before["x"] + before["width"]
+        <= strip["x"] + strip["width"] + 1
+    )
+    for _ in range(5):
+        page.keyboard.press("Shift+ArrowLeft")
+    until(lambda: (mark.bounding_box() or before)["x"] < before["x"])
+    page.keyboard.press(".")
+    until(lambda: mark.count() == 0)
+
+
 def test_a_layer_opens_with_its_ridges_and_norm(
     gallery: Gallery, visit: Callable[..., Visitor]
 ) -> None:

@@ -81,6 +81,8 @@ def test_a_rule_made_on_the_page_tells_a_webhook_and_its_log_says_so(
         assert "very-secret" not in dialog.inner_text()
         dialog.get_by_role("button", name="Try").click()
         until(lambda: hook.got, what="the webhook is told")
+        dialog.get_by_role("list", name="Told lately").get_by_text("Trial").wait_for()
+        assert dialog.get_by_role("alert").count() == 0
         dialog.get_by_role("button", name="Remove").click()
         dialog.get_by_text("No rules yet").wait_for()
         dialog.get_by_role("list", name="Told lately").get_by_text("Trial").wait_for()

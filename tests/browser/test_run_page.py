@@ -50,6 +50,17 @@ def test_one_step_goes_with_every_tab(gallery: Gallery, visit: Callable[..., Vis
     page.get_by_role("heading", name="No notes yet").wait_for()
 
 
+def test_the_open_tab_is_in_sight_on_a_phone(
+    gallery: Gallery, visit: Callable[..., Visitor]
+) -> None:
+    page = visit(gallery.url, viewport={"width": 390, "height": 844}).go(
+        "/p/resnets/r/r18-0/notes"
+    )
+    tab = page.get_by_role("tab", name="Notes")
+    tab.wait_for()
+    until(lambda: (box := tab.bounding_box()) is not None and box["x"] + box["width"] <= 390)
+
+
 def test_matches_of_a_log_are_counted_and_walked_through_in_their_place(
     gallery: Gallery, visit: Callable[..., Visitor]
 ) -> None:
@@ -83,7 +94,14 @@ def test_the_stop_button_ends_the_process(
         try:
             wait_known(server.url, "stops", "r")
             page = visit(server.url).go("/p/stops/r/r")
-            page.get_by_role("button", name="Stop").click()
+            stop = page.get_by_role("button", name="Stop")
+            stop.click()
+            page.get_by_role("button", name="Stop: sure?").wait_for()
+            page.get_by_role("heading", name="Summary").click()  # a slip of the hand ends nothing
+            page.get_by_role("button", name="Stop", exact=True).wait_for()
+            assert wait_known(server.url, "stops", "r")["stop"] is None
+            stop.click()
+            stop.click()
             assert process.wait(60) == 0
         finally:
             if process.poll() is None:

@@ -166,8 +166,8 @@ export class Api {
 
   /** Any other route; its JSON answer, or undefined when it has none. */
   async ask<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
-    if (method === "DELETE") return void (await this.send(method, path)) as T;
-    return this.json(method, path, body, signal);
+    const response = await this.send(method, path, body, signal);
+    return (response.headers.get("content-length") === "0" || response.status === 204 ? undefined : await this.parse(response, method, path)) as T;
   }
 
   /** The bytes of a content route, all of them or those of a range (the last one included). */
@@ -180,7 +180,10 @@ export class Api {
   }
 
   private async json<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
-    const response = await this.send(method, path, body, signal);
+    return this.parse(await this.send(method, path, body, signal), method, path);
+  }
+
+  private async parse<T>(response: Response, method: string, path: string): Promise<T> {
     try {
       return (await response.json()) as T;
     } catch {
