@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.gallery import Gallery
-from tests.browser.visitor import Visitor, until
+from tests.browser.clients import run_script
+from tests.browser.gallery import Gallery, wait_known
+from tests.browser.visitor import Visitor, drawn, until, wait_drawn
+from tests.conftest import Server
 
 pytestmark = pytest.mark.browser
 
@@ -91,3 +94,42 @@ def test_too_many_too_few_and_deleted_runs_are_told(
     page = visitor.go(f"/p/many/compare?r={many}")
     page.get_by_text("The address names 25 runs; the first 20 are compared").wait_for()
     until(lambda: page.locator("thead a").count() == 20)
+
+
+_WIDE = """
+for number in range(2):
+    run = epochal.init(project="wide", name=f"wide {number}", id=f"w{number}", settings=QUIET,
+                       reinit="create_new")
+    run.define_metric("val/*", step_metric="epoch")
+    for epoch in range(5):
+        run.log({"epoch": epoch, "val/loss": number + epoch / 8}, step=epoch * 100)
+    run.log({f"{group}/m{at:02d}": at + number for group in "ab" for at in range(40)}, step=500)
+    run.finish()
+"""
+
+
+def test_many_keys_are_folded_and_a_search_opens_them(
+    home: Path, server: Server, visit: Callable[..., Visitor]
+) -> None:
+    """Groups open one by one; charts have a legend, and stand over the axis that was defined."""
+    run_script(home, _WIDE)
+    wait_known(server.url, "wide", "w1", 500)
+    page = visit(server.url).go("/p/wide/compare?r=w0,w1")
+    group = page.get_by_role("button", name="b 40")
+    group.wait_for()
+    assert keys(page) == ["val/loss"]
+    group.click()
+    until(lambda: keys(page)[-1] == "m39")
+    assert len(keys(page)) == 41
+    page.get_by_label("Search keys and values").fill("a/m0")
+    until(lambda: len(keys(page)) == 10)
+    page.keyboard.press("Escape")
+    page.goto(f"{server.url}/p/wide/compare?r=w0,w1&tab=charts")
+    legend = page.get_by_role("list", name="Runs").get_by_role("link")
+    until(lambda: legend.all_inner_texts() == ["wide 0", "wide 1"])
+    wait_drawn(page, "val/loss", 2)
+    first = drawn(page, "val/loss")[0]
+    assert [first["x_first"][0], first["x_last"][-1]] == [0, 4]
+    page.get_by_label("x axis").select_option("step")
+    page.wait_for_url("**x=step**")
+    until(lambda: drawn(page, "val/loss")[0]["x_last"][-1] == 400)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from epochal.domain.record import Config, Labels, Summary
+from epochal.domain.record import Config, Definition, Labels, Summary
 from epochal.domain.run import RunState
 from epochal.domain.view import RunChanges, RunQuery
 from epochal.errors import Conflict, InvalidInput, NotFound
@@ -73,6 +73,19 @@ def test_keys_of_a_project_come_with_their_kind_and_use(store):
     assert [(k.key, k.runs) for k in keys.tags] == [("team", 2)]
     with pytest.raises(NotFound, match="did you mean 'p'"):
         project_keys(store, "local", "pp")
+
+
+def test_the_newest_word_of_a_project_about_an_axis_counts(store):
+    for second, axis in enumerate(("epoch", "batch", None)):
+        w = Writing(store.home, f"r{second}", second=second)
+        w.fact(Definition(w.now, "val/*", axis))
+        w.fact(Definition(w.now, "lr", None, ["min"]))
+        w.line(0, 1)
+    w = Writing(store.home, "elsewhere", project="other")
+    w.fact(Definition(w.now, "train/*", "epoch"))
+    w.line(0, 1)
+    ingest_home(store)
+    assert project_keys(store, "local", "p").axes == {"val/*": "batch"}
 
 
 def test_a_run_is_found_by_its_id_or_a_similar_one_is_named(store):

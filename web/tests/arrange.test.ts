@@ -82,4 +82,12 @@ describe("added panels", () => {
     expect(keysOf("l*", KEYS)).toEqual(["lr"]);
     expect(keysOf("(", KEYS)).toEqual([]);
   });
+
+  it("take the bars inside of brackets for those of a regular expression", () => {
+    expect(keysOf("^(train|val)/loss$", KEYS)).toEqual(["train/loss", "val/loss"]);
+    expect(keysOf("(train|val)/loss|lr", KEYS)).toEqual(["lr", "train/loss", "val/loss"].filter((k) => KEYS.includes(k)).sort((a, b) => KEYS.indexOf(a) - KEYS.indexOf(b)));
+    expect(keysOf("train/loss|(val", KEYS)).toEqual(["train/loss"]);
+    expect(keysOf("a,b|c*d", ["a,b", "a,b|c*d"])).toEqual(["a,b|c*d"]);
+    expect(plainPattern("^(train|val)/loss$", KEYS)).toBe("train/loss|val/loss");
+  });
 });

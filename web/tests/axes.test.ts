@@ -43,6 +43,11 @@ describe("the layout of a chart", () => {
   });
 
   it("has a plot even where there is hardly room for its labels", () => {
+    for (const x of [[59_999_990, 60_000_020], [9e15, 9e15 + 64], [0, 1e-7]] as [number, number][]) {
+      const { xs } = lay(x);
+      expect(xs.length).toBeGreaterThan(1);
+      for (const [i, { at, text }] of xs.entries()) if (i > 0) expect(at - xs[i - 1].at).toBeGreaterThan(((text.length + xs[i - 1].text.length) / 2) * 6);
+    }
     expect(layOut({ width: 40, height: 40 }, [0, 1], [-1e-12, 1e-12], "number", "number", 1).width).toBeGreaterThan(0);
   });
 });

@@ -36,6 +36,15 @@ describe("ticks", () => {
 });
 
 describe("labels", () => {
+  it("tell neighbors apart far from zero", () => {
+    for (const [lo, hi] of [[9.007199254740992e15, 9.00719925474104e15], [59_999_990, 60_000_020], [1e12, 1e12 + 40], [-60_000_020, -59_999_990]]) {
+      const at = ticks("number", lo, hi, 5);
+      expect(new Set(tickLabels("number", at)).size).toBe(at.length);
+    }
+    expect(shortNumber(59_999_990, 10).replace(/\s/g, " ")).toBe("59 999 990");
+    expect(shortNumber(-59_999_990, 10).replace(/\s/g, " ")).toBe("−59 999 990");
+  });
+
   it("share their decimals and use k, M, G", () => {
     expect(labels("number", 0, 1, 4)).toEqual(["0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
     expect(labels("number", 0, 12_000, 3)).toEqual(["0", "5k", "10k"]);

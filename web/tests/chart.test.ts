@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { seriesOf, type BucketSeries } from "../src/core/buckets";
 import { decodeColumns } from "../src/core/columns";
-import { bucketWindow, xExtent, yExtent } from "../src/core/extent";
+import { bucketWindow, pointsBefore, xExtent, yExtent } from "../src/core/extent";
 import { FrameQueue } from "../src/core/frame";
 import { hitsAt, nearestBucket } from "../src/core/nearest";
 import { paint, yMap, type Plane } from "../src/core/paint";
@@ -24,6 +24,11 @@ describe("the greatest and the least numbers there are", () => {
       if (i > 0) expect(y).toBeLessThan(places[i - 1]);
     }
   });
+});
+
+it("counts the points that a logarithmic x axis has no place for", () => {
+  const from = (step: number): Point[] => Array.from({ length: 8 }, (_, i): Point => [step + i, 1]);
+  expect(pointsBefore([bucketed(from(0), 4), bucketed(from(0), 1), bucketed(from(4), 4)])).toBe(5);
 });
 
 const look = { color: "#000000", dash: [] };

@@ -49,6 +49,12 @@ describe("comparing runs", () => {
     expect(more.filter((r) => r.differs).map((r) => r.key)).toEqual(["packages.torch"]);
   });
 
+  it("leaves out what differs between any two processes, and mappings that are empty only here", () => {
+    const some = [run("a", { environment: { pid: 1, variables: {} }, config: { a: {}, b: {} } }), run("b", { environment: { pid: 2, variables: { X: "1" } }, config: { a: { k: 1 }, b: 5 } })];
+    expect(compareRows(some, "last").filter((r) => r.differs).map((r) => `${r.section}.${r.key}`)).toEqual(["config.a.k", "config.b", "environment.variables.X"]);
+    expect(compareRows([some[0], run("c", { config: { a: { k: 1 }, "a.k": 2 } })], "last").filter((r) => r.section === "config").map((r) => r.key)).toEqual(["a.k", "b"]);
+  });
+
   it("tells 0.1 from a text and a missing key from an empty one", () => {
     const [row] = compareRows([run("a", { config: { k: "" } }), run("b", {})], "last");
     expect(row.differs).toBe(true);

@@ -10,7 +10,7 @@ const known = {
     summary: [{ key: "best", runs: 1, kind: "number" }],
     tags: [{ key: "team", runs: 1, kind: "text" }, { key: "mlflow.user", runs: 2, kind: "text" }],
     view: null,
-    columns: [],
+    columns: [], axes: {},
   },
   rows: [{ name: "a", tags: ["baseline", 'odd "tag"'] }, { name: "b c", tags: ["baseline"] }] as RunRow[],
   values: { "tags.team": ["red", null], "config.optim.name": ["sgd", "adamw", "sgd", null], "config.lr": [0.1, 0.01] },

@@ -11,15 +11,15 @@ import { defaultView, parseView } from "../src/core/url";
 const at = (path: string, query = "", rest = {}) => ({ route: parseRoute(path), view: parseView(query), rest });
 
 test("a panel says of which runs it is, as the page has them", () => {
-  expect(linesHere("loss", at("/p/a"))).toBe("panel: lines:loss");
-  expect(linesHere("loss", at("/p/a", "?q=config.lr+%3C+1&x=rel&z=0,50&sm=ema:0.6&yl=loss"))).toBe(
+  expect(linesHere("loss", "step", at("/p/a"))).toBe("panel: lines:loss");
+  expect(linesHere("loss", "relative", at("/p/a", "?q=config.lr+%3C+1&x=rel&z=0,50&sm=ema:0.6&yl=loss"))).toBe(
     "panel: lines:loss\nwhere: config.lr < 1\nx: rel\nrange: 0,50\nsmooth: ema:0.6\nlog: y",
   );
-  expect(linesHere("scatter:config.lr;last(loss);", at("/p/a", "?sel=r1,r%252C2&q=x"))).toBe("panel: scatter:config.lr;last(loss);\nruns: r1, r%2C2");
-  expect(linesHere("loss", at("/p/a/compare", "", { r: "r1,r2" }))).toBe("panel: lines:loss\nruns: r1, r2");
-  expect(linesHere("heat:w", at("/p/a", "?x=rel&z=0,50&sm=ema:0.6&yl=heat%3Aw"))).toBe("panel: heat:w");
-  expect(linesHere("importance:loss", at("/p/a", "?sel=r1&q=x"))).toBe("panel: importance:loss\nwhere: x");
-  expect(linesHere("system/gpu", at("/p/a/r/r1/system", "?z=1,2"))).toBe("panel: lines:system/gpu\nruns: r1\nx: rel");
+  expect(linesHere("scatter:config.lr;last(loss);", "step", at("/p/a", "?sel=r1,r%252C2&q=x"))).toBe("panel: scatter:config.lr;last(loss);\nruns: r1, r%2C2");
+  expect(linesHere("loss", "step", at("/p/a/compare", "", { r: "r1,r2" }))).toBe("panel: lines:loss\nruns: r1, r2");
+  expect(linesHere("heat:w", "relative", at("/p/a", "?x=rel&z=0,50&sm=ema:0.6&yl=heat%3Aw"))).toBe("panel: heat:w");
+  expect(linesHere("importance:loss", "step", at("/p/a", "?sel=r1&q=x"))).toBe("panel: importance:loss\nwhere: x");
+  expect(linesHere("system/gpu", "relative", at("/p/a/r/r1/system", "?z=1,2"))).toBe("panel: lines:system/gpu\nruns: r1\nx: rel");
 });
 
 test("a block is read as far as it can be", () => {

@@ -42,6 +42,10 @@ describe("the view in the address", () => {
     expect(parseView("?sel=%25E0%25A4%25A").sel).toEqual(["%E0%A4%A"]);
   });
 
+  it("tells steps that were chosen from an axis that nobody chose", () => {
+    expect([parseView("").x, parseView("?x=step").x, formatView(view({ x: "step" }))]).toEqual([null, "step", "?x=step"]);
+  });
+
   it("is short enough to read", () => {
     expect(formatView(view({ x: { metric: "epoch" }, sm: 0.6, z: [0, 100], yl: "all" }))).toBe("?x=m:epoch&yl=1&sm=ema:0.6&z=0,100");
   });

@@ -47,7 +47,8 @@ class ProjectKeys(msgspec.Struct, frozen=True):
     """Every key that a project's runs use: series, config, user-set summary, tags with a value.
 
     ``view`` is the saved view that a bare address of the project opens with; ``columns`` are those
-    that its table shows before anybody chose.
+    that its table shows before anybody chose; ``axes`` are series, or patterns that end in a star,
+    with the series that runs defined as their x-axis.
     """
 
     metrics: list[KeyUse]
@@ -56,6 +57,7 @@ class ProjectKeys(msgspec.Struct, frozen=True):
     tags: list[KeyUse] = []
     view: ViewRow | None = None
     columns: list[str] = []
+    axes: dict[str, str] = {}
 
 
 class RunQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

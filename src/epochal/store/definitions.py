@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from epochal.domain.view import DefinitionRow
 from epochal.store.dialect import batches
 from epochal.store.rules import find_definition, rules_of
-from epochal.store.schema import definition, key, latest
+from epochal.store.schema import definition, key, latest, run
 
 _OF_RUNS = (
     sa.select(definition)
@@ -39,6 +39,18 @@ def definitions_of(
                 )
             )  # fmt: skip
     return found
+
+
+def axes_of(connection: sa.Connection, project_id: int) -> dict[str, str]:
+    """The series that runs of a project defined as x-axes, by name; the newest word counts."""
+    query = (
+        sa.select(definition.c.name, definition.c.step_metric)
+        .join(run, run.c.id == definition.c.run_id)
+        .where(run.c.project_id == project_id, definition.c.step_metric.is_not(None))
+        .group_by(definition.c.name, definition.c.step_metric)
+        .order_by(sa.func.max(definition.c.wall_us))
+    )
+    return {row.name: row.step_metric for row in connection.execute(query)}
 
 
 def restate_rules(connection: sa.Connection, run_id: int) -> None:

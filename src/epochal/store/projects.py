@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from epochal.domain.first_columns import first_columns
 from epochal.domain.run import RunState
 from epochal.domain.view import KeyUse, ProjectKeys, ProjectRow
+from epochal.store.definitions import axes_of
 from epochal.store.enroll import last_revision
 from epochal.store.filters import CONFIG, SUMMARY, TEXT
 from epochal.store.labels import LABEL
@@ -55,6 +56,7 @@ def project_keys(store: Store, entity: str, name: str) -> ProjectKeys:
         metrics = _metric_keys(connection, project_id)
         facts = _param_keys(connection, project_id)
         preferred = preferred_view(connection, entity, name)
+        axes = axes_of(connection, project_id)
     series = {use.key for use in metrics}
     return ProjectKeys(
         metrics=metrics,
@@ -63,6 +65,7 @@ def project_keys(store: Store, entity: str, name: str) -> ProjectKeys:
         tags=facts[LABEL],
         view=preferred,
         columns=first_columns(_uses(metrics), _uses(facts[CONFIG])),
+        axes=axes,
     )
 
 

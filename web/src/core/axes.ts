@@ -56,8 +56,20 @@ export function layOut(size: Size, x: readonly [number, number], y: readonly [nu
     left: onHalves(left * ratio), top: onHalves(TOP * ratio), width: onHalves(width * ratio), height: onHalves(height * ratio),
     xLo: x[0], xHi: x[1], yLo: y[0], yHi: y[1], logX: kindX === "log", logY: kindY === "log", ratio,
   };
-  const xTicks = ticks(kindX, ...x, room(width, APART_X[kindX]));
-  return { left, top: TOP, width, height, plane, xs: rungs(xTicks, tickLabels(kindX, xTicks), xMap(plane)), ys: rungs(yTicks, yTexts, yMap(plane)) };
+  const [xTicks, xTexts] = labelled(kindX, x, width);
+  return { left, top: TOP, width, height, plane, xs: rungs(xTicks, xTexts, xMap(plane)), ys: rungs(yTicks, yTexts, yMap(plane)) };
+}
+
+/** Ticks of the x axis with their labels; fewer where long labels would run into each other. */
+function labelled(kind: AxisKind, [lo, hi]: readonly [number, number], width: number): [number[], string[]] {
+  const lay = (apart: number): [number[], string[]] => {
+    const at = ticks(kind, lo, hi, Math.max(1, Math.floor(width / apart)));
+    return [at, tickLabels(kind, at)];
+  };
+  const [at, texts] = lay(Math.min(APART_X[kind], width / 2));
+  const least = Math.max(0, ...texts.map((t) => t.length)) * CHARACTER + GAP_X * 2;
+  const between = at.length > 1 ? ((at[1] - at[0]) / (hi - lo)) * width : least;
+  return between >= least || kind === "log" ? [at, texts] : lay(least * 1.5);
 }
 
 const onHalves = (pixels: number): number => Math.round(pixels * 2) / 2;

@@ -2,7 +2,7 @@
  * Ticks of chart axes: where they stand and how they read. x of `wall` and `relative` is in microseconds; its ticks
  * stand on whole seconds, minutes, hours or local midnights, never on 16.67 minutes.
  */
-import { formatNumber } from "./format";
+import { formatCount, formatNumber } from "./format";
 
 export type AxisKind = "number" | "log" | "duration" | "time";
 
@@ -79,9 +79,11 @@ export function tickLabels(kind: AxisKind, values: number[]): string[] {
 export function shortNumber(value: number, step: number): string {
   if (value === 0) return "0";
   const size = Math.abs(value);
-  if (size >= 1e15) return formatNumber(value, 3);
+  if (size >= 1e15) return formatNumber(value, step > 0 ? Math.max(3, Math.min(17, Math.ceil(Math.log10(size) - Math.log10(step)) + 1)) : 3);
   const sign = value < 0 ? "−" : "";
   for (const [unit, name] of [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]] as const) {
+    // Far from zero and close together, as steps of a long run are, they read best in full.
+    if (unit > 1e3 && size >= unit * 0.9999 && step >= 1 && step < unit / 1e3) return sign + formatCount(Math.round(size));
     if (size >= unit * 0.9999) return sign + decimals(size / unit, step / unit) + name;
   }
   if (size >= 1e-3 || step >= 1e-3) return sign + decimals(size, step);

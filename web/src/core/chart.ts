@@ -9,7 +9,7 @@ import type { AxisKind } from "./axis";
 import { firstX, isExact, lastX, pointCount, type BucketSeries } from "./buckets";
 import { Cursor, type CursorUser, type Spot } from "./cursor";
 import { onDensity } from "./density";
-import { xExtent, yExtent } from "./extent";
+import { pointsBefore, xExtent, yExtent } from "./extent";
 import { frames } from "./frame";
 import { forgetDrawn, markOnce, noteDrawn } from "./hooks";
 import { hitsAt, nearestBucket, type Hit } from "./nearest";
@@ -46,6 +46,8 @@ export interface ChartNotes {
   exact: boolean;
   clipped: number;
   hidden: number;
+  /** Points that a logarithmic x axis has no place for. */
+  before: number;
   /** x from which a series holds NaN; null when none does. */
   nanFrom: number | null;
   /** The newest x; null when there is no point. */
@@ -173,7 +175,7 @@ export class Chart implements CursorUser {
     this.draw(data);
     noteDrawn(this.panel, all);
     if (all.length > 0) markOnce("chart:first");
-    this.events.painted(notesOf(all, extent.clipped, extent.hidden), performance.now() - started);
+    this.events.painted(notesOf(all, extent.clipped, extent.hidden, data.logX), performance.now() - started);
     if (this.cursor.spot) this.hover();
   }
 
@@ -255,7 +257,7 @@ function roundRange(lo: number, hi: number, x: XAxis): [number, number] {
   return [a, Math.max(b, a + 1)];
 }
 
-function notesOf(all: readonly BucketSeries[], clipped: number, hidden: number): ChartNotes {
+function notesOf(all: readonly BucketSeries[], clipped: number, hidden: number, logX: boolean): ChartNotes {
   let nanFrom: number | null = null;
   let end: number | null = null;
   let buckets = 0;
@@ -267,5 +269,5 @@ function notesOf(all: readonly BucketSeries[], clipped: number, hidden: number):
     const at = s.nNan ? s.nNan.findIndex((n) => n > 0) : -1;
     if (at >= 0) nanFrom = Math.min(nanFrom ?? Infinity, s.index[at] * s.width + s.xFirst[at]);
   }
-  return { buckets, points, exact: all.every(isExact), clipped, hidden, nanFrom, end, empty: all.length === 0 };
+  return { buckets, points, exact: all.every(isExact), clipped, hidden, before: logX ? pointsBefore(all) : 0, nanFrom, end, empty: all.length === 0 };
 }

@@ -28,6 +28,13 @@ export function xExtent(all: readonly BucketSeries[], log: boolean): [number, nu
   return [lo - around, hi + around];
 }
 
+/** How many points lie in buckets that begin at or before 0, for which a logarithmic x axis has no place. */
+export function pointsBefore(all: readonly BucketSeries[]): number {
+  let points = 0;
+  for (const s of all) for (let i = 0; i < s.length && firstX(s, i) <= 0; i++) points += s.n[i];
+  return points;
+}
+
 /** First and one-past-last bucket that touch [lo, hi], with one neighbor on each side so that lines reach the edges. */
 export function bucketWindow(s: BucketSeries, lo: number, hi: number): [number, number] {
   const from = lowerBound(s.index, Math.floor(lo / s.width));

@@ -196,7 +196,8 @@ function paintCurve(ctx: CanvasRenderingContext2D, plane: Plane, x: Map1, y: Map
   }
   ctx.setLineDash([]);
   if (stroke.dots) allDots(x, y, buckets, from, to, dots);
-  const size = Math.max(3 * plane.ratio, stroke.width * 2);
+  // A curve of one point has to be found.
+  const size = Math.max(3 * plane.ratio, stroke.width * 2) * (buckets.length === 1 ? 2 : 1);
   for (let i = 0; i < dots.length; i += 2) {
     ctx.beginPath();
     ctx.arc(dots[i], dots[i + 1], size / 2, 0, 2 * Math.PI);

@@ -80,17 +80,32 @@ export const MOST_KEYS = 40;
 /** Of a part of a pattern: whether it is a regular expression, as `epochal/reports/panel.py` judges it. */
 const isExpression = (part: string, known: ReadonlySet<string>): boolean => !known.has(part) && /[?^$[\](){}+\\]/.test(part);
 
+/** The parts of a pattern between bars; those inside of brackets belong to a regular expression: `^(train|val)/loss$` is one. */
+function partsOf(pattern: string): string[] {
+  const parts = [""];
+  let depth = 0;
+  for (const sign of pattern) {
+    if ("([{".includes(sign)) depth++;
+    else if (")]}".includes(sign)) depth--;
+    if (sign === "|" && depth <= 0) parts.push("");
+    else parts[parts.length - 1] += sign;
+  }
+  // A bracket that is never closed opens nothing.
+  return (depth > 0 ? pattern.split("|") : parts).map((part) => part.trim());
+}
+
 /** A pattern as reports take it: with the names that regular expressions find now in their place; null where they find none. */
 export function plainPattern(pattern: string, keys: readonly string[]): string | null {
   const known = new Set(keys);
-  if (!pattern.split("|").some((part) => isExpression(part.trim(), known))) return pattern;
+  if (!partsOf(pattern).some((part) => isExpression(part, known))) return pattern;
   return keysOf(pattern, keys).join("|") || null;
 }
 
 /** The keys that a pattern names: those of each part between bars, in the order of the keys. */
 export function keysOf(pattern: string, keys: readonly string[]): string[] {
   const known = new Set(keys);
-  const exact = pattern.split("|").map((part) => part.trim());
+  if (known.has(pattern)) return [pattern];
+  const exact = partsOf(pattern);
   if (exact.every((part) => known.has(part))) return exact.slice(0, MOST_KEYS);
   const parts = exact.filter((part) => part !== "").map((part) => (known.has(part) ? (key: string) => key === part : matcher(/[*?^$[(\\]/.test(part) ? `^${part.replace(/^\^/, "")}` : part)));
   return keys.filter((key) => parts.some((fits) => fits(key))).slice(0, MOST_KEYS);

@@ -17,8 +17,8 @@ export function writeLines(lines: Readonly<Record<string, string>>): string {
 /** Ids in one line. */
 export const writeRuns = (ids: readonly string[]): string => ids.map((id) => id.replace(/[%,\s]/g, encodeURIComponent)).join(", ");
 
-/** `name` is the key of a metric or the text of an added panel. */
-export function linesHere(name: string, { route, view, rest }: { route: Route; view: View; rest: Readonly<Record<string, string>> }): string {
+/** `name` is the key of a metric or the text of an added panel, `x` what its curves stand over. */
+export function linesHere(name: string, x: XAxis, { route, view, rest }: { route: Route; view: View; rest: Readonly<Record<string, string>> }): string {
   const spec = parseSpec(name);
   // Importance is always of the runs of the filter.
   const chosen = spec?.kind === "importance" ? null : route.page === "run" ? [route.run] : route.page === "compare" ? (rest.r ?? "").split(",").filter((id) => id !== "") : view.sel;
@@ -29,7 +29,7 @@ export function linesHere(name: string, { route, view, rest }: { route: Route; v
     panel: spec ? name : formatSpec({ kind: "lines", pattern: name }),
     where: chosen ? "" : view.q,
     runs: chosen ? writeRuns(chosen) : "",
-    x: !isCurves ? "" : isSystem ? "rel" : writeX(view.x),
+    x: !isCurves ? "" : writeX(x),
     range: view.z && isCurves && !isSystem ? view.z.join(",") : "",
     smooth: view.sm > 0 && isCurves ? `ema:${view.sm}` : "",
     log: isCurves ? `${isLog(view.xl, name) ? "x" : ""}${isLog(view.yl, name) ? "y" : ""}` : "",

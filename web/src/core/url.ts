@@ -22,7 +22,8 @@ export interface View {
   group: string[];
   /** Ids of the plotted runs; null means the first rows of the table. */
   sel: string[] | null;
-  x: XAxis;
+  /** Null is as the metrics were defined: over steps, or over the series that stands for them. */
+  x: XAxis | null;
   /** Panels with a logarithmic x or y axis; "all" means each. */
   xl: "all" | string[];
   yl: "all" | string[];
@@ -73,7 +74,7 @@ export function isDefaultSort(sort: readonly string[]): boolean {
 
 export function defaultView(): View {
   return {
-    q: "", sort: [DEFAULT_SORT], cols: null, pin: 0, w: {}, group: [], sel: null, x: "step", xl: [], yl: [], sm: 0, z: null, pf: "",
+    q: "", sort: [DEFAULT_SORT], cols: null, pin: 0, w: {}, group: [], sel: null, x: null, xl: [], yl: [], sm: 0, z: null, pf: "",
     top: [], hide: [], po: [], so: [], fold: [], add: [], clip: [], full: "", band: "range",
   };
 }
@@ -107,7 +108,7 @@ export function formatView(view: View): string {
   if (widths.length > 0) items("w", widths.map(([id, width]) => `${width}~${id}`));
   if (view.group.length > 0) items("group", view.group);
   if (view.sel) put("sel", free(list(view.sel)).replace(/%2C/g, ","));
-  if (view.x !== "step") put("x", free(typeof view.x === "string" ? X_SHORT[view.x] : `m:${view.x.metric}`));
+  if (view.x !== null) put("x", free(typeof view.x === "string" ? X_SHORT[view.x] : `m:${view.x.metric}`));
   for (const axis of ["xl", "yl"] as const) {
     const value = view[axis];
     if (value === "all") put(axis, "1");
@@ -161,11 +162,12 @@ function parseWidths(text: string | null): Record<string, number> {
   return widths;
 }
 
-function parseX(text: string | null): XAxis {
+function parseX(text: string | null): XAxis | null {
+  if (text === "step") return "step";
   if (text === "time") return "wall";
   if (text === "rel") return "relative";
   if (text?.startsWith("m:") && text.length > 2) return { metric: text.slice(2) };
-  return "step";
+  return null;
 }
 
 function parseLog(text: string | null): "all" | string[] {

@@ -51,6 +51,8 @@ export interface ProjectKeys {
   view: ViewRow | null;
   /** What a table shows before anybody chose. */
   columns: string[];
+  /** Names of series, or beginnings with a star, and the series that runs defined as their x axes. */
+  axes: Record<string, string>;
 }
 
 export interface ViewRow {

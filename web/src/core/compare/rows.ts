@@ -55,15 +55,30 @@ export function compareRows(runs: readonly RunDetail[], aggregate: Aggregate): R
 }
 
 function rowsOf(section: Section, columns: readonly Map<string, Value>[]): Row[] {
-  const keys = [...new Set(columns.flatMap((c) => [...c.keys()]))].sort(compareText);
+  const all = [...new Set(columns.flatMap((c) => [...c.keys()]))].sort(compareText);
+  const branches = new Set(all.flatMap(branchesOf));
+  // A mapping that is empty in one run and full in another is told by what is in it.
+  const keys = all.filter((key) => !branches.has(key) || columns.some((c) => c.has(key) && !isMapping(c.get(key) as Value)));
   return keys.map((key) => {
     const cells = columns.map((c) => (c.has(key) ? cellOf(c.get(key) as Value) : ABSENT));
     return { section, key, cells, differs: differ(cells), goal: null };
   });
 }
 
+/** Everything that a key of nested values stands in. */
+function branchesOf(key: string): string[] {
+  const names = key.split(".");
+  return names.slice(1).map((_, i) => names.slice(0, i + 1).join("."));
+}
+
+/** The environment without what differs between any two processes. */
+function environmentOf(run: RunDetail): Map<string, Value> {
+  const { pid: _, ...rest } = readableEnvironment(run.environment);
+  return leaves(rest);
+}
+
 function environmentRows(runs: readonly RunDetail[]): Row[] {
-  const rows = rowsOf("environment", runs.map((r) => leaves(readableEnvironment(r.environment))));
+  const rows = rowsOf("environment", runs.map(environmentOf));
   const told = runs.map((r) => r.environment[PACKAGES] !== undefined);
   return rows.map((row) => {
     if (!row.key.startsWith(`${PACKAGES}.`)) return row;
@@ -117,11 +132,13 @@ function hash(text: string): string {
 export function leaves(root: { [key: string]: Value }, above = "", into = new Map<string, Value>()): Map<string, Value> {
   for (const [name, value] of Object.entries(root)) {
     const path = above ? `${above}.${name}` : name;
-    if (value !== null && typeof value === "object" && !Array.isArray(value) && Object.keys(value).length > 0) leaves(value, path, into);
+    if (isMapping(value) && Object.keys(value).length > 0) leaves(value, path, into);
     else into.set(path, value);
   }
   return into;
 }
+
+const isMapping = (value: Value): value is { [key: string]: Value } => value !== null && typeof value === "object" && !Array.isArray(value);
 
 function cellOf(value: Value): Cell {
   const number = wireNumber(value);
