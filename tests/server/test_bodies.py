@@ -7,23 +7,20 @@ import contextlib
 import hashlib
 import os
 import resource
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
-import uvicorn
 import uvloop
-from uvicorn.server import ServerState
 
 from epochal.errors import RequestTimeout
 from epochal.server import bodies
 from epochal.server.asgi import Receive, Scope, Send
-from epochal.server.bodies import LARGE, PIECE
-from epochal.server.connection import with_header_timeout
+from epochal.server.bodies import LARGE
 from epochal.server.limits import watched
+from epochal.server.pouring import PIECE
+from tests.server.connections import BODY, SECONDS, Peer, answer, digest, head, listening, talking
 
-SECONDS = 30.0
-BODY = os.urandom(3 * LARGE + 7)
 Scenario = Callable[["App"], Awaitable[None]]
 
 
@@ -85,59 +82,6 @@ class App:
             await self._came.wait()
 
 
-async def answer(send: Send, status: int, body: bytes) -> None:
-    headers = [(b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
-
-
-@asynccontextmanager
-async def listening(app: App) -> AsyncIterator[None]:
-    """The application behind real connections."""
-    config = uvicorn.Config(
-        app, ws="none", lifespan="off", log_config=None, timeout_keep_alive=app.rest
-    )
-    state = ServerState()
-    protocol = with_header_timeout(SECONDS)
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: protocol(config, state, {}), "127.0.0.1", 0)
-    app.port = server.sockets[0].getsockname()[1]
-    try:
-        yield
-    finally:
-        server.close()
-        for connection in list(state.connections):
-            connection.transport.abort()
-
-
-class Peer:
-    """A client that minds what it sends, and when."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
-
-    async def say(self, *parts: bytes) -> None:
-        for part in parts:
-            self.writer.write(part)
-            await self.writer.drain()
-
-    async def hear(self) -> tuple[int, bytes]:
-        """Status and body of an answer."""
-        head = await self.reader.readuntil(b"\r\n\r\n")
-        size = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
-        return int(head.split(b" ")[1]), await self.reader.readexactly(size)
-
-
-@asynccontextmanager
-async def talking(app: App) -> AsyncIterator[Peer]:
-    peer = Peer(*await asyncio.open_connection("127.0.0.1", app.port))
-    try:
-        yield peer
-    finally:
-        peer.writer.close()
-
-
 @contextmanager
 def no_more_files() -> Iterator[None]:
     """This process has as many open files as it may."""
@@ -149,11 +93,6 @@ def no_more_files() -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
-
-
-def head(size: int, *more: bytes) -> bytes:
-    lines = [b"PUT /x HTTP/1.1", b"host: localhost", b"content-length: %d" % size, *more]
-    return b"\r\n".join([*lines, b"", b""])
 
 
 @pytest.fixture(params=[uvloop.new_event_loop, asyncio.new_event_loop], ids=["uvloop", "asyncio"])
@@ -171,10 +110,6 @@ def play(request: pytest.FixtureRequest) -> Callable[[Scenario], None]:
             runner.run(whole())
 
     return run
-
-
-def digest(data: bytes) -> bytes:
-    return hashlib.sha256(data).hexdigest().encode()
 
 
 def test_a_large_body_comes_whole_and_the_connection_goes_on(

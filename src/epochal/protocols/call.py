@@ -11,6 +11,8 @@ from litestar.datastructures import State
 from epochal.domain.access import Principal
 from epochal.errors import InvalidInput
 from epochal.protocols import Caller
+from epochal.service.deposits import Deposit
+from epochal.service.receiving import POUR, Pour, receive
 from epochal.service.workers import Workers
 
 _decode = msgspec.json.Decoder().decode
@@ -41,6 +43,18 @@ class Call(Request[Principal | None, Any, State], Caller):
     def query(self) -> bytes:
         """What stands behind the question mark of the address."""
         return self.scope["query_string"]
+
+    async def take_in(self, deposit: Deposit) -> None:
+        """Take the body into a file; by threads of its own when it is large.
+
+        Raises:
+            OSError: the disk does not take it.
+            RequestTimeout: the body stopped.
+        """
+        extensions: Any = self.scope.get("extensions") or {}
+        pour: Pour | None = extensions.get(POUR)
+        if pour is None or not await pour(deposit):
+            await receive(self.stream(), deposit)
 
     async def body(self) -> bytes:
         """The body, of which there must be some.

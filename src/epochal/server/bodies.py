@@ -4,27 +4,29 @@ The parser of HTTP hands a body over in pieces of 64 KiB, and each wakes the app
 copied five times: with large files that is most of a server's time. Here the rest of a body whose
 length the parser has checked is read past the parser, a MiB at once, and not before some of it has
 come together. Everything around it stays as it is: who asks for the next piece gets it, and limits
-of size and time count what comes.
+of size and time count what comes. Who wants all of it in a file has it poured there by threads.
 """
 
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import socket
+import threading
 from collections.abc import Callable
 from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from epochal.server.asgi import Headers, Message, Receive
+from epochal.server.pace import Pace
+from epochal.server.pouring import FAST_SECONDS, PIECE, TOGETHER, LowMark, Pouring, Sink
 
 LARGE: Final = 1024 * 1024
 """Smaller bodies are left to the parser."""
-PIECE: Final = 1024 * 1024
-TOGETHER: Final = 256 * 1024
-"""The kernel wakes nobody for less, as long as it comes fast."""
-FAST_SECONDS: Final = 0.05
+MOST_POURED: Final = 16
+"""Bodies at once that have threads; the others are received piece by piece."""
 _OTHERWISE: Final = frozenset({b"transfer-encoding", b"expect", b"upgrade"})
 """What makes a body more than so many bytes after the head."""
 
@@ -39,6 +41,10 @@ def announced_length(headers: Headers) -> int:
     if not named.keys().isdisjoint(_OTHERWISE):
         return 0
     return int(named.get(b"content-length", b"0"))
+
+
+_threads = concurrent.futures.ThreadPoolExecutor(MOST_POURED, "epochal-body")
+_seats = threading.BoundedSemaphore(MOST_POURED)
 
 
 class LargeBody:
@@ -63,8 +69,8 @@ class LargeBody:
         self._take_over = take_over
         self._begun = False
         self._reading = False
-        self._wanted = 0
         self._socket: socket.socket | None = None
+        self._mark: LowMark | None = None
         self._ordinary: Receive = cycle.receive  # type: ignore[assignment]  # ASGI, more strictly
 
     async def receive(self) -> Message:
@@ -72,9 +78,9 @@ class LargeBody:
         if not self._begun:
             self._begun = True
             return self._first() or await self._ordinary()
-        if self._socket is None:
+        if self._socket is None or self._mark is None:
             return await self._ordinary()
-        data = await self._read(self._socket)
+        data = await self._read(self._socket, self._mark)
         self.missing -= len(data)
         is_over = self._cycle.disconnected or self._cycle.response_complete
         if is_over or not data:
@@ -86,6 +92,53 @@ class LargeBody:
             self.close()
             self._cycle.more_body = False
         return self._message(data)
+
+    async def pour(self, pace: Pace, sink: Sink) -> bool:
+        """Take the whole body into a file, by threads.
+
+        Args:
+            pace: how long it may take.
+            sink: what takes it.
+
+        Returns:
+            False when it has to be received instead: it is the parser's, or too many are poured.
+
+        Raises:
+            RequestTimeout: the body stopped, or its sender went away.
+            OSError: the sink does not take it.
+        """
+        if self._begun or not _seats.acquire(blocking=False):
+            return False
+        try:
+            head = self._first()
+            if head is None or self._socket is None:
+                return False
+            self._begun = True
+            pouring = Pouring(self._socket, self.missing, sink, pace)
+            await self._run(pouring, head["body"])
+        finally:
+            _seats.release()
+        if self.missing:
+            if not self._cycle.disconnected:
+                self._cycle.transport.abort()
+            raise pace.went_away()
+        self._cycle.more_body = False
+        return True
+
+    async def _run(self, pouring: Pouring, head: bytes) -> None:
+        """Wait for the thread, also when nobody waits for us any more."""
+        self._reading = True
+        work = asyncio.get_running_loop().run_in_executor(_threads, pouring.run, head)
+        try:
+            await asyncio.shield(work)
+        except asyncio.CancelledError:
+            self.close()
+            await asyncio.wait({work})
+            raise
+        finally:
+            self._reading = False
+            self.missing = pouring.missing
+            self.close()
 
     def drop(self, size: int) -> int:
         """Of ``size`` bytes that came after `close`, how many belong to this body."""
@@ -104,7 +157,7 @@ class LargeBody:
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RD)
             return
-        self._gather(self._socket, 1)
+        LowMark(self._socket).set(1)
         self._socket.close()
         self._socket = None
 
@@ -117,6 +170,7 @@ class LargeBody:
             return None
         try:
             self._socket = cycle.transport.get_extra_info("socket").dup()
+            self._mark = LowMark(self._socket)
         except OSError:  # too many open files
             return None
         self.missing = missing
@@ -125,29 +179,22 @@ class LargeBody:
         cycle.message_event.clear()
         return self._message(data)
 
-    async def _read(self, connection: socket.socket) -> bytes:
+    async def _read(self, connection: socket.socket, mark: LowMark) -> bytes:
         """What is there, as soon as it is worth it; nothing when the other side is gone."""
         self._reading = True
         try:
-            self._gather(connection, min(TOGETHER, self.missing))
+            mark.set(min(TOGETHER, self.missing))
             await _readable(connection, FAST_SECONDS)
             while True:
                 try:
                     return connection.recv(min(PIECE, self.missing))
                 except BlockingIOError:
-                    self._gather(connection, 1)
+                    mark.set(1)
                     await _readable(connection, None)
         except OSError:
             return b""
         finally:
             self._reading = False
-
-    def _gather(self, connection: socket.socket, size: int) -> None:
-        """Let the kernel wait for so many bytes before it wakes us."""
-        if size != self._wanted:
-            self._wanted = size
-            with contextlib.suppress(OSError):  # then it wakes us for each
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size)
 
     def _message(self, data: bytes) -> dict[str, Any]:
         return {"type": "http.request", "body": data, "more_body": self.missing > 0}

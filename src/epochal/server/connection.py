@@ -19,9 +19,10 @@ from epochal.errors import InvalidInput
 from epochal.server.bodies import LARGE, LargeBody, announced_length
 from epochal.server.errors import envelope
 from epochal.server.joining import Joining
-from epochal.server.limits import SLOWEST_BYTES_PER_SECOND
+from epochal.server.pace import SLOWEST_BYTES_PER_SECOND
 from epochal.server.peer import STATE_KEY, Peer
 from epochal.server.security import HEADERS
+from epochal.service.receiving import POUR
 
 HEADER_TIMEOUT: Final = 10.0
 
@@ -85,6 +86,7 @@ class Connection(HttpToolsProtocol):
         if length >= LARGE:
             self._large = LargeBody(self.cycle, length, self._read_past_parser)
             self.cycle.receive = self._large.receive  # type: ignore[assignment, method-assign]  # what uvicorn calls
+            self.cycle.scope["extensions"] = {POUR: self._large.pour}  # type: ignore[dict-item]  # ours
 
     def on_message_complete(self) -> None:
         """The body is there."""

@@ -8,15 +8,16 @@ silence, or when it falls behind 1 KiB a second for that long, it is given up wi
 from __future__ import annotations
 
 import asyncio
-import time
+import functools
 from typing import Final
 
-from epochal.errors import RequestTimeout, Unavailable
+from epochal.errors import Unavailable
 from epochal.server.asgi import Application, Message, Receive, Scope, Send
 from epochal.server.errors import send_error
+from epochal.server.pace import Pace
 from epochal.server.settings import Settings
+from epochal.service.receiving import POUR
 
-SLOWEST_BYTES_PER_SECOND: Final = 1024
 STREAMS: Final = frozenset({"/api/v1/events"})
 
 
@@ -46,6 +47,9 @@ class Limits:
             await send_error(send, busy, scope["path"], close=True)
             return
         self._under_way += 1
+        extensions = scope.get("extensions", {})
+        if POUR in extensions:
+            extensions[POUR] = functools.partial(extensions[POUR], Pace(self._patience))
         try:
             await self._app(scope, watched(receive, self._patience), send)
         finally:
@@ -59,27 +63,22 @@ def watched(receive: Receive, patience: float) -> Receive:
         receive: ASGI.
         patience: seconds of silence, or of falling behind, that are allowed.
     """
-    started = time.monotonic()
-    taken = 0
+    pace = Pace(patience)
     complete = False
 
     async def patient() -> Message:
-        nonlocal taken, complete
+        nonlocal complete
         if complete:
             return await receive()
-        allowed = started + patience + taken / SLOWEST_BYTES_PER_SECOND - time.monotonic()
         try:
-            async with asyncio.timeout(min(patience, max(0.0, allowed))):
+            async with asyncio.timeout(pace.allowed()):
                 message = await receive()
         except TimeoutError:
-            raise RequestTimeout(
-                f"the body stopped after {taken:,} bytes; "
-                f"send it faster than {SLOWEST_BYTES_PER_SECOND} bytes a second"
-            ) from None
+            raise pace.stopped() from None
         if message["type"] == "http.disconnect":
-            raise RequestTimeout(f"the client went away after {taken:,} bytes of its body")
+            raise pace.went_away()
         if message["type"] == "http.request":
-            taken += len(message.get("body", b""))
+            pace.took(len(message.get("body", b"")))
             complete = not message.get("more_body", False)
         return message
 

@@ -20,7 +20,7 @@ import msgspec
 from epochal.domain.access import Permission, Principal
 from epochal.domain.record import BlobRef
 from epochal.errors import Conflict, InvalidInput
-from epochal.service.deposits import Deposit
+from epochal.service.deposits import Deposit, Piece
 from epochal.service.permission import require
 from epochal.store import notes
 from epochal.store.owner import Store
@@ -44,7 +44,7 @@ class NamedDeposit(Deposit):
         super().__init__(path, "", "")
         self._md5 = hashlib.md5(usedforsecurity=False)
 
-    def hash(self, *pieces: bytes) -> None:
+    def hash(self, *pieces: Piece) -> None:
         """Let both digests know the next pieces, side by side."""
         if sum(map(len, pieces)) < SIDE_BY_SIDE:
             self._update(pieces)
@@ -57,7 +57,7 @@ class NamedDeposit(Deposit):
         finally:
             other.join()
 
-    def _update(self, pieces: Iterable[bytes]) -> None:
+    def _update(self, pieces: Iterable[Piece]) -> None:
         for data in pieces:
             self._md5.update(data)
 

@@ -15,7 +15,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -32,6 +32,8 @@ from epochal.service.recording import Recorder
 from epochal.store import contents, files
 from epochal.store.contents import Content
 from epochal.store.owner import Store
+
+Piece: TypeAlias = bytes | memoryview
 
 FILE_MODE = 0o600
 STRETCH: Final = 8 * 1024 * 1024
@@ -66,7 +68,7 @@ class Deposit:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         self._file = os.fdopen(os.open(path, flags, FILE_MODE), "wb")
 
-    def write(self, *pieces: bytes) -> None:
+    def write(self, *pieces: Piece) -> None:
         """Take the next pieces.
 
         Raises:
@@ -75,12 +77,12 @@ class Deposit:
         self.hash(*pieces)
         self.keep(*pieces)
 
-    def hash(self, *pieces: bytes) -> None:
+    def hash(self, *pieces: Piece) -> None:
         """Let the digest know the next pieces; another thread may `keep` them meanwhile."""
         for data in pieces:
             self._hashing.update(data)
 
-    def keep(self, *pieces: bytes) -> None:
+    def keep(self, *pieces: Piece) -> None:
         """Write the next pieces. The device gets them while others come, so that little is left.
 
         Raises:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Final
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Final, TypeAlias
 
 from epochal.service.deposits import Deposit
+
+POUR: Final = "epochal.pour"
+"""The name under which a request offers to pour its body, among the extensions of ASGI."""
+Pour: TypeAlias = Callable[[Deposit], Awaitable[bool]]
+"""Takes a whole body in by a thread; False when it has to be received piece by piece."""
 
 PIECE: Final = 1024 * 1024
 MOST_CHUNKS: Final = 256

@@ -24,7 +24,6 @@ from epochal.protocols.mlflow.folders import entries_of, writable
 from epochal.protocols.mlflow.places import CONTENT, MODEL, RUN, Place, place_of
 from epochal.protocols.mlflow.shapes import encode
 from epochal.service import deposits, packing
-from epochal.service.receiving import receive
 from epochal.service.spans import read_span
 
 BASE: Final = "/2.0/mlflow-artifacts/artifacts"
@@ -73,7 +72,7 @@ async def upload(request: Call, path: FromPath[str]) -> Response[bytes]:  # noqa
     recorder = request.workers.recorder
     deposit = await request.upload(deposits.begin_deposit, recorder, target.uid, target.path)
     try:
-        await receive(request.stream(), deposit)
+        await request.take_in(deposit)
         await request.upload(deposits.finish_deposit, recorder, deposit)
     finally:
         await asyncio.to_thread(deposit.discard)

@@ -21,7 +21,6 @@ from epochal.protocols.mlflow.errors import invalid
 from epochal.protocols.mlflow.folders import Target, writable
 from epochal.protocols.mlflow.shapes import encode
 from epochal.service import pieces
-from epochal.service.receiving import receive
 
 BASE: Final = "/2.0/mlflow-artifacts/mpu"
 
@@ -62,7 +61,7 @@ async def part(request: Call, upload: FromPath[str], number: FromPath[int]) -> R
     """Take a part in."""
     piece = await request.upload(pieces.begin_piece, upload, number)
     try:
-        await receive(request.stream(), piece)
+        await request.take_in(piece)
         digest = await request.upload(pieces.finish_piece, upload, number, piece)
     finally:
         await asyncio.to_thread(piece.discard)

@@ -33,7 +33,6 @@ from epochal.protocols.wandb.pages import page
 from epochal.protocols.wandb.projects import moment
 from epochal.service import capabilities, deposits, foreign, media
 from epochal.service.foreign import Recorder, Recording
-from epochal.service.receiving import receive
 from epochal.service.workers import Content
 
 ADDRESS: Final = "/files/{entity:str}/{project:str}/{run_id:str}/{path:path}"
@@ -87,7 +86,7 @@ async def upload(
     (uid, name), principal = await workers.read(capabilities.redeem, capability, PUT)
     deposit = await workers.upload(deposits.begin_deposit, principal, recorder, uid, name)
     try:
-        await receive(request.stream(), deposit)
+        await request.take_in(deposit)
         ref = await workers.upload(deposits.finish_deposit, principal, recorder, deposit)
     finally:
         await asyncio.to_thread(deposit.discard)

@@ -19,7 +19,6 @@ from epochal.protocols.wandb import drafts, manifests
 from epochal.protocols.wandb.addresses import FILE, MANIFEST, PUT_BLOB, PUT_MANIFEST
 from epochal.protocols.wandb.download import answer
 from epochal.service import artifacts, capabilities, checksums, notes
-from epochal.service.receiving import receive
 
 
 async def _receive(request: Call, principal: Principal, entity: str, md5: str) -> BlobRef:
@@ -27,7 +26,7 @@ async def _receive(request: Call, principal: Principal, entity: str, md5: str) -
     workers = request.workers
     deposit = await workers.upload(checksums.begin_content, principal)
     try:
-        await receive(request.stream(), deposit)
+        await request.take_in(deposit)
         return await workers.upload(checksums.finish_content, principal, entity, md5, deposit)
     finally:
         await asyncio.to_thread(deposit.discard)
