@@ -314,7 +314,7 @@ def test_rotated_journals_and_children_are_all_sent(home: Path, faulty: FaultySe
     run._session.rotate()
     child = os.fork()
     if child == 0:
-        run.log({"child": 1}); assert run.flush(10.0); os._exit(0)
+        run.log({"child": 1}); assert run.flush(60.0); os._exit(0)
     os.waitpid(child, 0)
     for i in range(50): run.log({"a": i})
     """
