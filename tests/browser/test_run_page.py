@@ -58,9 +58,8 @@ def test_the_open_tab_is_in_sight_on_a_phone(
     )
     tab = page.get_by_role("tab", name="Notes")
     tab.wait_for()
-    until(
-        lambda: (box := tab.bounding_box()) is not None and box["x"] + box["width"] < 391
-    )  # of which fractions are rounded
+    # Scrolling knows whole pixels only.
+    until(lambda: (box := tab.bounding_box()) is not None and box["x"] + box["width"] < 391)
 
 
 def test_matches_of_a_log_are_counted_and_walked_through_in_their_place(
