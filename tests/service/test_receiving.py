@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from epochal.service.checksums import NamedDeposit
-from epochal.service.deposits import Deposit
+from epochal.service.deposits import Deposit, Piece
 from epochal.service.receiving import PIECE, receive
 
 
@@ -63,12 +63,12 @@ class Half(Deposit):
         super().__init__(*args)
         self._failed = threading.Event()
 
-    def hash(self, *_pieces: bytes) -> None:
+    def hash(self, *_pieces: Piece) -> None:
         """Fails at once."""
         self._failed.set()
         raise RuntimeError("no more threads")
 
-    def keep(self, *_pieces: bytes) -> None:
+    def keep(self, *_pieces: Piece) -> None:
         """Takes a while."""
         assert self._failed.wait(30)
         threading.Event().wait(0.3)
