@@ -69,8 +69,7 @@ class LargeBody:
         self._take_over = take_over
         self._begun = False
         self._reading = False
-        self._socket: socket.socket | None = None
-        self._mark: LowMark | None = None
+        self._taken: LowMark | None = None
         self._ordinary: Receive = cycle.receive  # type: ignore[assignment]  # ASGI, more strictly
 
     async def receive(self) -> Message:
@@ -78,9 +77,9 @@ class LargeBody:
         if not self._begun:
             self._begun = True
             return self._first() or await self._ordinary()
-        if self._socket is None or self._mark is None:
+        if self._taken is None:
             return await self._ordinary()
-        data = await self._read(self._socket, self._mark)
+        data = await self._read(self._taken)
         self.missing -= len(data)
         is_over = self._cycle.disconnected or self._cycle.response_complete
         if is_over or not data:
@@ -111,10 +110,10 @@ class LargeBody:
             return False
         try:
             head = self._first()
-            if head is None or self._socket is None:
+            if head is None or self._taken is None:
                 return False
             self._begun = True
-            pouring = Pouring(self._socket, self.missing, sink, pace)
+            pouring = Pouring(self._taken, self.missing, sink, pace)
             await self._run(pouring, head["body"])
         finally:
             _seats.release()
@@ -151,15 +150,15 @@ class LargeBody:
 
         What is still to be written goes out.
         """
-        if self._socket is None:
+        if self._taken is None:
             return
         if self._reading:  # and closes it then
             with contextlib.suppress(OSError):
-                self._socket.shutdown(socket.SHUT_RD)
+                self._taken.connection.shutdown(socket.SHUT_RD)
             return
-        LowMark(self._socket).set(1)
-        self._socket.close()
-        self._socket = None
+        self._taken.set(1)
+        self._taken.connection.close()
+        self._taken = None
 
     def _first(self) -> Message | None:
         """Take over, with what the parser has collected; None when it is the parser's work."""
@@ -169,8 +168,7 @@ class LargeBody:
         if missing < LARGE or is_over or not cycle.more_body:
             return None
         try:
-            self._socket = cycle.transport.get_extra_info("socket").dup()
-            self._mark = LowMark(self._socket)
+            self._taken = LowMark(cycle.transport.get_extra_info("socket").dup())
         except OSError:  # too many open files
             return None
         self.missing = missing
@@ -179,18 +177,18 @@ class LargeBody:
         cycle.message_event.clear()
         return self._message(data)
 
-    async def _read(self, connection: socket.socket, mark: LowMark) -> bytes:
+    async def _read(self, mark: LowMark) -> bytes:
         """What is there, as soon as it is worth it; nothing when the other side is gone."""
         self._reading = True
         try:
             mark.set(min(TOGETHER, self.missing))
-            await _readable(connection, FAST_SECONDS)
+            await _readable(mark.connection, FAST_SECONDS)
             while True:
                 try:
-                    return connection.recv(min(PIECE, self.missing))
+                    return mark.connection.recv(min(PIECE, self.missing))
                 except BlockingIOError:
                     mark.set(1)
-                    await _readable(connection, None)
+                    await _readable(mark.connection, None)
         except OSError:
             return b""
         finally:

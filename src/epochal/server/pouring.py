@@ -27,10 +27,14 @@ _BUFFERS: Final = 4
 
 
 class LowMark:
-    """How many bytes the kernel lets come together before it wakes who waits for a socket."""
+    """How many bytes the kernel lets come together before it wakes who waits for a socket.
+
+    Attributes:
+        connection: the socket, which does not block.
+    """
 
     def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
+        self.connection = connection
         self._size = 0
 
     def set(self, size: int) -> None:
@@ -38,7 +42,7 @@ class LowMark:
         if size != self._size:
             self._size = size
             with contextlib.suppress(OSError):  # then it wakes for each
-                self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size)
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size)
 
 
 class Sink(Protocol):
@@ -55,7 +59,7 @@ class Pouring:
     """The rest of one body, on its way from a socket into a sink.
 
     Args:
-        connection: does not block. Whoever shuts it down ends this.
+        mark: of its socket. Whoever shuts that down ends this.
         size: bytes that are still to come.
         sink: takes them.
         pace: how long they may take.
@@ -64,14 +68,13 @@ class Pouring:
         missing: bytes that nobody has read yet.
     """
 
-    def __init__(self, connection: socket.socket, size: int, sink: Sink, pace: Pace) -> None:
+    def __init__(self, mark: LowMark, size: int, sink: Sink, pace: Pace) -> None:
         self.missing = size
-        self._connection = connection
+        self._mark = mark
         self._sink = sink
         self._pace = pace
-        self._mark = LowMark(connection)
         self._ready = select.poll()
-        self._ready.register(connection, select.POLLIN)
+        self._ready.register(mark.connection, select.POLLIN)
 
     def run(self, head: bytes) -> None:
         """Take everything in; ends early, with bytes missing, when the other side goes away.
@@ -116,7 +119,7 @@ class Pouring:
             self._wait(min(FAST_SECONDS, self._pace.allowed()))
             while True:
                 try:
-                    return self._connection.recv_into(into)
+                    return self._mark.connection.recv_into(into)
                 except BlockingIOError:
                     self._mark.set(1)
                     if not self._wait(self._pace.allowed()):
