@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from bench import console, data, longrun, stores, table
 from bench.clients import Result
-from bench.visitor import COUNT_FRAMES, FLAGS, per_frame, watched
+from bench.visitor import COUNT_FRAMES, FLAGS, per_frame, stand_on, watched
 from epochal.journal.home import read_server_address
 from epochal.store.ingest import ingest_home
 from epochal.store.owner import open_store
@@ -154,7 +154,7 @@ def use(browser: Browser, url: str) -> dict[str, float]:
         found = per_frame(visit, "cursor", sweep)
         found |= per_frame(visit, "drag to zoom", zoom)
         found |= per_frame(visit, "redraw all", views)
-        page.locator("#runs-grid").hover()
+        stand_on(page, "#runs-grid")
         found |= per_frame(visit, "table scroll", scroll)
         return found
 
@@ -167,9 +167,6 @@ def heap_after_use(browser: Browser, url: str, seconds: float) -> dict[str, floa
         visit.mark("viewport")
         box = page.locator(".chart-over").first.bounding_box()
         assert box
-        rows = page.locator("#runs-grid").bounding_box()
-        assert rows
-        table_x, table_y = rows["x"] + rows["width"] / 2, rows["y"] + rows["height"] / 2
         middle, end = box["y"] + box["height"] / 2, time.monotonic() + seconds
         while time.monotonic() < end:
             page.mouse.move(box["x"] + 0.3 * box["width"], middle)
@@ -182,8 +179,7 @@ def heap_after_use(browser: Browser, url: str, seconds: float) -> dict[str, floa
             for by in (700, 700, 700, -2100):
                 page.mouse.wheel(0, by)
                 page.wait_for_timeout(150)
-            # Not hover(): a name's pencil, shown by the pointer itself, stands in its way.
-            page.mouse.move(table_x, table_y)
+            stand_on(page, "#runs-grid")
             page.mouse.wheel(0, 2000)
             page.wait_for_timeout(100)
         visit.settle()

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from playwright.sync_api import Browser
 
 from bench import lists, stores
-from bench.visitor import COUNT_FRAMES, Watched, per_frame, watched
+from bench.visitor import COUNT_FRAMES, Watched, per_frame, stand_on, watched
 from epochal.journal.home import read_server_address
 
 RUNS = 10_000
@@ -71,7 +71,7 @@ def _visit(browser: Browser, url: str) -> dict[str, float]:
         visit.mark("table:rows")
         since = float(visit.page.evaluate(SINCE_DATA))
         visit.page.evaluate(COUNT_FRAMES)
-        visit.page.locator("#runs-grid").hover()
+        stand_on(visit.page, "#runs-grid")
         scrolled = per_frame(visit, "scroll of 100 columns", lambda: _scroll(visit))
         elements = visit.page.evaluate("() => document.querySelectorAll('*').length")
         return {

@@ -70,6 +70,16 @@ class Watched:
                 return
 
 
+def stand_on(page: Page, selector: str) -> None:
+    """Put the pointer on the middle of an element.
+
+    Unlike `hover()` it does not mind what the element shows there for a pointer, as a pencil.
+    """
+    box = page.locator(selector).bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+
+
 @contextmanager
 def watched(browser: Browser) -> Iterator[Watched]:
     one = Watched(browser)
