@@ -1,8 +1,8 @@
 """`python -m bench run [--quick] [--peers a,b] [--only PARTS]`; parts are joined by commas.
 
-`python -m bench report` writes docs/benchmarks.md again from the last results. Small sizes
-(`--quick`)
-are kept apart and only printed: their ratios say little, as fixed costs weigh more.
+What docs/benchmarks.md says of parts that were not measured stays; `python -m bench report` writes
+all that bench/results/latest.json holds into it again. Small sizes (`--quick`) are kept apart and
+only printed: their ratios say little, as fixed costs weigh more.
 """
 
 from __future__ import annotations
@@ -111,9 +111,12 @@ def main() -> None:
     latest = RESULTS / ("quick.json" if given.quick else "latest.json")
     results = json.loads(latest.read_text()) if latest.exists() else {}
     if given.action == "run":
-        results.update(measure(given))
+        measured = measure(given)
+        results.update(measured)
         latest.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
-    report.write(results, keep=not given.quick)
+        report.write(results, measured.keys(), keep=not given.quick)
+    else:
+        report.write(results, results.keys(), keep=not given.quick)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -394,19 +394,20 @@ def sweeps_section(found: Results) -> str:
     )
 
 
-def write(results: Results, *, keep: bool = True) -> None:
-    """Print the tables and, when they are to be kept, write them to docs/benchmarks.md."""
+def sections_of(text: str) -> dict[str, str]:
+    """The sections of a page by their titles."""
+    return {part.split("\n", 1)[0]: f"## {part}" for part in text.split("\n## ")[1:]}
+
+
+def fresh(results: Results, parts: Collection[str]) -> dict[str, str]:
+    """The sections of some parts by their titles, each with when and where it was measured."""
     machine = results["machine"]
-    parts = [
-        INTRODUCTION,
-        (
-            f"Measured {machine['date']}, {machine['cores']} cores, Python {machine['python']}"
-            f"{', small sizes' if machine['quick'] else ''}.\n"
-        ),
-    ]
-    if "clients" in results:
-        parts.append(clients_section(results["clients"], machine["versions"]))
-    sections = {
+    stamp = (
+        f"\n*Measured {machine['date']}, {machine['cores']} cores, Python {machine['python']}"
+        f"{', small sizes' if machine['quick'] else ''}.*\n"
+    )
+    sections: dict[str, Callable[[Results], str]] = {
+        "clients": lambda found: clients_section(found, machine["versions"]),
         "store": store_section,
         "runs": runs_section,
         "lists": lists_section,
@@ -422,8 +423,18 @@ def write(results: Results, *, keep: bool = True) -> None:
         "wandb": wandb_section,
         "mlflow": mlflow_section,
     }
-    parts += [section(results[name]) for name, section in sections.items() if name in results]
-    text = "\n".join(parts)
+    texts = [section(results[part]) for part, section in sections.items() if part in parts]
+    return sections_of("\n" + "\n".join(text + stamp for text in texts))
+
+
+def write(results: Results, parts: Collection[str], *, keep: bool = True) -> None:
+    """Print the tables of some parts and, when they are to be kept, write docs/benchmarks.md.
+
+    What that page says of parts that were not measured stays.
+    """
+    measured = fresh(results, parts)
+    print("\n".join(measured.values()))
     if keep:
-        TARGET.write_text(text)
-    print(text)
+        before = sections_of(TARGET.read_text()) if TARGET.exists() else {}
+        whole = [text.rstrip("\n") + "\n" for text in (before | measured).values()]
+        TARGET.write_text("\n".join([INTRODUCTION, *whole]))
