@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -132,6 +133,45 @@ def test_nan_buckets_leave_a_mark_and_spikes_reach_their_pixel(
         py = picture["top"] + round((y_high - value) / (y_high - y_low) * picture["plotHeight"])
         spot = image[max(0, py - 2) : py + 3, max(0, px - 2) : px + 3]
         assert is_inked(spot), f"nothing is drawn at the tip of the spike of step {step}"
+
+
+@pytest.mark.parametrize("span", [None, (30, 5_000)])
+def test_every_decade_of_a_logarithmic_axis_shows_its_points(
+    gallery: Gallery,
+    visit: Callable[..., Visitor],
+    truth: np.ndarray,
+    span: tuple[int, int] | None,
+) -> None:
+    """Buckets widen with x: no early decade is empty, and none differs from the points."""
+    page = visit(gallery.url).workspace(
+        "long", "?xl=1" + (f"&z={span[0]},{span[1]}" if span else "")
+    )
+    wait_drawn(page, "loss")
+    low, high = span or (1, LONG_STEPS - 1)
+    pixels = page.evaluate(PIXELS, "loss")["plotWidth"]
+
+    def in_view() -> list[tuple[float, ...]]:
+        [series] = drawn(page, "loss")
+        names = ("x_first", "x_last", "n", "min", "max")
+        rows = zip(*(series[name] for name in names), strict=True)
+        return [row for row in rows if row[1] >= low and row[0] <= high]
+
+    def widest() -> float:
+        wide = [math.log((last + 1) / first) for first, last, n, *_ in in_view() if n > 1]
+        return max(wide) / math.log(high / low) * pixels
+
+    until(lambda: widest() <= 3)
+    rows = in_view()
+    assert rows[0][0] <= low
+    assert rows[-1][1] >= high
+    for first, last, n, least, most in rows:
+        found = brute(truth, int(first), int(last) + 1)
+        assert (
+            (least, most) == found[:2] if found[0] is not None else math.isnan(least or math.nan)
+        )
+        assert n == found[2]
+    gaps = [after[0] - before[1] for before, after in pairwise(rows)]
+    assert set(gaps) == {1}, "a step that no bucket has"
 
 
 def test_reloading_draws_the_same(gallery: Gallery, visit: Callable[..., Visitor]) -> None:

@@ -71,7 +71,7 @@ export function bucketMessage(series: { run: string; key: string; points: Point[
     heads.push({ run, key, start, count, points: points.length, n_nan: 0, exact: count === points.length });
   }
   const dtype = (n: string): Column[1] => (n === "bucket" || n.startsWith("n") ? "u32" : n.startsWith("x_") ? "f32" : "f64");
-  const head: Omit<BucketHead, "columns"> = { x: "step", width, origin, lo: null, hi: null, series: heads };
+  const head: Omit<BucketHead, "columns"> = { x: "step", scale: "linear", width, origin, lo: null, hi: null, series: heads };
   return encode(head, names.map((n) => [n, dtype(n), out[n]]));
 }
 

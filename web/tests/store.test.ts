@@ -178,4 +178,34 @@ describe("the series store", () => {
     await clock.advance(400);
     expect(server.asked.length).toBe(before + 1);
   });
+
+  it("asks for buckets in the scale of the axis, draws the linear ones meanwhile and never extends those that widen", async () => {
+    const { server, clock, store, listener, read } = build([["a/loss", line(500)]]);
+    const linear = want(["a"], "loss");
+    store.show("one", linear, listener("one"));
+    await clock.advance(16);
+    const log = { ...linear, logX: true };
+    expect(read(log)).toBe(read(linear));
+    store.show("one", log, listener("one"));
+    await clock.advance(16);
+    expect(server.asked.map((q) => q.scale)).toEqual([undefined, "log"]);
+    expect(read(log)).not.toBe(read(linear));
+    const before = server.asked.length;
+    (read(log) as { log?: boolean }).log = true;
+    store.changed([change("a", 600)]);
+    await clock.advance(1000);
+    expect(server.asked).toHaveLength(before);
+    await clock.advance(1500);
+    expect(server.asked.slice(before).map((q) => [q.scale, q.lo])).toEqual([["log", undefined]]);
+  });
+
+  it("asks nothing more for another scale where each point has a bucket", async () => {
+    const { server, clock, store, listener, read } = build([["a/loss", line(50)]]);
+    store.show("one", want(["a"], "loss"), listener("one"));
+    await clock.advance(16);
+    store.show("one", want(["a"], "loss", { logX: true }), listener("one"));
+    await clock.advance(1000);
+    expect(server.asked).toHaveLength(1);
+    expect(read(want(["a"], "loss", { logX: true })).length).toBe(50);
+  });
 });

@@ -314,13 +314,17 @@ BucketField = Literal["first", "last", "min", "max", "mean"]
 
 
 class BucketQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Series to draw on one shared grid; docs/internals/wire.md shows the answer."""
+    """Series to draw on one shared grid; docs/internals/wire.md shows the answer.
+
+    With the ``scale`` of a logarithmic axis each doubling of x has as many buckets.
+    """
 
     series: list[SeriesRef]
     x: Literal["step", "wall", "relative"] | MetricAxis = "step"
     lo: float | None = None
     hi: float | None = None
     buckets: int = 400
+    scale: Literal["linear", "log"] = "linear"
     fields: list[BucketField] = msgspec.field(
         default_factory=lambda: ["first", "last", "min", "max", "mean"]
     )

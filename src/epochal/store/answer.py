@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from epochal.domain.columns import pack_columns
 from epochal.store.buckets import Buckets
 from epochal.store.codec import Floats
-from epochal.store.grid import Grid
+from epochal.store.loggrid import AnyGrid, LogGrid
 from epochal.store.points import Points, View
 
 Field: TypeAlias = Literal["first", "last", "min", "max", "mean"]
@@ -26,7 +26,7 @@ VISIBLE_PART: Final = 1 / 4096
 
 
 def pack_buckets(
-    grid: Grid,
+    grid: AnyGrid,
     series: Sequence[tuple[str, str, Buckets]],
     *,
     x: str | dict[str, str],
@@ -48,7 +48,7 @@ def pack_buckets(
     parts = [buckets for _, _, buckets in series]
     starts = np.cumsum([0, *map(len, parts)])
     columns: list[tuple[str, NDArray[Any]]] = [
-        ("bucket", _whole(parts, "bucket")),
+        ("bucket", _places(parts, grid)),
         ("x_first", _real(parts, "x_first").astype(np.float32)),
         ("x_last", _real(parts, "x_last").astype(np.float32)),
         ("n", _whole(parts, "n")),
@@ -80,7 +80,7 @@ def pack_buckets(
         }
         for (run, key, buckets), start in zip(series, starts, strict=False)
     ]
-    head = {"x": x, "width": grid.width, "origin": grid.origin, "lo": lo, "hi": hi}
+    head = {"x": x, **_spacing(grid), "lo": lo, "hi": hi}
     return pack_columns({**head, "series": listed}, columns)
 
 
@@ -106,6 +106,19 @@ def pack_points(run: str, view: View, series: Sequence[tuple[str, Points]]) -> b
         for (key, points), start in zip(series, starts, strict=False)
     ]
     return pack_columns({"run": run, "view": view, "series": listed}, columns)
+
+
+def _spacing(grid: AnyGrid) -> dict[str, Any]:
+    if isinstance(grid, LogGrid):
+        return {"scale": "log", "width": grid.unit, "origin": 0}
+    return {"scale": "linear", "width": grid.width, "origin": grid.origin}
+
+
+def _places(parts: Sequence[Buckets], grid: AnyGrid) -> NDArray[Any]:
+    """Where the buckets start, in widths from the origin."""
+    if not isinstance(grid, LogGrid):
+        return _whole(parts, "bucket")
+    return grid.starts(_stack([part.bucket for part in parts], np.int64)) / grid.unit
 
 
 def _std(part: Buckets) -> Floats:

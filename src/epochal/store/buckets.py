@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from epochal.store.grid import Grid, choose_grid
 from epochal.store.layout import Axis, Floats, Integers, Layout, group_by_axis, lay_out, run_starts
+from epochal.store.loggrid import AnyGrid, LogGrid
 from epochal.store.smooth import debiased_average
 
 __all__ = [
@@ -93,7 +94,7 @@ class Buckets:
         return self.n - self.n_nan - self.n_posinf - self.n_neginf
 
 
-def bucket_series(x: Axis, value: Axis, grid: Grid, *, smooth: float | None = None) -> Buckets:
+def bucket_series(x: Axis, value: Axis, grid: AnyGrid, *, smooth: float | None = None) -> Buckets:
     """Reduce one series.
 
     Args:
@@ -109,7 +110,7 @@ def bucket_series(x: Axis, value: Axis, grid: Grid, *, smooth: float | None = No
 
 
 def bucket_many(
-    series: Sequence[Series], grid: Grid, *, smooth: float | None = None
+    series: Sequence[Series], grid: AnyGrid, *, smooth: float | None = None
 ) -> list[Buckets]:
     """Reduce many series onto one grid; those with equal x are stacked and reduced at once.
 
@@ -159,12 +160,16 @@ def merge_buckets(buckets: Buckets, grid: Grid, target: Grid) -> Buckets:
     return join_buckets([regrid(buckets, grid, target)])
 
 
-def regrid(buckets: Buckets, grid: Grid, target: Grid) -> Buckets:
+def regrid(buckets: Buckets, grid: Grid, target: AnyGrid) -> Buckets:
     """Renumber buckets for a coarser grid without joining those that now share a number.
+
+    Of a logarithmic grid those are left out that begin before it is as coarse.
 
     Raises:
         ValueError: the target is finer.
     """
+    if isinstance(target, LogGrid):
+        return _regrid_log(buckets, grid, target)
     levels = target.exponent - grid.exponent
     if levels < 0:
         raise ValueError(f"buckets of width {grid.width} cannot be split to {target.width}")
@@ -177,7 +182,22 @@ def regrid(buckets: Buckets, grid: Grid, target: Grid) -> Buckets:
         "x_first": buckets.x_first + shift,
         "x_last": buckets.x_last + shift,
     }
-    inside = (index >= 0) & (index < target.count)
+    return _moved(buckets, moved, (index >= 0) & (index < target.count))
+
+
+def _regrid_log(buckets: Buckets, grid: Grid, target: LogGrid) -> Buckets:
+    start = (buckets.bucket + grid.start) << grid.exponent
+    index, within = target.place(start)
+    shift = (start - target.starts(index).astype(np.int64)).astype(np.float64)
+    moved = {
+        "bucket": index,
+        "x_first": buckets.x_first + shift,
+        "x_last": buckets.x_last + shift,
+    }
+    return _moved(buckets, moved, within & (start >= target.cell_bound(grid.exponent)))
+
+
+def _moved(buckets: Buckets, moved: dict[str, NDArray[Any]], inside: NDArray[np.bool_]) -> Buckets:
     columns = {name: moved.get(name, getattr(buckets, name)) for name in _COLUMNS}
     smooth = buckets.smooth
     if not inside.all():

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epochal.store.grid import Grid
+from epochal.store.loggrid import AnyGrid, LogGrid
 
 Floats: TypeAlias = NDArray[np.float64]
 Integers: TypeAlias = NDArray[np.int64]
@@ -63,7 +64,7 @@ def group_by_axis(axes: Sequence[Axis]) -> list[list[int]]:
     return groups
 
 
-def lay_out(x: Axis, grid: Grid) -> Layout:
+def lay_out(x: Axis, grid: AnyGrid) -> Layout:
     """Sort an axis and cut it into buckets.
 
     Args:
@@ -97,8 +98,10 @@ def _true_stretch(within: NDArray[np.bool_]) -> slice:
     return slice(int(within.argmax()), len(within) - int(within[::-1].argmax()))
 
 
-def _place(x: Axis, grid: Grid) -> tuple[Integers, NDArray[np.bool_]]:
+def _place(x: Axis, grid: AnyGrid) -> tuple[Integers, NDArray[np.bool_]]:
     """Bucket of every x, and whether the grid has it."""
+    if isinstance(grid, LogGrid):
+        return grid.place(x)
     if x.dtype == np.int64 and 0 <= grid.exponent <= 63:
         number = x >> grid.exponent
         within = (number >= grid.start) & (number < grid.start + grid.count)
@@ -109,8 +112,10 @@ def _place(x: Axis, grid: Grid) -> tuple[Integers, NDArray[np.bool_]]:
     return np.where(within, exact, 0.0).astype(np.int64) - grid.start, within
 
 
-def _offsets(x: Axis, grid: Grid) -> Floats:
+def _offsets(x: Axis, grid: AnyGrid) -> Floats:
     """Distance from the start of the bucket."""
+    if isinstance(grid, LogGrid):
+        return grid.offsets(x)
     if x.dtype == np.int64 and 0 <= grid.exponent <= 63:
         return (x & np.int64((1 << grid.exponent) - 1)).astype(np.float64)
     real = x.astype(np.float64)

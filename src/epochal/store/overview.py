@@ -9,16 +9,17 @@ so that the last arrival of each step wins.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from epochal.domain.values import INT64_MAX, INT64_MIN
 from epochal.store.buckets import Buckets, bucket_series, empty_buckets, join_buckets, regrid
-from epochal.store.grid import Grid
+from epochal.store.loggrid import AnyGrid, LogGrid
 from epochal.store.points import Window, WriterPoints, find_windows, step_values
 
 
 def bucket_steps(
-    writers: Sequence[WriterPoints], grid: Grid, *, smooth: float | None = None
+    writers: Sequence[WriterPoints], grid: AnyGrid, *, smooth: float | None = None
 ) -> Buckets:
     """Buckets over the last point of each step.
 
@@ -36,10 +37,18 @@ def bucket_steps(
     if smooth is not None:
         step, value = step_values(windows, INT64_MIN, INT64_MAX)
         return bucket_series(step, value, grid, smooth=smooth)
-    lo = max(INT64_MIN, grid.start << grid.exponent)
-    hi = min(INT64_MAX, ((grid.start + grid.count) << grid.exponent) - 1)
+    lo, hi = _bounds(grid)
     parts = [_bucket_cluster(cluster, grid, lo, hi) for cluster in _clusters(windows, lo, hi)]
     return join_buckets([part for part in parts if len(part)])
+
+
+def _bounds(grid: AnyGrid) -> tuple[int, int]:
+    """The first and the last step that may have a bucket."""
+    if isinstance(grid, LogGrid):
+        start, end = grid.bounds
+        return INT64_MIN if grid.below else math.floor(start), min(INT64_MAX, math.ceil(end) - 1)
+    lo = max(INT64_MIN, grid.start << grid.exponent)
+    return lo, min(INT64_MAX, ((grid.start + grid.count) << grid.exponent) - 1)
 
 
 def step_extent(writers: Sequence[WriterPoints]) -> tuple[int, int] | None:
@@ -68,12 +77,28 @@ def _clusters(windows: Sequence[Window], lo: int, hi: int) -> list[list[Window]]
     return [[w for _, w in sorted(cluster, key=lambda item: item[0])] for cluster in clusters]
 
 
-def _bucket_cluster(cluster: Sequence[Window], grid: Grid, lo: int, hi: int) -> Buckets:
+def _bucket_cluster(cluster: Sequence[Window], grid: AnyGrid, lo: int, hi: int) -> Buckets:
     alone = cluster[0] if len(cluster) == 1 else None
     if alone is not None and alone.whole:
         exponent = alone.stretch.cell_exponent
-        mip = alone.stretch.mip() if exponent is not None and exponent <= grid.exponent else None
+        cells_from = hi + 1 if exponent is None else _cells_from(grid, exponent, lo, hi)
+        mip = alone.stretch.mip() if cells_from <= hi else None
         if mip is not None:
-            return regrid(mip.cells, mip.grid, grid)
+            cells = regrid(mip.cells, mip.grid, grid)
+            if cells_from <= lo:
+                return cells
+            return join_buckets([_read(cluster, grid, lo, cells_from - 1), cells])
+    return _read(cluster, grid, lo, hi)
+
+
+def _cells_from(grid: AnyGrid, exponent: int, lo: int, hi: int) -> int:
+    """The first step from which each bucket is a union of cells ``2**exponent`` wide."""
+    if isinstance(grid, LogGrid):
+        return grid.cell_bound(exponent)
+    return lo if exponent <= grid.exponent else hi + 1
+
+
+def _read(cluster: Sequence[Window], grid: AnyGrid, lo: int, hi: int) -> Buckets:
+    """Buckets of the points themselves."""
     step, value = step_values(cluster, lo, hi)
     return bucket_series(step, value, grid) if len(step) else empty_buckets()

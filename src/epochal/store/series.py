@@ -6,6 +6,7 @@ those of a run that does not exist, as long as another one of the same question 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
@@ -19,7 +20,8 @@ from epochal.store.bands import combine
 from epochal.store.buckets import Buckets, bucket_many
 from epochal.store.formulas import formula_points
 from epochal.store.gather import RunSeries, gather, gather_all
-from epochal.store.grid import Grid, choose_grid
+from epochal.store.grid import choose_grid
+from epochal.store.loggrid import AnyGrid, choose_log_grid
 from epochal.store.overview import bucket_steps, step_extent
 from epochal.store.points import Points, WriterPoints, assemble
 from epochal.store.rows import no_run
@@ -92,7 +94,8 @@ def query_buckets(store: Store, query: BucketQuery) -> bytes:
     else:
         pairs = [_pair(store, runs[member.run], member, query) for member in members]
         extent = _extent([_bounds(x) for x, _ in pairs], query)
-        grid = choose_grid(*extent, query.buckets, whole=whole)
+        least = min((_least_positive(x) for x, _ in pairs), default=math.inf)
+        grid = _grid(query, extent, least, whole=whole)
         buckets = bucket_many(pairs, grid, smooth=query.smooth)
     x = {"metric": query.x.metric} if isinstance(query.x, MetricAxis) else query.x
     found = dict(zip(members, buckets, strict=True))
@@ -150,7 +153,7 @@ def _check_count(count: int) -> None:
 
 def _on_steps(
     store: Store, query: BucketQuery, members: Sequence[_Member], runs: dict[str, RunSeries]
-) -> tuple[Grid, list[Buckets], tuple[float, float]]:
+) -> tuple[AnyGrid, list[Buckets], tuple[float, float]]:
     """Buckets over steps: long series from their mips, short ones stacked."""
     sources = [
         [] if member.formula else runs[member.run].points_of(store, member.key)
@@ -163,7 +166,7 @@ def _on_steps(
     }
     known = [step_extent(source) for source in sources]
     extent = _extent([*known, *(_bounds(found.step) for found in points.values())], query)
-    grid = choose_grid(*extent, query.buckets)
+    grid = _grid(query, extent, max(1, extent[0]))
     found: list[Buckets | None] = [None] * len(sources)
     for index, source in enumerate(sources):
         if index in points:
@@ -193,6 +196,22 @@ def _pair(store: Store, series: RunSeries, member: _Member, query: BucketQuery) 
         return axis.value[other], points.value[mine]
     x = points.wall_us if query.x == "wall" else points.wall_us - series.created_us
     return x, points.value
+
+
+def _grid(
+    query: BucketQuery, extent: tuple[float, float], least: float, *, whole: bool = True
+) -> AnyGrid:
+    """The grid of the axis' own scale; ``least`` is the lowest x of the data above 0."""
+    lo, hi = extent
+    if query.scale == "linear" or hi <= 0 or least > hi:
+        return choose_grid(lo, hi, query.buckets, whole=whole)
+    shown = lo if query.lo is not None and lo > 0 else max(lo, least)
+    return choose_log_grid(shown, hi, query.buckets, whole=whole, below=query.lo is None)
+
+
+def _least_positive(x: Axis) -> float:
+    above = x[x > 0]
+    return above.min().item() if len(above) else math.inf
 
 
 def _bounds(x: Axis) -> tuple[float, float] | None:

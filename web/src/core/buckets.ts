@@ -13,8 +13,10 @@ export type Numbers = Float32Array | Float64Array | Uint32Array | Uint8Array | U
 export interface BucketSeries {
   readonly run: string;
   readonly key: string;
-  /** Width of a bucket in units of x: a power of two. */
+  /** Width of a bucket in units of x: a power of two. On a logarithmic grid that of the narrowest; others are multiples of it. */
   readonly width: number;
+  /** Buckets widen with x, see `store/loggrid.py`. They are never merged, always asked for anew. */
+  readonly log?: boolean;
   readonly length: number;
   /** Bucket numbers counted from x = 0, strictly increasing; empty buckets are left out. */
   readonly index: Float64Array;
@@ -44,7 +46,7 @@ type Places = Pick<BucketSeries, "index" | "xFirst" | "xLast" | "n">;
 
 /** Splits an answer of `POST series/buckets` into its series, in the order of the head. Those whose points lie alike share what says so. */
 export function seriesOf(message: ColumnMessage<BucketHead>): BucketSeries[] {
-  const { width, series } = message.head;
+  const { width, series, scale } = message.head;
   const places = placesOf(message);
   return series.map(({ run, key, start, count }) => {
     const cut = (name: string): Numbers | null => numbers(message, name)?.subarray(start, start + count) ?? null;
@@ -56,6 +58,7 @@ export function seriesOf(message: ColumnMessage<BucketHead>): BucketSeries[] {
       run,
       key,
       width,
+      ...(scale === "log" ? { log: true } : {}),
       length: count,
       ...places(start, count),
       first: cut("first"),

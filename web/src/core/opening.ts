@@ -14,9 +14,9 @@ export function openingOf(given: FirstCurves | null): Opening | null {
   const { head, columns } = columnsOfText<BucketHead>(given.columns);
   const exact = head.series.every((series) => series.exact);
   const known = new Map(head.series.map((series) => [`${series.run} ${series.key}`, series]));
-  return ({ series, x, lo, hi, smooth, fields, buckets = 0 }) => {
+  return ({ series, x, lo, hi, smooth, scale, fields, buckets = 0 }) => {
     const plain = x === "step" && lo === undefined && hi === undefined && smooth === undefined;
-    if (!plain || !(exact || buckets <= given.buckets) || !fields?.every((field) => columns.has(field))) return null;
+    if (!plain || (scale === "log" && !exact) || !(exact || buckets <= given.buckets) || !fields?.every((field) => columns.has(field))) return null;
     const found = series.flatMap((ref) => (ref.formula || ref.runs ? [] : (known.get(`${ref.run} ${ref.key}`) ?? [])));
     return found.length === known.size && found.length === series.length ? { head: { ...head, series: found }, columns } : null;
   };

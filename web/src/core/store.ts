@@ -24,6 +24,8 @@ type Freshness = "missing" | "void" | "stale" | "fresh";
 interface Entry {
   id: SeriesId;
   grid: string;
+  /** It is asked for on a logarithmic grid. */
+  log: boolean;
   buckets: BucketSeries | null;
   freshness: Freshness;
   loading: boolean;
@@ -44,8 +46,8 @@ const MAX_SERIES_PER_REQUEST = 800;
 const FEW_SERIES = 40;
 const MAX_ENTRIES = 6000;
 const SPARE_BUCKETS = 8;
-/** A group is asked for as a whole whenever one of its runs goes on: seldom. */
-const GROUP_EVERY_MS = 2000;
+/** What is asked for as a whole whenever a run goes on is asked for seldom. */
+const WHOLE_EVERY_MS = 2000;
 /** Part of a zoomed range that is asked for on each side of it. */
 const BEYOND_VIEW = 1 / 32;
 const MIN_PACE_MS = 200;
@@ -87,8 +89,9 @@ export class SeriesStore {
   read(want: Want): (BucketSeries | null)[] {
     const base = { ...want, range: null };
     const plain = { ...base, smooth: 0 };
+    const linear = want.logX ? [{ ...base, logX: false }, { ...plain, logX: false }] : [];
     return want.series.map((id) => {
-      for (const w of [want, base, plain]) {
+      for (const w of [want, base, plain, ...linear]) {
         const found = this.entries.get(entryKey(gridOf(w), id))?.buckets;
         if (found) return found;
       }
@@ -140,14 +143,16 @@ export class SeriesStore {
   }
 
   private entry(want: Want, id: SeriesId): Entry {
-    const base = this.entries.get(entryKey(gridOf({ ...want, range: null }), id));
-    // Buckets that hold single points are the data itself: no zoom level shows more.
-    if (want.range && base?.buckets && isExact(base.buckets)) return base;
+    // Buckets that hold single points are the data itself: no zoom level shows more, and no other scale.
+    for (const plain of plainOf(want)) {
+      const base = this.entries.get(entryKey(gridOf(plain), id));
+      if (base?.buckets && isExact(base.buckets)) return base;
+    }
     const grid = gridOf(want);
     const key = entryKey(grid, id);
     let entry = this.entries.get(key);
     if (!entry) {
-      entry = { id, grid, buckets: null, freshness: "missing", loading: false, used: 0, asked: -Infinity };
+      entry = { id, grid, log: want.logX === true, buckets: null, freshness: "missing", loading: false, used: 0, asked: -Infinity };
       this.entries.set(key, entry);
     } else if (id.runs && !sameRuns(id.runs, entry.id.runs)) {
       entry.id = id;
@@ -168,16 +173,16 @@ export class SeriesStore {
         const entry = this.entry(want, id);
         entry.used = this.clock;
         if (entry.loading || entry.freshness === "fresh") continue;
-        const rest = id.runs ? entry.asked + GROUP_EVERY_MS - this.flushedAt : 0;
+        const rest = isWhole(entry) ? entry.asked + WHOLE_EVERY_MS - this.flushedAt : 0;
         if (rest > 0) {
           this.schedule(rest);
           continue;
         }
         const range = entry.grid === gridOf(want) ? want.range : null;
-        const delta = entry.freshness === "stale" && !id.runs && entry.buckets !== null && entry.buckets.length > 0 && typeof want.x === "string";
+        const delta = entry.freshness === "stale" && !isWhole(entry) && entry.buckets !== null && entry.buckets.length > 0 && typeof want.x === "string";
         const groups = delta ? partly : whole;
         const name = delta ? `${entry.grid} ${entry.buckets?.width}` : `${entry.grid} ${want.buckets}`;
-        const group = groups.get(name) ?? { want: { ...want, range }, entries: new Set() };
+        const group = groups.get(name) ?? { want: { ...want, range, logX: entry.log }, entries: new Set() };
         groups.set(name, group);
         group.entries.add(entry);
       }
@@ -212,7 +217,7 @@ export class SeriesStore {
   /** A panel whose series cover a small part of the common grid gets a grid of its own. */
   private refine(want: Want, loaded: Set<Entry>): void {
     for (const panel of this.panels.values()) {
-      if (panel.refined || panel.want.range || gridOf(panel.want) !== gridOf(want)) continue;
+      if (panel.refined || panel.want.range || panel.want.logX || gridOf(panel.want) !== gridOf(want)) continue;
       const mine = panel.want.series.map((id) => this.entry(panel.want, id)).filter((e) => e.buckets && e.buckets.length > 0);
       if (mine.length === 0 || !mine.some((e) => loaded.has(e))) continue;
       const all = mine.map((e) => e.buckets as BucketSeries);
@@ -313,9 +318,7 @@ export class SeriesStore {
 
   private panelsOf(entries: readonly Entry[]): Panel[] {
     const touched = new Set(entries.map((e) => entryKey(e.grid, e.id)));
-    return [...this.panels.values()].filter(({ want }) =>
-      want.series.some((id) => touched.has(entryKey(gridOf(want), id)) || touched.has(entryKey(gridOf({ ...want, range: null }), id))),
-    );
+    return [...this.panels.values()].filter(({ want }) => want.series.some((id) => [want, ...plainOf(want)].some((one) => touched.has(entryKey(gridOf(one), id)))));
   }
 
   private evict(): void {
@@ -329,6 +332,14 @@ function defaultSoon(job: () => void, ms: number): void {
   if (ms > 0) setTimeout(job, ms);
   else requestAnimationFrame(job);
 }
+
+/** What a want would be without its zoom and its scale, where it has them. */
+function plainOf(want: Want): Want[] {
+  return [...(want.range ? [{ ...want, range: null }] : []), ...(want.logX ? [{ ...want, range: null, logX: false }] : [])];
+}
+
+/** Whether it is asked for as a whole whenever it goes on: a group, or buckets that widen with x. */
+const isWhole = ({ id, buckets }: Entry): boolean => id.runs !== undefined || buckets?.log === true;
 
 /** Series that one costs the server: all runs of a group. */
 const weight = (entry: Entry): number => entry.id.runs?.length ?? 1;

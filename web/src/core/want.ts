@@ -22,6 +22,8 @@ export interface Want {
   buckets: number;
   /** Weight of the moving average, 0 for none. */
   smooth: number;
+  /** The axis of x is logarithmic. */
+  logX?: boolean;
 }
 
 /** Few runs are drawn first-to-last through their extent (paint.ts); with many, `first` would only be ballast. */
@@ -37,7 +39,7 @@ function fieldsOf(want: Want): BucketQuery["fields"] {
 }
 
 export function gridOf(want: Want): string {
-  return `${xName(want.x)}|${want.smooth}|${fieldsOf(want)?.join("")}|${want.range?.join(",") ?? ""}`;
+  return `${xName(want.x)}|${want.smooth}|${fieldsOf(want)?.join("")}|${want.range?.join(",") ?? ""}${want.logX ? "|log" : ""}`;
 }
 
 export function entryKey(grid: string, id: SeriesId): string {
@@ -64,5 +66,5 @@ export function changeFor(id: SeriesId, changes: ReadonlyMap<string, Change>): C
 }
 
 export function queryOf(want: Want): Omit<BucketQuery, "series"> {
-  return { x: want.x, fields: fieldsOf(want), ...(want.smooth > 0 ? { smooth: want.smooth } : {}) };
+  return { x: want.x, fields: fieldsOf(want), ...(want.smooth > 0 ? { smooth: want.smooth } : {}), ...(want.logX ? { scale: "log" } : {}) };
 }

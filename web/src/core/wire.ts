@@ -257,6 +257,8 @@ export interface BucketQuery {
   lo?: number;
   hi?: number;
   buckets?: number;
+  /** That of the axis; `log` gives each doubling of x as many buckets. */
+  scale?: "linear" | "log";
   fields?: BucketField[];
   smooth?: number;
 }
@@ -265,6 +267,7 @@ export interface BucketHead {
   x: XAxis;
   width: number;
   origin: number;
+  scale: "linear" | "log";
   lo: number | null;
   hi: number | null;
   series: { run: string; key: string; start: number; count: number; points: number; n_nan: number; exact: boolean }[];
