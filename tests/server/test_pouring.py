@@ -13,11 +13,11 @@ import pytest
 import uvloop
 
 from epochal.errors import RequestTimeout
+from epochal.journal.straight import Piece
 from epochal.server import bodies
 from epochal.server.asgi import Receive, Scope, Send
 from epochal.server.bodies import LARGE
 from epochal.server.pace import Pace
-from epochal.service.deposits import Piece
 from epochal.service.receiving import POUR
 from tests.server.connections import BODY, SECONDS, answer, digest, head, listening, talking
 

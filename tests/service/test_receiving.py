@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import random
 import threading
 from collections.abc import AsyncIterator
@@ -12,8 +13,9 @@ from typing import Any
 
 import pytest
 
+from epochal.journal.straight import Piece
 from epochal.service.checksums import NamedDeposit
-from epochal.service.deposits import Deposit, Piece
+from epochal.service.deposits import Deposit
 from epochal.service.receiving import PIECE, receive
 
 
@@ -78,8 +80,9 @@ class Half(Deposit):
 def test_a_disk_that_takes_nothing_ends_it(tmp_path: Path) -> None:
     """The error reaches who sent the body; whatever was still hashed harms nobody."""
     deposit = Deposit(tmp_path / "file", "", "")
-    deposit._file.close()
-    deposit._file = open("/dev/full", "wb")  # noqa: SIM115 - closed by `discard`
+    full = os.open("/dev/full", os.O_WRONLY)
+    os.dup2(full, deposit._file._file.fileno())
+    os.close(full)
     with pytest.raises(OSError, match="No space left"):
         asyncio.run(receive(_chunks([PIECE] * 4, random.Random(1)), deposit))
     deposit.discard()

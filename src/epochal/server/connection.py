@@ -10,6 +10,7 @@ is dropped before the next request, and must keep coming like any other: silence
 from __future__ import annotations
 
 import asyncio
+import functools
 from typing import Any, Final
 
 import httptools
@@ -22,7 +23,9 @@ from epochal.server.joining import Joining
 from epochal.server.pace import SLOWEST_BYTES_PER_SECOND
 from epochal.server.peer import STATE_KEY, Peer
 from epochal.server.security import HEADERS
+from epochal.server.sending import Sender
 from epochal.service.receiving import POUR
+from epochal.service.spans import SEND
 
 HEADER_TIMEOUT: Final = 10.0
 
@@ -34,10 +37,12 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Remember the peer and start the clock."""
-        super().connection_made(Joining(transport))
+        self._out = Joining(transport)
+        super().connection_made(self._out)
         self.app_state = {**self.app_state, STATE_KEY: Peer(self.client, self.server_address())}
         self._head_timer: asyncio.TimerHandle | None = None
         self._large: LargeBody | None = None
+        self._sender = Sender(self._out)
         self._in_body = False
         self._answered = 0.0
         self._dropped = 0
@@ -54,6 +59,7 @@ class Connection(HttpToolsProtocol):
         self._stop_clock()
         if self._large is not None:
             self._large.close()
+        self._sender.close()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -82,11 +88,13 @@ class Connection(HttpToolsProtocol):
         self._stop_clock()
         self._in_body = True
         super().on_headers_complete()
+        extensions: dict[str, Any] = {SEND: functools.partial(self._sender.send, self.cycle)}
+        self.cycle.scope["extensions"] = extensions
         length = 0 if self.pipeline else announced_length(self.headers)
         if length >= LARGE:
             self._large = LargeBody(self.cycle, length, self._read_past_parser)
             self.cycle.receive = self._large.receive  # type: ignore[assignment, method-assign]  # what uvicorn calls
-            self.cycle.scope["extensions"] = {POUR: self._large.pour}  # type: ignore[dict-item]  # ours
+            extensions[POUR] = self._large.pour
 
     def on_message_complete(self) -> None:
         """The body is there."""

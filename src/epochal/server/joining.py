@@ -37,6 +37,11 @@ class Joining(asyncio.Transport):
             self._loop.call_soon(self._send)
         self._held.append(bytes(data))
 
+    def flush(self) -> bool:
+        """Send what is held; whether all that was written has left."""
+        self._send()
+        return self._transport.get_write_buffer_size() == 0
+
     def close(self) -> None:
         """Send what there is, then end the connection."""
         self._send()

@@ -16,8 +16,8 @@ import socket
 import threading
 from typing import Final, Protocol, Self
 
+from epochal.journal.straight import Piece
 from epochal.server.pace import Pace
-from epochal.service.deposits import Piece
 
 PIECE: Final = 1024 * 1024
 TOGETHER: Final = 256 * 1024

@@ -8,10 +8,11 @@ is found by reading them once.
 from __future__ import annotations
 
 import hashlib
+import queue
 import re
 import secrets
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +21,8 @@ import msgspec
 from epochal.domain.access import Permission, Principal
 from epochal.domain.record import BlobRef
 from epochal.errors import Conflict, InvalidInput
-from epochal.service.deposits import Deposit, Piece
+from epochal.journal.straight import Piece
+from epochal.service.deposits import Deposit
 from epochal.service.permission import require
 from epochal.store import notes
 from epochal.store.owner import Store
@@ -43,6 +45,7 @@ class NamedDeposit(Deposit):
     def __init__(self, path: Path) -> None:
         super().__init__(path, "", "")
         self._md5 = hashlib.md5(usedforsecurity=False)
+        self._beside: _Beside | None = None
 
     def hash(self, *pieces: Piece) -> None:
         """Let both digests know the next pieces, side by side."""
@@ -50,12 +53,27 @@ class NamedDeposit(Deposit):
             self._update(pieces)
             super().hash(*pieces)
             return
-        other = threading.Thread(target=self._update, args=(pieces,), daemon=True)
-        other.start()
+        if self._beside is None:
+            self._beside = _Beside(self._update)
+        self._beside.give(pieces)
         try:
             super().hash(*pieces)
         finally:
-            other.join()
+            self._beside.wait()
+
+    def complete(self) -> str:
+        """Close the file and return the SHA-256 of its bytes."""
+        self._end()
+        return super().complete()
+
+    def discard(self) -> None:
+        """Remove what is there; harmless after it was taken over."""
+        self._end()
+        super().discard()
+
+    def _end(self) -> None:
+        if self._beside is not None:
+            self._beside.end()
 
     def _update(self, pieces: Iterable[Piece]) -> None:
         for data in pieces:
@@ -65,6 +83,33 @@ class NamedDeposit(Deposit):
     def md5(self) -> str:
         """The MD5 of what was taken, 32 hex digits."""
         return self._md5.hexdigest()
+
+
+class _Beside:
+    """A thread that hashes what it is given, until it is told to end."""
+
+    def __init__(self, update: Callable[[Iterable[Piece]], None]) -> None:
+        self._update = update
+        self._given: queue.SimpleQueue[Iterable[Piece] | None] = queue.SimpleQueue()
+        self._done = threading.Semaphore(0)
+        threading.Thread(target=self._run, name="epochal-md5", daemon=True).start()
+
+    def give(self, pieces: Iterable[Piece]) -> None:
+        """Begin with the next pieces; `wait` before anybody changes them."""
+        self._given.put(pieces)
+
+    def wait(self) -> None:
+        """Until all that was given is hashed."""
+        self._done.acquire()
+
+    def end(self) -> None:
+        """Let the thread go; it may be called again."""
+        self._given.put(None)
+
+    def _run(self) -> None:
+        while (pieces := self._given.get()) is not None:
+            self._update(pieces)
+            self._done.release()
 
 
 def check_md5(value: str) -> str:

@@ -7,15 +7,13 @@ this machine.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
 import re
 import secrets
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 import msgspec
 
@@ -25,7 +23,7 @@ from epochal.domain.names import check_uid
 from epochal.domain.objects import FileRow
 from epochal.domain.record import BlobRef, File
 from epochal.errors import InvalidInput, NotFound
-from epochal.journal.syncing import begin_writing
+from epochal.journal.straight import Piece, StraightFile
 from epochal.service.permission import require
 from epochal.service.recorded import Recording
 from epochal.service.recording import Recorder
@@ -33,11 +31,6 @@ from epochal.store import contents, files
 from epochal.store.contents import Content
 from epochal.store.owner import Store
 
-Piece: TypeAlias = bytes | memoryview
-
-FILE_MODE = 0o600
-STRETCH: Final = 8 * 1024 * 1024
-"""After so many bytes the device begins to write them."""
 LOGGED: Final = re.compile(r"models/m-[0-9a-f]{32}/")
 """Where the files of a logged model lie among those of its run; they are not listed with them."""
 
@@ -56,17 +49,20 @@ class Deposit:
         path: a new temporary file.
         uid: the run that it is for.
         name: its path in the run.
+        is_read_soon: whether somebody reads it again right away.
     """
 
-    def __init__(self, path: Path, uid: str, name: str) -> None:
+    def __init__(self, path: Path, uid: str, name: str, *, is_read_soon: bool = False) -> None:
         self.path = path
         self.uid = uid
         self.name = name
-        self.size = 0
-        self._on_its_way = 0
         self._hashing = hashlib.sha256()
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        self._file = os.fdopen(os.open(path, flags, FILE_MODE), "wb")
+        self._file = StraightFile(path, is_read_soon=is_read_soon)
+
+    @property
+    def size(self) -> int:
+        """Bytes that were taken."""
+        return self._file.size
 
     def write(self, *pieces: Piece) -> None:
         """Take the next pieces.
@@ -83,27 +79,26 @@ class Deposit:
             self._hashing.update(data)
 
     def keep(self, *pieces: Piece) -> None:
-        """Write the next pieces. The device gets them while others come, so that little is left.
+        """Write the next pieces.
 
         Raises:
             OSError: the disk does not take it.
         """
         for data in pieces:
             self._file.write(data)
-            self.size += len(data)
-        if self.size - self._on_its_way >= STRETCH:
-            begin_writing(self._file.fileno(), self._on_its_way, self.size - self._on_its_way)
-            self._on_its_way = self.size
 
     def complete(self) -> str:
-        """Close the file and return the digest of its bytes."""
+        """Close the file and return the digest of its bytes.
+
+        Raises:
+            OSError: the disk does not take the last of them.
+        """
         self._file.close()
         return self._hashing.hexdigest()
 
     def discard(self) -> None:
         """Remove what is there; harmless after it was taken over."""
-        with contextlib.suppress(OSError):
-            self._file.close()
+        self._file.give_up()
         self.path.unlink(missing_ok=True)
 
 

@@ -49,7 +49,8 @@ def begin_piece(store: Store, principal: Principal | None, upload: str, number: 
     """
     require(principal, Permission.WRITE)
     _path(store, upload, number)
-    return Deposit(store.blobs.temporary(f"piece.{secrets.token_hex(8)}"), "", "")
+    path = store.blobs.temporary(f"piece.{secrets.token_hex(8)}")
+    return Deposit(path, "", "", is_read_soon=True)
 
 
 def finish_piece(

@@ -5,9 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeAlias
+
+SEND: Final = "epochal.send"
+"""The name under which a request offers to send parts of files, among the extensions of ASGI."""
+Sending: TypeAlias = Callable[[Path, int, int], Awaitable[int]]
+"""Sends the part of a file that a head announced, by a thread; how far it came."""
 
 PIECE: Final = 1024 * 1024
 _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
@@ -26,6 +31,26 @@ def read_range(text: str, size: int) -> tuple[int, int] | tuple[()] | None:
         if match[2] and int(match[2]) < start:
             return None
     return (start, end) if start < end else ()
+
+
+async def send_span(
+    scope: Mapping[str, Any], path: Path, start: int, end: int
+) -> AsyncIterator[bytes]:
+    """The bytes of a file from ``start`` to ``end``, as the body of an answer.
+
+    Most of them never come by here, where the server has a better way for large parts.
+
+    Args:
+        scope: the request. The head of its answer, which tells the length, was sent.
+        path: the file.
+        start: first byte.
+        end: the one after the last.
+    """
+    sending: Sending | None = (scope.get("extensions") or {}).get(SEND)
+    if sending is not None:
+        start = await sending(path, start, end)
+    async for piece in read_span(path, start, end):
+        yield piece
 
 
 async def read_span(path: Path, start: int, end: int) -> AsyncIterator[bytes]:

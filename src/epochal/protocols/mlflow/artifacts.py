@@ -24,7 +24,7 @@ from epochal.protocols.mlflow.folders import entries_of, writable
 from epochal.protocols.mlflow.places import CONTENT, MODEL, RUN, Place, place_of
 from epochal.protocols.mlflow.shapes import encode
 from epochal.service import deposits, packing
-from epochal.service.spans import read_span
+from epochal.service.spans import send_span
 
 BASE: Final = "/2.0/mlflow-artifacts/artifacts"
 TEXTS: Final = frozenset(
@@ -108,7 +108,7 @@ async def send(call: Call, place: Place) -> Response[Any]:
         "x-content-type-options": "nosniff",
     }
     return Stream(
-        read_span(content.path, 0, content.size),
+        send_span(call.scope, content.path, 0, content.size),
         headers=headers,
         media_type="text/plain" if is_text else "application/octet-stream",
     )

@@ -19,7 +19,7 @@ from litestar.response import Stream
 from epochal.domain.artifact import MANIFEST_TYPE
 from epochal.errors import InvalidInput
 from epochal.protocols.call import Call
-from epochal.service.spans import read_range, read_span
+from epochal.service.spans import read_range, send_span
 from epochal.service.workers import Content
 
 OCTETS: Final = "application/octet-stream"
@@ -91,7 +91,7 @@ def answer(call: Call, content: Content, view: str | None, *, cache: str = ASK) 
         headers["content-range"] = f"bytes {start}-{end - 1}/{content.size}"
     headers["content-length"] = str(end - start)
     return Stream(
-        read_span(content.path, start, end), status_code=status, headers=headers,
+        send_span(call.scope, content.path, start, end), status_code=status, headers=headers,
         media_type=media_type,
     )  # fmt: skip
 

@@ -12,7 +12,7 @@ from litestar import Response
 from litestar.response import Stream
 
 from epochal.protocols.call import Call
-from epochal.service.spans import read_range, read_span
+from epochal.service.spans import read_range, send_span
 from epochal.service.workers import Content
 
 OCTETS: Final = "application/octet-stream"
@@ -38,7 +38,7 @@ def answer(call: Call, content: Content) -> Response[Any]:
         headers["content-range"] = f"bytes {start}-{end - 1}/{content.size}"
     headers["content-length"] = str(end - start)
     return Stream(
-        read_span(content.path, start, end),
+        send_span(call.scope, content.path, start, end),
         status_code=206 if found else 200,
         headers=headers,
         media_type=OCTETS,
