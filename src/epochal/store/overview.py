@@ -11,11 +11,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from epochal.domain.values import INT64_MAX, INT64_MIN
 from epochal.store.buckets import Buckets, bucket_series, empty_buckets, join_buckets, regrid
 from epochal.store.loggrid import AnyGrid, LogGrid
 from epochal.store.points import Window, WriterPoints, find_windows, step_values
+from epochal.store.tails import averages_at, is_long
 
 
 def bucket_steps(
@@ -26,7 +31,8 @@ def bucket_steps(
     Args:
         writers: of one run, ordered by start.
         grid: on steps, with a width of at least 1.
-        smooth: weight of the moving average; with it all points are read.
+        smooth: weight of the moving average; with it all points are read, of long series those
+            that count (`store.tails`).
 
     Raises:
         InvalidInput: the weight is not between 0 and 1.
@@ -34,12 +40,23 @@ def bucket_steps(
         OSError: a segment cannot be read.
     """
     windows = find_windows(writers)
-    if smooth is not None:
+    if smooth is not None and not is_long(windows):
         step, value = step_values(windows, INT64_MIN, INT64_MAX)
         return bucket_series(step, value, grid, smooth=smooth)
     lo, hi = _bounds(grid)
     parts = [_bucket_cluster(cluster, grid, lo, hi) for cluster in _clusters(windows, lo, hi)]
-    return join_buckets([part for part in parts if len(part)])
+    found = join_buckets([part for part in parts if len(part)])
+    if smooth is None:
+        return found
+    return replace(found, smooth=averages_at(windows, _last_steps(found, grid), smooth))
+
+
+def _last_steps(buckets: Buckets, grid: AnyGrid) -> NDArray[np.int64]:
+    if isinstance(grid, LogGrid):
+        starts = grid.starts(buckets.bucket).astype(np.int64)
+    else:
+        starts = (buckets.bucket + grid.start) << grid.exponent
+    return starts + buckets.x_last.astype(np.int64)
 
 
 def _bounds(grid: AnyGrid) -> tuple[int, int]:

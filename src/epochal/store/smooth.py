@@ -15,6 +15,8 @@ overflows, and rounding does not grow with the number of points.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,7 +32,10 @@ _NOTHING = 1e-100
 
 
 def debiased_average(
-    values: NDArray[np.float64], weight: float, x: NDArray[np.float64] | None = None
+    values: NDArray[np.float64],
+    weight: float,
+    x: NDArray[np.float64] | None = None,
+    typical: float | None = None,
 ) -> NDArray[np.float64]:
     """Smooth a series.
 
@@ -38,6 +43,8 @@ def debiased_average(
         values: float64, in x order.
         weight: between 0 and 1, both excluded; the share that the past keeps at each point.
         x: where the points lie, ascending; None for evenly spaced ones.
+        typical: the typical distance on x, where the points are a part of a series; None for
+            that of the points.
 
     Returns:
         For each point the average over all finite points up to it; NaN before the first one.
@@ -51,7 +58,7 @@ def debiased_average(
     points = values[finite]
     if not len(points):
         return np.full(len(values), np.nan)
-    kept = None if x is None else _kept(x[finite], weight)
+    kept = None if x is None else _kept(x[finite], weight, typical)
     average = _even(points, weight) if kept is None else _uneven(points, kept)
     if len(points) == len(values):
         return average
@@ -66,21 +73,27 @@ def _even(points: NDArray[np.float64], weight: float) -> NDArray[np.float64]:
     return average
 
 
-def _kept(x: NDArray[np.float64], weight: float) -> NDArray[np.float64] | None:
+def _kept(
+    x: NDArray[np.float64], weight: float, typical: float | None
+) -> NDArray[np.float64] | None:
     """The share of the past that each point keeps; None where points are evenly spaced."""
     with np.errstate(over="ignore", invalid="ignore"):
         gaps = np.diff(x)
         apart = gaps[gaps > 0]
-        if not len(apart) or bool(np.all(gaps == apart[0])):
+        if not len(apart) or bool(np.all(gaps == (apart[0] if typical is None else typical))):
             return None
-        typical = _typical(x[np.concatenate([[True], gaps > 0])])
+        if typical is None:
+            typical = typical_distance(x)
         if not 0.0 < typical < np.inf:
             return None
         return np.concatenate([[0.0], np.exp(np.log(weight) * (gaps / typical))])
 
 
-def _typical(x: NDArray[np.float64]) -> float:
-    """How much of x, ascending, a point usually takes."""
+def typical_distance(x: NDArray[np.float64]) -> float:
+    """How much of x, ascending and finite, a point usually takes; NaN of a single one."""
+    x = x[np.concatenate([[True], np.diff(x) > 0])] if len(x) else x
+    if len(x) < 2:
+        return math.nan
     many = max(1, min(_STRETCH, len(x) // 8))
     return float(np.median((x[many:] - x[:-many]) / many))
 
