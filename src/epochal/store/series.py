@@ -23,9 +23,10 @@ from epochal.store.gather import RunSeries, gather, gather_all
 from epochal.store.grid import choose_grid
 from epochal.store.loggrid import AnyGrid, choose_log_grid
 from epochal.store.overview import bucket_steps, step_extent
-from epochal.store.points import Points, WriterPoints, assemble
+from epochal.store.points import Points, Window, WriterPoints, assemble, find_windows
 from epochal.store.rows import no_run
 from epochal.store.store import Store
+from epochal.store.times import bucket_times, time_extent
 
 MAX_SERIES = 5000
 MAX_BUCKETS = 8192
@@ -88,15 +89,10 @@ def query_buckets(store: Store, query: BucketQuery) -> bytes:
     _check_query(query)
     members = list(dict.fromkeys(member for ref in query.series for member in _members(ref)))
     runs = _gather_all(store, list(dict.fromkeys(one.run for one in members)))
-    whole = not isinstance(query.x, MetricAxis)
     if query.x == "step":
         grid, buckets, extent = _on_steps(store, query, members, runs)
     else:
-        pairs = [_pair(store, runs[member.run], member, query) for member in members]
-        extent = _extent([_bounds(x) for x, _ in pairs], query)
-        least = min((_least_positive(x) for x, _ in pairs), default=math.inf)
-        grid = _grid(query, extent, least, whole=whole)
-        buckets = bucket_many(pairs, grid, smooth=query.smooth)
+        grid, buckets, extent = _on_other(store, query, members, runs)
     x = {"metric": query.x.metric} if isinstance(query.x, MetricAxis) else query.x
     found = dict(zip(members, buckets, strict=True))
     answer = [
@@ -180,6 +176,46 @@ def _on_steps(
     for index, part in zip(points, stacked, strict=True):
         found[index] = part
     return grid, [part for part in found if part is not None], extent
+
+
+def _on_other(
+    store: Store, query: BucketQuery, members: Sequence[_Member], runs: dict[str, RunSeries]
+) -> tuple[AnyGrid, list[Buckets], tuple[float, float]]:
+    """Buckets over times or a metric: long series over times stretch by stretch."""
+    long: dict[int, tuple[list[Window], int]] = {}
+    known: list[tuple[float, float]] = []
+    pairs: dict[int, Pair] = {}
+    for index, member in enumerate(members):
+        windows = _windows(store, query, member, runs[member.run])
+        ends = time_extent(windows)
+        if ends is None:
+            pairs[index] = _pair(store, runs[member.run], member, query)
+            continue
+        shift = runs[member.run].created_us if query.x == "relative" else 0
+        long[index] = (windows, shift)
+        known.append((ends[0] - shift, ends[1] - shift))
+    extent = _extent([*known, *(_bounds(x) for x, _ in pairs.values())], query)
+    least = min(
+        [*(max(1, lo) for lo, _ in known), *(_least_positive(x) for x, _ in pairs.values())],
+        default=math.inf,
+    )
+    grid = _grid(query, extent, least, whole=not isinstance(query.x, MetricAxis))
+    found: dict[int, Buckets] = {}
+    for index, (windows, shift) in long.items():
+        part = bucket_times(windows, grid, shift)
+        if part is None:
+            pairs[index] = _pair(store, runs[members[index].run], members[index], query)
+        else:
+            found[index] = part
+    found |= zip(pairs, bucket_many(list(pairs.values()), grid, smooth=query.smooth), strict=True)
+    return grid, [found[index] for index in range(len(members))], extent
+
+
+def _windows(store: Store, query: BucketQuery, member: _Member, series: RunSeries) -> list[Window]:
+    """The stretches of a series that may be reduced one by one; none where all are needed."""
+    if isinstance(query.x, MetricAxis) or member.formula or query.smooth is not None:
+        return []
+    return find_windows(series.points_of(store, member.key))
 
 
 def _size(source: Sequence[WriterPoints]) -> int:
