@@ -25,6 +25,7 @@ import hypothesis
 import pytest
 
 from epochal.journal.home import read_server_address
+from epochal.store.owner import Store, open_store
 
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -68,6 +69,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path.mkdir(mode=0o700)
     monkeypatch.setenv("EPOCHAL_HOME", str(path))
     return path
+
+
+@pytest.fixture
+def store(home: Path) -> Iterator[Store]:
+    """An open store in a home of its own."""
+    with open_store(home) as opened:
+        yield opened
 
 
 @dataclass(frozen=True)

@@ -2,45 +2,22 @@
 
 from __future__ import annotations
 
-import errno
-import hashlib
-import os
-import shutil
 import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from epochal.api import ArtifactVersion, Downloaded, Reader, connect
-from epochal.api.content import Content, OpenContent, Readable, open_blob, version_file
-from epochal.api.download import BUFFER, Item, download, is_part
-from epochal.api.question import Question, Source
-from epochal.domain.artifact import Entry, Manifest
-from epochal.domain.objects import VersionRow
-from epochal.errors import Conflict, CorruptFile, InvalidInput, NotFound, Unavailable
+from epochal.api import Downloaded, Reader, connect
+from epochal.api.download import Item, download, is_part
+from epochal.errors import Conflict, CorruptFile, NotFound
 from epochal.journal.blobs import Blobs
 from tests.api.recorded import record
+from tests.api.written import BIG, contents_of, first
 from tests.conftest import end_process, start_server
-
-BIG = "inner/b.bin"
-
-
-def contents_of(root: Path) -> dict[str, bytes]:
-    """Every file below a directory."""
-    return {
-        path.relative_to(root).as_posix(): path.read_bytes()
-        for path in root.rglob("*")
-        if path.is_file()
-    }
-
-
-def first(reader: Reader) -> ArtifactVersion:
-    return reader.artifact("digits:v0", "shop")
 
 
 def test_a_version_is_written_whole_and_verified(shop: Reader, tmp_path: Path) -> None:
@@ -193,120 +170,6 @@ def test_of_many_small_files_the_damaged_one_is_named(
     assert not (tmp_path / "root/7.txt").exists()
 
 
-# -- interruptions
-class Flaky:
-    """A source whose streams break off after some bytes, as long as it has breaks left."""
-
-    def __init__(self, home: Path, breaks: int, after: int) -> None:
-        self.home, self.breaks, self.after = home, breaks, after
-        self.starts: list[int] = []
-
-    def ask(self, question: Question[object]) -> object:
-        raise NotImplementedError(question)
-
-    def session(self) -> None:
-        raise NotImplementedError
-
-    def page_url(self) -> None:
-        return None
-
-    @contextmanager
-    def opener(self) -> Iterator[OpenContent]:
-        yield self.open
-
-    @contextmanager
-    def open(self, content: Content, start: int) -> Iterator[Readable]:
-        self.starts.append(start)
-        with open_blob(self.home, content, start) as stream:
-            yield Breaking(self, stream)
-
-
-class Breaking:
-    def __init__(self, owner: Flaky, stream: Readable) -> None:
-        self.owner, self.stream, self.read = owner, stream, 0
-
-    def readinto(self, buffer: memoryview, /) -> int | None:
-        if self.owner.breaks and self.read >= self.owner.after:
-            self.owner.breaks -= 1
-            raise Unavailable("the connection broke off")
-        count = self.stream.readinto(buffer[: self.owner.after])
-        self.read += count or 0
-        return count
-
-
-def big_item(tmp_path: Path) -> tuple[Item, Path]:
-    """A blob of five pieces in a home of its own."""
-    home = tmp_path / "other"
-    ref = Blobs(home).put(os.urandom(5 * BUFFER + 17))
-    return Item("big.bin", version_file("e/p/n:v0", "big.bin", ref.digest, ref.size)), home
-
-
-def test_a_download_that_breaks_off_goes_on_where_it_was(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("epochal.api.download.FIRST_WAIT_S", 0.001)
-    item, home = big_item(tmp_path)
-    source = Flaky(home, breaks=2, after=BUFFER)
-    download(as_source(source), [item], tmp_path / "root")
-    assert source.starts == [0, BUFFER, 2 * BUFFER]
-    assert hashlib.sha256((tmp_path / "root/big.bin").read_bytes()).hexdigest() == (
-        item.content.digest
-    )
-
-
-def test_a_second_call_goes_on_with_what_the_first_left(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Also one that was killed; the target shows nothing until it is whole."""
-    monkeypatch.setattr("epochal.api.download.FIRST_WAIT_S", 0.001)
-    item, home = big_item(tmp_path)
-    root = tmp_path / "root"
-    source = Flaky(home, breaks=4, after=BUFFER)
-    with pytest.raises(Unavailable, match="broke off"):
-        download(as_source(source), [item], root)
-    assert not (root / "big.bin").exists()
-    assert [path.stat().st_size for path in root.iterdir()] == [4 * BUFFER]
-    download(as_source(source), [item], root)
-    assert source.starts[-1] == 4 * BUFFER
-    assert set(contents_of(root)) == {"big.bin"}
-
-
-def test_a_damaged_part_is_thrown_away(tmp_path: Path) -> None:
-    """The first call says so, the second one begins anew."""
-    item, home = big_item(tmp_path)
-    root = tmp_path / "root"
-    source = Flaky(home, breaks=4, after=BUFFER)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("epochal.api.download.FIRST_WAIT_S", 0.001)
-        with pytest.raises(Unavailable):
-            download(as_source(source), [item], root)
-    (part,) = root.iterdir()
-    with part.open("r+b") as file:
-        file.write(b"XXXX")
-    with pytest.raises(CorruptFile, match="digest"):
-        download(as_source(source), [item], root)
-    assert list(root.iterdir()) == []
-    download(as_source(source), [item], root)
-    assert (root / "big.bin").stat().st_size == item.content.size
-
-
-def as_source(source: Flaky) -> Source:
-    found: Source = source  # type: ignore[assignment]
-    return found
-
-
-def test_two_processes_may_download_to_the_same_place(things: Path, tmp_path: Path) -> None:
-    code = """
-import sys, epochal
-epochal.artifact('shop/digits:v0').download(sys.argv[1], references=False)
-"""
-    command = [sys.executable, "-c", code, str(tmp_path / "root")]
-    racing = [subprocess.Popen(command) for _ in range(3)]
-    assert [process.wait(60) for process in racing] == [0, 0, 0]
-    first(connect(home=things)).verify(tmp_path / "root")
-
-
-# -- damage
 @pytest.mark.parametrize("door", ["local", "http"])
 @pytest.mark.parametrize(
     ("path", "damage"),
@@ -357,142 +220,3 @@ def test_a_tampered_manifest_is_refused(things: Path, tmp_path: Path) -> None:
     with pytest.raises(CorruptFile):
         first(connect(home=things)).download(tmp_path / "root", references=False)
     assert not (tmp_path / "root").exists()
-
-
-# -- the root
-@pytest.mark.parametrize("path", ["../out.txt", "/etc/out.txt", "a/../../out.txt", "a\\..\\b"])
-def test_a_path_that_leaves_the_root_is_refused_before_anything_is_written(
-    things: Path, tmp_path: Path, path: str
-) -> None:
-    version = first(connect(home=things))
-    good = version.get_path("a.txt").content
-    with pytest.raises(InvalidInput):
-        download(
-            connect(home=things).source, [Item("a.txt", good), Item(path, good)], tmp_path / "root"
-        )
-    assert not (tmp_path / "root").exists()
-    assert not (tmp_path / "out.txt").exists()
-
-
-def test_a_manifest_with_such_a_path_is_refused(things: Path) -> None:
-    """Also one whose digest is right, as its writer can make it."""
-    data = Manifest({"../x": Entry(digest="0" * 64, size=1)}).encode()
-    ref = Blobs(things).put(data)
-    version = first(connect(home=things))
-    evil = type(version)(version._source, _with_digest(version, ref.digest), version._make_run)
-    evil._source = Answering(version._source, data)  # type: ignore[assignment]
-    with pytest.raises(InvalidInput, match=r"'\.\.'"):
-        evil.download()
-
-
-class Answering:
-    """A source that gives one answer."""
-
-    def __init__(self, source: Source, answer: bytes) -> None:
-        self.source, self.answer = source, answer
-
-    def ask(self, question: Question[object]) -> object:
-        return self.answer
-
-
-def _with_digest(version: ArtifactVersion, digest: str) -> VersionRow:
-    return msgspec.structs.replace(version.row, digest=digest)
-
-
-def test_links_in_the_root_are_not_followed(things: Path, tmp_path: Path) -> None:
-    outside = tmp_path / "outside"
-    outside.mkdir()
-    root = tmp_path / "root"
-    root.mkdir()
-    (root / "inner").symlink_to(outside)
-    version = first(connect(home=things))
-    with pytest.raises(InvalidInput, match="is a link"):
-        version.download(root, references=False)
-    assert list(outside.iterdir()) == []
-    (root / "inner").unlink()
-    (outside / "target.txt").write_text("theirs")
-    (root / "a.txt").symlink_to(outside / "target.txt")
-    version.download(root, references=False)
-    assert (outside / "target.txt").read_text() == "theirs"
-    assert not (root / "a.txt").is_symlink()
-    version.verify(root)
-
-
-def test_a_directory_where_a_file_belongs_is_named(things: Path, place: Path) -> None:
-    (place / "a.txt").mkdir()
-    with pytest.raises(InvalidInput, match="is a directory"):
-        first(connect(home=things)).download(place, references=False)
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is unwritable for root")
-def test_a_root_that_cannot_be_written_is_named(things: Path, tmp_path: Path) -> None:
-    root = tmp_path / "root"
-    root.mkdir(mode=0o555)
-    with pytest.raises(InvalidInput, match="root="):
-        first(connect(home=things)).download(root, references=False)
-
-
-def test_a_root_below_a_file_is_named(things: Path, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("x")
-    with pytest.raises(InvalidInput, match="cannot be written"):
-        first(connect(home=things)).download(tmp_path / "file" / "root", references=False)
-
-
-def test_a_full_disk_is_told_and_what_is_there_stays(tmp_path: Path, things: Path) -> None:
-    """On a disk of one MiB, which only this process sees."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if (
-        shutil.which("unshare") is None
-        or subprocess.run(_on(disk, "true"), check=False).returncode
-    ):
-        pytest.skip("this machine lets nobody mount a small disk")
-    code = """
-import sys, epochal, os
-version = epochal.artifact("shop/digits:v0")
-try:
-    version.download(sys.argv[1], references=False)
-except epochal.errors.EpochalError as error:
-    print(type(error).__name__, "call again" in error.message, sorted(os.listdir(sys.argv[1]))[-1])
-print(os.path.exists(sys.argv[1] + "/inner/b.bin"))
-"""
-    command = f"exec {sys.executable} -c '{code}' {disk}"
-    done = subprocess.run(
-        _on(disk, command), capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.stdout.split() == ["StorageFull", "True", "report.table", "False"], done.stderr
-
-
-def _on(disk: Path, command: str) -> list[str]:
-    """A command that runs with a file system of one MiB on a directory."""
-    script = f"mount -t tmpfs -o size=1m tmpfs {disk} && {command}"
-    return ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script]
-
-
-def test_a_file_that_cannot_be_written_is_named_and_the_next_call_goes_on(
-    tmp_path: Path, things: Path
-) -> None:
-    """A limit on the size of files ends a write in the middle."""
-    code = """
-import resource, signal, sys
-import epochal
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-version = epochal.artifact("shop/digits:v0")
-version.manifest
-resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, 1_500_000))
-try:
-    version.download(sys.argv[1], references=False)
-except epochal.errors.EpochalError as error:
-    print(type(error).__name__, error.__cause__.errno)
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "root")],
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-    assert done.stdout.split() == ["InvalidInput", str(errno.EFBIG)], done.stderr
-    assert not (tmp_path / "root" / BIG).exists()
-    (part,) = (tmp_path / "root" / "inner").iterdir()
-    assert part.stat().st_size == 1_500_000
-    version = first(connect(home=things))
-    version.download(tmp_path / "root", references=False)
-    version.verify(tmp_path / "root")

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import copy
 import importlib
-import os
 import pickle
-import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,53 +15,13 @@ import pytest
 import torch
 
 import epochal
-from epochal.client.exit import exits
-from epochal.domain.record import ArtifactCommit, Config, Media
+from epochal.domain.record import Media
 from epochal.errors import InvalidInput
-from epochal.integrations.binding import Quiet
-from epochal.integrations.lightning import EpochalLogger
-from tests.client.scripts import QUIET, Told, read_home, run_script
+from tests.client.scripts import read_home, run_script
 from tests.integrations import boring
+from tests.integrations.loggers import Make, config, of_kind, points
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
-Make = Callable[..., EpochalLogger]
-
-
-@pytest.fixture(params=boring.FAMILIES)
-def family(request: pytest.FixtureRequest) -> str:
-    """Each test that asks for it runs under both of Lightning's packages."""
-    importlib.import_module(request.param)
-    return str(request.param)
-
-
-@pytest.fixture
-def make(tmp_path: Path, home: Path) -> Make:
-    """``make(**arguments)``: a quiet logger that saves below the test's directory."""
-
-    def start(**arguments: Any) -> EpochalLogger:
-        return EpochalLogger(**{"save_dir": tmp_path, "settings": QUIET, **arguments})
-
-    return start
-
-
-def checkpointing(family: str, **given: Any) -> Any:
-    callbacks = importlib.import_module(f"{family}.callbacks")
-    return callbacks.ModelCheckpoint(**{"monitor": "val/loss", **given})
-
-
-def points(home: Path, key: str) -> list[tuple[int, Any]]:
-    return [point for told in read_home(home) for point in told.points(key)]
-
-
-def of_kind(home: Path, kind: type) -> list[Any]:
-    return [fact for told in read_home(home) for fact in told.all(kind)]
-
-
-def config(home: Path) -> dict[str, Any]:
-    joined: dict[str, Any] = {}
-    for fact in of_kind(home, Config):
-        joined.update(fact.changes)
-    return joined
 
 
 # ------------------------------------------------------------------------------ the Trainer
@@ -252,128 +208,6 @@ def test_watching_waits_for_the_run(family: str, make: Make, home: Path) -> None
     assert {"gradients/layer.weight", "gradients/layer.bias"} <= keys
 
 
-# ---------------------------------------------------------------------------- checkpoints
-def commits(home: Path) -> list[ArtifactCommit]:
-    """The versions that the runs of this process have recorded."""
-    for run in exits._runs:
-        assert run.flush()  # type: ignore[attr-defined]
-    return of_kind(home, ArtifactCommit)
-
-
-def test_checkpoints_stay_where_they_are_by_default(family: str, make: Make, home: Path) -> None:
-    boring.trainer(make(), family, callbacks=[checkpointing(family)]).fit(
-        boring.model(family), boring.data(), boring.data()
-    )
-    assert commits(home) == []
-
-
-def test_the_best_checkpoint_becomes_an_artifact_at_the_end(
-    family: str, make: Make, home: Path
-) -> None:
-    """`log_model=True`: once per training, with its score and settings."""
-    logger = make(log_model=True, version="r1")
-    saving = checkpointing(family)
-    trainer = boring.trainer(logger, family, max_epochs=2, callbacks=[saving])
-    trainer.fit(boring.model(family), boring.data(), boring.data())
-    trainer.validate(dataloaders=boring.data(), verbose=False)
-    (commit,) = commits(home)
-    assert (commit.name, commit.kind, commit.aliases) == ("model-r1", "model", ["best"])
-    assert commit.metadata["score"] == pytest.approx(float(saving.best_model_score))
-    assert commit.metadata["original_filename"] == Path(saving.best_model_path).name
-    assert commit.metadata["ModelCheckpoint"]["monitor"] == "val/loss"
-    found = logger.use_artifact("model-r1:best")
-    loaded = torch.load(Path(found.download()) / "model.ckpt", weights_only=False)
-    assert loaded["global_step"] == 8
-    assert [file.path for file in found.files()] == ["model.ckpt"]
-    assert found.aliases == ["best", "latest"]
-
-
-@pytest.mark.parametrize(
-    ("log_model", "top"), [("all", 1), (True, -1)], ids=["all", "true and top -1"]
-)
-def test_every_checkpoint_becomes_a_version_at_once(
-    log_model: Any, top: int, make: Make, home: Path
-) -> None:
-    family = boring.FAMILIES[0]
-    logger = make(log_model=log_model, checkpoint_name="net")
-    seen = []
-
-    class Looks(importlib.import_module(family).Callback):  # type: ignore[misc]
-        def on_train_epoch_start(self, trainer: Any, module: Any) -> None:
-            seen.append(len(commits(home)))
-
-    callbacks = [checkpointing(family, save_top_k=top), Looks()]
-    trainer = boring.trainer(logger, family, max_epochs=3, callbacks=callbacks)
-    trainer.fit(boring.model(family), boring.data(), boring.data())
-    assert seen == [0, 1, 2]
-    assert [commit.name for commit in commits(home)] == ["net"] * 3
-
-
-def test_a_checkpoint_that_is_gone_costs_a_warning(make: Make, home: Path, tmp_path: Path) -> None:
-    class Callback:
-        best_model_path = str(tmp_path / "gone.ckpt")
-        state_key = "x"
-
-    logger = make(log_model=True)
-    logger.log_metrics({"a": 1.0}, 0)
-    callback = Callback()
-    logger.after_save_checkpoint(callback)
-    logger.finalize("success")
-    (tmp_path / "gone.ckpt").mkdir()
-    (tmp_path / "gone.ckpt" / "part").write_bytes(b"sharded")
-    logger.finalize("success")
-    assert [commit.files for commit in commits(home)] == [1]
-
-
-def test_another_word_for_log_model_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="'all'"):
-        EpochalLogger(log_model="best")
-
-
-# ---------------------------------------------------------------------------- how it ends
-class Stop:
-    """Raises in the third training step."""
-
-    def __init__(self, error: type[BaseException]) -> None:
-        self.error = error
-
-    def __call__(self, family: str) -> Any:
-        error = self.error
-
-        class Raises(importlib.import_module(family).Callback):  # type: ignore[misc]
-            def on_train_batch_end(self, trainer: Any, *rest: Any) -> None:
-                if trainer.current_epoch == 1:
-                    raise error
-
-        return Raises()
-
-
-@pytest.mark.parametrize(
-    ("error", "raised", "state"),
-    [(KeyboardInterrupt, SystemExit, "killed"), (RuntimeError, RuntimeError, "running")],
-)
-def test_checkpoints_are_kept_however_training_ends(
-    error: type[BaseException], raised: type[BaseException], state: str, make: Make, home: Path
-) -> None:
-    """Ctrl-C kills the run; an exception that somebody may catch leaves the run to go on."""
-    family = boring.FAMILIES[0]
-    logger = make(log_model=True)
-    callbacks = [checkpointing(family), Stop(error)(family)]
-    trainer = boring.trainer(logger, family, max_epochs=3, callbacks=callbacks)
-    before = signal.getsignal(signal.SIGINT)
-    try:
-        with pytest.raises(raised):
-            trainer.fit(boring.model(family), boring.data(), boring.data())
-    finally:
-        signal.signal(signal.SIGINT, before)
-    assert len(commits(home)) == 1
-    (told,) = read_home(home)
-    assert (told.finish.state if told.finish else "running") == state
-    logger.log_metrics({"after": 1.0}, 99)
-    assert points(home, "after") == [(99, 1.0)]
-    assert len({told.header.run_id for told in read_home(home)}) == 1
-
-
 def test_a_logger_used_after_the_end_of_its_run_goes_on_with_it(make: Make, home: Path) -> None:
     logger = make(config={"lr": 1})
     logger.log_metrics({"a": 1.0}, 0)
@@ -384,118 +218,6 @@ def test_a_logger_used_after_the_end_of_its_run_goes_on_with_it(make: Make, home
     first, second = read_home(home)
     assert {first.header.run_id, second.header.run_id} == {version}
     assert points(home, "a") == [(0, 1.0), (1, 2.0)]
-
-
-# ---------------------------------------------------------------------------- which run
-def test_a_run_that_was_started_before_is_gone_on_with(make: Make, home: Path) -> None:
-    """`epochal.init`, then a Trainer: one run."""
-    with epochal.init(project="mine", settings=QUIET) as run:
-        logger = make()
-        assert logger.experiment is run
-        assert (logger.name, logger.version) == ("mine", run.id)
-        other = make(project="another")
-        assert other.experiment is not run
-    assert make().experiment is not run
-
-
-def test_a_run_that_was_started_after_the_logger_is_gone_on_with(make: Make) -> None:
-    logger = make()
-    run = epochal.init(project="mine", settings=QUIET)
-    assert logger.experiment is run
-
-
-def test_each_logger_has_its_own_run_and_the_one_before_ends(make: Make, home: Path) -> None:
-    """Five folds are five runs; a finished fold does not stay open until the process ends."""
-    folds = [make(project="folds") for _ in range(3)]
-    for fold, logger in enumerate(folds):
-        logger.log_metrics({"fold": fold}, 0)
-        logger.finalize("success")
-    told = read_home(home)
-    assert len({one.header.run_id for one in told}) == 3
-    assert [one.finish is not None for one in told] == [True, True, False]
-    folds[0].log_metrics({"fold": 9}, 1)
-    assert points(home, "fold") == [(0, 0), (0, 1), (0, 2), (1, 9)]
-
-
-def test_an_id_that_exists_is_gone_on_with(make: Make, home: Path) -> None:
-    for step in range(2):
-        logger = make(version="again")
-        logger.log_metrics({"a": float(step)}, step)
-        logger.experiment.finish()
-    assert {told.header.run_id for told in read_home(home)} == {"again"}
-    assert [told.header.resumed for told in read_home(home)] == [False, True]
-
-
-def test_copies_write_to_the_same_run(make: Make, home: Path) -> None:
-    """Pickled before or after the run began, or copied: the version is the same."""
-    early = make()
-    copies = [pickle.loads(pickle.dumps(early)), copy.deepcopy(early)]
-    early.log_metrics({"a": 1.0}, 0)
-    copies += [pickle.loads(pickle.dumps(early))]
-    for number, logger in enumerate(copies):
-        logger.log_metrics({"a": 1.0}, number + 1)
-    assert {logger.version for logger in copies} == {early.version}
-    assert len(read_home(home)) == 1
-    assert [step for step, _ in points(home, "a")] == [0, 1, 2, 3]
-
-
-def test_other_ranks_write_nothing(
-    make: Make, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from lightning_utilities.core.rank_zero import rank_zero_only
-
-    monkeypatch.setattr(rank_zero_only, "rank", 1)
-    logger = make(log_model="all")
-    assert isinstance(logger.experiment, Quiet)
-    assert logger.experiment.something(foo="bar") is None
-    logger.experiment[0][1] = 1
-    logger.log_metrics({"a": 1.0}, 0)
-    logger.log_hyperparams({"a": 1})
-    logger.log_graph(boring.model())
-    logger.log_image("i", [np.zeros((2, 2))])
-    logger.log_table("t", ["x"], [[1]])
-    logger.after_save_checkpoint(object())
-    logger.finalize("success")
-    assert list(home.iterdir()) == []
-
-
-LAUNCH = """
-import sys
-import torch
-from epochal.integrations.lightning import EpochalLogger
-from tests.client.scripts import QUIET
-from tests.integrations import launched
-
-if __name__ == "__main__":
-    launched.main(sys.argv[1], EpochalLogger(project="p", settings=QUIET, log_model=True))
-"""
-
-
-@pytest.mark.parametrize("start", ["ddp_spawn", "ddp_fork"])
-def test_ranks_of_one_trainer_share_one_run(start: str, home: Path, tmp_path: Path) -> None:
-    """Rank 0 records in its process; the parent and later stages go on with the same run."""
-    script = tmp_path / "train.py"
-    script.write_text(LAUNCH)
-    root = str(Path(__file__).parents[2])
-    done = subprocess.run(
-        [sys.executable, str(script), start],
-        capture_output=True,
-        text=True,
-        timeout=150,
-        check=False,
-        env={**os.environ, "PYTHONPATH": root},
-    )
-    assert done.returncode == 0, done.stderr
-    told = read_home(home)
-    assert len({one.header.run_id for one in told}) == 1
-    assert [step for step, _ in points(home, "train/loss")] == [0, 1]
-    assert points(home, "after") == [(9, 1.0)]
-    assert len(commits(home)) == 1
-    assert [_state(one) for one in told] == ["finished"] * len(told)
-
-
-def _state(told: Told) -> str | None:
-    return told.finish.state if told.finish else "unfinished"
 
 
 def test_importing_the_logger_loads_no_lightning() -> None:

@@ -24,7 +24,7 @@ from epochal.service import alerts
 from epochal.service.alerts import RULES
 from epochal.store.deliveries import PAUSES_US
 from epochal.store.ingest import ingest_home
-from epochal.store.owner import Store, open_store
+from epochal.store.owner import Store
 from epochal.store.preferences import write_preference
 from tests.cli.conftest import run_cli
 from tests.client.scripts import run_script
@@ -44,12 +44,6 @@ class Clock:
 
     def __call__(self) -> int:
         return time.time_ns() // 1000 + self.ahead
-
-
-@pytest.fixture
-def store(home: Path) -> Iterator[Store]:
-    with open_store(home) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,15 +15,9 @@ from epochal.errors import NotFound
 from epochal.service import insights
 from epochal.store import series
 from epochal.store.ingest import ingest_home
-from epochal.store.owner import Store, open_store
+from epochal.store.owner import Store
 from tests.domain.curves import span
 from tests.store.journals import Writing
-
-
-@pytest.fixture
-def store(home: Path) -> Iterator[Store]:
-    with open_store(home) as opened:
-        yield opened
 
 
 def report(store: Store, writing: Writing) -> InsightReport:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,16 +20,10 @@ from epochal.domain.sweep import (
 from epochal.errors import Conflict, InvalidInput, NotFound
 from epochal.service import agents, bests, choosers, importance, suggesting, sweeps
 from epochal.service.handing import LOST_US
-from epochal.store.owner import Store, open_store
+from epochal.store.owner import Store
 
 SPACE = {"x": {"min": 0.0, "max": 1.0}, "n": {"min": 1, "max": 9}}
 TWO = [{"name": "loss", "goal": "minimize"}, {"name": "speed", "goal": "maximize"}]
-
-
-@pytest.fixture
-def store(home: Path) -> Iterator[Store]:
-    with open_store(home) as opened:
-        yield opened
 
 
 class Desk:

@@ -27,12 +27,6 @@ from epochal.store.tracked import read_tracked
 
 
 @pytest.fixture
-def store(home: Path) -> Iterator[Store]:
-    with open_store(home) as opened:
-        yield opened
-
-
-@pytest.fixture
 def recorder(store: Store) -> Iterator[Recorder]:
     made = Recorder(store)
     yield made

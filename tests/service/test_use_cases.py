@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import pkgutil
 import tempfile
-from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -77,7 +76,7 @@ from epochal.service import (
 from epochal.service.permission import require
 from epochal.service.recording import Recorder
 from epochal.store.follow import Follower
-from epochal.store.owner import Store, open_store
+from epochal.store.owner import Store
 from tests.server.journals import Script
 
 UID = "a" * 32
@@ -267,12 +266,6 @@ CALLS: dict[Any, tuple[Permission, tuple[Any, ...], dict[str, Any]]] = {
     tracking.archive_run: (Permission.WRITE, (Recorder, UID), {"archived": True}),
 }
 """Permission and arguments of each; the class `Recorder` stands for one on the test's store."""
-
-
-@pytest.fixture
-def store(home: Path) -> Iterator[Store]:
-    with open_store(home) as opened:
-        yield opened
 
 
 def modules() -> list[ModuleType]:

@@ -16,7 +16,6 @@ from epochal.journal.writer import open_journal
 from epochal.store.compact import LONG_TAIL
 from epochal.store.follow import COMPANY, Follower
 from epochal.store.ingest import ingest_home
-from epochal.store.owner import open_store
 from epochal.store.runs import delete_run, get_run, update_run
 from epochal.store.series import series_points
 from tests.store.journals import START, Writing
@@ -38,12 +37,6 @@ class Clock:
 @pytest.fixture
 def clock():
     return Clock()
-
-
-@pytest.fixture
-def store(home):
-    with open_store(home) as opened:
-        yield opened
 
 
 @pytest.fixture

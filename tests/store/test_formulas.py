@@ -13,15 +13,8 @@ from epochal.errors import QuerySyntaxError
 from epochal.store.formulas import formula_points
 from epochal.store.gather import gather
 from epochal.store.ingest import ingest_home
-from epochal.store.owner import open_store
 from epochal.store.series import query_buckets, query_points
 from tests.store.journals import Writing
-
-
-@pytest.fixture
-def store(home):
-    with open_store(home) as opened:
-        yield opened
 
 
 @pytest.fixture

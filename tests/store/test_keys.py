@@ -10,13 +10,6 @@ import pytest
 from epochal.domain.access import Role
 from epochal.errors import InvalidInput, NotFound, StorageFull
 from epochal.store.keys import create_key, find_key, list_keys, revoke_key
-from epochal.store.owner import open_store
-
-
-@pytest.fixture
-def store(home):
-    with open_store(home) as opened:
-        yield opened
 
 
 def test_a_key_finds_its_principal_and_nothing_like_it_does(store):

@@ -21,14 +21,7 @@ from epochal.store.logfind import (
     may_match,
 )
 from epochal.store.logs import read_logs
-from epochal.store.owner import open_store
 from tests.store.journals import Writing
-
-
-@pytest.fixture
-def store(home):
-    with open_store(home) as opened:
-        yield opened
 
 
 def test_matches_are_counted_and_numbered_whatever_the_case_and_by_stream(store):

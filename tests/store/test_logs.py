@@ -17,12 +17,6 @@ from epochal.store.owner import open_store
 from tests.store.journals import Writing
 
 
-@pytest.fixture
-def store(home):
-    with open_store(home) as opened:
-        yield opened
-
-
 def texts(store, uid, **window) -> list[tuple[int, str]]:
     return [(line.n, line.text) for line in read_logs(store, uid, **window).lines]
 

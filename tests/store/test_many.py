@@ -20,7 +20,7 @@ from epochal.store.schema import run, segment
 from epochal.store.search import query_runs
 from epochal.store.series import series_points
 from tests.store.journals import Writing
-from tests.store.test_ingest import FaultyDisk
+from tests.store.test_ingesters import FaultyDisk
 
 
 def test_runs_get_their_colors_in_the_order_of_their_starts(home):

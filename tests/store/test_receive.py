@@ -19,17 +19,10 @@ from epochal.errors import InvalidInput, OffsetMismatch, StorageFull
 from epochal.journal.frame import FILE_HEADER_SIZE, FileHeader, pack_file_header, scan_frames
 from epochal.journal.writer import open_journal
 from epochal.store.ingest import ingest_home
-from epochal.store.owner import open_store
 from epochal.store.receive import origin_of, read_origin, receive, received
 from epochal.store.runs import get_run
 from epochal.store.series import series_points
 from tests.store.journals import Writing
-
-
-@pytest.fixture
-def store(home):
-    with open_store(home) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -42,12 +42,6 @@ KEYS = ("a", "b", "c")
 
 
 @pytest.fixture
-def store(home: Path) -> Iterator[Store]:
-    with open_store(home) as opened:
-        yield opened
-
-
-@pytest.fixture
 def recorder(store: Store) -> Iterator[Recorder]:
     made = Recorder(store)
     yield made

@@ -12,7 +12,6 @@ from epochal.domain.run import RunState
 from epochal.domain.view import RunChanges, RunQuery
 from epochal.errors import Conflict, InvalidInput, NotFound
 from epochal.store.ingest import ingest_home
-from epochal.store.owner import open_store
 from epochal.store.runs import (
     delete_run,
     get_run,
@@ -24,12 +23,6 @@ from epochal.store.runs import (
 )
 from epochal.store.search import query_runs
 from tests.store.journals import Writing
-
-
-@pytest.fixture
-def store(home):
-    with open_store(home) as opened:
-        yield opened
 
 
 def finished(store, *args, **more) -> Writing:

@@ -22,12 +22,6 @@ from epochal.store.series import query_buckets, query_points, series_points
 from tests.store.journals import Writing
 
 
-@pytest.fixture
-def store(home):
-    with open_store(home) as opened:
-        yield opened
-
-
 class Model:
     """What a list of rows and cuts means, in the plainest words."""
 
