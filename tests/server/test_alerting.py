@@ -374,3 +374,21 @@ def test_a_script_that_fails_is_told_by_a_running_server(
     assert "very-secret" not in shown
     assert run_cli("alert", "rm", "p", rule["id"], home=home).returncode == 0
     assert "no rules yet" in run_cli("alert", "ls", "p", home=home).stderr
+
+
+def test_an_alert_of_a_failed_run_says_which_exception_ended_it(store, hook, look):
+    """Read from the console that a real client recorded, colors left out."""
+    add(store, hook, when=When.FAILED)
+    run_script(
+        """
+        import epochal
+        epochal.init(project="p", id="broken", settings={"git": False, "environment": False})
+        epochal.log({"loss": 1.0})
+        raise ValueError("the learning rate is \\x1b[31mnegative\\x1b[0m")
+        """,
+        store.home,
+    )
+    look()
+    (message,) = hook.got
+    assert message["run"]["id"] == "broken"
+    assert message["detail"].splitlines()[-1] == "ValueError: the learning rate is negative"

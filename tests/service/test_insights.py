@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import time
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,24 @@ def trained(home: Path, run_id: str = "r1", count: int = 400) -> Writing:
             "grad": math.nan if i >= 390 else 1.0,
         } for i in range(count)],
     )  # fmt: skip
+    writing.finish("finished")
     return writing
+
+
+def test_a_run_that_runs_and_says_nothing_is_told_to_have_stalled(store):
+    """Until it ends; what it says of itself, its system metrics, does not count."""
+    writing = Writing(store.home, "silent")
+    writing.rows(list(range(50)), [{"loss": 1.0 - i / 100} for i in range(50)])
+    (found,) = report(store, writing).insights
+    assert (found.kind, found.key, found.lo) == (Kind.STALL, "loss", 49)
+    writing.finish("finished")
+    assert report(store, writing).insights == []
+
+
+def test_a_run_that_logs_now_has_not_stalled(store):
+    writing = Writing(store.home, "busy", start_us=time.time_ns() // 1000)
+    writing.rows(list(range(50)), [{"loss": 1.0 - i / 100} for i in range(50)])
+    assert report(store, writing).insights == []
 
 
 def test_a_run_is_told_what_went_wrong_with_the_place_to_look_at(store):

@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from epochal.domain.access import LOCAL_USER
+from epochal.domain.moving import MoveTo
 from epochal.domain.record import Config, Media, MediaItem
 from epochal.domain.report import (
     MAX_FROZEN,
@@ -608,3 +609,25 @@ def test_history_is_bounded_and_stays_when_the_database_is_lost(store, home, mon
     with open_store(home) as again:
         rows = reports.list_versions(again, *of[1:]).versions
     assert [row.revision for row in rows] == [7, 6, 4]
+
+
+def test_a_panel_follows_the_runs_that_it_names_to_where_they_were_moved(store):
+    """Shown once, as they are now, with their curves and columns; told; also by old uids."""
+    old = runs.query_runs(store, LOCAL_USER, RunQuery("mnist", order=["name"])).runs[1]
+    new = runs.move_run(store, LOCAL_USER, old.uid, MoveTo("kept"))
+    for named in ("r0, r1", f"r0, {old.uid}"):
+        lines = ShownPanel("mnist", f"{LOSS}\nruns: {named}")
+        data = reports.show_panel(store, LOCAL_USER, lines)
+        assert {run.id: run.uid == new.uid for run in data.runs} == {"r0": False, "r1": True}
+        assert ([ref.uid for ref in data.moved], data.missing) == ([new.uid], [])
+        assert data.keys == ["loss"]
+    bars = ShownPanel("mnist", "panel: bar:last(loss)\nruns: r1, r2, gone")
+    for _ in range(2):
+        data = reports.show_panel(store, LOCAL_USER, bars)
+        assert data.table is not None
+        assert [run.uid for run in data.table.runs][-1] == new.uid
+        assert data.table.columns["last(loss)"] == [1 / 200, 1 / 200]
+        assert (data.missing, data.matched) == (["gone"], 2)
+        # The second time nothing is left at the old address.
+        if runs.get_run(store, LOCAL_USER, old.uid).archived:
+            runs.delete_run(store, LOCAL_USER, old.uid)

@@ -48,6 +48,23 @@ def as_dict(query: RunQuery) -> dict[str, Any]:
     return {name: getattr(query, name) for name in query.__struct_fields__}
 
 
+def test_an_offset_passes_over_so_many_runs_of_the_same_order(filled):
+    """A jump to a place far below; past the end there is nothing, and the counts stay true."""
+    for query in (RunQuery("p", order=["-config.n"]), RunQuery("p", where="config.n >= 7")):
+        every = [row.uid for row in query_runs(filled, replace(query, limit=1000)).runs]
+        for offset in (1, 17, len(every) - 1, len(every), len(every) + 5):
+            page = query_runs(filled, replace(query, limit=10, offset=offset))
+            assert [row.uid for row in page.runs] == every[offset : offset + 10]
+            assert page.matched == len(every)
+
+
+def test_an_offset_that_cannot_be_is_refused(filled):
+    cursor = query_runs(filled, RunQuery("p", limit=5)).cursor
+    for query in (RunQuery("p", offset=-1), RunQuery("p", limit=5, offset=5, cursor=cursor)):
+        with pytest.raises(InvalidInput, match="offset must be 0 or more"):
+            query_runs(filled, query)
+
+
 def test_a_cursor_of_another_query_or_of_nobody_is_refused(filled):
     cursor = query_runs(filled, RunQuery("p", limit=5)).cursor
     assert cursor is not None

@@ -21,6 +21,7 @@ class Kind(StrEnum):
 
     NAN = "nan"
     INF = "inf"
+    STALL = "stall"
     SPIKE = "spike"
     PLATEAU = "plateau"
     OVERFIT = "overfit"

@@ -12,7 +12,7 @@ import msgspec
 
 from epochal.domain.importance import ImportanceReport
 from epochal.domain.names import DEFAULT_ENTITY
-from epochal.domain.objects import MediaEntry
+from epochal.domain.objects import MediaEntry, RunRef
 from epochal.domain.view import RunPage
 
 MAX_TITLE: Final = 200
@@ -130,7 +130,8 @@ class PanelData(msgspec.Struct, frozen=True, omit_defaults=True):
     ``columns`` are the buckets of curves (docs/internals/wire.md) in base64, of each key all runs;
     ``table`` are the columns of scatter, bars and parallel coordinates; ``media`` the histograms
     over steps, or of a panel of media the newest of each run. ``missing`` are runs that the panel
-    names and that are not there.
+    names and that are not there, ``moved`` those that it names and shows as they are in the
+    project that they were moved to.
     """
 
     panel: str
@@ -138,6 +139,7 @@ class PanelData(msgspec.Struct, frozen=True, omit_defaults=True):
     runs: list[PanelRun] = []
     keys: list[str] = []
     missing: list[str] = []
+    moved: list[RunRef] = []
     matched: int = 0
     columns: str | None = None
     table: RunPage | None = None

@@ -69,6 +69,7 @@ class RunQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     order: list[str] = msgspec.field(default_factory=lambda: ["-created"])
     limit: int = 100
     cursor: str | None = None
+    offset: int = 0
     columns: list[str] = []
     ids: list[str] = []
     archived: bool = False

@@ -136,7 +136,11 @@ def _figure(found: Drawn | EpochalError, pictures: Mapping[str, str]) -> str:
     head = f"<figcaption>{escaped(panel.name)} <span>{said}</span></figcaption>"
     missing = ", ".join(data.missing)
     gone = f'<p class="problem">Not there any more: {escaped(missing)}.</p>' if missing else ""
-    return f"<figure>{head}{_drawing(panel, data, pictures)}{gone}</figure>"
+    went = ", ".join(f"{ref.name} in {ref.project}" for ref in data.moved)
+    elsewhere = (
+        f'<p class="soft">Moved, and shown from there: {escaped(went)}.</p>' if went else ""
+    )
+    return f"<figure>{head}{_drawing(panel, data, pictures)}{elsewhere}{gone}</figure>"
 
 
 def _problem(text: str) -> str:

@@ -14,13 +14,16 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from epochal.domain.address import page_path
-from epochal.domain.alert import Rule
+from epochal.domain.alert import Occasion, Rule, When
 from epochal.errors import EpochalError, PermissionDenied
 from epochal.server import mail, webhook
 from epochal.server.settings import Settings
 from epochal.service.alerts import all_rules, read_mail
 from epochal.store.deliveries import PAUSES_US, add_deliveries, due, settle
+from epochal.store.lastwords import last_exception
 from epochal.store.occasions import find_occasions
 from epochal.store.owner import Store
 
@@ -85,12 +88,19 @@ class Alerting:
             for rule in of_project:
                 with self._store.database.read() as connection:
                     found = find_occasions(connection, rule, place, now)
+                if rule.when is When.FAILED:
+                    found = [self._explained(one) for one in found]
                 add_deliveries(self._store, place, rule, found, now)
         known = {rule.id: rule for of_project in rules.values() for rule in of_project}
         for row in due(self._store, now, AT_ONCE):
             if self._ending.is_set():
                 return
             self._tell(row, known.get(row.rule))
+
+    def _explained(self, failed: Occasion) -> Occasion:
+        """With the exception that ended the run, where its console tells it."""
+        error = last_exception(self._store, failed.uid)
+        return replace(failed, text=f"{failed.text}\n{error}") if error else failed
 
     def _run(self) -> None:
         while not self._ending.is_set():

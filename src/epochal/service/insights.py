@@ -6,6 +6,7 @@ thousand records of gradients and the configs of two hundred runs.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from typing import Final
 
@@ -21,8 +22,10 @@ from epochal.domain.insight import (
     ranked,
     steps_text,
 )
-from epochal.domain.names import check_uid
+from epochal.domain.names import SYSTEM_PREFIX, check_uid
 from epochal.domain.peers import find_difference
+from epochal.domain.run import RunState
+from epochal.domain.silence import find_stall
 from epochal.domain.throughput import CPU, GPU, find_idle, find_waiting, is_time
 from epochal.domain.trends import (
     find_bad_values,
@@ -38,6 +41,7 @@ from epochal.service import bounds
 from epochal.service.permission import require
 from epochal.store import insights as stored
 from epochal.store import runs
+from epochal.store.lastwords import newest_point_us
 from epochal.store.owner import Store
 from epochal.store.preferences import read_preference, write_preference
 
@@ -61,6 +65,7 @@ def run_insights(store: Store, principal: Principal | None, uid: str) -> Insight
     lines = stored.read_lines(store, uid, _keys(detail))
     found = [
         *find_bad_values(detail.metrics, lines),
+        *_silence(store, detail),
         *_few(find_spike(line) for line in lines if is_loss(line.key)),
         *find_overfit(lines)[:MAX_OF_A_KIND],
         *_few(find_plateau(line) for line in lines if is_loss(line.key)),
@@ -139,6 +144,19 @@ def _layers(store: Store, uid: str) -> list[Insight]:
         key=key, lo=step, hi=first.steps[-1], place="gradients",
         numbers={"parameters": len(same), "of": len(found)},
     )]  # fmt: skip
+
+
+def _silence(store: Store, detail: RunDetail) -> list[Insight]:
+    """A run that is running and has long said nothing."""
+    metrics = [one for one in detail.metrics if not one.key.startswith(SYSTEM_PREFIX)]
+    newest = newest_point_us(store, detail.uid) if detail.state is RunState.RUNNING else None
+    if newest is None or not metrics:
+        return []
+    most = max(metrics, key=lambda one: one.count)
+    return find_stall(
+        key=most.key, points=most.count, step=most.last_step or 0, began_us=detail.created_us,
+        newest_us=newest, now_us=time.time_ns() // 1000,
+    )  # fmt: skip
 
 
 def _difference(store: Store, uid: str, detail: RunDetail) -> list[Insight]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from base64 import b64encode
+from functools import partial
 from typing import Final, NamedTuple
 from urllib.parse import parse_qs, unquote
 
@@ -19,6 +20,7 @@ from epochal.errors import InvalidInput
 from epochal.reports.page import FIELDS
 from epochal.reports.panel import HISTOGRAMS, MOST_MEDIA_RUNS, MOST_RUNS, Panel, keys_of
 from epochal.service import bounds, importance, media, projects, runs, series, views
+from epochal.service.panelruns import NamedRuns, named_runs
 from epochal.service.permission import require
 from epochal.store.owner import Store
 
@@ -68,9 +70,11 @@ def panel_data(
     require(principal, Permission.READ)
     here = _Place(store, principal, *place)
     where, named = _choice(here, panel)
-    page, missing = _runs_of(here, panel, where, named)
+    page, missing, moved = _runs_of(here, panel, where, named)
     shown = [PanelRun(run.uid, run.id, run.name, run.color) for run in page.runs]
-    data = PanelData(text, time.time_ns() // 1000, shown, missing=missing, matched=page.matched)
+    data = PanelData(
+        text, time.time_ns() // 1000, shown, missing=missing, moved=moved, matched=page.matched
+    )
     if panel.kind in ("lines", "formula"):
         return _curves(here, panel, data, points=points)
     if panel.kind == "importance":
@@ -156,10 +160,8 @@ def _metrics(here: _Place) -> list[str]:
     return [use.key for use in projects.project_keys(*here).metrics]
 
 
-def _runs_of(
-    here: _Place, panel: Panel, where: str, named: list[str] | None
-) -> tuple[RunPage, list[str]]:
-    """The runs of a panel, and those that it names and that are not there."""
+def _runs_of(here: _Place, panel: Panel, where: str, named: list[str] | None) -> NamedRuns:
+    """The runs of a panel, those that it names and that are not there, and where runs went."""
     is_over_runs = panel.kind in ("scatter", "bar", "parallel")
     columns = [panel.what] if panel.kind == "bar" else panel.columns if is_over_runs else []
     query = RunQuery(
@@ -169,16 +171,14 @@ def _runs_of(
         limit=MOST_ROWS if is_over_runs else panel.limit,
         columns=[name for name in columns if name not in FIELDS],
     )
+    ask = partial(runs.query_runs, here.store, here.principal)
     if named is None:
-        return runs.query_runs(here.store, here.principal, query), []
+        return NamedRuns(ask(query), [], [])
     if len(named) > MOST_RUNS:
         raise InvalidInput(f"{len(named)} runs are too many, a panel shows at most {MOST_RUNS}")
     if not named:
-        return RunPage(0, 0, None, [], {name: [] for name in query.columns}), []
-    chosen = replace(query, where="", ids=named, limit=MOST_RUNS, archived=True)
-    page = runs.query_runs(here.store, here.principal, chosen)
-    there = {name for run in page.runs for name in (run.id, run.uid)}
-    return page, [name for name in named if name not in there]
+        return NamedRuns(RunPage(0, 0, None, [], {name: [] for name in query.columns}), [], [])
+    return named_runs(here.store, ask, replace(query, limit=MOST_RUNS), named)
 
 
 def _choice(here: _Place, panel: Panel) -> tuple[str, list[str] | None]:

@@ -11,8 +11,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from epochal.domain.alert import Level, Occasion, Rule, When, minutes_text
-from epochal.domain.names import SYSTEM_PREFIX
 from epochal.domain.run import RunState
+from epochal.store.lastwords import NEWEST_POINT
 from epochal.store.moved import only_moved
 from epochal.store.schema import Text, event, key, latest, project, run
 from epochal.store.schema_alerts import delivery
@@ -86,13 +86,7 @@ def _failed(
 def _stalled(
     connection: sa.Connection, rule: Rule, place: tuple[str, str], now_us: int
 ) -> list[Occasion]:
-    newest = (
-        sa.select(sa.func.max(latest.c.last_us))
-        .join(key, key.c.id == latest.c.key_id)
-        .where(latest.c.run_id == run.c.id, ~key.c.name.startswith(SYSTEM_PREFIX, autoescape=True))
-        .scalar_subquery()
-    )
-    since = sa.func.coalesce(newest, run.c.created_us)
+    since = sa.func.coalesce(NEWEST_POINT, run.c.created_us)
     query = _runs(rule, place, sa.cast(since, Text), since.label("since"), run.c.last_step).where(
         run.c.state == RunState.RUNNING.value,
         since < now_us - int(rule.minutes * _MINUTE_US),

@@ -6,12 +6,14 @@ import contextlib
 import os
 import shutil
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
 from epochal.domain.names import MAX_NAME, MAX_TAG, MAX_TEXT, check_name, check_uid, run_uid
+from epochal.domain.objects import RunRef
 from epochal.domain.run import RunState, StopRequest
 from epochal.domain.tracked import NOTES
 from epochal.domain.view import ResumeState, RunChange, RunChanges, RunDetail, RunRow
@@ -73,6 +75,13 @@ def get_run(store: Store, uid: str) -> RunDetail:
     if found.state is not RunState.RUNNING:
         return found
     return msgspec.structs.replace(found, stop=stops.read_stop(run_directory(store.home, uid)))
+
+
+def find_moved(store: Store, uids: Sequence[str]) -> dict[str, RunRef]:
+    """Where runs went that were moved to other projects; those that stayed are left out."""
+    with store.database.read() as connection:
+        found = {uid: moved_to(connection, uid) for uid in uids}
+    return {uid: ref for uid, ref in found.items() if ref is not None}
 
 
 def resolve_run(store: Store, entity: str, project_name: str, id: str) -> str:

@@ -4,7 +4,7 @@ The answer is computed by the database from clustered tables; what a condition m
 `domain.expression`. A cursor continues the very query that gave it and no other: it holds the
 place of the last row, so that a run that stays is shown once, whichever others come or go
 meanwhile. Runs are counted for the first page; the following ones repeat its ``total`` and
-``matched``.
+``matched``. An offset passes over so many runs, for who jumps to a place far below.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import sqlalchemy as sa
 
 from epochal.domain.expression import asks_archived, fields_of
 from epochal.domain.query import parse_field, parse_order, parse_where
+from epochal.domain.values import INT64_MAX
 from epochal.domain.view import RunPage, RunQuery
 from epochal.errors import InvalidInput
 from epochal.store.cells import read_columns
@@ -95,7 +96,7 @@ def query_runs_in(database: Database, query: RunQuery, now_us: int) -> RunPage:
         chosen, parts = sort_parts(filters, chosen, orders)
         if cursor is not None:
             chosen = _continued(chosen, parts, cursor)
-        found = _read_page(connection, chosen, parts, query.limit, known)
+        found = _read_page(connection, chosen, parts, query, known)
         page = run_rows(connection, found.ids)
         columns = read_columns(connection, wanted, found.ids)
     following = None
@@ -117,10 +118,11 @@ def _read_page(
     connection: sa.Connection,
     chosen: sa.Select[Any],
     parts: list[Part],
-    limit: int,
+    asked: RunQuery,
     matched: int | None,
 ) -> _Found:
-    """The first ``limit`` of the chosen runs; all are counted on the way when it must be."""
+    """The asked stretch of the chosen runs; all are counted on the way when it must be."""
+    limit = asked.limit
     columns: list[Any] = [part.column.label(f"by{i}") for i, part in enumerate(parts)]
     query = chosen.add_columns(*columns)
     if matched is None:
@@ -128,17 +130,32 @@ def _read_page(
         columns = list(every.c)[1:]
         count = sa.select(sa.func.count()).select_from(every).scalar_subquery()
         query = sa.select(*every.c, count)
-    rows = connection.execute(query.order_by(*order_by(columns, parts)).limit(limit + 1)).all()
+    query = query.order_by(*order_by(columns, parts)).limit(limit + 1)
+    if asked.offset:
+        query = query.offset(asked.offset)
+    rows = connection.execute(query).all()
     if matched is None:
-        matched = int(rows[0][-1]) if rows else 0
+        matched = int(rows[0][-1]) if rows else _count_chosen(connection, chosen, asked)
     more = len(rows) > limit
     place = list(rows[limit - 1][1 : 1 + len(parts)]) if more else None
     return _Found([row[0] for row in rows[:limit]], matched, place)
 
 
+def _count_chosen(connection: sa.Connection, chosen: sa.Select[Any], asked: RunQuery) -> int:
+    """How many runs are chosen, when the page itself is empty: only an offset passes over them."""
+    if not asked.offset:
+        return 0
+    every = sa.select(sa.func.count()).select_from(chosen.cte())
+    return int(connection.execute(every).scalar_one())
+
+
 def _check_limits(query: RunQuery) -> None:
     if not 1 <= query.limit <= MAX_LIMIT:
         raise InvalidInput(f"limit must be from 1 to {MAX_LIMIT}, got {query.limit}")
+    if not 0 <= query.offset <= INT64_MAX or (query.offset and query.cursor is not None):
+        raise InvalidInput(
+            f"offset must be 0 or more, and stand alone without a cursor; got {query.offset}"
+        )
     for what, given, limit in (
         ("columns", len(query.columns), MAX_COLUMNS),
         ("order entries", len(query.order), MAX_ORDERS),

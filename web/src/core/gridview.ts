@@ -194,6 +194,18 @@ export class GridView {
     this.render();
   }
 
+  /** The row at the top edge of the view. */
+  get top(): number {
+    return Math.floor(topRow(this.root.scrollTop, this.viewHeight(), this.rows, this.rowHeight));
+  }
+
+  /** Scrolls by so many rows, so that those in view stay where they are when others come or go above them. */
+  shift(rows: number): void {
+    const view = this.viewHeight();
+    const before = topRow(this.root.scrollTop, view, this.rows, this.rowHeight);
+    this.root.scrollTop = scrollTopFor(before + rows, view, this.rows, this.rowHeight);
+  }
+
   /** Makes a row the active one and brings it into view. */
   activate(row: number): void {
     this.active = Math.max(-1, Math.min(this.rows - 1, row));

@@ -3,12 +3,13 @@ import { formatCount } from "./format";
 import { runPath } from "./route";
 
 /** In the order of `epochal/domain/insight.py`. */
-export const KINDS = ["nan", "inf", "spike", "plateau", "overfit", "layer", "input", "idle", "differs"] as const;
+export const KINDS = ["nan", "inf", "stall", "spike", "plateau", "overfit", "layer", "input", "idle", "differs"] as const;
 export type Kind = (typeof KINDS)[number];
 
 export const MEANING: Record<Kind, string> = {
   nan: "The first series that became NaN",
   inf: "The first infinite value",
+  stall: "A run that goes on and logs nothing",
   spike: "A loss that jumped far above what it did before",
   plateau: "A loss that does not fall any more",
   overfit: "A held-out series that turned while training goes on",

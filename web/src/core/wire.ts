@@ -75,6 +75,8 @@ export interface RunQuery {
   order?: string[];
   limit?: number;
   cursor?: string;
+  /** So many rows from the top are passed over; not together with a cursor. */
+  offset?: number;
   columns?: string[];
   ids?: string[];
   archived?: boolean;

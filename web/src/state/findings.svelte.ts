@@ -10,6 +10,7 @@ import type { RunRow } from "../core/wire";
 
 const REST_MS = 150;
 const AGAIN_MS = 30_000;
+const SILENT_MS = 120_000;
 const AT_ONCE = 4;
 
 interface Told {
@@ -49,7 +50,9 @@ export class Findings {
       if (this.busy >= AT_ONCE) return;
       const known = this.told.get(run.uid);
       const version = `${run.last_step} ${run.state} ${run.nan_step}`;
-      if (known && (known.version === version || Date.now() - known.at < AGAIN_MS)) continue;
+      const age = known ? Date.now() - known.at : Infinity;
+      // Nothing tells that nothing comes: a run that says no more is looked at as well.
+      if (age < AGAIN_MS || (known?.version === version && (run.state !== "running" || age < SILENT_MS))) continue;
       void this.answer(run.uid, version);
     }
   }

@@ -2,9 +2,12 @@
  * Runs in groups, as the table shows them: groups with statistics over all their runs, and the runs of those that are open.
  *
  * Promises: the server groups and computes, over every run; an open group loads its runs in pages as they are scrolled
- * to; what is open stays open when values change; an older answer never overwrites a newer one.
+ * to; what is open stays open when values change; while the table is held no line moves; an older answer never
+ * overwrites a newer one.
  */
 import { api, ApiError } from "../core/api";
+import { groupNews, regrouped } from "../core/groupspan";
+import { allNews, type News } from "../core/runspan";
 import type { Change, GroupPage, GroupRow } from "../core/wire";
 import { Runs } from "./runs.svelte";
 
@@ -24,6 +27,10 @@ export class Groups {
   error = $state.raw<ApiError | null>(null);
   open = $state.raw<ReadonlySet<string>>(new Set());
   private children = $state.raw<ReadonlyMap<string, Runs>>(new Map());
+  /** Groups that came, went or changed places, and wait for the table to be let go. */
+  private own = $state.raw<News | null>(null);
+  private kept: GroupPage | null = null;
+  private held = false;
   private question: Question | null = null;
   private generation = 0;
   private took = 0;
@@ -53,7 +60,11 @@ export class Groups {
   });
 
   /** Asks for groups; `columns` are those to summarize, `asked` those that the runs inside show. */
-  async load(question: Question): Promise<void> {
+  load(question: Question): Promise<void> {
+    return this.ask(question, false);
+  }
+
+  private async ask(question: Question, live: boolean): Promise<void> {
     const mine = ++this.generation;
     const levels = this.question?.by.join("\n");
     this.question = question;
@@ -64,9 +75,12 @@ export class Groups {
     try {
       const page = await api.queryGroups({ entity, project, by, columns, where: where.trim() || undefined, order });
       if (mine !== this.generation) return;
-      this.page = page;
+      const news = live && this.held && this.page ? groupNews(this.page, page) : null;
+      this.page = news && this.page ? regrouped(this.page, page) : page;
+      [this.own, this.kept] = [news, news && page];
       this.error = null;
-      for (const [inside, runs] of this.children) this.loadRuns(runs, inside);
+      for (const [inside, runs] of this.children) if (live) void runs.look();
+      else this.loadRuns(runs, inside);
     } catch (error) {
       if (mine === this.generation) this.error = error instanceof ApiError ? error : new ApiError("error", String(error));
     }
@@ -80,6 +94,7 @@ export class Groups {
     const innermost = group.values.length === this.question?.by.length;
     if (!innermost || this.children.has(group.where)) return;
     const runs = new Runs(this.entity, this.project);
+    runs.hold(this.held);
     this.children = new Map([...this.children, [group.where, runs]]);
     this.loadRuns(runs, group.where);
   }
@@ -92,12 +107,36 @@ export class Groups {
 
   /** Takes notice of live events. */
   changed(changes: readonly Change[]): void {
-    for (const [inside, runs] of this.children) runs.changed(changes, () => this.loadRuns(runs, inside));
+    for (const runs of this.children.values()) runs.changed(changes);
     if (this.timer !== undefined || !this.question) return;
     this.timer = setTimeout(() => {
       this.timer = undefined;
-      if (this.question) void this.load(this.question);
+      this.look();
     }, Math.max(REFRESH_MS, this.took * REST));
+  }
+
+  /** Looks whether the groups are still as they are shown. */
+  look(): void {
+    if (this.question) void this.ask(this.question, true);
+  }
+
+  /** What would move lines, and waits. */
+  get news(): News | null {
+    return allNews([this.own, ...this.loaded.map((runs) => runs.news)]);
+  }
+
+  /** While the table is held no line of it moves; what waited is shown when it is let go. */
+  hold(on: boolean): void {
+    this.held = on;
+    for (const runs of this.loaded) runs.hold(on);
+    if (!on) this.show();
+  }
+
+  /** Shows what waited. */
+  show(): void {
+    if (this.kept) this.page = this.kept;
+    [this.own, this.kept] = [null, null];
+    for (const runs of this.loaded) if (runs.news) runs.show();
   }
 
   /** Stops; nothing is asked for anymore. */
@@ -106,7 +145,7 @@ export class Groups {
     this.timer = undefined;
     this.generation++;
     this.question = null;
-    this.page = null;
+    this.page = this.own = this.kept = null;
     this.closeAll();
   }
 

@@ -47,6 +47,8 @@ export interface PanelData {
   runs?: PanelRun[];
   keys?: string[];
   missing?: string[];
+  /** Runs that the panel names and that are shown as they are in the project they were moved to. */
+  moved?: { uid: string; id: string; entity: string; project: string; name: string }[];
   matched?: number;
   /** The answer to a BucketQuery, in base64. */
   columns?: string;
