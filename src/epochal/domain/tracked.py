@@ -7,6 +7,7 @@ the same after a rebuild. Times are microseconds since 1970 UTC.
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import Final, Literal, TypeAlias
 
 import msgspec
@@ -113,6 +114,7 @@ class TrackedQuery(msgspec.Struct, frozen=True):
     roots: dict[tuple[str, str], str] = {}
 
 
+@lru_cache(1024)
 def experiment_id(entity: str, project: str) -> int:
     """The id of a project as an experiment: 18 digits, 0 for the default one."""
     if (entity, project) == (DEFAULT_ENTITY, DEFAULT_EXPERIMENT):

@@ -1,9 +1,11 @@
 """One TCP connection: uvicorn's HTTP/1.1 protocol with four rules more, and fast bodies.
 
 The head of a request must arrive in time, its target must be a path (no ``GET http://...``), and
-bytes that are no HTTP get the same error shape and headers as everything else. While a large body
-is read past the parser nothing else is read. What is left of a body that nobody wanted to the end
-is dropped before the next request, and must keep coming like any other: silence, or falling behind
+bytes that are no HTTP get the same error shape and headers as everything else. A request with a
+short body is served once the body is there, which mostly is at once, and otherwise after
+`SOON_SECONDS`: then whoever serves it waits. While a large body is read past the parser nothing
+else is read. What is left of a body that nobody wanted to the end is dropped before the next
+request, and must keep coming like any other: silence, or falling behind
 `SLOWEST_BYTES_PER_SECOND`, ends the connection after the time in which it may rest.
 """
 
@@ -14,9 +16,11 @@ import functools
 from typing import Any, Final
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from epochal.errors import InvalidInput
+from epochal.server.asgi import WHOLE
 from epochal.server.bodies import LARGE, LargeBody, announced_length
 from epochal.server.errors import envelope
 from epochal.server.joining import Joining
@@ -28,6 +32,9 @@ from epochal.service.receiving import POUR
 from epochal.service.spans import SEND
 
 HEADER_TIMEOUT: Final = 10.0
+SHORT: Final = HIGH_WATER_LIMIT
+"""Bytes of a body that the parser collects without a pause."""
+SOON_SECONDS: Final = 0.25
 
 
 class Connection(HttpToolsProtocol):
@@ -40,7 +47,9 @@ class Connection(HttpToolsProtocol):
         self._out = Joining(transport)
         super().connection_made(self._out)
         self.app_state = {**self.app_state, STATE_KEY: Peer(self.client, self.server_address())}
-        self._head_timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_short = False
+        self._held: tuple[RequestResponseCycle, Any] | None = None
         self._large: LargeBody | None = None
         self._sender = Sender(self._out)
         self._in_body = False
@@ -57,6 +66,7 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock."""
         self._stop_clock()
+        self._held = None
         if self._large is not None:
             self._large.close()
         self._sender.close()
@@ -87,19 +97,37 @@ class Connection(HttpToolsProtocol):
         """The head is there."""
         self._stop_clock()
         self._in_body = True
+        length = announced_length(self.headers)
+        self._is_short = 0 < length <= SHORT
         super().on_headers_complete()
         extensions: dict[str, Any] = {SEND: functools.partial(self._sender.send, self.cycle)}
         self.cycle.scope["extensions"] = extensions
-        length = 0 if self.pipeline else announced_length(self.headers)
-        if length >= LARGE:
+        if length >= LARGE and not self.pipeline:
             self._large = LargeBody(self.cycle, length, self._read_past_parser)
             self.cycle.receive = self._large.receive  # type: ignore[assignment, method-assign]  # what uvicorn calls
             extensions[POUR] = self._large.pour
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """Serve a request now or, when its short body is still on its way, in a moment."""
+        if self._is_short and cycle is self.cycle and cycle.more_body:
+            self._held = cycle, app
+            self._timer = self.loop.call_later(SOON_SECONDS, self._serve_held)
+        else:
+            super()._start_asgi_task(cycle, app)
+
+    def _serve_held(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            self._stop_clock()
+            super()._start_asgi_task(*held)
 
     def on_message_complete(self) -> None:
         """The body is there."""
         self._in_body = False
         super().on_message_complete()
+        if self._held is not None:
+            self.cycle.scope["extensions"][WHOLE] = {}
+            self._serve_held()
 
     def on_response_complete(self) -> None:
         """All is answered, whether or not all was read."""
@@ -148,12 +176,12 @@ class Connection(HttpToolsProtocol):
 
     def _start_clock(self) -> None:
         self._stop_clock()
-        self._head_timer = self.loop.call_later(self.header_timeout, self._too_slow)
+        self._timer = self.loop.call_later(self.header_timeout, self._too_slow)
 
     def _stop_clock(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _too_slow(self) -> None:
         if not self.transport.is_closing():

@@ -12,7 +12,7 @@ import functools
 from typing import Final
 
 from epochal.errors import Unavailable
-from epochal.server.asgi import Application, Message, Receive, Scope, Send
+from epochal.server.asgi import WHOLE, Application, Message, Receive, Scope, Send
 from epochal.server.errors import send_error
 from epochal.server.pace import Pace
 from epochal.server.settings import Settings
@@ -50,8 +50,10 @@ class Limits:
         extensions = scope.get("extensions", {})
         if POUR in extensions:
             extensions[POUR] = functools.partial(extensions[POUR], Pace(self._patience))
+        if WHOLE not in extensions:
+            receive = watched(receive, self._patience)
         try:
-            await self._app(scope, watched(receive, self._patience), send)
+            await self._app(scope, receive, send)
         finally:
             self._under_way -= 1
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from itertools import chain
 from typing import Final
 
 from epochal.errors import (
@@ -92,17 +93,14 @@ class Security:
         await self._app(scope, receive, guarded)
 
     def _check(self, scope: Scope) -> None:
-        headers = scope["headers"]
-        if sum(len(name) + len(value) for name, value in headers) > MAX_HEADER_BYTES:
+        if sum(map(len, chain.from_iterable(scope["headers"]))) > MAX_HEADER_BYTES:
             raise InvalidInput(f"the headers have more than {MAX_HEADER_BYTES:,} bytes")
-        if (
-            _first(headers, b"transfer-encoding") is not None
-            and _first(headers, b"content-length") is not None
-        ):
+        named = _by_name(scope["headers"])
+        if b"transfer-encoding" in named and b"content-length" in named:
             raise InvalidInput(
                 "a request has either Transfer-Encoding or Content-Length, not both"
             )
-        hosts = [value for name, value in headers if name == b"host"]
+        hosts = named.get(b"host", [])
         if len(hosts) != 1:
             raise InvalidInput(f"a request has exactly one Host header, this has {len(hosts)}")
         if scope["method"] not in _METHODS:
@@ -110,14 +108,16 @@ class Security:
         if scope["path"] == HEALTH_PATH and scope["method"] in _SAFE:
             return
         self._check_host(hosts[0])
-        self._check_origin(scope, hosts[0])
-        _check_site(scope)
-        if (_first(headers, b"upgrade") or b"").lower() == b"websocket":
+        if b"origin" in named:
+            self._check_origin(named[b"origin"], scope.get("scheme", "http"), hosts[0])
+        if b"sec-fetch-site" in named:
+            _check_site(scope, named)
+        if b"upgrade" in named and named[b"upgrade"][0].lower() == b"websocket":
             raise InvalidInput(
                 "there are no web sockets here; live events come from GET /api/v1/events"
             )
         if scope["method"] in _JSON_METHODS and not scope["path"].startswith(_DEAF_PATHS):
-            _check_json(headers)
+            _check_json(named.get(b"content-type", []))
 
     def _check_host(self, host: bytes) -> None:
         if _LOOPBACK_HOST.fullmatch(host):
@@ -134,11 +134,7 @@ class Security:
             f"or start it with --public-url http://{name}"
         )
 
-    def _check_origin(self, scope: Scope, host: bytes) -> None:
-        origins = [value for name, value in scope["headers"] if name == b"origin"]
-        if not origins:
-            return
-        scheme = scope.get("scheme", "http")
+    def _check_origin(self, origins: list[bytes], scheme: str, host: bytes) -> None:
         if self._public and host == self._public[1].encode("latin-1", "replace"):
             scheme = self._public[0]
         if origins != [scheme.encode() + b"://" + host]:
@@ -147,16 +143,21 @@ class Security:
             )
 
 
-def _check_site(scope: Scope) -> None:
-    headers = scope["headers"]
-    sites = [value for name, value in headers if name == b"sec-fetch-site"]
-    if all(site in _OWN_SITES for site in sites):
+def _by_name(headers: Headers) -> dict[bytes, list[bytes]]:
+    named: dict[bytes, list[bytes]] = {}
+    for name, value in headers:
+        named.setdefault(name, []).append(value)
+    return named
+
+
+def _check_site(scope: Scope, named: dict[bytes, list[bytes]]) -> None:
+    if all(site in _OWN_SITES for site in named[b"sec-fetch-site"]):
         return
     # A link on another page may lead to our page, but nowhere else.
     opens_page = (
         scope["method"] in _SAFE
-        and _first(headers, b"sec-fetch-mode") == b"navigate"
-        and (_first(headers, b"sec-fetch-dest") or b"") in _DOCUMENTS
+        and named.get(b"sec-fetch-mode", [b""])[0] == b"navigate"
+        and named.get(b"sec-fetch-dest", [b""])[0] in _DOCUMENTS
         and not scope["path"].startswith(_DATA_PATHS)
     )
     if not opens_page:
@@ -165,8 +166,7 @@ def _check_site(scope: Scope) -> None:
         )
 
 
-def _check_json(headers: Headers) -> None:
-    types = [value for name, value in headers if name == b"content-type"]
+def _check_json(types: list[bytes]) -> None:
     if len(types) != 1 or types[0].split(b";")[0].strip().lower() != b"application/json":
         raise UnsupportedMediaType("send the body as 'Content-Type: application/json'")
 
@@ -180,10 +180,6 @@ def _is_address(host: bytes) -> bool:
         return str(ipaddress.ip_address(text)) == text
     except ValueError:
         return False
-
-
-def _first(headers: Headers, wanted: bytes) -> bytes | None:
-    return next((value for name, value in headers if name == wanted), None)
 
 
 def _with_headers(send: Send) -> Send:

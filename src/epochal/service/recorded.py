@@ -59,6 +59,8 @@ class Recording:
         patience_s: seconds of silence after which its client is taken for dead; None where clients
             give no sign of life.
         heard: when its client was heard last, on the clock of `time.monotonic`.
+        unnamed: how many directories above the journal are to be synced before anything in it is
+            acknowledged, so that its name survives power loss.
     """
 
     def __init__(self, uid: str) -> None:
@@ -80,6 +82,7 @@ class Recording:
         self.heard = time.monotonic()
         self.replica: Replica | None = None
         self.journal: BufferedJournal | None = None
+        self.unnamed = 0
         self.started_us = 0
         self.used = 0.0
         self.written = 0

@@ -282,6 +282,7 @@ class Recorder:
             if journal is None:  # and could not be written out when it was closed
                 raise Unavailable("the disk did not take what was logged; free some space")
             journal.sync()  # its answer is also about what others append meanwhile
+            _sync_names(recording, journal)
             if journal.sync_failed or not is_written:
                 raise Unavailable(
                     f"the disk does not take what was logged: {journal.problem}; "
@@ -310,10 +311,8 @@ class Recorder:
         if recording.foreign:
             told = Told(started_us, recording.state.value, recording.ended_us)
             journal.append_fact(told)
-        journal.maintain()
-        with contextlib.suppress(OSError):
-            # The directories above were there when the store was opened.
-            sync_directories(str(journal.path), 1 if recording.started_us else 2)
+        # The directories above were there when the store was opened.
+        recording.unnamed = 1 if recording.started_us else 2
         if recording.replica is not None:
             recording.replica.writers.add(writer)
         with self._guard:
@@ -332,6 +331,7 @@ class Recorder:
             self._writing.pop(recording.uid, None)
         state = recording.state.value if recording.foreign else None
         journal.close(Finish(recording.ended_us or _now_us(), state, recording.exit_code))
+        _sync_names(recording, journal)
         if not journal.leftover and not journal.sync_failed:
             recording.synced = recording.written
         else:
@@ -459,3 +459,11 @@ class Recorder:
 
 def _now_us() -> int:
     return time.time_ns() // 1000
+
+
+def _sync_names(recording: Recording, journal: BufferedJournal) -> None:
+    """Make the name of a new journal safe, after its bytes: then one write of the disk has both."""
+    levels, recording.unnamed = recording.unnamed, 0
+    if levels:
+        with contextlib.suppress(OSError):
+            sync_directories(str(journal.path), levels)

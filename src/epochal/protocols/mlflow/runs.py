@@ -55,6 +55,7 @@ HISTORY: Final = "mlflow.log-model.history"
 _MODEL_INFO: Final = ("artifact_path", "flavors", "utc_time_created", "run_id")
 _ADJECTIVES: Final = ("bold", "calm", "clever", "gentle", "keen", "lucid", "quiet", "swift")
 _NOUNS: Final = ("comet", "delta", "falcon", "harbor", "lynx", "maple", "otter", "quartz")
+_NAMES: Final = [f"{adjective}-{noun}" for adjective in _ADJECTIVES for noun in _NOUNS]
 _DATASET: Final = {"name": 500, "digest": 36, "source_type": 65_535, "source": 65_535}
 _DESCRIBED: Final = {"schema": 1_048_575, "profile": 16_777_215}
 _INPUT_TAG: Final = {"key": 255, "value": 500}
@@ -346,5 +347,5 @@ def _micros(time_ms: int | None) -> int | None:
 
 
 def _new_name() -> str:
-    adjective, noun = secrets.choice(_ADJECTIVES), secrets.choice(_NOUNS)
-    return f"{adjective}-{noun}-{secrets.randbelow(1000)}"
+    place, number = divmod(secrets.randbelow(len(_NAMES) * 1000), 1000)
+    return f"{_NAMES[place]}-{number}"
