@@ -79,6 +79,10 @@ def read_stretch(path: str | None, start: int, limit: int) -> bytes:
     """
     if path is None or limit <= 0:
         return b""
-    with open(path, "rb") as file:
-        file.seek(start)
-        return file.read(limit)
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        # Room for more than there is would cost more than reading does.
+        there = os.fstat(descriptor).st_size - start
+        return os.pread(descriptor, min(limit, there), start) if there > 0 else b""
+    finally:
+        os.close(descriptor)

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from epochal.domain.record import Fact
+from epochal.journal.files import read_stretch
 from epochal.journal.frame import FILE_HEADER_SIZE, FileHeader, scan_frames, unpack_file_header
 
 READ_CHUNK = 8 * 1024 * 1024
@@ -66,8 +67,7 @@ class JournalReader:
         self.path = path
         self.offset = max(offset, FILE_HEADER_SIZE)
         self.schemas: dict[int, list[str]] = dict(schemas or {})
-        with open(path, "rb") as file:
-            self.header: FileHeader = unpack_file_header(file.read(FILE_HEADER_SIZE), path)
+        self.header: FileHeader = unpack_file_header(read_stretch(path, 0, FILE_HEADER_SIZE), path)
 
     def read(self, limit: int = READ_CHUNK) -> Entry:
         """Read what was written since the last call, at most about ``limit`` bytes.

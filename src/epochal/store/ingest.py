@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from epochal.domain.view import RunChange
 from epochal.errors import CorruptFile, EpochalError, NewerFormat, StorageFull, Unavailable
+from epochal.journal.files import read_stretch
 from epochal.journal.frame import FILE_HEADER_SIZE, unpack_file_header
 from epochal.journal.liveness import is_held
 from epochal.journal.reader import READ_CHUNK
@@ -226,8 +227,7 @@ def by_start(store: Store, keys: Iterable[JournalKey]) -> list[JournalKey]:
 def _started(store: Store, key: JournalKey) -> int:
     path = key.path(store.home)
     try:
-        with open(path, "rb", buffering=0) as file:
-            return unpack_file_header(file.read(FILE_HEADER_SIZE), path).created_us
+        return unpack_file_header(read_stretch(path, 0, FILE_HEADER_SIZE), path).created_us
     except (OSError, CorruptFile, NewerFormat):
         return 0
 

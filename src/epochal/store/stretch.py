@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from epochal.domain.record import Fact
+from epochal.journal.files import read_stretch
 from epochal.journal.frame import FRAME_HEADER_SIZE, MAX_PAYLOAD, Scan, scan_frames
 from epochal.journal.reader import Entry, JournalReader, decode_payloads
 from epochal.store.columns import ColumnGroup, group_rows
@@ -66,12 +67,12 @@ def decode_stretch(reader: JournalReader, limit: int, ordinal: int) -> Stretch:
         OSError: the file cannot be read.
     """
     start = reader.offset
-    buffer = _read(reader.path, start, limit)
+    buffer = read_stretch(reader.path, start, limit)
     found = Found()
     while _decode_next(buffer, reader.schemas, ordinal, found):
         pass
     if not found.end and len(buffer) == limit:  # one frame larger than the limit
-        buffer = _read(reader.path, start, limit + MAX_PAYLOAD + 4096)
+        buffer = read_stretch(reader.path, start, limit + MAX_PAYLOAD + 4096)
         _decode_general(buffer, reader.schemas, ordinal, found, 1)
     reader.offset = start + found.end
     entry = Entry(
@@ -79,12 +80,6 @@ def decode_stretch(reader: JournalReader, limit: int, ordinal: int) -> Stretch:
         end=reader.offset, damaged=found.damaged, unknown=found.unknown,
     )  # fmt: skip
     return Stretch(entry, found.groups, ordinal, found.rows, found.skipped, found.fact_bytes)
-
-
-def _read(path: str, start: int, limit: int) -> bytes:
-    with open(path, "rb", buffering=0) as file:
-        file.seek(start)
-        return file.read(limit)
 
 
 def _decode_next(buffer: bytes, schemas: dict[int, list[str]], ordinal: int, found: Found) -> bool:
