@@ -36,6 +36,9 @@ def status(answer: bytes) -> int:
         (b"GET /api/v1/info HTTP/1.1\r\nHost: localhost\r\nHost: evil.com", 400),
         (b"GET /api/v1/info HTTP/1.0", 400),
         (b"GET /api/v1/info HTTP/1.0\r\nHost: localhost", 200),
+        (b"GET /api/2.0/mlflow/experiments/get?experiment_id=0 HTTP/1.1\r\nHost: localhost", 200),
+        (b"GET /api/2.0/mlflow/experiments/get?experiment_id=0 HTTP/1.0\r\nHost: localhost", 200),
+        (b"HEAD /api/2.0/mlflow/experiments/get?experiment_id=0 HTTP/1.1\r\nHost: localhost", 200),
         (b"GET /healthz HTTP/1.0", 400),
         (b"GET /api/v1/info HTTP/1.1", 400),
         (b"GET http://evil.com/api/v1/info HTTP/1.1\r\nHost: localhost", 400),
@@ -145,3 +148,48 @@ def test_keep_alive_serves_many_requests(running: Running) -> None:
             answer = read_answer(connection)
             assert status(answer) == 200
             assert b'"role":"admin"' in answer
+
+
+SEARCH = b"POST /api/2.0/mlflow/experiments/search HTTP/1.1\r\nHost: localhost\r\n"
+BODY = b'{"max_results": 1}'
+PLAIN = b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(BODY)
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.02, 0.6])
+def test_a_short_body_may_come_behind_its_head(running: Running, pause: float) -> None:
+    """At once, soon, or after the server has stopped waiting for it, whole and in two parts."""
+    with socket.create_connection(("127.0.0.1", running.port), timeout=30) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for parts in ([BODY], [BODY[:7], BODY[7:]]):
+            connection.sendall(SEARCH + PLAIN)
+            for part in parts:
+                time.sleep(pause)
+                connection.sendall(part)
+            answer = read_answer(connection)
+            assert status(answer) == 200
+            assert b'"name":"Default"' in answer
+
+
+def test_requests_sent_together_are_answered_in_their_order(running: Running) -> None:
+    """A client need not wait for an answer; the last body here is late."""
+    get = (
+        b"GET /api/2.0/mlflow/experiments/get?experiment_id=0 HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", running.port), timeout=30) as connection:
+        connection.sendall(SEARCH + PLAIN + BODY + get + SEARCH + PLAIN)
+        time.sleep(0.1)
+        connection.sendall(BODY)
+        answers = b""
+        while answers.count(b"HTTP/1.1 200 OK") < 3 or not answers.endswith(b"}"):
+            answers += connection.recv(65_536)
+    first, second, third = answers.split(b"HTTP/1.1 200 OK")[1:]
+    assert (b'"experiments"' in first, b'"experiment":' in second) == (True, True)
+    assert b'"experiments"' in third
+
+
+def test_a_client_that_goes_away_before_its_body_harms_nobody(running: Running) -> None:
+    for _ in range(3):
+        with socket.create_connection(("127.0.0.1", running.port), timeout=30) as connection:
+            connection.sendall(SEARCH + PLAIN + BODY[:3])
+    answer = running.raw(b"GET /api/v1/info HTTP/1.1\r\nHost: localhost" + END)
+    assert status(answer) == 200

@@ -14,3 +14,8 @@ Headers: TypeAlias = list[tuple[bytes, bytes]]
 
 WHOLE: Final = "epochal.whole"
 """The name under which a request says that its body is all there, among the extensions of ASGI."""
+ANSWER: Final = "epochal.answer"
+"""The name under which a request offers to send a whole answer at once, among the extensions."""
+Answer: TypeAlias = Callable[[bytes, bytes], bool]
+"""Sends a head without its last, empty line, and a body; False when it has to be sent as ASGI's
+messages."""

@@ -12,7 +12,7 @@ request, and must keep coming like any other: silence, or falling behind
 from __future__ import annotations
 
 import asyncio
-import functools
+from functools import partial
 from typing import Any, Final
 
 import httptools
@@ -20,7 +20,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from epochal.errors import InvalidInput
-from epochal.server.asgi import WHOLE
+from epochal.server.asgi import ANSWER, WHOLE
 from epochal.server.bodies import LARGE, LargeBody, announced_length
 from epochal.server.errors import envelope
 from epochal.server.joining import Joining
@@ -100,7 +100,10 @@ class Connection(HttpToolsProtocol):
         length = announced_length(self.headers)
         self._is_short = 0 < length <= SHORT
         super().on_headers_complete()
-        extensions: dict[str, Any] = {SEND: functools.partial(self._sender.send, self.cycle)}
+        extensions: dict[str, Any] = {
+            ANSWER: partial(self._answer, self.cycle),
+            SEND: partial(self._sender.send, self.cycle),
+        }
         self.cycle.scope["extensions"] = extensions
         if length >= LARGE and not self.pipeline:
             self._large = LargeBody(self.cycle, length, self._read_past_parser)
@@ -128,6 +131,26 @@ class Connection(HttpToolsProtocol):
         if self._held is not None:
             self.cycle.scope["extensions"][WHOLE] = {}
             self._serve_held()
+
+    def _answer(self, cycle: RequestResponseCycle, head: bytes, body: bytes) -> bool:
+        """Send a whole answer, as the two messages of ASGI would, in a third of the time."""
+        if cycle.access_log or cycle.response_started or cycle.disconnected:
+            return False
+        if self.flow.write_paused:
+            return False
+        lines = [head]
+        for name, value in cycle.default_headers:
+            lines += (name, b": ", value, b"\r\n")
+        lines.append(b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n")
+        cycle.response_started = cycle.response_complete = True
+        cycle.waiting_for_100_continue = False
+        cycle.message_event.set()
+        self.transport.write(b"".join(lines))
+        self.transport.write(body)
+        if not cycle.keep_alive:
+            self.transport.close()
+        cycle.on_response()
+        return True
 
     def on_response_complete(self) -> None:
         """All is answered, whether or not all was read."""

@@ -9,13 +9,23 @@ permission that its caller needs.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from epochal.protocols import ShortCall, mlflow
 from epochal.protocols.mlflow.absent import NOWHERE, not_offered
 from epochal.protocols.mlflow.errors import refusal_of
-from epochal.server.asgi import Application, Headers, Receive, Scope, Send
+from epochal.server.asgi import ANSWER, Answer, Application, Headers, Receive, Scope, Send
+from epochal.server.security import HEADERS
 from epochal.service.permission import require
 from epochal.service.workers import Workers
+
+_HEAD: Final = b"".join([
+    b"HTTP/1.1 200 OK\r\n",
+    *(b"%b: %b\r\n" % (name, value.replace(b"%", b"%%")) for name, value in mlflow.ANSWER),
+    *(b"%b: %b\r\n" % (name, value.replace(b"%", b"%%")) for name, value in HEADERS),
+    b"content-length: %d\r\n",
+])  # fmt: skip
+"""What stands above each answer of the table: `Security` would add the same."""
 
 
 class Direct:
@@ -60,7 +70,9 @@ class Direct:
         except Exception as error:  # noqa: BLE001 - as the web library's own handlers would
             await _refuse(error, scope, send)
             return
-        await _send(send, 200, [*mlflow.ANSWER], body)
+        answer: Answer | None = scope.get("extensions", {}).get(ANSWER)
+        if answer is None or not answer(_HEAD % len(body), body):
+            await _send(send, 200, [*mlflow.ANSWER], body)
 
 
 async def _refuse(error: Exception, scope: Scope, send: Send) -> None:

@@ -88,7 +88,8 @@ class Security:
             await send_error(guarded, error, scope["path"], close=True)
             return
         if scope["method"] == "HEAD":
-            await self._app(dict(scope, method="GET"), *_bodiless(receive, guarded))
+            get = dict(scope, method="GET", extensions={})
+            await self._app(get, *_bodiless(receive, guarded))
             return
         await self._app(scope, receive, guarded)
 

@@ -462,7 +462,7 @@ def _now_us() -> int:
 
 
 def _sync_names(recording: Recording, journal: BufferedJournal) -> None:
-    """Make the name of a new journal safe, after its bytes: then one write of the disk has both."""
+    """Make the name of a new journal safe, after its bytes: so one write of the disk has both."""
     levels, recording.unnamed = recording.unnamed, 0
     if levels:
         with contextlib.suppress(OSError):
