@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from litestar import Litestar
 
-from epochal.server.late import Late
+from epochal.server.late import PAUSE, Late
 
 HEAD = {"type": "http", "path": "/api/v1/info"}
 
@@ -71,6 +71,32 @@ def test_it_is_loaded_though_nobody_asks() -> None:
         assert await asyncio.to_thread(done.wait, 30)
 
     asyncio.run(play())
+
+
+def test_the_end_begins_nothing_and_leaves_nothing_under_way() -> None:
+    """A loop that stops right after it finds no task that never began, and none that waits."""
+    gate, begun = threading.Event(), threading.Event()
+
+    def make() -> Any:
+        begun.set()
+        assert gate.wait(30)
+        return _site
+
+    async def play() -> tuple[bool, set[str]]:
+        early = Late(_made(make))
+        early.load_soon()
+        await early.end(30)
+        await asyncio.sleep(2 * PAUSE)
+        untouched = not begun.is_set()
+        late = Late(_made(make))
+        late.load_soon()
+        assert await asyncio.to_thread(begun.wait, 30)
+        gate.set()
+        await late.end(30)
+        names = {str(task.get_coro()) for task in asyncio.all_tasks()}
+        return untouched, {name for name in names if "_load" in name}
+
+    assert asyncio.run(play()) == (True, set())
 
 
 def test_what_cannot_be_loaded_serves_nobody_and_tells_the_server() -> None:

@@ -125,8 +125,9 @@ class Application:
             await send({"type": "lifespan.startup.complete"})
             await receive()
         finally:
-            deadline = time.monotonic() + self.settings.shutdown_timeout
-            await asyncio.to_thread(self.close, deadline)
+            seconds = self.settings.shutdown_timeout
+            closing = asyncio.to_thread(self.close, time.monotonic() + seconds)
+            await asyncio.gather(closing, self.site.end(seconds))
         await send({"type": "lifespan.shutdown.complete"})
 
 

@@ -45,6 +45,7 @@ class Late:
         self._made: Litestar | None = None
         self._lock = threading.Lock()
         self._loading: asyncio.Task[Litestar | None] | None = None
+        self._soon: asyncio.TimerHandle | None = None
 
     def get(self) -> Litestar:
         """The application; it is made now if nobody has.
@@ -59,7 +60,14 @@ class Late:
 
     def load_soon(self) -> None:
         """Make it in a moment, if nobody has by then. Call it in the event loop."""
-        asyncio.get_running_loop().call_later(PAUSE, self._begin)
+        self._soon = asyncio.get_running_loop().call_later(PAUSE, self._begin)
+
+    async def end(self, seconds: float) -> None:
+        """Begin nothing any more, and wait for what was begun, at most so long."""
+        if self._soon is not None:
+            self._soon.cancel()
+        if self._loading is not None:
+            await asyncio.wait([self._loading], timeout=seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection event of ASGI."""

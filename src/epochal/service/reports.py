@@ -76,8 +76,7 @@ def find_report(
     Raises:
         NotFound: there is none of that name.
     """
-    require(principal, Permission.READ)
-    return _detail(store, reports.find_report(store, *_place(entity, project, name)))
+    return _detail(store, _read(store, principal, entity, project, name))
 
 
 def create_report(store: Store, principal: Principal | None, new: NewReport) -> ReportDetail:
@@ -225,10 +224,8 @@ def read_frozen(
         NotFound: there is no such report, or it keeps no such panel.
         InvalidInput: ``panel`` is no name of a frozen panel.
     """
-    require(principal, Permission.READ)
-    frozen = _frozen_name(panel)
-    report = reports.find_report(store, *_place(entity, project, name))
-    return reportfiles.read_frozen(store, report.uid, frozen)
+    report = _read(store, principal, entity, project, name)
+    return reportfiles.read_frozen(store, report.uid, _frozen_name(panel))
 
 
 def read_kept(
@@ -251,10 +248,8 @@ def read_kept(
         NotFound: there is no such report, or it keeps no such panel or bytes.
         InvalidInput: ``panel`` is no name of a frozen panel, or ``digest`` none of bytes.
     """
-    require(principal, Permission.READ)
-    frozen = _frozen_name(panel)
-    report = reports.find_report(store, *_place(*place))
-    return reportfiles.kept_content(store, report.uid, frozen, check_digest(digest))
+    report = _read(store, principal, *place)
+    return reportfiles.kept_content(store, report.uid, _frozen_name(panel), check_digest(digest))
 
 
 def list_versions(
@@ -265,8 +260,7 @@ def list_versions(
     Raises:
         NotFound: there is none of that name.
     """
-    require(principal, Permission.READ)
-    report = reports.find_report(store, *_place(entity, project, name))
+    report = _read(store, principal, entity, project, name)
     return reporthistory.list_versions(store, report)
 
 
@@ -283,8 +277,7 @@ def find_version(
     Raises:
         NotFound: there is none of that name, or the revision is not kept.
     """
-    require(principal, Permission.READ)
-    report = reports.find_report(store, *_place(entity, project, name))
+    report = _read(store, principal, entity, project, name)
     return reporthistory.find_version(store, report, revision)
 
 
@@ -296,8 +289,7 @@ def report_page(
     Raises:
         NotFound: there is none of that name.
     """
-    require(principal, Permission.READ)
-    stored = reports.find_report(store, *_place(entity, project, name))
+    stored = _read(store, principal, entity, project, name)
     texts = panel_texts(stored.text)
     panels = {text: _drawn(stored, text, store, principal) for text in texts}
     return "".join(
@@ -376,6 +368,14 @@ def _detail(store: Store, found: reportfiles.StoredReport) -> ReportDetail:
         frozen=reportfiles.frozen_names(store, values.pop("uid")),
         **values,
     )
+
+
+def _read(
+    store: Store, principal: Principal | None, entity: str | None, project: str, name: str
+) -> reportfiles.StoredReport:
+    """A report for who may read it."""
+    require(principal, Permission.READ)
+    return reports.find_report(store, *_place(entity, project, name))
 
 
 def _title(given: str) -> str:
