@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epochal.client.display import BLOCKS, GAP, finish_lines, run_url, sparkline
+from epochal.client.display import BLOCKS, GAP, embed_url, finish_lines, run_url, sparkline
 from epochal.client.keyset import MAX_SAMPLES, Aggregate, KeySet
 from epochal.domain.run import RunRef, RunState
 
@@ -40,6 +40,15 @@ def test_any_values_give_one_mark_per_place(values: list[float], width: int) -> 
 def test_the_link_follows_the_pages_paths(entity: str, project: str, run: str, path: str) -> None:
     ref = RunRef(entity=entity, project=project, id=run, uid="0" * 32)
     assert run_url("http://h:1/", ref) == "http://h:1" + path
+
+
+def test_the_frame_of_a_run_is_on_the_server_of_its_page() -> None:
+    for base in ("http://h:1", "https://h/p"):
+        ref = RunRef(entity="team", project="p", id="r/1", uid="0" * 32)
+        framed = embed_url(run_url(base, ref), ref)
+        assert framed == f"{base}/embed/run/r%2F1?project=p&entity=team"
+    ref = RunRef(entity="local", project="a b&c", id="p", uid="0" * 32)
+    assert embed_url(run_url("http://h", ref), ref) == "http://h/embed/run/p?project=a%20b%26c"
 
 
 def test_the_end_shows_at_most_a_dozen_lines_of_values() -> None:

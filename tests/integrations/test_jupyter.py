@@ -12,6 +12,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 import epochal
+from epochal.client.inline import run_html
+from epochal.domain.run import RunState
 from tests.client.scripts import QUIET
 
 
@@ -70,3 +72,14 @@ def test_a_run_shows_curves_that_need_nothing_else(home: Path) -> None:
     assert "and 8 more" in html
     assert "http" not in html
     assert "<script" not in html
+
+
+def test_live_charts_are_folded_away_where_a_server_shows_the_run() -> None:
+    """Escaped, and asked for by nobody before the fold is opened."""
+    html = run_html("<n>", RunState.RUNNING, "http://h/p/x", {}, [], 'http://h/embed/run/"<r>')
+    root = ElementTree.fromstring(html)
+    (fold,) = root.iter("details")
+    assert fold.get("open") is None
+    (frame,) = fold.iter("iframe")
+    assert frame.get("src") == 'http://h/embed/run/"<r>'
+    assert (frame.get("title"), frame.get("loading")) == ("<n>", "lazy")

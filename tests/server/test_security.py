@@ -135,8 +135,8 @@ def test_two_origins_are_refused_even_when_one_is_ours(door: Door) -> None:
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site", "Cross-Site", "nonsense"])
 def test_other_sites_may_only_open_the_page(door: Door, site: str) -> None:
-    """WEB-14, WEB-20: a link may navigate to the page; fetches, frames and data routes are
-    refused.
+    """WEB-14, WEB-20: a link may navigate to the page; fetches, frames other than of embeds, and
+    data routes are refused.
     """
     fetch = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "no-cors", "User-Agent": "curl/8.0"}
     open_page = {
@@ -146,16 +146,47 @@ def test_other_sites_may_only_open_the_page(door: Door, site: str) -> None:
     for target in targets(door):
         if target == "/healthz":
             continue
+        # Only what shows and never acts may stand in a frame.
+        is_embed = target.startswith("/embed/")
         # Addresses that wandb's client prints lead on to the page.
         leads_on = target.startswith(("/local/", "/{entity:str}/"))
         is_page = (
-            leads_on or target in {"/", "/p", "/models"} or target.startswith(("/p/", "/models/"))
+            leads_on
+            or is_embed
+            or target in {"/", "/p", "/models"}
+            or target.startswith(("/p/", "/models/"))
         )
         assert door.ask("GET", target, headers=fetch).status == 403, target
-        assert door.ask("GET", target, headers=frame).status == 403, target
+        assert (door.ask("GET", target, headers=frame).status != 403) == is_embed, target
         opened = door.ask("GET", target, headers=open_page).status
         assert (opened != 403) == is_page, target
         assert door.ask("POST", target, headers=open_page).status == 403, target
+
+
+def test_only_embeds_may_be_framed_and_only_by_named_sites(open_door: Any) -> None:
+    """Loopback, the server itself and what the settings name; everything else by nobody."""
+    door = open_door(embed_origins=("https://hub.example.org",))
+    for target in targets(door):
+        answer = door.ask("HEAD", target)
+        policy = answer.header("content-security-policy") or ""
+        allowed = policy.partition("frame-ancestors ")[2].split(";")[0].split()
+        if target.startswith("/embed/"):
+            assert allowed == [
+                "'self'", "http://localhost:*", "http://127.0.0.1:*", "https://localhost:*",
+                "https://127.0.0.1:*", "https://hub.example.org",
+            ], target  # fmt: skip
+            assert "form-action 'none'" in policy
+            assert answer.header("x-frame-options") is None
+        elif target != "/healthz":
+            assert allowed in (["'none'"], []), target
+            assert answer.header("x-frame-options") == "DENY", target
+
+
+def test_the_document_of_an_embed_is_the_same_for_everybody(door: Door) -> None:
+    """A page around it learns nothing: what is shown is asked for from inside."""
+    known = door.ask("GET", "/embed/run/x?project=p", token=False)
+    other = door.ask("GET", "/embed/panel?project=q")
+    assert (known.status, known.body) == (other.status, other.body)
 
 
 def test_own_and_direct_fetches_pass(door: Door) -> None:

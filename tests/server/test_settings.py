@@ -37,6 +37,23 @@ def test_a_public_address_is_scheme_and_host() -> None:
             split_public_url(bad)
 
 
+def test_who_may_frame_embeds_is_named_by_origin() -> None:
+    """Nothing that would name everybody, and nothing that would end the policy."""
+    for good in (
+        "https://hub.example.org",
+        "http://h:8000",
+        "https://*.example.org",
+        "app-pages:",
+    ):
+        assert Settings(home=Path(), embed_origins=(good,)).embed_origins == (good,)
+    for bad in (
+        "*", "https:", "http://*", "data:", "hub.example.org", "https://h/x", "https://h; x",
+        "https://h h", "'self'", "https://*", "HTTPS://H", "https://h\n", "",
+    ):  # fmt: skip
+        with pytest.raises(InvalidInput, match="--embed-origin"):
+            Settings(home=Path(), embed_origins=(bad,))
+
+
 @pytest.mark.parametrize("port", [-1, 65_536])
 def test_ports_have_a_range(port: int) -> None:
     """Said before anything is opened."""

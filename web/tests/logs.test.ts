@@ -28,6 +28,19 @@ const settle = async (): Promise<void> => {
 };
 
 describe("a log window", () => {
+  it("knows all of few matches without another question, and says when there may be more", async () => {
+    const { fetch } = server(2_000);
+    const log = new LogWindow(fetch, () => undefined);
+    expect(log.matches()).toBeNull();
+    await log.sift({ search: "error 1" });
+    expect(log.matches()).toEqual(Array.from({ length: 2_000 }, (_, n) => n).filter((n) => line(n).text.includes("error 1")));
+    await log.sift({ search: "nothing like it" });
+    expect(log.matches()).toEqual([]);
+    const many = new LogWindow(server(100_000).fetch, () => undefined);
+    await many.sift({ search: "error" });
+    expect(many.matches()).toBeNull();
+  });
+
   it("opens a million lines at their end with one question", async () => {
     const { fetch, asked } = server(1_000_000);
     const log = new LogWindow(fetch, () => undefined);

@@ -41,6 +41,7 @@ def serve(
     *,
     auth: bool = False,
     public_url: str = "",
+    embed_origins: Sequence[str] = (),
     access_log: bool = False,
     quiet: bool = False,
     logdirs: Sequence[str] = (),
@@ -53,6 +54,7 @@ def serve(
         port: TCP port; 0 takes any free one.
         auth: team mode, with API keys.
         public_url: the address that people use, when a proxy stands in between.
+        embed_origins: other sites whose pages may show embeds in a frame.
         access_log: one line per request on stderr.
         quiet: print nothing but errors.
         logdirs: TensorBoard's log directories to follow meanwhile, as `read_place` reads them.
@@ -68,6 +70,7 @@ def serve(
             port=port,
             auth=auth,
             public_url=public_url,
+            embed_origins=tuple(embed_origins),
             access_log=access_log,
         )
         with following(settings.home, logdirs, _warn) as followers:

@@ -50,6 +50,14 @@ def server(
     public_url: Annotated[
         str, typer.Option(help="The address that people use, behind a proxy.")
     ] = "",
+    embed_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ORIGIN",
+            help="Another site whose pages may show embeds in a frame, such as "
+            "https://hub.example.org. May be given several times.",
+        ),
+    ] = None,
     access_log: Annotated[
         bool, typer.Option("--access-log", help="Print a line per request on stderr.")
     ] = False,
@@ -59,7 +67,7 @@ def server(
     _leave(
         serve.serve(
             home, host, port, auth=auth, public_url=public_url, access_log=access_log,
-            logdirs=logdir or (),
+            logdirs=logdir or (), embed_origins=embed_origin or (),
         )
     )  # fmt: skip
 

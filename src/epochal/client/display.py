@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from epochal.client.keyset import KeySet
 from epochal.domain.names import DEFAULT_ENTITY, SYSTEM_PREFIX
@@ -22,8 +22,26 @@ MAX_LINES = 12
 
 def run_url(base: str, ref: RunRef) -> str:
     """The page of a run on a server."""
+    return base.rstrip("/") + _run_path(ref)
+
+
+def embed_url(url: str, ref: RunRef) -> str:
+    """What a frame shows of a run: its curves, live.
+
+    Args:
+        url: the run's page.
+        ref: the run.
+    """
+    place = {"project": ref.project}
+    if ref.entity != DEFAULT_ENTITY:
+        place["entity"] = ref.entity
+    base = url.removesuffix(_run_path(ref))
+    return f"{base}/embed/run/{quote(ref.id, safe='')}?{urlencode(place, quote_via=quote)}"
+
+
+def _run_path(ref: RunRef) -> str:
     entity = "" if ref.entity == DEFAULT_ENTITY else f"@{quote(ref.entity, safe='')}/"
-    return f"{base.rstrip('/')}/p/{entity}{quote(ref.project, safe='')}/r/{quote(ref.id, safe='')}"
+    return f"/p/{entity}{quote(ref.project, safe='')}/r/{quote(ref.id, safe='')}"
 
 
 def start_lines(

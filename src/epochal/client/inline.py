@@ -1,7 +1,8 @@
 """A run as HTML for notebooks: its state, its link, and a small curve of each series.
 
 Drawn here and now from what the run remembers of its rows: no script, no server and no other host
-is needed to look at it. Everything that a user named is escaped.
+is needed to look at it. Where a server shows the run its live charts can be opened below; nothing
+is asked for before. Everything that a user named is escaped.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from epochal.domain.run import RunState
 
 MAX_CURVES = 24
 WIDTH, HEIGHT = 180, 48
+FRAME_HEIGHT = 480
 
 Point = tuple[int, float]
 
@@ -27,6 +29,7 @@ def run_html(
     url: str | None,
     summary: Mapping[str, Any],
     key_sets: Iterable[KeySet],
+    frame: str | None = None,
 ) -> str:
     """A block of HTML.
 
@@ -36,6 +39,7 @@ def run_html(
         url: its page, if a server shows it.
         summary: the values to show beside the curves.
         key_sets: what was logged.
+        frame: address of its live charts, if a server shows them.
     """
     curves = points_of(key_sets)
     keys = sorted(key for key in curves if not key.startswith(SYSTEM_PREFIX))
@@ -47,7 +51,19 @@ def run_html(
     rest = f"<div>and {more} more</div>" if more > 0 else ""
     return (
         f'<div style="font-family:sans-serif;font-size:12px"><div>{title}</div>'
-        f'<div style="display:flex;flex-wrap:wrap;gap:12px">{cards}</div>{rest}</div>'
+        f'<div style="display:flex;flex-wrap:wrap;gap:12px">{cards}</div>{rest}'
+        f"{_live_charts(name, frame)}</div>"
+    )
+
+
+def _live_charts(name: str, frame: str | None) -> str:
+    """The frame in a fold: a browser asks for it when the fold is opened."""
+    if frame is None:
+        return ""
+    return (
+        '<details><summary style="cursor:pointer">live charts</summary>'
+        f'<iframe src="{escape(frame)}" title="{escape(name)}" width="100%" '
+        f'height="{FRAME_HEIGHT}" style="border:0" loading="lazy"></iframe></details>'
     )
 
 

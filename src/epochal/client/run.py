@@ -334,11 +334,10 @@ class Run(Belongings):
 
     def _repr_html_(self) -> str:
         """How a notebook shows the run."""
-        return str(
-            lazy.load("inline").run_html(
-                self.name, self.state, self.url, self.summary, self._session.recorder.key_sets()
-            )
-        )
+        series = self._session.recorder.key_sets()
+        frame = None if self.url is None else display.embed_url(self.url, self._session.ref)
+        show = lazy.load("inline").run_html
+        return str(show(self.name, self.state, self.url, self.summary, series, frame))
 
     def __repr__(self) -> str:
         return f"<epochal.Run {self.entity}/{self.project}/{self.id} {self.name!r} {self.state}>"

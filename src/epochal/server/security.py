@@ -5,12 +5,16 @@ each request needs exactly one Host header that names this server, an Origin (wh
 that is this very server, and a fetch site that is no other site; the User-Agent, X-Forwarded-* and
 method-override headers are never read. No answer carries a CORS header. There are no web sockets;
 a handshake is closed before it is accepted.
+
+Pages under ``/embed/`` may stand in a frame of loopback and of the sites that the settings name.
+They only show: no page that can change anything may be framed by anybody (decision 24).
 """
 
 from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Sequence
 from itertools import chain
 from typing import Final
 
@@ -25,21 +29,22 @@ from epochal.server.asgi import Application, Headers, Message, Receive, Scope, S
 from epochal.server.errors import send_error
 from epochal.server.settings import Settings, is_loopback, split_public_url
 
+_POLICY: Final = (
+    b"default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    b"img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; "
+)
+_LOOPBACK_FRAMES: Final = tuple(
+    f"{scheme}://{host}:*" for scheme in ("http", "https") for host in ("localhost", "127.0.0.1")
+)
 HEADERS: Final[Headers] = [
-    (
-        b"content-security-policy",
-        (
-            b"default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
-            b"img-src 'self' data: blob:; connect-src 'self'; frame-ancestors 'none'; "
-            b"base-uri 'none'; form-action 'self'"
-        ),
-    ),
+    (b"content-security-policy", _POLICY + b"form-action 'self'; frame-ancestors 'none'"),
     (b"x-frame-options", b"DENY"),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
 ]
+EMBED_PATH: Final = "/embed/"
 HEALTH_PATH: Final = "/healthz"
 MAX_HEADER_BYTES: Final = 65_536
 
@@ -50,6 +55,7 @@ _LOOPBACK_HOST: Final = re.compile(rb"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9
 _IP_HOST: Final = re.compile(rb"(?:([0-9.]{7,15})|\[([0-9a-f:.]{2,45})\])(?::[0-9]{1,5})?")
 _OWN_SITES: Final = frozenset({b"same-origin", b"none"})
 _DOCUMENTS: Final = frozenset({b"document", b""})
+_EMBEDS: Final = _DOCUMENTS | {b"iframe", b"frame"}
 _DATA_PATHS: Final = (
     "/api/", "/ajax-api/", "/static/", "/login", "/version", "/health", "/graphql", "/files/",
     "/artifacts", "/get-artifact", "/model-versions/", "/sdk/", "/v1/traces", "/gateway",
@@ -71,6 +77,7 @@ class Security:
         self._app = app
         self._public = split_public_url(settings.public_url) if settings.public_url else None
         self._any_address = not is_loopback(settings.host)
+        self._embed_headers = embed_headers(settings.embed_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection event of ASGI."""
@@ -81,7 +88,8 @@ class Security:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        guarded = _with_headers(send)
+        is_embed = scope["path"].startswith(EMBED_PATH)
+        guarded = _with_headers(send, self._embed_headers if is_embed else HEADERS)
         try:
             self._check(scope)
         except EpochalError as error:
@@ -154,11 +162,12 @@ def _by_name(headers: Headers) -> dict[bytes, list[bytes]]:
 def _check_site(scope: Scope, named: dict[bytes, list[bytes]]) -> None:
     if all(site in _OWN_SITES for site in named[b"sec-fetch-site"]):
         return
-    # A link on another page may lead to our page, but nowhere else.
+    # A link on another page may lead to our page, but nowhere else; a frame to an embed.
+    framed = _EMBEDS if scope["path"].startswith(EMBED_PATH) else _DOCUMENTS
     opens_page = (
         scope["method"] in _SAFE
         and named.get(b"sec-fetch-mode", [b""])[0] == b"navigate"
-        and named.get(b"sec-fetch-dest", [b""])[0] in _DOCUMENTS
+        and named.get(b"sec-fetch-dest", [b""])[0] in framed
         and not scope["path"].startswith(_DATA_PATHS)
     )
     if not opens_page:
@@ -183,7 +192,18 @@ def _is_address(host: bytes) -> bool:
         return False
 
 
-def _with_headers(send: Send) -> Send:
+def embed_headers(origins: Sequence[str]) -> Headers:
+    """The headers of what may be framed: by this server, by loopback, and by these origins.
+
+    ``X-Frame-Options`` knows no list, so the policy alone says who may.
+    """
+    allowed = " ".join(("'self'", *_LOOPBACK_FRAMES, *origins)).encode("ascii")
+    policy = _POLICY + b"form-action 'none'; frame-ancestors " + allowed
+    others = [(name, value) for name, value in HEADERS if name != b"x-frame-options"]
+    return [(b"content-security-policy", policy), *others[1:]]
+
+
+def _with_headers(send: Send, wanted: Headers) -> Send:
     """Add our headers to the answer. The list only grows, so repeated headers survive."""
 
     async def guarded(message: Message) -> None:
@@ -191,7 +211,7 @@ def _with_headers(send: Send) -> Send:
             given = message.get("headers", ())
             # What users stored comes with a stricter policy of its own.
             own = {name.lower() for name, _ in given}
-            ours = [(name, value) for name, value in HEADERS if name not in own]
+            ours = [(name, value) for name, value in wanted if name not in own]
             message = dict(message, headers=[*given, *ours])
         await send(message)
 

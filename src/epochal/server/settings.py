@@ -7,6 +7,7 @@ The command line fills this in; the only environment variable is ``EPOCHAL_HOME`
 from __future__ import annotations
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -17,6 +18,10 @@ from epochal.errors import InvalidInput
 
 DEFAULT_PORT: Final = 7557
 MIB: Final = 1024 * 1024
+_ORIGIN: Final = re.compile(
+    r"https?://(?:\*\.)?[a-z0-9-]+(?:\.[a-z0-9-]+)*(?::(?:[0-9]{1,5}|\*))?|[a-z][a-z0-9+.-]*:"
+)
+_WIDE_SCHEMES: Final = frozenset({"http:", "https:", "data:", "blob:", "file:", "about:"})
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +34,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         auth: team mode: every request needs an API key or a browser session.
         public_url: the address that people use when a proxy or tunnel stands in between; its host
             is accepted.
+        embed_origins: other sites whose pages may show embeds (``/embed/``) in a frame, beside
+            this server's own and those of loopback.
         poll_interval: seconds between looks at the journals while something is live.
         idle_interval: the same while nothing is.
         read_threads: how many reads of the store run at once.
@@ -51,6 +58,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     port: int = DEFAULT_PORT
     auth: bool = False
     public_url: str = ""
+    embed_origins: tuple[str, ...] = ()
     poll_interval: float = 0.25
     idle_interval: float = 1.0
     read_threads: int = 4
@@ -75,6 +83,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             )
         if self.public_url:
             split_public_url(self.public_url)
+        for origin in self.embed_origins:
+            check_embed_origin(origin)
 
 
 def is_loopback(host: str) -> bool:
@@ -109,3 +119,17 @@ def split_public_url(url: str) -> tuple[str, str]:
             f"--public-url must look like https://runs.example.org, got {url!r:.200}"
         )
     return parts.scheme, parts.netloc.lower()
+
+
+def check_embed_origin(origin: str) -> str:
+    """The origin, if it is one that a policy of frames can name.
+
+    Raises:
+        InvalidInput: it is neither ``https://host[:port]`` nor the scheme of a program's pages.
+    """
+    if _ORIGIN.fullmatch(origin) is None or origin in _WIDE_SCHEMES:
+        raise InvalidInput(
+            "--embed-origin must look like https://hub.example.org, https://*.example.org or, for "
+            f"the pages of a program, like vscode-webview: and got {origin!r:.200}"
+        )
+    return origin

@@ -1,5 +1,8 @@
-/** A tab's end of the stream that live-worker.ts shares. Where a browser has no shared workers, a stream of the tab's own. */
-import { eventSourcePipe, type EventPipe } from "./live";
+/**
+ * A tab's end of the stream that live-worker.ts shares. Where a browser has no shared workers, a stream of the tab's own; in the frames
+ * of another page none, as a page may hold more of them than a browser allows connections: they poll.
+ */
+import { eventSourcePipe, isFramed, type EventPipe } from "./live";
 
 export type ToWorker = { kind: "open" | "close"; url: string } | { kind: "alive" };
 
@@ -58,11 +61,17 @@ function deliver({ url, name, data }: FromWorker): void {
 export function sharedPipe(address: string): EventPipe {
   // A worker resolves addresses against its own script.
   const url = new URL(address, location.href).href;
-  if (!connect()) return eventSourcePipe(url);
+  if (!connect()) return isFramed() ? noPipe() : eventSourcePipe(url);
   const pipe: EventPipe = { onopen: null, onerror: null, onevent: null, close: () => leave(url, pipe) };
   const set = pipes.get(url) ?? new Set();
   pipes.set(url, set.add(pipe));
   send({ kind: "open", url });
+  return pipe;
+}
+
+function noPipe(): EventPipe {
+  const pipe: EventPipe = { onopen: null, onerror: null, onevent: null, close: () => clearTimeout(timer) };
+  const timer = setTimeout(() => pipe.onerror?.());
   return pipe;
 }
 

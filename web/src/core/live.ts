@@ -29,7 +29,13 @@ export interface LiveOptions {
   poll: () => Promise<Change[]>;
   /** Asks for runs that changed after they were first read: the stream tells only what comes after its hello, which is of revision `rev`. */
   catchUp?: (rev: number) => Promise<Change[]>;
-  visibility?: { hidden: () => boolean; listen: (f: () => void) => () => void };
+  visibility?: Visibility;
+}
+
+export interface Visibility {
+  hidden: () => boolean;
+  /** Calls `f` when that may have changed; returns how to stop. */
+  listen: (f: () => void) => () => void;
 }
 
 const POLL_MS = 2000;
@@ -150,13 +156,33 @@ export class Live {
   }
 }
 
-const documentVisibility = {
+const documentVisibility: Visibility = {
   hidden: () => document.hidden,
   listen: (f: () => void) => {
     document.addEventListener("visibilitychange", f);
     return () => document.removeEventListener("visibilitychange", f);
   },
 };
+
+/** Whether another page is around this one. */
+export const isFramed = (): boolean => globalThis.parent !== undefined && parent !== window;
+
+/** Of a frame: out of sight of the page around it is hidden, too. */
+export function frameVisibility(): Visibility {
+  let away = false;
+  return {
+    hidden: () => away || document.hidden,
+    listen: (f) => {
+      const stop = documentVisibility.listen(f);
+      const observer = new IntersectionObserver((entries) => {
+        away = !(entries.at(-1) as IntersectionObserverEntry).isIntersecting;
+        f();
+      });
+      observer.observe(document.documentElement);
+      return () => (stop(), observer.disconnect());
+    },
+  };
+}
 
 /** A stream of this tab's own. */
 export function eventSourcePipe(url: string): EventPipe {

@@ -1,6 +1,6 @@
 /**
  * The paths of the page. `/`, `/p/{project}[/runs]`, `/p/{project}/r/{run}[/tab]`, `/p/{project}/compare`, `/p/{project}/sweeps[/{sweep}]`, `/p/{project}/artifacts[/{name}@{version}[/tab]]`,
- * `/p/{project}/reports[/{name}]`, `/p/{project}/pipelines[/{id}[/n/{step}]]`, `/models[/{name}]`; an entity other than `local` stands as `@entity` before the project or model. Names are
+ * `/p/{project}/reports[/{name}]`, `/p/{project}/pipelines[/{id}[/n/{step}]]`, `/models[/{name}]`, `/embed/panel`, `/embed/run/{run}`; an entity other than `local` stands as `@entity` before the project or model. Names are
  * percent-encoded, so a project may hold any character, `/` among them.
  */
 
@@ -28,6 +28,8 @@ export type Route =
   | { page: "report"; entity: string; project: string; name: string }
   | { page: "models"; entity: string }
   | { page: "model"; entity: string; name: string }
+  /** A panel for a frame, or a run where one is named. */
+  | { page: "embed"; run: string | null }
   | { page: "missing"; path: string };
 
 export const LOCAL = "local";
@@ -42,6 +44,7 @@ export function parseRoute(path: string): Route {
   }
   if (parts.length === 0 || (parts.length === 1 && parts[0] === "index.html")) return { page: "projects" };
   if (parts[0] === "models") return parseModels(path, parts.slice(1));
+  if (parts[0] === "embed") return parseEmbed(path, parts.slice(1));
   if (parts[0] !== "p") return { page: "missing", path };
   // An encoded "@" belongs to a name; a bare one starts an entity.
   const hasEntity = path.startsWith("/p/@") && parts.length > 2;
@@ -81,6 +84,11 @@ function parseModels(path: string, parts: string[]): Route {
   const [name, ...rest] = parts.slice(hasEntity ? 1 : 0);
   if (rest.length > 0 || !entity) return { page: "missing", path };
   return name ? { page: "model", entity, name } : { page: "models", entity };
+}
+
+function parseEmbed(path: string, [kind, run, ...rest]: string[]): Route {
+  if (kind === "panel" && run === undefined) return { page: "embed", run: null };
+  return kind === "run" && run && rest.length === 0 ? { page: "embed", run } : { page: "missing", path };
 }
 
 export function projectPath(entity: string, project: string): string {

@@ -18,9 +18,11 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 const listeners = new Set<() => void>();
 let colors: ChartColors | null = null;
 let paper = false;
+/** What the address of an embed asks for; the page around it knows its own theme best. */
+const asked = location.pathname.startsWith("/embed/") ? new URLSearchParams(location.search).get("theme") : null;
 
 export function themeChoice(): ThemeChoice {
-  const stored = readStored();
+  const stored = asked ?? readStored();
   return stored === "light" || stored === "dark" ? stored : "system";
 }
 

@@ -1,6 +1,6 @@
 /** Connects a page to the live stream of a project or run, and to polling when there is none. */
 import { api, ApiError } from "../core/api";
-import { Live } from "../core/live";
+import { frameVisibility, isFramed, Live } from "../core/live";
 import { sharedPipe } from "../core/live-shared";
 import type { Change, RunPage, RunRow } from "../core/wire";
 import { page } from "./page.svelte";
@@ -85,7 +85,8 @@ const deletionOf = (run: RunRow): Change => ({ ...changeOf(run), what: ["deleted
 
 function follow(url: () => string, poll: () => Promise<Change[]>, handlers: Handlers, catchUp: (rev: number) => Promise<Change[]>): () => void {
   const resync = (): void => (handlers.resync(), void page.compare());
-  const live = new Live({ open: () => sharedPipe(url()), poll, catchUp }, { ...handlers, resync, mode: (mode) => (page.live = mode) });
+  const visibility = isFramed() ? frameVisibility() : undefined;
+  const live = new Live({ open: () => sharedPipe(url()), poll, catchUp, visibility }, { ...handlers, resync, mode: (mode) => (page.live = mode) });
   // After an outage the stream may have silently missed changes.
   const stop = api.onReachable((reachable) => {
     if (reachable) handlers.resync();

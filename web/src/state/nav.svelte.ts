@@ -1,4 +1,7 @@
-/** Where the page is: path and view. The address bar is the only store of it; Back, reload and a shared link agree. */
+/**
+ * Where the page is: path and view. The address bar is the only store of it; Back, reload and a shared link agree.
+ * What is embedded in another page stays what it is: whatever leads elsewhere opens a page of its own.
+ */
 import "../core/fresh";
 import { parseRoute, type Route } from "../core/route";
 import { formatView, parseView, VIEW_KEYS, type View } from "../core/url";
@@ -35,6 +38,7 @@ class Nav {
 
   /** Opens another page. */
   go(path: string): void {
+    if (location.pathname.startsWith("/embed/")) return void open(path, "_blank", "noopener");
     history.pushState(null, "", path);
     this.past = [];
     this.read();

@@ -5,6 +5,7 @@ import type { LiveMode } from "../core/live";
 import type { Theme } from "../core/palette";
 import { onTheme, setTheme, theme } from "../core/theme";
 import type { Info, User } from "../core/wire";
+import { nav } from "./nav.svelte";
 
 const REST_MS = 70;
 const LEAVE_MS = 150;
@@ -49,8 +50,9 @@ class Page {
     void this.loadInfo();
   }
 
+  /** Whoever looks at an embed only looks: the page around it may be anybody's. */
   get mayWrite(): boolean {
-    return this.user !== null && this.user.role !== "reader";
+    return this.user !== null && this.user.role !== "reader" && nav.route.page !== "embed";
   }
 
   get isReader(): boolean {
@@ -89,7 +91,8 @@ class Page {
     if (now && this.build !== null && now.build !== this.build) this.outdated = true;
   }
 
-  private async loadInfo(): Promise<void> {
+  /** Asks the server who we are to it. */
+  async loadInfo(): Promise<void> {
     try {
       this.info = await api.info(givenInfo());
       this.build ??= this.info.build;

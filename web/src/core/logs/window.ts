@@ -47,6 +47,12 @@ export class LogWindow {
     return this.sifted && this.total > 0 && this.total === (this.starts.length - 1) * BLOCK;
   }
 
+  /** The numbers of all lines that are let through, where they are few enough to be here; null while lines are not sifted, or there may be more. */
+  matches(): number[] | null {
+    const lines = this.blocks.get(0) ?? [];
+    return this.sifted && this.loaded && this.error === null && !this.more && this.total === lines.filter(Boolean).length ? lines.slice(0, this.total).map(({ n }) => n) : null;
+  }
+
   /** Opens at the end of the log; while lines are sifted, at the first match. */
   async open(): Promise<void> {
     await (this.sifted ? this.load(0) : this.ask(() => this.fetch({ tail: BLOCK })));
