@@ -193,6 +193,11 @@ async def list_projects(asked: Asked, parent: Any, given: Given) -> dict[str, An
     return page([project_object(one.entity, one.project) for one in own], given)
 
 
+async def _triggers(asked: Asked, parent: Any, given: Given) -> list[Any]:
+    """What a client calls automations of a project; there are none."""
+    return []
+
+
 async def upsert_project(asked: Asked, parent: Any, given: Given) -> dict[str, Any]:
     """Make a project; one that is there already is fine."""
     entity, name = given.text("entityName") or DEFAULT_ENTITY, given.needed("name")
@@ -216,7 +221,7 @@ async def upsert_project(asked: Asked, parent: Any, given: Given) -> dict[str, A
 FIELDS: Final[Fields] = {
     "Query": {"models": list_projects, "projects": list_projects},
     "Entity": {"projects": list_projects},
-    "Project": {"runs": list_runs, "runCount": run_count},
+    "Project": {"runs": list_runs, "runCount": run_count, "triggers": _triggers},
     "Run": {
         "projectId": _project_id, "group": _group, "jobType": _job_type,
         "createdAt": _created_at, "heartbeatAt": _heartbeat_at, "host": _host,

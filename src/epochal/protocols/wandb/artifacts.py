@@ -16,6 +16,7 @@ from epochal.errors import InvalidInput, NotFound
 from epochal.protocols.wandb import drafts, manifests
 from epochal.protocols.wandb.addresses import FILE, MANIFEST, artifact
 from epochal.protocols.wandb.arguments import Given
+from epochal.protocols.wandb.committing import DIGESTS
 from epochal.protocols.wandb.execution import Asked, Fields, Object
 from epochal.protocols.wandb.ids import Place, write_id
 from epochal.protocols.wandb.pages import page
@@ -28,7 +29,6 @@ from epochal.protocols.wandb.projects import (
 )
 from epochal.service import artifacts, checksums, notes
 
-DIGESTS: Final = "wandb.digest"
 MANIFEST_NAME: Final = "wandb_manifest.json"
 STATES: Final = {"committed": "COMMITTED", "pending": "PENDING", "deleted": "DELETED"}
 KEPT_FOREVER: Final = -2

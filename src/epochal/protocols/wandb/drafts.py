@@ -7,24 +7,18 @@ uploaded belong to nothing until then, and garbage collection spares them for a 
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
 
-from epochal.domain.artifact import LATEST, MANIFEST_TYPE, ArtifactRef, check_artifact_name
+from epochal.domain.artifact import LATEST, ArtifactRef, check_artifact_name
 from epochal.domain.names import DEFAULT_ENTITY
-from epochal.domain.record import ArtifactCommit, BlobRef
-from epochal.domain.run import RunState
 from epochal.errors import InvalidInput, NotFound
-from epochal.protocols.wandb import manifests
 from epochal.protocols.wandb.arguments import Given
 from epochal.protocols.wandb.execution import Asked
-from epochal.protocols.wandb.ids import Place, read_id, write_id
-from epochal.protocols.wandb.memory import CLIENT
-from epochal.service import artifacts, checksums, foreign, notes
-from epochal.service.foreign import Recorder, Recording
+from epochal.protocols.wandb.ids import read_id, write_id
+from epochal.service import artifacts, notes
 
 DRAFTS: Final = "wandb.artifact"
 CLIENTS: Final = "wandb.client"
@@ -224,6 +218,11 @@ def aliases_of(given: Given) -> list[str]:
     return [alias for alias in dict.fromkeys(found) if alias and alias != LATEST]
 
 
+def is_newest(given: Given) -> bool:
+    """Whether an input asks for ``latest``."""
+    return any(entry.get("alias") == LATEST for entry in given.objects("aliases"))
+
+
 # ------------------------------------------------------------------------------------- manifests
 async def add_sheet(asked: Asked, given: Given) -> tuple[Draft, Sheet]:
     """Announce a manifest. Of a patch there may be many, of the other kinds one."""
@@ -263,95 +262,6 @@ def with_sheet(data: bytes, id: str, blob: str) -> bytes:
     return _encode(draft)
 
 
-# ---------------------------------------------------------------------------------------- commit
-async def commit(asked: Asked, key: str) -> Draft:
-    """Make a version out of a draft; one that was committed already stays as it is.
-
-    Raises:
-        InvalidInput: it has no manifest, or that names files that were never uploaded.
-        NotFound: there is no such draft, or its run is gone.
-    """
-    draft = await find(asked, key)
-    if draft.number is not None:
-        return draft
-    contents = await _contents(asked, draft)
-    blobs = await asked.call.read(
-        checksums.known_contents, draft.entity, manifests.md5s_of(contents)
-    )
-    manifest = manifests.to_ours(contents, blobs)
-    # What is logged outside of a run gets one that holds it.
-    run_id = draft.run or f"artifact-{draft.key[:12]}"
-    place = Place(draft.entity, draft.run_project, run_id)
-
-    def work(recorder: Recorder, recording: Recording) -> None:
-        ref = foreign.put_blob(recorder, manifest.encode(), MANIFEST_TYPE)
-        recorder.write(
-            recording,
-            [
-                ArtifactCommit(
-                    time.time_ns() // 1000, draft.name, draft.type,
-                    BlobRef(ref.digest, ref.size, MANIFEST_TYPE),
-                    size=manifest.size, files=len(manifest.entries), aliases=draft.aliases,
-                    tags=[tag for tag in draft.tags if tag], metadata=draft.metadata,
-                    description=draft.description, ttl_s=draft.ttl_s or None,
-                    project=draft.project, step=draft.step,
-                )
-            ],
-        )  # fmt: skip
-
-        if not draft.run:
-            recorder.rename(recording, draft.name)
-            recorder.tell(recording, RunState.FINISHED, None)
-
-    recorder = asked.call.workers.recorder
-    if draft.run:
-        await asked.call.record(foreign.record, recorder, place.uid, work)
-    else:
-        await asked.call.record(foreign.begin_or_go_on, recorder, place, CLIENT, work)
-    number = await _number(asked, draft, manifest.digest)
-
-    def committed(one: Draft) -> None:
-        one.number = number
-
-    return await change(asked, key, committed)
-
-
-async def _contents(asked: Asked, draft: Draft) -> manifests.Contents:
-    """What the manifests of a draft come to: one whole, or a base with additions, or patches."""
-    sheets = [sheet for sheet in draft.sheets if sheet.blob]
-    if not sheets:
-        raise InvalidInput(f"the manifest of {draft.name!r} was never uploaded")
-    found: manifests.Contents = {}
-    for sheet in sheets:
-        if sheet.kind == INCREMENTAL:
-            found.update(await _base(asked, draft, sheet))
-        data = await asked.call.read(checksums.read_blob, sheet.blob)
-        found.update(manifests.read_contents(data))
-    return found
-
-
-async def _base(asked: Asked, draft: Draft, sheet: Sheet) -> manifests.Contents:
-    """The entries on which an incremental manifest builds."""
-    ref = draft.ref
-    if sheet.base:
-        ref = await version_of(asked, sheet.base)
-    try:
-        manifest = await asked.call.read(artifacts.entries, ref)
-    except NotFound:
-        return {}
-    md5s = await asked.call.read(checksums.md5_of_blobs, manifest.digests())
-    theirs = manifests.to_theirs(manifest, md5s, draft_id(draft.key))
-    # Files of the base may have come through another door: their MD5s are known from now on.
-    refs = {
-        md5s[entry.digest]: BlobRef(entry.digest, entry.size or 0)
-        for entry in manifest.entries.values()
-        if entry.ref is None and entry.digest in md5s
-    }
-    await asked.call.write(checksums.remember, draft.entity, refs)
-    contents: manifests.Contents = theirs["contents"]
-    return contents
-
-
 async def version_of(asked: Asked, id: str) -> ArtifactRef:
     """The version that an id names: of a version, or of a draft that became one.
 
@@ -365,16 +275,6 @@ async def version_of(asked: Asked, id: str) -> ArtifactRef:
     if draft.number is None:
         raise NotFound(f"the artifact {draft.name!r} is not complete yet")
     return draft.ref
-
-
-async def _number(asked: Asked, draft: Draft, digest: str) -> int:
-    """The version that has this manifest: the newest one."""
-    ref = ArtifactRef(draft.entity, draft.project, draft.name, None, LATEST)
-    found = await asked.call.read(artifacts.list_versions, ref, 100, 0)
-    for row in found.versions:
-        if row.digest == digest:
-            return row.version
-    raise NotFound(f"the artifact {draft.name!r} was not committed; see the events of its run")
 
 
 # -------------------------------------------------------------------------------------------- ids

@@ -9,11 +9,10 @@ from typing import Any, Final
 from epochal.domain.names import DEFAULT_ENTITY
 from epochal.domain.record import ArtifactUse
 from epochal.errors import InvalidInput
-from epochal.protocols.wandb import drafts, manifests
+from epochal.protocols.wandb import committing, drafts, manifests
 from epochal.protocols.wandb.addresses import PUT_BLOB, PUT_MANIFEST, artifact
 from epochal.protocols.wandb.arguments import Given
 from epochal.protocols.wandb.artifacts import (
-    DIGESTS,
     collection_object,
     detail_of,
     pending,
@@ -28,8 +27,12 @@ MAX_FILES: Final = 10_000
 
 
 async def create(asked: Asked, parent: Any, given: Given) -> dict[str, Any]:
-    """Announce an artifact."""
+    """Announce an artifact; where its contents are here already it is complete at once."""
     draft = await drafts.announce(asked, given)
+    if given.flag("enableDigestDeduplication") and not given.text("distributedID"):
+        draft = await committing.repeat(asked, draft, is_newest=drafts.is_newest(given))
+    if draft.number is not None:
+        return {"artifact": version_object(draft.ref)}
     shown = pending(draft)
     shown["artifactSequence"] = collection_object(draft.ref)
     return {"artifact": shown}
@@ -104,13 +107,13 @@ async def commit(asked: Asked, parent: Any, given: Given) -> dict[str, Any]:
     lock = _committing.setdefault(key, asyncio.Lock())
     try:
         async with lock:
-            draft = await drafts.commit(asked, key)
+            draft = await committing.commit(asked, key)
     finally:
         _committing.pop(key, None)
     if draft.digest:
         detail = await detail_of(asked, draft.ref)
         digest = {detail.digest: draft.digest.encode()}
-        await asked.call.write(notes.write_notes, DIGESTS, digest)
+        await asked.call.write(notes.write_notes, committing.DIGESTS, digest)
     return {"artifact": version_object(draft.ref)}
 
 

@@ -38,6 +38,10 @@ VERSIONS: Final = {"max_cli_version": "99.0.0", "min_cli_version": "0.0.1"}
 """Between these the client neither asks for an upgrade nor refuses to work."""
 
 
+NONE_OF_THEM: Final = {"edges": [], "pageInfo": {"hasNextPage": False, "endCursor": None}}
+"""A page of what there cannot be here."""
+
+
 async def viewer(asked: Asked, parent: Any, given: Given) -> Object:
     """The caller; a caller without a valid key is refused before."""
     principal = require(asked.call.principal, Permission.READ)
@@ -49,7 +53,7 @@ def user_of(name: str, *, is_admin: bool) -> dict[str, Any]:
     return {
         "id": write_id("User", name), "name": name, "username": name, "email": "",
         "admin": is_admin, "flags": "{}", "entity": DEFAULT_ENTITY, "deletedAt": None,
-        "apiKeys": {"edges": []},
+        "apiKeys": {"edges": []}, "projects": NONE_OF_THEM,
         "teams": {"edges": [{"node": {"name": DEFAULT_ENTITY}}]},
     }  # fmt: skip
 
@@ -90,6 +94,7 @@ def entity_of(name: str) -> dict[str, Any]:
         "xxhashDigestsEnabled": False, "organization": None, "user": None, "members": [],
         "available": True, "codeSavingEnabled": True, "defaultAccess": "USER_WRITE",
         "readOnlyAdmin": False, "privateOnly": False, "storageBytes": 0,
+        "integrations": NONE_OF_THEM,
     }  # fmt: skip
 
 
