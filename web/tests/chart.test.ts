@@ -38,6 +38,9 @@ class Pen {
   strokes: { from: [number, number]; to: [number, number] }[] = [];
   rects: [number, number, number, number, string][] = [];
   arcs: [number, number][] = [];
+  /** Whether what is drawn now is cut at the edges of the plot. */
+  cut = false;
+  cutArcs = 0;
   fillStyle = "";
   private at: [number, number] | null = null;
   moveTo(x: number, y: number): void {
@@ -52,14 +55,19 @@ class Pen {
   }
   arc(x: number, y: number): void {
     this.arcs.push([x, y]);
+    if (this.cut) this.cutArcs++;
   }
   save(): void {}
-  restore(): void {}
+  restore(): void {
+    this.cut = false;
+  }
   beginPath(): void {}
   stroke(): void {}
   fill(): void {}
   rect(): void {}
-  clip(): void {}
+  clip(): void {
+    this.cut = true;
+  }
   setLineDash(): void {}
 }
 
@@ -100,6 +108,12 @@ describe("drawing", () => {
   it("shows a point without neighbors as a dot", () => {
     expect(draw([bucketed([[5, 1]], 1)], plane({ xHi: 10 })).arcs).toHaveLength(1);
     expect(draw([bucketed([[5, NaN], [6, 1], [7, NaN]], 1)], plane({ xHi: 10 })).arcs).toHaveLength(1);
+  });
+
+  it("shows the dots on the edges of the plot whole, and none beyond them", () => {
+    const pen = draw([bucketed([[0, 1], [4, 2], [8, 3], [12, 4]], 1)], plane({ xHi: 8 }));
+    expect(pen.arcs.map(([x]) => x)).toEqual([0, 200, 400]);
+    expect(pen.cutArcs).toBe(0);
   });
 });
 

@@ -96,12 +96,39 @@ export function paint(ctx: CanvasRenderingContext2D, plane: Plane, curves: reado
   const front = curves.filter((c) => c.buckets.run === options.highlight);
   const back = front.length > 0 ? curves.filter((c) => c.buckets.run !== options.highlight) : curves;
   const most = Math.max(0, ...curves.map((c) => visibleCount(c.buckets, plane)));
-  const shared = { m4: curves.length <= M4_UP_TO, smooth: options.smooth, dots: most <= DOTS_UP_TO && most * 8 * plane.ratio < plane.width };
+  const shared = { m4: curves.length <= M4_UP_TO, smooth: options.smooth, dots: most <= DOTS_UP_TO && most * 8 * plane.ratio < plane.width, dot: (most * 24 * plane.ratio < plane.width ? 5 : 3.5) * plane.ratio };
   for (const curve of curves) if (curve.band) paintBand(ctx, plane, x, y, curve, front.length > 0 && !front.includes(curve) ? FADED : 1);
-  for (const curve of back) paintCurve(ctx, plane, x, y, curve, { ...shared, alpha: front.length > 0 ? FADED : 1, width: hairline ? 1 : 1.25 * plane.ratio });
-  for (const curve of front) paintCurve(ctx, plane, x, y, curve, { ...shared, alpha: 1, width: hairline && options.dragging ? 1 : 2 * plane.ratio });
+  const dots: Dots[] = [];
+  for (const curve of back) dots.push(paintCurve(ctx, plane, x, y, curve, { ...shared, alpha: front.length > 0 ? FADED : 1, width: hairline ? 1 : 1.25 * plane.ratio }));
+  for (const curve of front) dots.push(paintCurve(ctx, plane, x, y, curve, { ...shared, alpha: 1, width: hairline && options.dragging ? 1 : 2 * plane.ratio }));
   paintMarks(ctx, plane, x, curves, options.fail);
   ctx.restore();
+  // The first and the last point stand on the edge of the plot, and would be half dots in it.
+  for (const some of dots) paintDots(ctx, plane, some);
+}
+
+/** Points of one curve that are drawn as such. */
+interface Dots {
+  color: string;
+  alpha: number;
+  radius: number;
+  /** x and y of each. */
+  at: readonly number[];
+}
+
+function paintDots(ctx: CanvasRenderingContext2D, plane: Plane, { color, alpha, radius, at }: Dots): void {
+  if (at.length === 0) return;
+  const near = (v: number, from: number, size: number): boolean => v >= from - plane.ratio && v <= from + size + plane.ratio;
+  ctx.fillStyle = color;
+  ctx.globalAlpha = alpha;
+  ctx.beginPath();
+  for (let i = 0; i < at.length; i += 2) {
+    if (!near(at[i], plane.left, plane.width) || !near(at[i + 1], plane.top, plane.height)) continue;
+    ctx.moveTo(at[i] + radius, at[i + 1]);
+    ctx.arc(at[i], at[i + 1], radius, 0, 2 * Math.PI);
+  }
+  ctx.fill();
+  ctx.globalAlpha = 1;
 }
 
 function visibleCount(s: BucketSeries, plane: Plane): number {
@@ -112,6 +139,8 @@ function visibleCount(s: BucketSeries, plane: Plane): number {
 interface Stroke {
   /** Whether every point gets a dot, so that few measurements look like few. */
   dots: boolean;
+  /** How wide one is. */
+  dot: number;
   alpha: number;
   width: number;
   m4: boolean;
@@ -169,20 +198,25 @@ function paintMean(ctx: CanvasRenderingContext2D, plane: Plane, x: Map1, y: Map1
   ctx.globalAlpha = 1;
 }
 
-function paintCurve(ctx: CanvasRenderingContext2D, plane: Plane, x: Map1, y: Map1, curve: Curve, stroke: Stroke): void {
+function paintCurve(ctx: CanvasRenderingContext2D, plane: Plane, x: Map1, y: Map1, curve: Curve, stroke: Stroke): Dots {
   const { buckets, look } = curve;
-  if (curve.band) return paintMean(ctx, plane, x, y, curve, stroke);
-  if (!buckets.min || !buckets.max) return;
+  const dots: number[] = [];
+  // A curve of one point has to be found.
+  const size = Math.max(stroke.dot, stroke.width * 2) * (buckets.length === 1 ? 1.5 : 1);
+  const found = { color: look.color, alpha: stroke.alpha, radius: size / 2, at: dots };
+  if (curve.band) {
+    paintMean(ctx, plane, x, y, curve, stroke);
+    return found;
+  }
+  if (!buckets.min || !buckets.max) return found;
   const [from, to] = bucketWindow(buckets, plane.xLo, plane.xHi);
   const smooth = stroke.smooth ? buckets.smooth : null;
   ctx.strokeStyle = look.color;
-  ctx.fillStyle = look.color;
   ctx.lineWidth = smooth ? 1 : stroke.width;
   ctx.globalAlpha = smooth ? stroke.alpha * GHOST : stroke.alpha;
   const dash = look.dash.map((d) => d * plane.ratio);
   // A gap of a dash must not fall on a spike: what is dense is drawn whole.
   ctx.setLineDash((to - from) * DASH_PX * plane.ratio > plane.width ? [] : dash);
-  const dots: number[] = [];
   ctx.beginPath();
   tracePoints(ctx, x, y, buckets, from, to, stroke.m4, dots);
   ctx.stroke();
@@ -196,14 +230,8 @@ function paintCurve(ctx: CanvasRenderingContext2D, plane: Plane, x: Map1, y: Map
   }
   ctx.setLineDash([]);
   if (stroke.dots) allDots(x, y, buckets, from, to, dots);
-  // A curve of one point has to be found.
-  const size = Math.max(3 * plane.ratio, stroke.width * 2) * (buckets.length === 1 ? 2 : 1);
-  for (let i = 0; i < dots.length; i += 2) {
-    ctx.beginPath();
-    ctx.arc(dots[i], dots[i + 1], size / 2, 0, 2 * Math.PI);
-    ctx.fill();
-  }
   ctx.globalAlpha = 1;
+  return found;
 }
 
 /** The raw curve: per bucket its extent, nearest end first; breaks after NaN. Isolated points go to `dots`. */
