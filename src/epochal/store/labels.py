@@ -15,7 +15,7 @@ from epochal.domain.logged import METRICS, MODEL
 from epochal.domain.names import MAX_KEY, MAX_TEXT
 from epochal.domain.origin import Origin, origin_of, used_models
 from epochal.domain.tracked import CLIENT, INPUTS, OUTPUTS, USER
-from epochal.store.dialect import batches
+from epochal.store.dialect import batches, plain_rows
 from epochal.store.params import GONE, intern_keys, saving
 from epochal.store.scalars import Kind, storable
 from epochal.store.schema import key, param, project, run
@@ -92,7 +92,7 @@ def read_labels(connection: sa.Connection, run_ids: Sequence[int]) -> dict[int, 
     """The labels of some runs, each by name; runs without any are left out."""
     found: dict[int, dict[str, str]] = {}
     for part in batches(run_ids):
-        for run_id, name, text in connection.execute(_OF_RUNS, {"runs": part}).all():
+        for run_id, name, text in plain_rows(connection.execute(_OF_RUNS, {"runs": part})):
             found.setdefault(run_id, {})[name] = text or ""
     return found
 

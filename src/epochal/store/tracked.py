@@ -23,7 +23,7 @@ from epochal.domain.run import RunState
 from epochal.domain.tracked import Clause, LastPoint, Sort, TrackedQuery, TrackedRun
 from epochal.domain.values import flatten
 from epochal.store.clauses import among, attributes_of, runs_with_datasets
-from epochal.store.dialect import batches
+from epochal.store.dialect import batches, plain_rows
 from epochal.store.filters import CONFIG, Stored
 from epochal.store.labels import LABEL, read_labels
 from epochal.store.rows import decode_mapping, find_run_id
@@ -95,10 +95,10 @@ def _read(connection: sa.Connection, ids: Sequence[int]) -> list[tuple[TrackedRu
     back: dict[int, list[str]] = {}
     for part in batches(ids):
         rows.update((row[0], row) for row in connection.execute(_BASE, {"runs": part}).all())
-        found = connection.execute(_LAST, {"runs": part}).all()
+        found = plain_rows(connection.execute(_LAST, {"runs": part}))
         names = _names(connection, {row[1] for row in found})
         for run_id, key_id, kind, num, txt, step, newest, t_us in found:
-            value = _number(kind, num, txt)
+            value = num if kind == _FLOAT else _number(kind, num, txt)
             seen = t_us if t_us is not None else rows[run_id].updated_us
             point = LastPoint(names[key_id], value, step, seen)
             if run_id in points:

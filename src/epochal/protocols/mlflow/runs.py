@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from epochal.domain.access import Principal
 from epochal.domain.logged import HOLDER
 from epochal.domain.tracked import (
     INPUTS,
@@ -41,12 +42,15 @@ from epochal.protocols.mlflow.shapes import (
     RUN_NAME,
     STATES,
     STATUS,
+    encode,
     info_json,
     root,
     run_json,
 )
 from epochal.service import experiments, packing, tracking
+from epochal.service.recording import Recorder
 from epochal.service.tracking import Batch, NewRun
+from epochal.service.workers import StoreHandle
 
 CLIENT: Final = "mlflow"
 MAX_EXPERIMENTS: Final = 5_000
@@ -277,11 +281,19 @@ async def search(call: Caller, given: Arguments) -> dict[str, Any]:
     places = [(one.entity, one.project) for one in every if one.id in wanted]
     roots = {(one.entity, one.project): root(one.id) for one in every if one.id in wanted}
     query = TrackedQuery(places, clauses, order, archived, limit, offset, roots)
-    found, more = await call.read(tracking.search_runs, call.workers.recorder, query)
-    answer: dict[str, Any] = {"runs": [run_json(one, _experiment(one)) for one in found]}
+    shown, more = await call.read(_found, call.workers.recorder, query)
+    answer: dict[str, Any] = {"runs": shown}
     if more:
         answer["next_page_token"] = write_token(offset + limit)
     return answer
+
+
+def _found(
+    store: StoreHandle, principal: Principal | None, recorder: Recorder, query: TrackedQuery
+) -> tuple[msgspec.Raw, bool]:
+    """Runs as JSON, and whether more follow; a long page is written in the thread that read it."""
+    found, more = tracking.search_runs(store, principal, recorder, query)
+    return msgspec.Raw(encode([run_json(one, _experiment(one)) for one in found])), more
 
 
 async def _fresh(call: Caller, uid: str, metrics: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -65,6 +65,15 @@ NUMBERED: Final = {"1": "RUNNING", "2": "SCHEDULED", "3": "FINISHED", "4": "FAIL
 encode = msgspec.json.Encoder().encode
 
 
+class Metric(msgspec.Struct, gc=False):
+    """MLflow's Metric; there are many in a search, and this is the cheapest way to show them."""
+
+    key: str
+    value: float | str
+    timestamp: int
+    step: int
+
+
 def number(value: float) -> float | str:
     """A double as MLflow's JSON has it: NaN as text, infinities as the largest numbers."""
     if math.isfinite(value):
@@ -134,12 +143,12 @@ def info_json(found: TrackedRun, experiment: int) -> dict[str, Any]:
 def run_json(found: TrackedRun, experiment: int) -> dict[str, Any]:
     """MLflow's Run."""
     metrics = [
-        {
-            "key": last.key,
-            "value": value if (value := last.value) - value == 0.0 else number(value),  # finite
-            "timestamp": last.t_us // 1000,
-            "step": last.step,
-        }
+        Metric(
+            last.key,
+            value if (value := last.value) - value == 0.0 else number(value),  # finite
+            last.t_us // 1000,
+            last.step,
+        )
         for last in found.metrics
     ]
     params = [{"key": key, "value": value} for key, value in found.params.items()]
