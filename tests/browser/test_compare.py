@@ -84,7 +84,7 @@ def test_too_many_too_few_and_deleted_runs_are_told(
     visitor = visit(gallery.url)
     visitor.forgiven = ("Failed to load resource",)
     page = visitor.go("/p/resnets/compare?r=r18-0")
-    page.get_by_role("heading", name="Only r18-0 is left to compare").wait_for()
+    page.get_by_role("heading", name="Choose what to compare r18-0 with").wait_for()
     page = visitor.go("/p/resnets/compare?r=r18-0,gone,r18-1")
     page.get_by_text("The run gone is not there any more").wait_for()
     assert page.locator("thead a").all_inner_texts() == ["r18-0", "r18-1"]

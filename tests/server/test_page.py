@@ -44,6 +44,20 @@ def test_the_page_answers_at_every_address_of_its_own(site: Any) -> None:
         assert answer.header("cache-control") == "no-cache"
 
 
+def test_who_types_an_address_that_is_none_sees_the_page_and_a_program_an_error(site: Any) -> None:
+    """The page says in its own words that there is nothing, and where to go."""
+    door, page = site
+    typed = {"Sec-Fetch-Dest": "document", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none"}
+    for target in ("/nowhere", "/embed", "/<script>"):
+        answer = door.ask("GET", target, headers=typed, token=False)
+        assert (answer.status, answer.body) == (404, page.files["index.html"].body), target
+        assert answer.header("content-type") == "text/html; charset=utf-8"
+        assert answer.header("x-frame-options") == "DENY"
+        assert door.ask("GET", target, token=False).code == "not_found"
+        assert door.ask("POST", target, headers=typed, json_body={}).code == "not_found"
+    assert door.ask("GET", "/api/v1/nothing", headers=typed).code == "not_found"
+
+
 @pytest.mark.parametrize(
     "name,kind",
     [

@@ -14,6 +14,8 @@ from epochal.protocols.mlflow.absent import is_absent, not_offered
 from epochal.protocols.mlflow.errors import is_mlflow, mlflow_body
 from epochal.protocols.mlflow.routes import answer_error
 from epochal.server.errors import envelope, foreseen, unforeseen
+from epochal.server.page import Page
+from epochal.server.security import DATA_PATHS
 
 log: Final = logging.getLogger("epochal.server")
 _UNROUTED: Final = frozenset({404, 405})
@@ -52,10 +54,19 @@ def _validation_message(error: ValidationException) -> str:
     return ("; ".join(parts) or error.detail)[:1000]
 
 
+def _is_typed(request: Request[Any, Any, Any]) -> bool:
+    """Whether somebody who reads wants to see this address, and no program."""
+    is_read = request.headers.get("sec-fetch-dest") == "document" and request.method == "GET"
+    return is_read and not request.scope["path"].startswith(DATA_PATHS)
+
+
 def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     path = request.scope["path"]
     if isinstance(error, HTTPException) and error.status_code in _UNROUTED and is_absent(path):
         return answer_error(request, not_offered(request.method, path))
+    if isinstance(error, HTTPException) and error.status_code == 404 and _is_typed(request):
+        page: Page = request.app.state.page
+        return page.lost()
     known = foreseen(error) or _of_library(error)
     if known is None:
         known = unforeseen(error, str(request.scope.get("route_handler", "routing")))

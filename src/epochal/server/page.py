@@ -124,6 +124,14 @@ class Page:
             headers["content-encoding"] = "gzip"
         return Response(packed or file.body, headers=headers, media_type=file.type)
 
+    def lost(self) -> Response[bytes]:
+        """The page at an address that nothing answers to: it says so, and leads on."""
+        index = self.files.get(INDEX)
+        if index is None:
+            return _text("There is nothing at this address.\n", 404)
+        headers = {"cache-control": "no-store"}
+        return Response(index.body, status_code=404, headers=headers, media_type=index.type)
+
 
 def _text(text: str, status: int) -> Response[bytes]:
     return Response(

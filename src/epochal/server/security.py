@@ -56,11 +56,12 @@ _IP_HOST: Final = re.compile(rb"(?:([0-9.]{7,15})|\[([0-9a-f:.]{2,45})\])(?::[0-
 _OWN_SITES: Final = frozenset({b"same-origin", b"none"})
 _DOCUMENTS: Final = frozenset({b"document", b""})
 _EMBEDS: Final = _DOCUMENTS | {b"iframe", b"frame"}
-_DATA_PATHS: Final = (
+DATA_PATHS: Final = (
     "/api/", "/ajax-api/", "/static/", "/login", "/version", "/health", "/graphql", "/files/",
     "/artifacts", "/get-artifact", "/model-versions/", "/sdk/", "/v1/traces", "/gateway",
     "/endpoints/",
 )  # fmt: skip
+"""Where programs ask; everywhere else is the page's."""
 _DEAF_PATHS: Final = ("/sdk/", "/v1/traces", "/gateway")
 """Where nothing is read, whatever comes: telemetry, traces and gateways, which are not offered."""
 
@@ -168,7 +169,7 @@ def _check_site(scope: Scope, named: dict[bytes, list[bytes]]) -> None:
         scope["method"] in _SAFE
         and named.get(b"sec-fetch-mode", [b""])[0] == b"navigate"
         and named.get(b"sec-fetch-dest", [b""])[0] in framed
-        and not scope["path"].startswith(_DATA_PATHS)
+        and not scope["path"].startswith(DATA_PATHS)
     )
     if not opens_page:
         raise PermissionDenied(
