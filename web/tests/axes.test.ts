@@ -1,6 +1,6 @@
 /** Law: labels, grid lines and curves stand on one scale, and lines on whole device pixels. */
 import { describe, expect, it } from "vitest";
-import { drawAxes, drawMark, layOut, type Layout } from "../src/core/axes";
+import { drawAxes, drawMark, layOut, within, type Layout } from "../src/core/axes";
 import type { AxisKind } from "../src/core/axis";
 import { xAt, xMap, yMap } from "../src/core/paint";
 import type { ChartColors } from "../src/core/theme";
@@ -94,5 +94,14 @@ describe("axes on a canvas", () => {
     };
     expect(marks(50)).toEqual([Math.round(xMap(plane)(50)) + 0.5]);
     expect([...marks(-1), ...marks(101)]).toEqual([]);
+  });
+
+  it("keeps long labels on the canvas and apart from each other", () => {
+    const text = "9.007199254740993e15";
+    const placed = within([{ at: 30, text }, { at: 100, text }, { at: 300, text }, { at: 396, text }], 400, 1);
+    const half = (text.length * 6.2) / 2;
+    expect(placed[0].at - half).toBeGreaterThanOrEqual(0);
+    expect(placed.map((p) => p.at)).toEqual([half + 1, 300]);
+    expect(within([{ at: 5, text: "0" }, { at: 80, text: "10" }], 100, 1).map((p) => p.at)).toEqual([5, 80]);
   });
 });

@@ -63,4 +63,11 @@ describe("labels", () => {
     expect(labels("duration", 0, 3 * 3600e6, 3)).toEqual(["0", "1h", "2h", "3h"]);
     expect(labels("duration", 0, 3 * 86400e6, 3)).toEqual(["0", "1d", "2d", "3d"]);
   });
+
+  it("tells neighbors on a logarithmic axis apart", () => {
+    const at = ticks("log", 9e15, 9e15 + 300, 4);
+    expect(new Set(tickLabels("log", at)).size).toBe(at.length);
+    expect(tickLabels("log", [1, 2])).toEqual(["1", "2"]);
+    expect(tickLabels("log", [0.1, 1, 10])).toEqual(["0.1", "1", "10"]);
+  });
 });

@@ -5,7 +5,7 @@ import { decodeColumns } from "../src/core/columns";
 import { bucketWindow, pointsBefore, xExtent, yExtent } from "../src/core/extent";
 import { FrameQueue } from "../src/core/frame";
 import { hitsAt, nearestBucket } from "../src/core/nearest";
-import { paint, yMap, type Plane } from "../src/core/paint";
+import { alikeOf, paint, yMap, type Plane } from "../src/core/paint";
 import type { BucketHead } from "../src/core/wire";
 import { bucketMessage, seeded, type Point } from "./message";
 
@@ -24,6 +24,24 @@ describe("the greatest and the least numbers there are", () => {
       if (i > 0) expect(y).toBeLessThan(places[i - 1]);
     }
   });
+});
+
+it.each([[0, 3e-318, false], [9e15, 9e15 + 300, true], [5e-324, 1e-322, false]])("every value from %d to %d has a place of its own (log: %s)", (lo, hi, log) => {
+  const place = yMap({ left: 0, top: 0, width: 100, height: 100, xLo: 0, xHi: 1, yLo: lo, yHi: hi, logX: false, logY: log, ratio: 1 });
+  const places = [0, 0.25, 0.5, 1].map((part) => place(lo + part * (hi - lo)));
+  expect(places[0]).toBeCloseTo(100, 6);
+  expect(places[3]).toBeCloseTo(0, 6);
+  expect(places[1]).toBeGreaterThan(places[2]);
+  expect(places[2]).toBeGreaterThan(0);
+});
+
+it("counts dense curves that only their dash would tell apart", () => {
+  const dense = bucketed(Array.from({ length: 400 }, (_, i): Point => [i, i]), 1);
+  const of = (color: string, dash: number[]) => ({ buckets: dense, look: { color, dash } });
+  const plane = (width: number): Plane => ({ left: 0, top: 0, width, height: 100, xLo: 0, xHi: 400, yLo: 0, yHi: 400, logX: false, logY: false, ratio: 1 });
+  const curves = [of("red", []), of("red", [6, 3]), of("red", [2, 2]), of("blue", [6, 3])];
+  expect(alikeOf(plane(300), curves)).toBe(2);
+  expect(alikeOf(plane(3000), curves)).toBe(0);
 });
 
 it("counts the points that a logarithmic x axis has no place for", () => {

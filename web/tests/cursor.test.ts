@@ -111,6 +111,18 @@ describe("the cursor", () => {
     expect(lineAt(peer)).toBe(50);
   });
 
+  it("stays at its step while its chart goes on, in all charts", () => {
+    const kind = kindOf();
+    const [one, peer] = [made(kind), made(kind)];
+    send(one, "pointermove", 100);
+    const { width } = one.layout;
+    one.cursor.place(layOut({ width: 400, height: 210 }, [0, 2000], [0, 1], "number", "number", 1), kind, true);
+    expect(one.cursor.spot?.left).toBeCloseTo(50, 6);
+    expect(one.cursor.spot?.clientX).toBe(200);
+    expect([one, peer].map(lineAt)).toEqual([50, 100]);
+    expect(width).toBeGreaterThan(100);
+  });
+
   it("follows a chart to another kind of x", () => {
     const [before, after] = [kindOf(), kindOf()];
     const [one, old, fresh] = [made(before), made(before), made(after)];

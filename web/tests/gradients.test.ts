@@ -64,6 +64,22 @@ describe("ridges", () => {
     expect(found?.ticks.map((t) => t.value)).toContain(0);
   });
 
+  it("leaves a far-off value out of the axis and tells how many there are and where", () => {
+    const usual = Array.from({ length: 20 }, (_, step) => ({ step, edges: [-1, 0, 1], counts: [5000, 5000] }));
+    const odd = { step: 20, edges: [-1, 0, 1, 19, 20], counts: [5000, 4999, 0, 1] };
+    const found = ridgesOf([...usual, odd]);
+    expect([found?.lo, found?.hi]).toEqual([-1.1, 1.1]);
+    expect(found?.beyond).toEqual({ values: 1, lo: 19, hi: 20 });
+    expect(Math.max(...(found?.ridges.map((r) => r.heights.filter((h) => h > 0).length) ?? []))).toBeGreaterThan(80);
+  });
+
+  it("shows all values where those far off are not few, and where they are near", () => {
+    const half = ridgesOf([{ step: 0, edges: [0, 1], counts: [10] }, { step: 1, edges: [0, 1, 30, 31], counts: [10, 0, 1] }]);
+    expect([half?.lo, half?.hi, half?.beyond]).toEqual([0, 31, null]);
+    const near = ridgesOf([{ step: 0, edges: [0, 1, 2.5], counts: [100_000, 1] }]);
+    expect([near?.lo, near?.hi, near?.beyond]).toEqual([0, 2.5, null]);
+  });
+
   it("draw equal values as one peak, and nothing where nothing is finite", () => {
     expect(readCounted(3, [-0.5, 0.5], [16])).toEqual({ step: 3, edges: [0, 0], counts: [16] });
     expect(readCounted(3, [0, 1], [0])).toBeNull();

@@ -1,8 +1,9 @@
 /** Laws: what is no number is a gap and moves nothing else; nonsense is no plot; the pointer finds the nearest point. */
 import { describe, expect, it } from "vitest";
+import { overlaid } from "../src/core/plots/overlay";
 import { heatRamp } from "../src/core/plots/ramp";
 import { dotPath, extentOf, linePath, nearest, padded, scaleOf } from "../src/core/plots/scale";
-import { readHistogram, readSpec, type XYSpec } from "../src/core/plots/spec";
+import { readHistogram, readSpec, type PlotSpec, type XYSpec } from "../src/core/plots/spec";
 
 const xy = (x: number[], y: number[]) => ({ name: "s", x: Float64Array.from(x), y: Float64Array.from(y), thresholds: null, area: null });
 
@@ -60,5 +61,22 @@ describe("the ramp", () => {
     const light = Array.from({ length: 21 }, (_, i) => heatRamp(i / 20, theme)).map(([r, g, b]) => 0.2126 * r + 0.7152 * g + 0.0722 * b);
     const rising = light.map((v, i) => (i === 0 ? 1 : theme === "dark" ? v - light[i - 1] : light[i - 1] - v));
     expect(Math.min(...rising)).toBeGreaterThan(0);
+  });
+});
+
+describe("curves of several runs", () => {
+  const roc = (...names: string[]): PlotSpec => readSpec("roc", { x: "false positive rate", y: "true positive rate", series: names.map((name) => ({ name, x: [0, 1], y: [0, 1], auc: 0.5 })) }) as PlotSpec;
+
+  it("lie over each other in the colors of their runs, with a dash for each class", () => {
+    const two = overlaid([{ name: "a", color: 3, spec: roc("") }, { name: "b", color: 12, spec: roc("cat", "dog") }]);
+    expect(two?.spec.series.map((s) => [s.name, s.area?.value])).toEqual([["a", 0.5], ["b · cat", 0.5], ["b · dog", 0.5]]);
+    expect(two?.colors).toEqual([3, 4, 12]);
+  });
+
+  it("stay apart when they are of one run, of different kinds or of different quantities", () => {
+    const line = (y: string): PlotSpec => readSpec("line", { x: "step", y, series: [{ name: "", x: [0], y: [0] }] }) as PlotSpec;
+    const of = (...specs: PlotSpec[]) => overlaid(specs.map((spec, color) => ({ name: "r", color, spec })));
+    expect([of(roc("")), of(roc(""), line("loss")), of(line("loss"), line("accuracy"))]).toEqual([null, null, null]);
+    expect(of(line("loss"), line("loss"))?.spec.series).toHaveLength(2);
   });
 });

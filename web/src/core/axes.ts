@@ -38,10 +38,25 @@ const GAP_X = 4;
 const GAP_Y = 5;
 const FONT_PX = 11;
 const FACE = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif';
+/** The width of a character where nothing can be measured. */
 const CHARACTER = 6.2;
+const SAMPLE = "0123456789";
+let measured = 0;
+
+/** The width of a digit in the letters of this system, which no other sign of a label is wider than. */
+function characterWidth(): number {
+  if (measured > 0 || typeof document === "undefined") return measured || CHARACTER;
+  const ctx = document.createElement("canvas").getContext?.("2d");
+  if (!ctx) return CHARACTER;
+  ctx.font = `${FONT_PX}px ${FACE}`;
+  return (measured = ctx.measureText(SAMPLE).width / SAMPLE.length + 0.1);
+}
 /** Least pixels between ticks; times and durations read longer. */
 const APART_X = { number: 70, log: 84, duration: 84, time: 84 };
 const APART_Y = 30;
+
+/** The width of the longest label, in CSS pixels. */
+export const roomFor = (labels: readonly string[]): number => Math.max(0, ...labels.map((text) => text.length)) * characterWidth();
 
 const room = (pixels: number, apart: number): number => Math.max(2, Math.floor(pixels / apart));
 
@@ -50,7 +65,7 @@ export function layOut(size: Size, x: readonly [number, number], y: readonly [nu
   const height = size.height - TOP - FOOT;
   const yTicks = ticks(kindY, ...y, room(height, APART_Y));
   const yTexts = tickLabels(kindY, yTicks);
-  const left = Math.ceil(Math.max(2, ...yTexts.map((t) => t.length)) * CHARACTER) + 11;
+  const left = Math.ceil(Math.max(2 * characterWidth(), roomFor(yTexts))) + 11;
   const width = Math.max(1, size.width - left - RIGHT);
   const plane: Plane = {
     left: onHalves(left * ratio), top: onHalves(TOP * ratio), width: onHalves(width * ratio), height: onHalves(height * ratio),
@@ -67,7 +82,7 @@ function labelled(kind: AxisKind, [lo, hi]: readonly [number, number], width: nu
     return [at, tickLabels(kind, at)];
   };
   const [at, texts] = lay(Math.min(APART_X[kind], width / 2));
-  const least = Math.max(0, ...texts.map((t) => t.length)) * CHARACTER + GAP_X * 2;
+  const least = roomFor(texts) + GAP_X * 2;
   const between = at.length > 1 ? ((at[1] - at[0]) / (hi - lo)) * width : least;
   return between >= least || kind === "log" ? [at, texts] : lay(least * 1.5);
 }
@@ -75,6 +90,18 @@ function labelled(kind: AxisKind, [lo, hi]: readonly [number, number], width: nu
 const onHalves = (pixels: number): number => Math.round(pixels * 2) / 2;
 
 const rungs = (values: readonly number[], texts: readonly string[], place: (v: number) => number): Rung[] => values.map((v, i) => ({ at: Math.round(place(v)), text: texts[i] }));
+
+/** Labels below a plot, each wholly within `width` and none over its left neighbor. */
+export function within(labels: readonly Rung[], width: number, ratio: number): Rung[] {
+  let end = 0;
+  return labels.flatMap(({ at, text }) => {
+    const half = (text.length * characterWidth() * ratio) / 2;
+    const place = Math.min(Math.max(at, half + ratio), width - half - ratio);
+    if (place - half < end) return [];
+    end = place + half + GAP_X * ratio;
+    return [{ at: place, text }];
+  });
+}
 
 /** Draws grid lines and labels on a canvas that is empty. */
 export function drawAxes(ctx: CanvasRenderingContext2D, { plane, xs, ys }: Layout, colors: ChartColors): void {
@@ -84,7 +111,7 @@ export function drawAxes(ctx: CanvasRenderingContext2D, { plane, xs, ys }: Layou
   ctx.textAlign = "center";
   ctx.textBaseline = "top";
   const foot = Math.round(top + height) + Math.round(GAP_X * ratio);
-  for (const { at, text } of xs) ctx.fillText(text, at, foot);
+  for (const { at, text } of within(xs, left + width + RIGHT * ratio, ratio)) ctx.fillText(text, at, foot);
   ctx.textAlign = "right";
   ctx.textBaseline = "middle";
   const beside = Math.round(left) - Math.round(GAP_Y * ratio);

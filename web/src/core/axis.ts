@@ -70,7 +70,8 @@ function logTicks(lo: number, hi: number, count: number): number[] {
 export function tickLabels(kind: AxisKind, values: number[]): string[] {
   if (kind === "duration") return durationLabels(values);
   if (kind === "time") return timeLabels(values);
-  if (kind === "log") return values.map((v) => shortNumber(v, 0));
+  // On a short stretch of a logarithmic axis ticks stand as on a linear one.
+  if (kind === "log" && !(values.length > 1 && values[values.length - 1] / values[0] < 5)) return values.map((v) => shortNumber(v, 0));
   const step = values.length > 1 ? Math.abs(values[1] - values[0]) : Math.abs(values[0] ?? 1);
   return values.map((v) => shortNumber(v, step));
 }

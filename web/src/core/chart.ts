@@ -13,7 +13,7 @@ import { pointsBefore, xExtent, yExtent } from "./extent";
 import { frames } from "./frame";
 import { forgetDrawn, markOnce, noteDrawn } from "./hooks";
 import { hitsAt, nearestBucket, type Hit } from "./nearest";
-import { paint, xAt, xMap, type Curve } from "./paint";
+import { alikeOf, paint, xAt, xMap, type Curve } from "./paint";
 import type { Look } from "./palette";
 import { chartColors } from "./theme";
 import { hideTooltip, showTooltip } from "./tooltip";
@@ -48,6 +48,8 @@ export interface ChartNotes {
   hidden: number;
   /** Points that a logarithmic x axis has no place for. */
   before: number;
+  /** Curves too dense for their dash whose color another curve has. */
+  alike: number;
   /** x from which a series holds NaN; null when none does. */
   nanFrom: number | null;
   /** The newest x; null when there is no point. */
@@ -87,6 +89,8 @@ export class Chart implements CursorUser {
   private y: [number, number] = [0, 1];
   private highlight: string | null = null;
   private mark: number | null = null;
+  /** What its x axis was chosen to show; new points do not change it. */
+  private view = "";
   private size: Size = { width: 0, height: 0 };
   private readonly stop = onDensity(() => this.refresh());
 
@@ -175,7 +179,8 @@ export class Chart implements CursorUser {
     this.draw(data);
     noteDrawn(this.panel, all);
     if (all.length > 0) markOnce("chart:first");
-    this.events.painted(notesOf(all, extent.clipped, extent.hidden, data.logX), performance.now() - started);
+    const alike = this.layout ? alikeOf(this.layout.plane, this.curves) : 0;
+    this.events.painted({ ...notesOf(all, extent.clipped, extent.hidden, data.logX), alike }, performance.now() - started);
     if (this.cursor.spot) this.hover();
   }
 
@@ -188,7 +193,9 @@ export class Chart implements CursorUser {
     drawAxes(ctx, layout, colors);
     paint(ctx, layout.plane, this.curves, { highlight: this.highlight, fail: colors.fail, smooth: data.smooth, dragging: this.cursor.dragging });
     if (this.mark !== null) drawMark(ctx, layout.plane, this.mark, colors.accent);
-    this.cursor.place(layout, xName(data.x));
+    const view = JSON.stringify([data.x, data.range, data.logX, this.size]);
+    this.cursor.place(layout, xName(data.x), view === this.view);
+    this.view = view;
   }
 
   private begin(): void {
@@ -257,7 +264,7 @@ function roundRange(lo: number, hi: number, x: XAxis): [number, number] {
   return [a, Math.max(b, a + 1)];
 }
 
-function notesOf(all: readonly BucketSeries[], clipped: number, hidden: number, logX: boolean): ChartNotes {
+function notesOf(all: readonly BucketSeries[], clipped: number, hidden: number, logX: boolean): Omit<ChartNotes, "alike"> {
   let nanFrom: number | null = null;
   let end: number | null = null;
   let buckets = 0;

@@ -53,8 +53,12 @@ export class Cursor {
     for (const name of EVENTS) this.over.addEventListener(name, this);
   }
 
-  /** Where the plot is now, and which charts have the same x. */
-  place(layout: Layout, kind: string): void {
+  /**
+   * Where the plot is now, and which charts have the same x.
+   *
+   * @param kept the view is the one that the pointer came to rest in, only its data went on: the cursor keeps its x
+   */
+  place(layout: Layout, kind: string, kept = false): void {
     const { style } = this.over;
     const before = this.layout;
     this.layout = layout;
@@ -69,9 +73,14 @@ export class Cursor {
       ring.members.add(this);
       this.ring = ring;
     }
+    if (!this.spot || this.dragging) return this.show();
+    const resting = before && kept ? leftOf(layout, xOf(before, this.spot.left)) : NaN;
+    if (resting >= 0 && resting <= layout.width) {
+      this.spot = { ...this.spot, left: resting };
+      return this.show();
+    }
     // The pointer stays where it is on screen, which is another x now.
-    if (this.spot && !this.dragging) this.tell(xOf(layout, this.spot.left));
-    else this.show();
+    this.tell(xOf(layout, this.spot.left));
   }
 
   /** Moves the cursor to a place within the plot, as if the pointer were there. */

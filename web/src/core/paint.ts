@@ -46,6 +46,8 @@ const FADED = 0.22;
 const GHOST = 0.28;
 const BAND = 0.17;
 const DOTS_UP_TO = 60;
+/** Below this ratio of its ends a logarithmic axis shows neighbors. */
+const NEIGHBORS = 1.01;
 /** Dashes need this many pixels per bucket. */
 const DASH_PX = 4;
 
@@ -72,10 +74,17 @@ function linearMap(lo: number, hi: number, from: number, size: number): Map1 {
   // Halves of the greatest numbers still have a difference.
   const half = lo / 2;
   const k = size / (hi / 2 - half);
+  // Of the least ones there is no inverse.
+  if (!Number.isFinite(k)) return (v) => from + ((v - lo) / (hi - lo)) * size;
   return (v) => from + (v / 2 - half) * k;
 }
 
 function logMap(lo: number, hi: number, from: number, size: number): Map1 {
+  // Logarithms of neighbors are alike in all digits, their difference is not.
+  if (hi / lo < NEIGHBORS) {
+    const near = size / Math.log1p((hi - lo) / lo);
+    return (v) => (v > 0 ? from + Math.log1p((v - lo) / lo) * near : from - size * 10);
+  }
   const base = Math.log10(lo);
   const k = size / (Math.log10(hi) - base);
   // Nothing at or below zero has a place; far below the plot it is clipped away.
@@ -134,6 +143,17 @@ function paintDots(ctx: CanvasRenderingContext2D, plane: Plane, { color, alpha, 
 function visibleCount(s: BucketSeries, plane: Plane): number {
   const [from, to] = bucketWindow(s, plane.xLo, plane.xHi);
   return to - from;
+}
+
+/** Whether so many buckets leave no room for a dash: a gap of one must not fall on a spike. */
+const isDense = (buckets: number, plane: Plane): boolean => buckets * DASH_PX * plane.ratio > plane.width;
+
+/** How many curves are drawn without the dash that told them from another one of their color. */
+export function alikeOf(plane: Plane, curves: readonly Curve[]): number {
+  const counts = new Map<string, number>();
+  const dense = curves.filter((c) => !c.band && (c.look.dash.length === 0 || isDense(visibleCount(c.buckets, plane), plane)));
+  for (const { look } of dense) counts.set(look.color, (counts.get(look.color) ?? 0) + 1);
+  return dense.filter(({ look }) => look.dash.length > 0 && (counts.get(look.color) ?? 0) > 1).length;
 }
 
 interface Stroke {
@@ -215,8 +235,7 @@ function paintCurve(ctx: CanvasRenderingContext2D, plane: Plane, x: Map1, y: Map
   ctx.lineWidth = smooth ? 1 : stroke.width;
   ctx.globalAlpha = smooth ? stroke.alpha * GHOST : stroke.alpha;
   const dash = look.dash.map((d) => d * plane.ratio);
-  // A gap of a dash must not fall on a spike: what is dense is drawn whole.
-  ctx.setLineDash((to - from) * DASH_PX * plane.ratio > plane.width ? [] : dash);
+  ctx.setLineDash(isDense(to - from, plane) ? [] : dash);
   ctx.beginPath();
   tracePoints(ctx, x, y, buckets, from, to, stroke.m4, dots);
   ctx.stroke();

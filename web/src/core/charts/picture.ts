@@ -2,6 +2,7 @@
  * A chart as a picture of its own: title, axes, curves as core/paint.ts draws them on the page, and a legend.
  * The ground is painted, so that it reads wherever it is pasted.
  */
+import { roomFor, within } from "../axes";
 import { tickLabels, ticks } from "../axis";
 import type { Scene } from "../chart";
 import { paint, xMap, yMap, type Plane } from "../paint";
@@ -50,7 +51,7 @@ function layOut(scene: Scene): Layout {
   const plotHeight = Math.max(LEAST.height, scene.height) - TOP - BOTTOM;
   const yTicks = ticks(scene.kindY, ...scene.y, Math.max(2, Math.floor(plotHeight / 36)));
   const yLabels = tickLabels(scene.kindY, yTicks);
-  const left = Math.max(34, Math.max(0, ...yLabels.map((l) => l.length)) * CHARACTER + 14);
+  const left = Math.max(34, roomFor(yLabels) + 14);
   const plane: Plane = {
     left, top: TOP, width: width - left - RIGHT, height: plotHeight, xLo: scene.x[0], xHi: scene.x[1], yLo: scene.y[0], yHi: scene.y[1],
     logX: scene.kindX === "log", logY: scene.kindY === "log", ratio: 1,
@@ -90,11 +91,9 @@ function drawScene(pen: Pen, scene: Scene, title: string, { width, height, plane
     pen.textAlign = "right";
     pen.fillText(text, plane.left - 6, at);
   }
-  for (const { at, text } of xs) {
-    rule(pen, at, plane.top, at, bottom);
-    pen.textAlign = "center";
-    pen.fillText(text, at, bottom + 12);
-  }
+  pen.textAlign = "center";
+  for (const { at } of xs) rule(pen, at, plane.top, at, bottom);
+  for (const { at, text } of within(xs, width, 1)) pen.fillText(text, at, bottom + 12);
   paint(pen as unknown as CanvasRenderingContext2D, plane, scene.curves, { highlight: null, fail: colors.fail, smooth: scene.smooth, dragging: false });
   drawLegend(pen, legendOf(scene), width, bottom + BOTTOM + 4);
 }

@@ -23,6 +23,8 @@ export interface Ridges {
   /** The value at a place of the axis. */
   valueAt(part: number): number;
   ticks: { value: number; part: number }[];
+  /** What lies outside of the axis, because a few values far off would flatten all the others; null where nothing does. */
+  beyond: { values: number; lo: number; hi: number } | null;
 }
 
 export interface Counted {
@@ -48,6 +50,9 @@ export function thinned<T>(values: readonly T[], most: number): T[] {
 }
 
 const BINS = 96;
+/** The share of values at each end that may be left outside of the axis, where it would be so many times as wide with them. */
+const FEW = 0.002;
+const FLATTENED = 3;
 /** Ranges that differ by more than this are shown on an axis of logarithms: else all but one were a single bar. */
 const SPREAD = 40;
 
@@ -61,9 +66,12 @@ export function ridgesOf(histograms: readonly Counted[], among: readonly Counted
   const reach = among.map((h) => Math.max(Math.abs(h.edges[0]), Math.abs(h.edges[h.edges.length - 1])));
   let [lo, hi] = [Math.min(...among.map((h) => h.edges[0])), Math.max(...among.map((h) => h.edges[h.edges.length - 1]))];
   if (hi < lo) return null;
+  const most = mostOf(among);
+  const clipped = hi - lo > most[1] - most[0] ? beyondOf(histograms, most) : null;
+  if (clipped) [lo, hi] = most;
   if (hi === lo) [lo, hi] = [lo - (Math.abs(lo) / 2 || 0.5), hi + (Math.abs(hi) / 2 || 0.5)];
   const least = Math.min(...reach.filter((r) => r > 0));
-  const linear = Math.max(...reach) / least > SPREAD ? least : null;
+  const linear = Math.min(Math.max(...reach), Math.max(-lo, hi)) / least > SPREAD ? least : null;
   const bend = (value: number): number => (linear === null ? value : Math.asinh(value / linear));
   const straight = (bent: number): number => (linear === null ? bent : Math.sinh(bent) * linear);
   const [from, to] = [bend(lo), bend(hi)];
@@ -78,7 +86,38 @@ export function ridgesOf(histograms: readonly Counted[], among: readonly Counted
   }
   const places = linear === null ? ticks("number", lo, hi, 5) : bentTicks(lo, hi, linear);
   const valueAt = (place: number): number => straight(from + place * (to - from));
-  return { lo, hi, ridges, linear, part, valueAt, ticks: places.map((value) => ({ value, part: part(value) })) };
+  return { lo, hi, ridges, linear, part, valueAt, ticks: places.map((value) => ({ value, part: part(value) })), beyond: clipped };
+}
+
+/** The range that all but a few values lie in, where the whole one is many times as wide; else the whole one. */
+function mostOf(among: readonly Counted[]): [number, number] {
+  const bins = among.flatMap(({ edges, counts }) => {
+    const all = counts.reduce((sum, count) => sum + count, 0) * among.length;
+    return counts.flatMap((count, i) => (count > 0 ? [{ from: edges[i], to: edges[i + 1], share: count / all }] : []));
+  });
+  const whole: [number, number] = [Math.min(...bins.map((b) => b.from)), Math.max(...bins.map((b) => b.to))];
+  const reached = (sorted: typeof bins): (typeof bins)[number] => {
+    let sum = 0;
+    return sorted.find(({ share }) => (sum += share) > FEW) ?? sorted[sorted.length - 1];
+  };
+  const lo = reached([...bins].sort((a, b) => a.from - b.from)).from;
+  const hi = reached([...bins].sort((a, b) => b.to - a.to)).to;
+  const margin = (hi - lo) * 0.05;
+  return hi > lo && whole[1] - whole[0] > FLATTENED * (hi - lo) ? [lo - margin, hi + margin] : whole;
+}
+
+/** How many values lie in bins outside of a range, and from where to where all values lie; null for none. */
+function beyondOf(histograms: readonly Counted[], [from, to]: readonly [number, number]): Ridges["beyond"] {
+  let values = 0;
+  let [lo, hi] = [Infinity, -Infinity];
+  for (const { edges, counts } of histograms) {
+    counts.forEach((count, i) => {
+      if (count === 0 || (edges[i + 1] > from && edges[i] < to)) return;
+      values += count;
+      [lo, hi] = [Math.min(lo, edges[i]), Math.max(hi, edges[i + 1])];
+    });
+  }
+  return { values, lo, hi };
 }
 
 /** 0 and a few powers of ten to both sides. */
@@ -97,6 +136,7 @@ function rebinned({ edges, counts }: Counted, part: (value: number) => number): 
   counts.forEach((count, i) => {
     if (count === 0) return;
     const [from, to] = [part(edges[i]) * BINS, part(edges[i + 1]) * BINS];
+    if (to < 0 || from > BINS) return;
     const first = Math.min(BINS - 1, Math.max(0, Math.floor(from)));
     if (!(to > from)) {
       out[first] += count;
