@@ -149,6 +149,7 @@ def _curves(here: _Place, panel: Panel, data: PanelData, *, points: bool) -> Pan
         lo=low,
         hi=high,
         buckets=max(LEAST_BUCKETS, min(BUCKETS, MOST_CELLS // len(refs))),
+        scale="log" if panel.log_x else "linear",
         fields=["first", "last", "min", "max"],
         smooth=panel.smooth or None,
     )

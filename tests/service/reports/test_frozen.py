@@ -4,15 +4,41 @@ from __future__ import annotations
 
 import os
 import time
+from base64 import b64decode
 
 import pytest
 
 from epochal.domain.access import LOCAL_USER
+from epochal.domain.columns import unpack_columns
 from epochal.domain.report import MAX_FROZEN, ReportChanges
 from epochal.domain.view import RunQuery
 from epochal.errors import InvalidInput, NotFound
 from epochal.service import reports, runs
+from epochal.store.ingest import ingest_home
+from epochal.store.owner import open_store
 from tests.service.reports.written import LOSS, block, freeze, make, page, report_directory_of
+from tests.store.journals import Writing
+
+
+def test_a_frozen_panel_keeps_the_buckets_of_its_axis(home):
+    """On a logarithmic x each decade of a long run has its points, on the page and in the file."""
+    writing = Writing(home, "long", project="mnist")
+    for step in range(3000):
+        writing.row(step, loss=1 / (step + 1))
+    writing.finish()
+    with open_store(home) as store:
+        ingest_home(store)
+        name = make(store).name
+        kept = freeze(store, name, f"{LOSS}\nlog: x")
+        data = reports.read_frozen(store, LOCAL_USER, None, "mnist", name, kept)
+        head, columns = unpack_columns(b64decode(data.columns))
+        starts = columns["bucket"] * head["width"]
+        assert head["scale"] == "log"
+        assert starts[:12].tolist() == list(range(12))
+        assert columns["n"].sum() == 3000
+        text = block(f"{LOSS}\nlog: x\nfrozen: {kept}")
+        reports.change_report(store, LOCAL_USER, None, "mnist", name, ReportChanges(1, text=text))
+        assert page(store, name).count("<polyline") == 1
 
 
 def test_a_frozen_panel_outlives_its_runs(store):
