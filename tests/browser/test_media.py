@@ -103,6 +103,23 @@ def test_every_kind_is_shown_as_what_it_is(
     until(lambda: cloud.evaluate(painted), what="the points are painted")
 
 
+def test_curves_of_runs_lie_over_each_other_and_matrices_side_by_side(
+    gallery: Gallery, visit: Callable[..., Visitor]
+) -> None:
+    """One plot with the area of each run's classes; apart again where somebody wants it so."""
+    page = visit(gallery.url).go(f"{MEDIA}?vs=second")
+    roc = card(page, "val/roc")
+    roc.locator("svg").wait_for()
+    legend = roc.locator("li")
+    assert roc.locator("svg").count() == 1
+    assert sum("second" in text for text in legend.all_inner_texts()) == 3
+    assert sum("first" in text for text in legend.all_inner_texts()) == 3
+    assert all("AUC 0." in text for text in legend.all_inner_texts())
+    until(lambda: card(page, "val/confusion").locator(".cells").count() == 2)
+    roc.get_by_role("button", name="Side by side").click()
+    until(lambda: roc.locator("svg").count() == 2)
+
+
 def test_pages_stand_in_frames_without_our_origin(
     gallery: Gallery, visit: Callable[..., Visitor]
 ) -> None:
