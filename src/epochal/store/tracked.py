@@ -273,7 +273,7 @@ def _compare(column: sa.ColumnElement[Any], clause: Clause, is_sqlite: bool) -> 
         case "not null":
             return column.is_not(None)
         case "ilike":
-            return sa.func.lower(column).like(str(value).lower())
+            return sa.func.lower(column).like(sa.func.lower(str(value)))  # alike on both sides
     # SQLite's LIKE takes no notice of case, its GLOB does.
     return column.op("GLOB")(_glob(str(value))) if is_sqlite else column.like(str(value))
 

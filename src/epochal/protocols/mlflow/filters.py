@@ -1,8 +1,8 @@
 """MLflow's filter and order grammar, read by hand into conditions.
 
 ``clause (AND clause)*`` with no OR, NOT or parentheses. A clause is ``[entity.]key operator
-value`` or ``[entity.]key IS [NOT] NULL``; a key is bare, or quoted with back-ticks or double
-quotes. Every error tells the position at which reading stopped.
+value`` or ``[entity.]key IS [NOT] NULL``; a key is bare, or in back-ticks, double or, behind its
+entity, single quotes. Every error tells the position at which reading stopped.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ DATASET: Final = frozenset({"name", "digest", "context"})
 
 _SPACE: Final = re.compile(r"\s*")
 _QUOTED: Final = r"`[^`]+`|\"[^\"]+\""
-_IDENT: Final = re.compile(rf"(?:([A-Za-z]+)\.)?({_QUOTED})|([^\s=!<>`\"'(),]+)")
+_IDENT: Final = re.compile(rf"(?:([A-Za-z]+)\.)?({_QUOTED}|(?<=\.)'[^']+')|([^\s=!<>`\"'(),]+)")
 _OPERATOR: Final = re.compile(
     r"(>=|<=|!=|=|<|>)|(not\s+in|in|like|ilike|is\s+not\s+null|is\s+null)(?![\w.])", re.IGNORECASE
 )
