@@ -29,8 +29,9 @@ def written(directory, times, value):
     return find_windows([WriterPoints(parts)])
 
 
+@pytest.mark.parametrize("smooth", [None, 0.9])
 @pytest.mark.parametrize("log", [False, True])
-def test_the_buckets_are_those_of_all_points(tmp_path, monkeypatch, log):
+def test_the_buckets_are_those_of_all_points(tmp_path, monkeypatch, log, smooth):
     monkeypatch.setattr(tails, "LONG", 1 << 16)
     random = np.random.default_rng(2)
     value = random.standard_normal(100_000)
@@ -41,10 +42,14 @@ def test_the_buckets_are_those_of_all_points(tmp_path, monkeypatch, log):
     x = times - BEGUN
     choose = choose_log_grid if log else choose_grid
     grid = choose(max(1, int(x[0])), int(x[-1]), 300)
-    found, expected = bucket_times(windows, grid, BEGUN), bucket_series(x, value, grid)
+    found = bucket_times(windows, grid, BEGUN, smooth=smooth)
+    expected = bucket_series(x, value, grid, smooth=smooth)
     assert len(found) > 100
     for name in EXACT:
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), name)
+    if smooth:
+        # The typical distance is that of 32 places, and times are uneven.
+        np.testing.assert_allclose(found.smooth, expected.smooth, atol=0.02)
 
 
 def test_times_that_go_back_are_left_to_others(tmp_path, monkeypatch):

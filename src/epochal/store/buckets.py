@@ -28,6 +28,7 @@ __all__ = [
     "choose_grid",
     "empty_buckets",
     "join_buckets",
+    "last_places",
     "merge_buckets",
     "regrid",
 ]
@@ -204,6 +205,16 @@ def _moved(buckets: Buckets, moved: dict[str, NDArray[Any]], inside: NDArray[np.
         columns = {name: column[inside] for name, column in columns.items()}
         smooth = None if smooth is None else smooth[inside]
     return Buckets(**columns, smooth=smooth)
+
+
+def last_places(buckets: Buckets, grid: AnyGrid) -> Integers:
+    """The x of the last point of each bucket, on an axis of steps or microseconds."""
+    if isinstance(grid, LogGrid):
+        starts = grid.starts(buckets.bucket).astype(np.int64)
+    else:
+        starts = (buckets.bucket + grid.start) << grid.exponent
+    places: Integers = starts + buckets.x_last.astype(np.int64)
+    return places
 
 
 def join_buckets(parts: Sequence[Buckets]) -> Buckets:

@@ -13,11 +13,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from epochal.domain.values import INT64_MAX, INT64_MIN
-from epochal.store.buckets import Buckets, bucket_series, empty_buckets, join_buckets, regrid
+from epochal.store.buckets import (
+    Buckets,
+    bucket_series,
+    empty_buckets,
+    join_buckets,
+    last_places,
+    regrid,
+)
 from epochal.store.loggrid import AnyGrid, LogGrid
 from epochal.store.points import Window, WriterPoints, find_windows, step_values
 from epochal.store.tails import averages_at, is_long
@@ -48,15 +52,7 @@ def bucket_steps(
     found = join_buckets([part for part in parts if len(part)])
     if smooth is None:
         return found
-    return replace(found, smooth=averages_at(windows, _last_steps(found, grid), smooth))
-
-
-def _last_steps(buckets: Buckets, grid: AnyGrid) -> NDArray[np.int64]:
-    if isinstance(grid, LogGrid):
-        starts = grid.starts(buckets.bucket).astype(np.int64)
-    else:
-        starts = (buckets.bucket + grid.start) << grid.exponent
-    return starts + buckets.x_last.astype(np.int64)
+    return replace(found, smooth=averages_at(windows, last_places(found, grid), smooth))
 
 
 def _bounds(grid: AnyGrid) -> tuple[int, int]:

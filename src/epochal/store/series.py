@@ -202,7 +202,7 @@ def _on_other(
     grid = _grid(query, extent, least, whole=not isinstance(query.x, MetricAxis))
     found: dict[int, Buckets] = {}
     for index, (windows, shift) in long.items():
-        part = bucket_times(windows, grid, shift)
+        part = bucket_times(windows, grid, shift, smooth=query.smooth)
         if part is None:
             pairs[index] = _pair(store, runs[members[index].run], members[index], query)
         else:
@@ -213,7 +213,7 @@ def _on_other(
 
 def _windows(store: Store, query: BucketQuery, member: _Member, series: RunSeries) -> list[Window]:
     """The stretches of a series that may be reduced one by one; none where all are needed."""
-    if isinstance(query.x, MetricAxis) or member.formula or query.smooth is not None:
+    if isinstance(query.x, MetricAxis) or member.formula:
         return []
     return find_windows(series.points_of(store, member.key))
 

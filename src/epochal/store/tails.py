@@ -10,7 +10,7 @@ back. The typical distance of points is the median over 32 places.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -31,6 +31,7 @@ SAMPLES: Final = 32
 _NOTHING: Final = 39.0
 """A share of ``exp(-39)`` is lost in the rounding of a sum."""
 
+Axis = Callable[[Stretch], NDArray[np.int64]]
 Rows = tuple[NDArray[np.int64], NDArray[np.float64]]
 
 
@@ -44,24 +45,32 @@ def is_long(windows: Sequence[Window]) -> bool:
     return all(one[1] < other[0] for one, other in pairwise(bounds))
 
 
+def _steps(stretch: Stretch) -> NDArray[np.int64]:
+    return stretch.step
+
+
 def averages_at(
-    windows: Sequence[Window], steps: NDArray[np.int64], weight: float
+    windows: Sequence[Window],
+    steps: NDArray[np.int64],
+    weight: float,
+    axis: Axis = _steps,
 ) -> NDArray[np.float64]:
-    """The debiased average at each of some steps.
+    """The debiased average at each of some places of an axis.
 
     Args:
         windows: of a series that `is_long` holds of.
         steps: ascending, each that of a point.
         weight: between 0 and 1, both excluded.
+        axis: the places of a stretch, which rise with its steps; those steps by default.
 
     Raises:
         CorruptFile: a segment is damaged.
         OSError: a segment cannot be read.
     """
     stretches = sorted((window.stretch for window in windows), key=lambda one: one.step_min)
-    read = _Reader(stretches)
+    read = _Reader(stretches, axis)
     needed = math.ceil(min(_NOTHING / -math.log(weight), FARTHEST)) + 1
-    begins = np.array([one.step_min for one in stretches])
+    begins = np.array([axis(one)[0] for one in stretches])
     holders = np.searchsorted(begins, steps, "right") - 1
     places = list(zip(holders.tolist(), steps.tolist(), strict=True))
     typical = _typical(read, places[:: max(1, len(places) // SAMPLES)])
@@ -93,8 +102,9 @@ def _average(
 class _Reader:
     """Reads rows of stretches that follow each other; keeps the two that were read last."""
 
-    def __init__(self, stretches: Sequence[Stretch]) -> None:
+    def __init__(self, stretches: Sequence[Stretch], axis: Axis) -> None:
         self._stretches = stretches
+        self._axis = axis
         self._known: dict[int, Rows] = {}
 
     def before(self, holder: int, step: int, count: int) -> Rows:
@@ -115,5 +125,8 @@ class _Reader:
             stretch = self._stretches[index]
             if len(self._known) > 1:
                 del self._known[min(self._known)]
-            self._known[index] = (stretch.step, stretch.value.astype(np.float64, copy=False))
+            self._known[index] = (
+                self._axis(stretch),
+                stretch.value.astype(np.float64, copy=False),
+            )
         return self._known[index]

@@ -8,13 +8,14 @@ answer is that of all points at once.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from epochal.store.buckets import Buckets, bucket_series, join_buckets
+from epochal.store.buckets import Buckets, bucket_series, join_buckets, last_places
 from epochal.store.loggrid import AnyGrid
 from epochal.store.points import Window
-from epochal.store.tails import is_long
+from epochal.store.tails import averages_at, is_long
 
 
 def time_extent(windows: Sequence[Window]) -> tuple[int, int] | None:
@@ -31,13 +32,16 @@ def time_extent(windows: Sequence[Window]) -> tuple[int, int] | None:
     return int(first[0]), int(last[-1])
 
 
-def bucket_times(windows: Sequence[Window], grid: AnyGrid, shift: int) -> Buckets | None:
+def bucket_times(
+    windows: Sequence[Window], grid: AnyGrid, shift: int, *, smooth: float | None = None
+) -> Buckets | None:
     """The buckets of a series that has a `time_extent`; None where its times go back.
 
     Args:
         windows: of the series.
         grid: over microseconds.
         shift: time of x = 0.
+        smooth: weight of the moving average.
 
     Raises:
         CorruptFile: a segment is damaged.
@@ -53,7 +57,11 @@ def bucket_times(windows: Sequence[Window], grid: AnyGrid, shift: int) -> Bucket
         part = bucket_series(times - shift, window.stretch.value, grid)
         if len(part):
             parts.append(part)
-    return join_buckets(parts)
+    found = join_buckets(parts)
+    if smooth is None:
+        return found
+    ends = last_places(found, grid) + shift
+    return replace(found, smooth=averages_at(windows, ends, smooth, lambda one: one.wall_us))
 
 
 def _in_order(windows: Sequence[Window]) -> list[Window]:
