@@ -280,6 +280,7 @@ def test_every_use_case_is_in_the_table() -> None:
         for module in modules()
         for name, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__
+        and not name.startswith("_")
         and list(inspect.signature(function).parameters)[:2] == ["store", "principal"]
     }
     assert found == set(CALLS)
