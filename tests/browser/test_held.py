@@ -77,6 +77,8 @@ def test_new_runs_wait_while_the_pointer_is_over_the_table(
     new_runs(filled, "new-1", "new-2", "new-3")
     until(lambda: told(page) == "3 new runs", what="the chip")
     assert rows(page) == before
+    # The table counts what it shows.
+    assert page.get_by_text("60 runs", exact=True).count() == 1
     page.locator(".news").click()
     until(lambda: rows(page)[:4] == ["new-3", "new-2", "new-1", "old-59"], what="the new rows")
     assert told(page) == ""

@@ -100,6 +100,31 @@ def test_a_long_address_becomes_a_short_link_that_shows_the_same(
     assert "v=" not in cut.url
 
 
+def test_the_address_of_a_view_that_somebody_deleted_teaches_and_opens_the_project(
+    seen: str, visit: Callable[..., Visitor]
+) -> None:
+    """Opened by a second person while it was there, deleted by the first, opened again."""
+    page = visit(seen).workspace("seen", "?q=config.lr+%3E+1&sort=name")
+    until(lambda: rows(page) == ["n2", "n3"])
+    menu(page)
+    page.get_by_label("Name of a new view").fill("ours")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.wait_for_url("**v=ours*")
+    guest = visit(seen)
+    guest.forgiven = MISSING
+    other = guest.go("/p/seen?v=ours")
+    until(lambda: rows(other) == ["n2", "n3"], what="the view")
+    page.get_by_role("button", name="Delete ours").click()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_role("button", name="Delete ours").wait_for(state="detached")
+    guest.go("/p/seen?v=ours")
+    told = other.get_by_role("alert")
+    told.wait_for()
+    assert "ours" in told.inner_text()
+    assert "renamed or deleted" in told.inner_text()
+    until(lambda: len(rows(other)) == 4, what="the project all the same")
+
+
 def test_a_view_that_somebody_saved_meanwhile_is_not_written_over(
     seen: str, visit: Callable[..., Visitor]
 ) -> None:

@@ -10,9 +10,11 @@ import pytest
 
 from epochal.domain.access import LOCAL_USER
 from epochal.domain.columns import unpack_columns
+from epochal.domain.view import RunChanges, RunQuery
 from epochal.service import projects, runs
 from epochal.store.ingest import ingest_home
 from epochal.store.owner import open_store
+from epochal.store.projects import list_projects
 from tests.store.journals import Writing
 
 
@@ -63,3 +65,19 @@ def test_the_first_chart_is_what_the_page_would_ask_for(
     assert ("first" in columns) == ("first" in fields)
     assert len(columns["last"]) == min(20, runs_there)
     assert plain.curves is None
+
+
+def test_a_project_tells_how_many_runs_began_on_each_of_the_last_days(home: Path) -> None:
+    """The newest day last; older runs, archived ones and those of the future are left out."""
+    day = 86_400_000_000
+    now = 1_790_000_000_000_000
+    began = {"a": 1, "b": 2, "c": day + 5, "old": 30 * day, "later": -5, "away": 3}
+    with open_store(home) as store:
+        for run_id, ago in began.items():
+            Writing(home, run_id, start_us=now - ago).finish()
+        Writing(home, "none", project="quiet", start_us=now - 99 * day).finish()
+        ingest_home(store)
+        away = runs.query_runs(store, LOCAL_USER, RunQuery("p", ids=["away"])).runs[0]
+        runs.update_run(store, LOCAL_USER, away.uid, RunChanges(archived=True))
+        days = {row.name: row.days for row in list_projects(store, now)}
+    assert days == {"p": [0] * 28 + [1, 2], "quiet": []}

@@ -19,7 +19,11 @@ from epochal.domain.saved import ViewRow
 
 
 class ProjectRow(msgspec.Struct, frozen=True):
-    """A project in a list."""
+    """A project in a list.
+
+    ``days`` counts the runs that began on each of the last 30 days, the newest last; it is empty
+    when none did.
+    """
 
     entity: str
     name: str
@@ -27,6 +31,7 @@ class ProjectRow(msgspec.Struct, frozen=True):
     running: int
     created_us: int
     updated_us: int
+    days: list[int] = []
 
 
 class ProjectList(msgspec.Struct, frozen=True):

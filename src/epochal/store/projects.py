@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from typing import Final
+
 import sqlalchemy as sa
 
 from epochal.domain.first_columns import first_columns
@@ -17,9 +20,18 @@ from epochal.store.scalars import NUMBER_KINDS, Kind
 from epochal.store.schema import key, latest, param, project, run
 from epochal.store.store import Store
 
+DAYS: Final = 30
+_DAY_US: Final = 86_400_000_000
 
-def list_projects(store: Store) -> list[ProjectRow]:
-    """All projects, newest activity first. Archived runs are not counted."""
+
+def list_projects(store: Store, now_us: int | None = None) -> list[ProjectRow]:
+    """All projects, newest activity first. Archived runs are not counted.
+
+    Args:
+        store: the home.
+        now_us: the time that the last days are counted from, the present one by default.
+    """
+    now = time.time_ns() // 1000 if now_us is None else now_us
     running = sa.func.count(sa.case((run.c.state == RunState.RUNNING.value, 1)))
     updated = sa.func.coalesce(sa.func.max(run.c.updated_us), project.c.updated_us)
     query = (
@@ -30,19 +42,38 @@ def list_projects(store: Store) -> list[ProjectRow]:
             running,
             project.c.created_us,
             updated.label("updated"),
+            project.c.id,
         )
         .outerjoin(run, sa.and_(run.c.project_id == project.c.id, run.c.archived == sa.false()))
         .group_by(project.c.id)
         .order_by(sa.desc("updated"), project.c.id.desc())
     )
     with store.database.read() as connection:
+        days = _begun(connection, now)
         return [
             ProjectRow(
                 entity=entity, name=name, runs=runs, running=alive, created_us=created,
-                updated_us=seen,
+                updated_us=seen, days=days.get(id, []),
             )
-            for entity, name, runs, alive, created, seen in connection.execute(query)
+            for entity, name, runs, alive, created, seen, id in connection.execute(query)
         ]  # fmt: skip
+
+
+def _begun(connection: sa.Connection, now_us: int) -> dict[int, list[int]]:
+    """How many runs of each project began on each of the last days, the newest day last."""
+    day = ((sa.literal(now_us, sa.BigInteger) - run.c.created_us) // _DAY_US).label("day")
+    query = (
+        sa.select(run.c.project_id, day, sa.func.count())
+        .where(
+            run.c.archived == sa.false(), run.c.created_us <= now_us,
+            run.c.created_us > now_us - DAYS * _DAY_US,
+        )
+        .group_by(run.c.project_id, day)
+    )  # fmt: skip
+    found: dict[int, list[int]] = {}
+    for project_id, at, count in connection.execute(query):
+        found.setdefault(project_id, [0] * DAYS)[DAYS - 1 - at] = count
+    return found
 
 
 def project_keys(store: Store, entity: str, name: str) -> ProjectKeys:

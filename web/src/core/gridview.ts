@@ -61,6 +61,8 @@ export class GridView {
   /** The heads of columns that scroll and are drawn. */
   private readonly heads = new Map<number, HTMLElement>();
   private headsStale = true;
+  /** A selector of what had the focus in heads that are drawn anew. */
+  private refocus: string | null = null;
   private said = "";
   private readonly body = document.createElement("div");
   private scheduled = false;
@@ -137,9 +139,9 @@ export class GridView {
     this.schedule(false);
   }
 
-  /** Heads of the columns from `first` to before `end`, in their order; one that has the focus stays. */
+  /** Heads of the columns from `first` to before `end`, in their order; one that has the focus is to get it back. */
   private drawHeads(first: number, end: number): void {
-    const focused = this.headsStale ? this.focusedHead() : null;
+    if (this.headsStale) this.refocus ??= this.focusedHead();
     if (this.headsStale) {
       const stay = document.createElement("div");
       stay.className = "grid-stay";
@@ -162,7 +164,6 @@ export class GridView {
       }
       after = cell;
     }
-    if (focused) this.head.querySelector<HTMLElement>(focused)?.focus();
   }
 
   /** How many columns stay: those that are pinned, while half of the view is left for the rest. */
@@ -269,6 +270,9 @@ export class GridView {
       } else this.fill(slot, row, view.offset + (row - view.first) * this.rowHeight, across.first, across.end);
     }
     this.stale = false;
+    // To focus lays the page out, which is done once everything is drawn.
+    if (this.refocus) this.head.querySelector<HTMLElement>(this.refocus)?.focus({ preventScroll: true });
+    this.refocus = null;
     if (this.active >= 0) this.root.setAttribute("aria-activedescendant", `${this.root.id}-row-${this.active}`);
     else this.root.removeAttribute("aria-activedescendant");
     this.source.window(view.first, view.end, [across.first, across.end]);

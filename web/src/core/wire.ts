@@ -28,6 +28,8 @@ export interface Project {
   running: number;
   created_us: number;
   updated_us: number;
+  /** Runs that began on each of the last 30 days, the newest last; empty when none did. */
+  days: number[];
 }
 
 export interface MetricKey {

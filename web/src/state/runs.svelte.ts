@@ -246,9 +246,8 @@ export class Runs {
     const news = newsOf(this.rows.slice(0, Math.max(page.runs.length, this.size)), page);
     if (!this.loaded || (news && this.mayMove)) return this.take(page);
     this.span = refreshed(this.span, page);
-    this.total = page.total;
     if (news) [this.kept, this.news] = [page, news];
-    else [this.matched, this.kept, this.news] = [page.matched, null, null];
+    else [this.total, this.matched, this.kept, this.news] = [page.total, page.matched, null, null];
   }
 
   private get mayMove(): boolean {
