@@ -194,3 +194,22 @@ def is_inked(spot: np.ndarray) -> bool:
     colors = spot[..., :3].astype(int).reshape(-1, 3)
     spread = colors.max(axis=1) - colors.min(axis=1)
     return bool(((spread > 40) & (spot[..., 3].reshape(-1) > 60)).any())
+
+
+def test_what_a_chart_leaves_out_stands_beside_it(
+    gallery: Gallery, visit: Callable[..., Visitor]
+) -> None:
+    """Reduced points, outliers out of view, and what a log axis cannot show are counted."""
+    visitor = visit(gallery.url)
+    notes = visitor.page.locator('[data-panel="loss"] .note span:visible')
+    open_level(visitor, "close")
+    assert notes.all_inner_texts() == []
+    visitor.workspace("long", "?clip=loss&yl=loss")
+    wait_drawn(visitor.page, "loss")
+    said = until(lambda: (found := notes.all_inner_texts()) and "points" in found[-1] and found)
+    assert [text.split(" ", 1)[1] for text in said[:2]] == [
+        "clipped",
+        "at or below 0 hidden by log",
+    ]
+    assert said[2].startswith("showing ")
+    assert said[2].endswith(f" of {LONG_STEPS // 1000}\u2009000 points")

@@ -27,7 +27,11 @@ function sign(value: number): string {
 }
 
 function grouped(size: number): string {
-  return size.toString().replace(/\B(?=(\d{3})+(?!\d))/g, "\u2009");
+  const text = size.toString();
+  if (size >= 1e21) return text; // 1e+21
+  let out = text.slice(-3);
+  for (let end = text.length - 3; end > 0; end -= 3) out = `${text.slice(Math.max(0, end - 3), end)}\u2009${out}`;
+  return out;
 }
 
 /** An integer with thin spaces between thousands. */

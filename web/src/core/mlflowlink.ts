@@ -6,6 +6,7 @@ const LINK = /^#\/experiments\/(\d{1,20})(?:\/runs\/([0-9a-f]{32}))?(?:[/?].*)?$
 
 /** What such a fragment names; null when it is none. */
 export function parseMlflowLink(hash: string): { experiment: string; run: string | null } | null {
+  if (!hash.startsWith("#/experiments/")) return null; // nearly every visit
   const match = LINK.exec(hash);
   return match && { experiment: match[1], run: match[2] ?? null };
 }

@@ -45,8 +45,9 @@ export function formatSpec(spec: PanelSpec): string {
 
 /** Reads an added panel; null for any other text, the key of a metric among them. */
 export function parseSpec(name: string): PanelSpec | null {
-  const [, kind, rest] = /^(lines|formula|scatter|bar|parallel|importance|ridge|heat|media):(.+)$/s.exec(name) ?? [];
-  if (!rest) return null;
+  const at = name.indexOf(":");
+  const [kind, rest] = [name.slice(0, Math.max(0, at)), name.slice(at + 1)];
+  if (rest === "") return null;
   if (kind === "lines") return { kind, pattern: rest };
   if (kind === "formula") return { kind, text: rest };
   if (kind === "bar") return { kind, y: rest };

@@ -22,12 +22,19 @@ export function prefixOf(key: string): string {
   return at > 0 ? key.slice(0, at) : TOP;
 }
 
+// Words, not one regular expression of them all: its machine code would be what a first view holds most of.
+const VALIDATION: ReadonlySet<string> = new Set(["val", "valid", "validation", "eval", "test"]);
+const LOSSES = ["loss", "nll", "perplexity"];
+const SCORES = ["acc", "f1", "auc", "bleu", "iou", "score", "reward", "precision", "recall"];
+
 /** How early a key should stand: 0 loss, 1 validation, 2 accuracy-like, 3 the rest. */
 export function keyRank(key: string): number {
   const k = key.toLowerCase();
-  const validation = /(^|[^a-z])(val|valid|validation|eval|test)([^a-z]|$)/.test(k);
-  if (/loss|nll|perplexity|(^|[^a-z])ppl/.test(k)) return validation ? 1 : 0;
-  if (/acc|f1|auc|bleu|iou|score|reward|map(_|$|\b)|precision|recall|top[-_ ]?[15]/.test(k)) return 2;
+  const words = k.split(/[^a-z]+/);
+  const holds = (part: string): boolean => k.includes(part);
+  const validation = words.some((word) => VALIDATION.has(word));
+  if (LOSSES.some(holds) || words.some((word) => word.startsWith("ppl"))) return validation ? 1 : 0;
+  if (SCORES.some(holds) || words.some((word) => word.endsWith("map")) || (holds("top") && /top[-_ ]?[15]/.test(k))) return 2;
   return validation ? 3 : 4;
 }
 
