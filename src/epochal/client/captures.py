@@ -26,6 +26,8 @@ from epochal.domain.record import Console, Environment
 
 LATE_S = 2.0
 STOP_S = 1.0
+MORE_S = 15.0
+"""What was printed in the last moments may take so much longer, while it is coming in."""
 
 
 class Captures:
@@ -102,7 +104,7 @@ class Captures:
                 self._system.stop()
         if self._console is not None:
             with guard.Shield("ending the capture of the console"):
-                self._console.stop(STOP_S)
+                self._console.stop(STOP_S, MORE_S)
         self._system = self._console = None
 
     def _record(self, facts: object) -> None:

@@ -146,6 +146,28 @@ os._exit(0)
     assert set(data) == set(b"x")
 
 
+BURST = """
+console.stop(10)
+other = Console()
+other.start(lambda *batch: (time.sleep(0.02), sink(*batch)))
+os.write(1, b"".join(b"burst %d\\n" % n for n in range(60_000)))
+"""
+
+
+def test_stop_waits_for_what_is_still_coming_in(run_script):
+    """A burst before the end takes longer than the time of silence, and is recorded wholly."""
+    result = run_script(BURST + "other.stop(0.5, 60)")
+    assert result.texts() == [f"burst {number}" for number in range(60_000)]
+
+
+def test_what_comes_too_late_has_a_line_that_says_so(run_script):
+    """Nobody takes the lines that were recorded for all that there were."""
+    *lines, last = run_script(BURST + "other.stop(0.2)").texts()
+    assert last == "[epochal: what was printed last was not recorded: it came too late]"
+    assert lines == [f"burst {number}" for number in range(len(lines))]
+    assert len(lines) < 60_000
+
+
 def test_a_broken_pipe_reaches_the_program(script):
     """``train.py | head -1`` ends the program as it would without us."""
     body = """

@@ -1,8 +1,8 @@
 """Recording what a program prints, without touching what it prints.
 
 Promise: the original streams get every byte, in order and unchanged, whatever happens to us or to
-the program; the program never waits for the recording, and nothing here raises into it. What
-cannot be recorded in time is dropped and counted by a line that says so. After a fork the child
+the program; the program never waits for the recording before it ends, and nothing here raises
+into it. What cannot be recorded in time is dropped, and a line says so. After a fork the child
 prints through the same streams and is recorded by its parent; its own copy of the `Console` does
 nothing.
 
@@ -28,6 +28,7 @@ from collections.abc import Callable
 from typing import Final
 
 from epochal.client.capture import relay
+from epochal.client.capture.patience import Patience
 from epochal.client.capture.taps import (
     DescriptorTap,
     WriteTap,
@@ -45,6 +46,7 @@ from epochal.errors import Conflict
 MAX_QUEUED: Final = 8 << 20
 _READ: Final = 1 << 18
 _C_FLUSH_SECONDS: Final = 0.5
+_LAST_GIVEN_SECONDS: Final = 0.5
 
 _live: list[Console] = []
 
@@ -76,6 +78,8 @@ class Console:
         self._queue: deque[tuple[int, str]] = deque()
         self._queued = 0
         self._unqueued = [0, 0]
+        self._taken = 0
+        self._giving = threading.Lock()
         self._transcript = Transcript(self._guarded)
         self._buffer = bytearray()
 
@@ -150,36 +154,57 @@ class Console:
         self._close()
         self._pid = -1
 
-    def stop(self, timeout: float) -> None:
+    def stop(self, timeout: float, more: float = 0.0) -> None:
         """Put the streams back, and give the sink what was printed before this call.
 
         In a forked child, and when called again, it does nothing.
 
         Args:
-            timeout: seconds after which to return in any case. What is late is not recorded, but
-                still printed.
+            timeout: seconds after which to return when nothing more comes in. What is late is not
+                recorded, but still printed, and a last line says so.
+            more: seconds that it may take longer, while what was printed is still coming in.
         """
         if self._pid != os.getpid() or not self._stopping.acquire(blocking=False):
             return
-        deadline = time.monotonic() + timeout
+        patience = Patience(timeout, more, lambda: self._taken)
+        is_other = threading.current_thread() is not self._thread
         try:
-            if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            if self._thread.is_alive() and is_other:
                 flush_streams(timeout / 2)
-                self._flush_c(deadline)
+                self._flush_c(patience)
                 for console in reversed(_live):  # what was started later prints into us
-                    console._settle(deadline)  # noqa: SLF001 - of this class
+                    console._settle(patience)  # noqa: SLF001 - of this class
                     if console is self:
                         break
         finally:
             self._restore()
-        if threading.current_thread() is not self._thread:
-            self._settle(deadline)  # what other threads printed meanwhile
+        if is_other:
+            is_whole = self._settle(patience)  # with what other threads printed meanwhile
             self._is_ending = True
             self._wake()
             if self._thread.ident is not None:
-                self._thread.join(max(0.0, deadline - time.monotonic()))
+                is_whole &= Patience(timeout, more, lambda: self._taken).wait(self._ended)
+            self._is_over = True
+            if not is_whole:
+                self._tell_unrecorded()
         self._is_over = True
         self._close()
+
+    def _ended(self, seconds: float) -> bool:
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def _tell_unrecorded(self) -> None:
+        """A line that stands for those that the time did not suffice for."""
+        text = "[epochal: what was printed last was not recorded: it came too late]"
+        # A sink that hangs holds up our thread, and must not hold up the program.
+        if self._sink is None or self._transcript.is_muted:
+            return
+        if self._giving.acquire(timeout=_LAST_GIVEN_SECONDS):
+            try:
+                self._sink(0, self._transcript.next_number(), [text])
+            finally:
+                self._giving.release()
 
     def _restore(self) -> None:
         self._leave_cells()
@@ -188,28 +213,28 @@ class Console:
         for tap in self._taps:
             tap.restore()
 
-    def _settle(self, deadline: float) -> None:
+    def _settle(self, patience: Patience) -> bool:
         """Wait until the relay has written, and we have read, everything up to now."""
-        expected = 0
-        for tap in self._taps:
-            if (
-                self._copy >= 0
-                and not self._is_lost
-                and tap.put_mark(self._mark, deadline - time.monotonic())
-            ):
-                expected += 1
-        for _ in range(expected):
-            if not self._thread.is_alive():
-                return
-            with contextlib.suppress(queue.Empty):
-                self._answers.get(timeout=max(0.0, deadline - time.monotonic()))
+        if self._copy < 0 or self._is_lost:
+            return True
+        marks = [tap.put_mark(self._mark, patience.left()) for tap in self._taps]
+        answers = [patience.wait(self._answered) for is_put in marks if is_put]
+        return (all(marks) and all(answers)) or self.failure is not None
 
-    def _flush_c(self, deadline: float) -> None:
+    def _answered(self, seconds: float) -> bool:
+        if not self._thread.is_alive():
+            return True
+        with contextlib.suppress(queue.Empty):
+            self._answers.get(timeout=seconds)
+            return True
+        return False
+
+    def _flush_c(self, patience: Patience) -> None:
         """Have C's stdout flushed by our thread: the call may block on another thread."""
         if self._taps and "ctypes" in sys.modules:
             self._wants_c_flush = True
             self._wake()
-            self._c_flushed.wait(min(_C_FLUSH_SECONDS, max(0.0, deadline - time.monotonic())))
+            self._c_flushed.wait(min(_C_FLUSH_SECONDS, patience.left()))
 
     def _close(self) -> None:
         if self in _live:
@@ -315,6 +340,7 @@ class Console:
         return True
 
     def _take_frame(self, kind: int, tag: int, length: int, body: bytearray) -> None:
+        self._taken += 1
         if kind == relay.DATA:
             self._transcript.add_bytes(tag, body)
         elif kind == relay.LOST:
@@ -344,6 +370,7 @@ class Console:
     def _drain_queue(self) -> None:
         while self._queue:
             tag, text = self._queue.popleft()
+            self._taken += 1
             self._transcript.add_text(tag, text)
         self._queued = 0
         for tag, count in enumerate(self._unqueued):
@@ -355,8 +382,10 @@ class Console:
 
     def _guarded(self, stream: int, first: int, lines: list[str]) -> None:
         """No line reaches the sink once `stop` has returned."""
+        self._taken += 1
         if self._sink is not None and not self._is_over:
-            self._sink(stream, first, lines)
+            with self._giving:
+                self._sink(stream, first, lines)
 
 
 def _flush_c_stdout() -> None:

@@ -30,13 +30,15 @@ class Transcript:
 
     Attributes:
         is_muted: set it to take and give nothing any more.
+        next_number: takes the number of the next line; from any thread.
     """
 
     def __init__(self, sink: Sink) -> None:
         count = itertools.count()
+        self.next_number = count.__next__
         self.is_muted = False
         self._sink = sink
-        self._screens = [Screen(count.__next__), Screen(count.__next__)]
+        self._screens = [Screen(self.next_number), Screen(self.next_number)]
         self._decoders = [codecs.getincrementaldecoder("utf-8")("replace") for _ in range(2)]
         self._last_round = float("-inf")
         self._next_round: float | None = None
