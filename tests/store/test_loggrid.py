@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from epochal.errors import InvalidInput
 from epochal.store.buckets import bucket_series
+from epochal.store.columns import Stretch
 from epochal.store.grid import Grid
 from epochal.store.loggrid import LogGrid, choose_log_grid
 from epochal.store.overview import bucket_steps, step_extent
@@ -99,9 +100,9 @@ def test_each_bucket_holds_exactly_its_points(data):
 )
 def test_mips_answer_exactly_what_the_points_answer(tmp_path, run, data):
     """At any zoom and under any cut, as on the linear grid."""
-    writers = []
+    writers: list[WriterPoints] = []
     for pieces, cuts in run:
-        parts = []
+        parts: list[Stretch] = []
         for number, (stored, group) in enumerate(pieces):
             name = f"{len(writers)}-{number}"
             parts += segment_part(tmp_path, name, group) if stored else [group.part("v")]
@@ -140,8 +141,9 @@ def test_the_first_steps_of_a_long_series_are_read_from_its_points(tmp_path):
     value = np.random.default_rng(3).standard_normal(1_000_000)
     value[[7, 63, 500_001]] = [1e6, np.nan, -1e6]
     writers = [WriterPoints(segment_part(tmp_path, "a", group_of({"v": value})))]
-    extent = step_extent(writers)
-    grid = choose_log_grid(max(1, extent[0]), extent[1], 512, below=True)
+    grid = choose_log_grid(1, len(value) - 1, 512, below=True)
+    assert isinstance(grid, LogGrid)
+    assert step_extent(writers) == (0, len(value) - 1)
     found = bucket_steps(writers, grid)
     assert found.n.sum() == len(value)
     assert (np.nanmax(found.max), np.nanmin(found.min), found.n_nan.sum()) == (1e6, -1e6, 1)

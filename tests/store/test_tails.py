@@ -9,6 +9,7 @@ from epochal.store.grid import choose_grid
 from epochal.store.loggrid import choose_log_grid
 from epochal.store.overview import bucket_steps
 from epochal.store.points import WriterPoints, find_windows
+from epochal.store.smooth import debiased_average
 from tests.store.arrays import group_of
 from tests.store.test_overview import segment_part
 
@@ -44,6 +45,8 @@ def test_the_average_is_that_of_all_points(long, weight, scale):
     found = bucket_steps([writer], grid, smooth=weight)
     expected = bucket_series(step, value, grid, smooth=weight)
     assert len(found) > 100
+    assert found.smooth is not None
+    assert expected.smooth is not None
     np.testing.assert_array_equal(found.bucket, expected.bucket)
     np.testing.assert_allclose(found.smooth, expected.smooth, rtol=1e-12)
 
@@ -52,7 +55,7 @@ def test_few_of_the_points_are_smoothed(long, monkeypatch):
     """The work follows the number of buckets, not the length of the series."""
     writer, step, _ = long
     smoothed: list[int] = []
-    whole = tails.debiased_average
+    whole = debiased_average
 
     def average(values, *args):
         smoothed.append(len(values))

@@ -44,10 +44,13 @@ def test_the_buckets_are_those_of_all_points(tmp_path, monkeypatch, log, smooth)
     grid = choose(max(1, int(x[0])), int(x[-1]), 300)
     found = bucket_times(windows, grid, BEGUN, smooth=smooth)
     expected = bucket_series(x, value, grid, smooth=smooth)
+    assert found is not None
     assert len(found) > 100
     for name in EXACT:
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), name)
     if smooth:
+        assert found.smooth is not None
+        assert expected.smooth is not None
         # The typical distance is that of 32 places, and times are uneven.
         np.testing.assert_allclose(found.smooth, expected.smooth, atol=0.02)
 

@@ -31,7 +31,7 @@ def test_a_frozen_panel_keeps_the_buckets_of_its_axis(home):
         name = make(store).name
         kept = freeze(store, name, f"{LOSS}\nlog: x")
         data = reports.read_frozen(store, LOCAL_USER, None, "mnist", name, kept)
-        head, columns = unpack_columns(b64decode(data.columns))
+        head, columns = unpack_columns(b64decode(data.columns or ""))
         starts = columns["bucket"] * head["width"]
         assert head["scale"] == "log"
         assert starts[:12].tolist() == list(range(12))
