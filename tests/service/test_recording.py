@@ -176,7 +176,7 @@ def test_a_run_can_be_deleted_while_its_journal_is_open(store: Store, recorder: 
 def test_many_open_runs_do_not_hold_many_files(
     store: Store, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("epochal.service.recording.MOST_OPEN", 4)
+    monkeypatch.setattr("epochal.service.open_journals.MOST_OPEN", 4)
     uids = [new_run(store, recorder) for _ in range(10)]
     assert sum(recorder._known[uid].journal is not None for uid in uids) <= 4
     for uid in uids:

@@ -98,7 +98,8 @@ class Connection(HttpToolsProtocol):
         self._stop_clock()
         self._in_body = True
         length = announced_length(self.headers)
-        self._is_short = 0 < length <= SHORT
+        # Who waits to be told to go on sends its body only then.
+        self._is_short = 0 < length <= SHORT and not self.expect_100_continue
         super().on_headers_complete()
         extensions: dict[str, Any] = {
             ANSWER: partial(self._answer, self.cycle),

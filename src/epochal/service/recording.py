@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,32 +19,27 @@ from typing import Final
 
 import msgspec
 
-from epochal.domain.names import new_uid, run_uid
-from epochal.domain.record import Attributes, Fact, Finish, Header, Labels, Told
+from epochal.domain.names import run_uid
+from epochal.domain.record import Attributes, Fact, Labels, Told
 from epochal.domain.run import RunState
 from epochal.domain.tracked import CLIENT, NOTES, TrackedRun
 from epochal.domain.view import RunChanges, RunRow
 from epochal.errors import EpochalError, Unavailable
-from epochal.journal.buffered import BufferedJournal
-from epochal.journal.files import DIRECTORY_MODE, sync_directories
-from epochal.journal.frame import FileHeader
 from epochal.journal.home import RUNS
+from epochal.service.open_journals import Journals, now_us
 from epochal.service.places import Places
 from epochal.service.recorded import Columns, Point, Recording
 from epochal.service.replica import Replica
 from epochal.service.settling import Unsettled
 from epochal.store.owner import Store
-from epochal.store.strides import pack_run
 from epochal.store.tracked import read_tracked
 
 IDLE_SECONDS: Final = 60.0
 LOOK_SECONDS: Final = 5.0
-MOST_OPEN: Final = 128
 MOST_KNOWN: Final = 4096
 LONGEST: Final = 256 * 1024 * 1024
 
 log: Final = logging.getLogger("epochal.server")
-_encode = msgspec.msgpack.Encoder().encode
 
 
 class Recorder:
@@ -64,9 +58,9 @@ class Recorder:
         self.places = Places(store)
         self.gave_up: list[Callable[[Recording], None]] = []
         self._known: dict[str, Recording] = {}
-        self._writing: dict[str, Recording] = {}
         self._guard = threading.Lock()
         self._unsettled = Unsettled(store)
+        self._journals = Journals(str(store.home), self._unsettled, self._forget)
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -108,7 +102,7 @@ class Recorder:
         recording.created_us = started_us
         recording.loaded = True
         recording.labels = {CLIENT: client, **(labels or {})}
-        now = _now_us()
+        now = now_us()
         facts: list[Fact] = [Labels(now, dict(recording.labels))]
         told = {key: text for key, text in (("name", name), ("notes", notes)) if text}
         if told:
@@ -116,7 +110,7 @@ class Recorder:
         with recording.lock:
             self._remember(recording)
             recording.replica = Replica(recording.params)
-            self._open(recording, started_us, user)
+            self._journals.open(recording, started_us, user)
             self.write(recording, facts)
         return recording
 
@@ -206,20 +200,7 @@ class Recorder:
             return
         if self._ending.is_set():
             raise Unavailable("the server is ending; try again in a moment")
-        journal = recording.journal or self._open(recording, _now_us(), "")
-        for fact in facts:
-            journal.append_fact(fact)
-        for point in points:
-            schema = journal.schemas.get(point.keys)
-            if schema is None:
-                schema = journal.declare(point.keys, list(point.keys))
-            if isinstance(point, Columns):
-                frames = pack_run(schema, point.step, point.wall_us, point.values)
-                journal.append_frames(frames, len(point.step))
-                journal.maintain()  # a long request must not fill the memory
-            else:
-                journal.append(_encode((schema, point.step, point.wall_us, point.values)))
-        recording.written += 1
+        self._journals.append(recording, facts, points)
         if recording.replica is not None:
             single = [point for point in points if not isinstance(point, Columns)]
             recording.replica.add(facts, single)
@@ -231,36 +212,36 @@ class Recorder:
         self, recording: Recording, changes: Mapping[str, str], removed: Sequence[str] = ()
     ) -> None:
         """Set and remove labels."""
-        self.write(recording, [Labels(_now_us(), dict(changes), list(removed))])
+        self.write(recording, [Labels(now_us(), dict(changes), list(removed))])
         recording.labels.update(changes)
         for name in removed:
             recording.labels.pop(name, None)
 
     def rename(self, recording: Recording, name: str) -> None:
         """Give the run another name."""
-        self.write(recording, [Attributes(_now_us(), {"name": name})])
+        self.write(recording, [Attributes(now_us(), {"name": name})])
         recording.name = name
 
     def describe(self, recording: Recording, notes: str) -> None:
         """Give the run other notes."""
-        self.write(recording, [Attributes(_now_us(), {"notes": notes})])
+        self.write(recording, [Attributes(now_us(), {"notes": notes})])
         recording.notes = notes
 
     def tell(self, recording: Recording, state: RunState, ended_us: int | None) -> None:
         """Say in which state the run is; one that is over gets its journal closed."""
         recording.state = state
-        ended_us = _now_us() if ended_us is None else ended_us
+        ended_us = now_us() if ended_us is None else ended_us
         recording.ended_us = None if state is RunState.RUNNING else ended_us
-        self.write(recording, [Told(_now_us(), state.value, recording.ended_us)])
+        self.write(recording, [Told(now_us(), state.value, recording.ended_us)])
         if state is not RunState.RUNNING:
-            self._close(recording)
+            self._journals.close(recording)
 
     def take_over(self, recording: Recording, client: str) -> None:
         """From now on a client tells the state of a run that another kind of writer made."""
         if not recording.foreign:
-            self._close(recording)
+            self._journals.close(recording)
             recording.labels[CLIENT] = client
-            self.write(recording, [Labels(_now_us(), {CLIENT: client})])
+            self.write(recording, [Labels(now_us(), {CLIENT: client})])
 
     def commit(self, recording: Recording) -> None:
         """Wait until all that was written is durable. Do not hold the recording meanwhile.
@@ -268,76 +249,9 @@ class Recorder:
         Raises:
             Unavailable: the disk does not take it; nothing may be acknowledged.
         """
-        target = recording.written
-        with recording.sync_lock:
-            if recording.synced >= target:
-                return
-            with recording.lock:
-                journal, mark = recording.journal, recording.written
-                if journal is not None:
-                    journal.maintain()
-                    is_written = journal.waiting == 0
-            if recording.synced >= target:  # closed meanwhile
-                return
-            if journal is None:  # and could not be written out when it was closed
-                raise Unavailable("the disk did not take what was logged; free some space")
-            journal.sync()  # its answer is also about what others append meanwhile
-            _sync_names(recording, journal)
-            if journal.sync_failed or not is_written:
-                raise Unavailable(
-                    f"the disk does not take what was logged: {journal.problem}; "
-                    f"free some space, the client tries again"
-                )
-            recording.synced = max(recording.synced, mark)
-            self._unsettled.note(recording.uid, str(journal.path))
-
-    def _open(self, recording: Recording, started_us: int, user: str) -> BufferedJournal:
-        self._make_room()
-        # Writers of a run are ordered by their start; a clock that went back must not change that.
-        started_us = (
-            max(started_us, recording.started_us + 1) if recording.started_us else started_us
-        )
-        header = Header(
-            recording.entity, recording.project, recording.run_id, started_us,
-            user=user, pid=os.getpid(), resumed=bool(recording.started_us),
-            primary=recording.foreign,
-        )  # fmt: skip
-        directory = f"{self._store.home}/{RUNS}/{recording.uid}"
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(directory, DIRECTORY_MODE)
-        writer = new_uid()
-        journal = BufferedJournal(directory, FileHeader(recording.uid, writer, started_us))
-        journal.append_fact(header)
-        if recording.foreign:
-            told = Told(started_us, recording.state.value, recording.ended_us)
-            journal.append_fact(told)
-        # The directories above were there when the store was opened.
-        recording.unnamed = 1 if recording.started_us else 2
-        if recording.replica is not None:
-            recording.replica.writers.add(writer)
-        with self._guard:
-            self._writing[recording.uid] = recording
-        recording.journal, recording.started_us = journal, started_us
-        recording.used = time.monotonic()
-        return journal
+        self._journals.commit(recording)
 
     # ------------------------------------------------------------------------------------ closing
-    def _close(self, recording: Recording) -> None:
-        """Close the journal with the told state. The caller holds the recording."""
-        journal, recording.journal = recording.journal, None
-        if journal is None:
-            return
-        with self._guard:
-            self._writing.pop(recording.uid, None)
-        state = recording.state.value if recording.foreign else None
-        journal.close(Finish(recording.ended_us or _now_us(), state, recording.exit_code))
-        _sync_names(recording, journal)
-        if not journal.leftover and not journal.sync_failed:
-            recording.synced = recording.written
-        else:
-            self._forget(recording)  # what it says is not on the disk: it is read anew
-        self._unsettled.note(recording.uid, str(journal.path))
-
     def release(self, uid: str) -> None:
         """Close the journal of a run and forget the run; it is about to be deleted."""
         with self._guard:
@@ -346,19 +260,8 @@ class Recorder:
             pass  # with its last run a project ends
         if recording is not None:
             with recording.lock:
-                self._close(recording)
+                self._journals.close(recording)
                 self._forget(recording)
-
-    def _make_room(self) -> None:
-        """Close the journals that rested longest when many are open."""
-        with self._guard:
-            held = list(self._writing.values())
-        for one in sorted(held, key=lambda one: one.used)[: max(0, len(held) - MOST_OPEN + 1)]:
-            if one.lock.acquire(blocking=False):
-                try:
-                    self._close(one)
-                finally:
-                    one.lock.release()
 
     def _look_after(self) -> None:
         while not self._ending.wait(LOOK_SECONDS):
@@ -378,7 +281,7 @@ class Recorder:
                 is_given_up = self._give_up(one, now)
                 journal = one.journal
                 if journal is not None and (now - one.used >= idle or journal.size > LONGEST):
-                    self._close(one)
+                    self._journals.close(one)
                 if one.journal is None and len(known) > MOST_KNOWN and one.loaded:
                     self._forget(one)
             if is_given_up:
@@ -395,7 +298,7 @@ class Recorder:
             return False
         if one.state is RunState.RUNNING and one.foreign:
             with contextlib.suppress(OSError, Unavailable):  # tried again soon
-                self.tell(one, RunState.CRASHED, _now_us() - int(silent * 1e6))
+                self.tell(one, RunState.CRASHED, now_us() - int(silent * 1e6))
                 return True
         return False
 
@@ -406,7 +309,7 @@ class Recorder:
             known = list(self._known.values())
         for one in known:
             with one.lock:
-                self._close(one)
+                self._journals.close(one)
 
     # ------------------------------------------------------------------------------------ reading
     def peek(self, uid: str) -> TrackedRun | None:
@@ -455,15 +358,3 @@ class Recorder:
             Unavailable: the database is busy.
         """
         self._unsettled.settle(uids)
-
-
-def _now_us() -> int:
-    return time.time_ns() // 1000
-
-
-def _sync_names(recording: Recording, journal: BufferedJournal) -> None:
-    """Make the name of a new journal safe, after its bytes: so one write of the disk has both."""
-    levels, recording.unnamed = recording.unnamed, 0
-    if levels:
-        with contextlib.suppress(OSError):
-            sync_directories(str(journal.path), levels)

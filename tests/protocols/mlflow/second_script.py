@@ -1,4 +1,4 @@
-"""What `test_second` runs with the client of MLflow 2: the core of what people do with it.
+"""What `test_second` runs with another client: the core of what people do with MLflow.
 
 Prints one JSON object.
 """
@@ -15,6 +15,9 @@ import mlflow
 import mlflow.pyfunc
 from mlflow.entities import Metric
 from mlflow.exceptions import MlflowException
+
+MAJOR: str = str(mlflow.__version__).split(".", maxsplit=1)[0]
+NAME = f"double-{MAJOR}"
 
 
 class Double(mlflow.pyfunc.PythonModel):  # type: ignore[name-defined, misc]
@@ -36,7 +39,7 @@ def refused(*arguments: Any) -> str:
 
 def track() -> dict[str, Any]:
     """Experiments, runs, metrics, params, tags, nested runs, artifacts."""
-    mlflow.set_experiment("second")
+    mlflow.set_experiment(f"second-{MAJOR}")
     with mlflow.start_run(run_name="outer") as outer:
         mlflow.log_params({"lr": 0.1, "depth": 3})
         mlflow.set_tag("kind", "two")
@@ -72,19 +75,25 @@ def register() -> dict[str, Any]:
     """A model logged, registered, named and loaded."""
     with mlflow.start_run():
         made = mlflow.pyfunc.log_model(
-            "double", python_model=Double(), registered_model_name="double", pip_requirements=[]
+            "double", python_model=Double(), registered_model_name=NAME, pip_requirements=[]
         )
     client = mlflow.MlflowClient()
-    client.set_registered_model_alias("double", "champion", "1")
-    client.transition_model_version_stage("double", "1", "Production")
+    client.set_registered_model_alias(NAME, "champion", "1")
+    client.transition_model_version_stage(NAME, "1", "Production")
     loaded = [
         list(mlflow.pyfunc.load_model(uri).predict([1, 2]))
-        for uri in (made.model_uri, "models:/double/1", "models:/double@champion",
-                    "models:/double/Production")
+        for uri in (made.model_uri, f"models:/{NAME}/1", f"models:/{NAME}@champion",
+                    f"models:/{NAME}/Production")
     ]  # fmt: skip
-    version = client.get_model_version_by_alias("double", "champion")
-    return {"loaded": loaded, "stage": version.current_stage, "version": version.version}
+    version = client.get_model_version_by_alias(NAME, "champion")
+    return {
+        "loaded": loaded,
+        "stage": version.current_stage,
+        "version": version.version,
+        "name": NAME,
+    }
 
 
 if __name__ == "__main__":
-    print(json.dumps({"client": mlflow.__version__, "track": track(), "register": register()}))
+    told = {"client": mlflow.__version__, "file": mlflow.__file__}
+    print(json.dumps({**told, "track": track(), "register": register()}))
