@@ -28,6 +28,7 @@ MATRIX: dict[tuple[str, str], Permission | None] = {
     ("GET", "/p/{path:path}"): PUBLIC,
     ("GET", "/models"): PUBLIC,
     ("GET", "/models/{path:path}"): PUBLIC,
+    ("GET", "/embed/{path:path}"): PUBLIC,
     ("GET", "/static/{path:path}"): PUBLIC,
     ("GET", "/healthz"): PUBLIC,
     ("GET", "/login"): PUBLIC,

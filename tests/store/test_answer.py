@@ -24,6 +24,7 @@ def test_buckets_are_laid_out_as_the_wire_page_says():
     head, columns = unpack_columns(pack_buckets(grid, series, x="step", lo=8.0, hi=20.0))
     assert head == {
         "x": "step",
+        "scale": "linear",
         "width": 2.0,
         "origin": 8,
         "lo": 8.0,

@@ -111,14 +111,14 @@ def test_a_journal_at_rest_is_looked_at_by_its_readers_only(
         take_in(store)
         recorder.close()
     opened: list[str] = []
-    real = open
+    for name, real in (("builtins.open", open), ("os.open", os.open)):
 
-    def watched(file: Any, *given: Any, **more: Any) -> Any:
-        if str(file).endswith(".ej"):
-            opened.append(str(file))
-        return real(file, *given, **more)
+        def watched(file: Any, *given: Any, real: Any = real, **more: Any) -> Any:
+            if str(file).endswith(".ej"):
+                opened.append(str(file))
+            return real(file, *given, **more)
 
-    monkeypatch.setattr("builtins.open", watched)
+        monkeypatch.setattr(name, watched)
     with open_store(home) as store:
         take_in(store)
         assert ingest_home(store).journals == 0
