@@ -8,6 +8,7 @@ import threading
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,10 +16,13 @@ from epochal.domain.columns import unpack_columns
 from epochal.domain.view import BucketQuery, MetricAxis, PointQuery, SeriesRef
 from epochal.errors import InvalidInput, NotFound
 from epochal.store.follow import Follower
+from epochal.store.gather import load_tail
 from epochal.store.ingest import apply_journal, compact_journal, ingest_home
 from epochal.store.owner import open_store
 from epochal.store.runs import get_run
+from epochal.store.schema import journal
 from epochal.store.series import query_buckets, query_points, series_points
+from epochal.store.tail import JournalKey
 from tests.store.journals import Writing
 
 
@@ -169,6 +173,21 @@ def test_readers_see_every_row_once_while_rows_move_into_segments(store):
         reader.join(60)
     assert wrong == []
     assert series_points(store, w.uid, "loss").step.tolist() == list(range(total))
+
+
+def test_a_tail_loaded_by_an_older_look_hides_no_later_rows(store):
+    """A reader that looked at the database before the last rows came is slower than they are."""
+    w = Writing(store.home)
+    w.line(0, 10)
+    follower = Follower(store)
+    follower.poll()
+    with store.database.read() as connection:
+        [row] = connection.execute(sa.select(journal, sa.null().label("rests"))).mappings()
+    w.line(10, 5)
+    follower.poll()
+    store.tails.drop_run(w.uid)
+    load_tail(store, JournalKey(w.uid, row["writer"]), row)
+    assert series_points(store, w.uid, "loss").step.tolist() == list(range(15))
 
 
 def test_what_does_not_exist_is_empty_or_named(store):

@@ -187,10 +187,12 @@ def _read_cuts(connection: sa.Connection, run_ids: list[int]) -> dict[int, list[
 def _groups(
     store: Store, row: sa.RowMapping, key: JournalKey, content: Content | None
 ) -> tuple[ColumnGroup, ...]:
-    if content is None or content.position.ordinal > row["rows_ordinal"]:
+    # A tail that somebody loaded by an older look at the database does not reach so far.
+    is_there = content is not None and content.end >= row["facts_pos"]
+    if content is None or not is_there or content.position.ordinal > row["rows_ordinal"]:
         if row["removed"] or row["rows_pos"] >= row["facts_pos"]:
             return ()
-        content = load_tail(store, key, row).content if content is None else None
+        content = None if is_there else load_tail(store, key, row).content
         if content is None or content.position.ordinal > row["rows_ordinal"]:
             raise _Moved
     trimmed = (rows_from(group, row["rows_ordinal"]) for group in content.groups)
@@ -200,15 +202,16 @@ def _groups(
 def load_tail(store: Store, key: JournalKey, row: sa.RowMapping) -> Tail:
     """Bring a tail into memory up to the facts that are applied.
 
-    Of a journal that lost its end it has what is left. It stays in memory only when it is whole,
-    and not when the journal came to rest after ``row`` was read: nobody would bring it up to date.
+    Of a journal that lost its end it has what is left. It stays in memory only when it is whole
+    and there is none, and not when the journal came to rest after ``row`` was read: nobody would
+    bring it up to date.
 
     Raises:
         CorruptFile: the journal is no journal any more, or gone.
     """
     with store.moving:
         known = store.tails.get(key)
-        if known is not None:
+        if known is not None and known.content.end >= row["facts_pos"]:
             return known
         position = Position(row["rows_pos"], row["rows_ordinal"], row["schemas"])
         path = key.path(store.home)
@@ -220,6 +223,6 @@ def load_tail(store: Store, key: JournalKey, row: sa.RowMapping) -> Tail:
                 path, "it is gone, though not all of its rows are in segments"
             ) from None
         tail.row = journal_row(row)
-        if is_whole and (tail.row.rests or not store.tails.lately_rests(key)):
+        if known is None and is_whole and (tail.row.rests or not store.tails.lately_rests(key)):
             store.tails.put(tail)
         return tail

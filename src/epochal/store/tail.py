@@ -83,10 +83,14 @@ class JournalRow(msgspec.Struct, frozen=True):
 
 
 class Content(msgspec.Struct, frozen=True):
-    """Where segments end, and the columns after it. The two are only ever replaced together."""
+    """Where segments end, the columns after it, and up to where in the file they reach.
+
+    They are only ever replaced together.
+    """
 
     position: Position
     groups: tuple[ColumnGroup, ...]
+    end: int
 
 
 class Facts(msgspec.Struct):
@@ -122,7 +126,7 @@ class Tail:
         self.path = path
         self.row: JournalRow | None = None
         self.ordinal = position.ordinal
-        self.content = Content(position, ())
+        self.content = Content(position, (), position.offset)
         self.facts = Facts([], []) if position.offset == FILE_HEADER_SIZE else None
         self._reader = JournalReader(path, position.offset, _decode_schemas(position.schemas))
         header = self._reader.header
@@ -176,11 +180,10 @@ class Tail:
         found = decode_stretch(self._reader, limit, self.ordinal)
         self.ordinal += found.rows
         self._keep_facts(found)
-        if found.groups:
-            joined = (*self.content.groups, *found.groups)
-            if len(joined) > MANY_GROUPS:
-                joined = tuple(merge_groups(joined))
-            self.content = Content(self.content.position, joined)
+        groups = (*self.content.groups, *found.groups)
+        if found.groups and len(groups) > MANY_GROUPS:
+            groups = tuple(merge_groups(groups))
+        self.content = Content(self.content.position, groups, self.offset)
         return found
 
     def _keep_facts(self, found: Stretch) -> None:
@@ -221,7 +224,8 @@ class Tail:
             position: as given by `here` before anything else was read.
         """
         kept = (rows_from(group, position.ordinal) for group in self.content.groups)
-        self.content = Content(position, tuple(group for group in kept if group is not None))
+        left = tuple(group for group in kept if group is not None)
+        self.content = Content(position, left, self.content.end)
 
 
 def rows_from(group: ColumnGroup, ordinal: int) -> ColumnGroup | None:
