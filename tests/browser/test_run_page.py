@@ -11,7 +11,7 @@ import pytest
 
 from tests.browser.clients import QUIET
 from tests.browser.gallery import Gallery, wait_known
-from tests.browser.visitor import Visitor, until
+from tests.browser.visitor import Visitor, held, until
 from tests.conftest import Server
 
 pytestmark = pytest.mark.browser
@@ -48,6 +48,31 @@ def test_one_step_goes_with_every_tab(gallery: Gallery, visit: Callable[..., Vis
         page.wait_for_url(f"**/r18-0{'/' if tab else ''}{tab}")
     page.keyboard.press("9")
     page.get_by_role("heading", name="No notes yet").wait_for()
+
+
+def test_lines_that_come_when_their_tab_was_left_are_dropped(
+    gallery: Gallery, visit: Callable[..., Visitor]
+) -> None:
+    """Who is faster than the log hears nothing of it; coming back shows the end of the log."""
+    page = visit(gallery.url).go("/p/talker/r/talker")
+    page.get_by_role("region", name="Summary", exact=True).wait_for()
+    pattern = "**/api/v1/runs/*/logs?*"
+    waiting = held(page, pattern)
+    page.keyboard.press("4")
+    until(lambda: page.evaluate("1") and waiting, what="the question for lines")
+    page.keyboard.press("1")
+    page.get_by_role("region", name="Summary", exact=True).wait_for()
+    assert page.locator(".logs").count() == 0
+    with page.expect_response(pattern) as came:
+        for route in waiting:
+            route.continue_()
+    assert came.value.finished() is None
+    page.unroute(pattern)
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+    page.keyboard.press("4")
+    page.locator(
+        ".logs .row", has=page.get_by_role("button", name="100000", exact=True)
+    ).wait_for()
 
 
 def test_the_open_tab_is_in_sight_on_a_phone(
