@@ -301,7 +301,7 @@ def test_a_reader_sees_everything_and_no_way_to_change_it(
     log_in(page, team.key("rita", "reader"))
     page.get_by_role("heading", name="mine").wait_for()
     facts = page.get_by_label("Notes and tags")
-    assert facts.get_by_text("first", exact=True).is_visible()
+    facts.get_by_text("first", exact=True).wait_for()
     assert facts.get_by_text("You are a reader on this server").is_visible()
     assert facts.locator("button, input, textarea").count() == 0
     for name in ("Rename", "Archive", "Delete", "Remove"):
