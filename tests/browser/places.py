@@ -20,7 +20,7 @@ PAGES = {
     "/p/resnets/compare": "role=heading[name='Choose runs to compare']",
     "/p/talker/r/talker/logs": ".logs .row",
     "/p/media/r/first/media": '[data-media="train/weights"] rect',
-    "/p/media/r/first/media?vs=second&at=40": '[data-media="train/curve"] .run',
+    "/p/media/r/first/media?vs=second&at=40": '[data-media="train/curve"] .xy li >> nth=3',
     "/p/gradients/r/explodes/gradients?layer=block3.weight": '[aria-label^="Histograms of"] path',
     f"/p/{PROJECT}/r/hostile": '[aria-label="Summary"]',
     "/p/belongings/r/files/files?file=results/scores.csv": "role=cell >> nth=2",
