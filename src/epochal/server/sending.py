@@ -28,6 +28,8 @@ MOST_SENT: Final = 16
 REST_SECONDS: Final = 5.0
 """A client that takes nothing for so long gets the rest piece by piece."""
 _MOST_AT_ONCE: Final = 64 * 1024 * 1024
+_AHEAD: Final = 16 * 1024 * 1024
+"""So much is asked of the device before it is sent: large uploads are in no cache."""
 _TURNS: Final = 3
 """Of the event loop, until a head has left."""
 
@@ -118,7 +120,11 @@ def send_part(connection: socket.socket, path: Path, start: int, end: int) -> in
     ready = select.poll()
     ready.register(connection, select.POLLOUT)
     with path.open("rb", buffering=0) as file:
+        asked = start
         while start < end:
+            if asked < min(end, start + _AHEAD):
+                _read_ahead(file.fileno(), asked, _AHEAD)
+                asked += _AHEAD
             try:
                 sent = os.sendfile(
                     connection.fileno(), file.fileno(), start, min(_MOST_AT_ONCE, end - start)
@@ -133,3 +139,11 @@ def send_part(connection: socket.socket, path: Path, start: int, end: int) -> in
                 break
             start += sent
     return start
+
+
+def _read_ahead(descriptor: int, start: int, size: int) -> None:
+    """Let the device begin to read a part of a file, where the system knows how to."""
+    advise = getattr(os, "posix_fadvise", None)
+    if advise is not None:
+        with contextlib.suppress(OSError):
+            advise(descriptor, start, size, os.POSIX_FADV_WILLNEED)
