@@ -326,7 +326,9 @@ def test_names_notes_and_settings_are_worked_on_in_the_table(
     page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
     assert "differ" not in urlsplit(page.url).query, "an answer that nobody waits for does nothing"
     assert heads(page) == shown
+    until(lambda: rows(page) == ["c0", "renamed"], what="the filter holds")
     page.get_by_label("Filter runs").fill("")
     page.get_by_label("Filter runs").press("Enter")
+    until(lambda: rows(page) == ["c0", "renamed", "c2", "c3"], what="all runs, again")
     page.locator(".grid-cell a.chip", has_text="NaN").click()
     page.wait_for_url("**/p/cells/r/c3/charts**")

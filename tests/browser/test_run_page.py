@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -73,6 +74,26 @@ def test_lines_that_come_when_their_tab_was_left_are_dropped(
     page.locator(
         ".logs .row", has=page.get_by_role("button", name="100000", exact=True)
     ).wait_for()
+
+
+def test_a_run_that_comes_when_its_page_was_left_leads_nowhere(
+    gallery: Gallery, visit: Callable[..., Visitor]
+) -> None:
+    """Back, while the run is still asked for: the table stays."""
+    page = visit(gallery.url).go("/p/talker/runs")
+    pattern = "**/api/v1/runs/resolve*"
+    waiting = held(page, pattern)
+    page.locator(".grid-lead a").click()
+    until(lambda: page.evaluate("1") and waiting, what="the question for the run")
+    page.go_back()
+    page.locator(".grid-lead a").first.wait_for()
+    with page.expect_response(pattern) as came:
+        for route in waiting:
+            route.continue_()
+    assert came.value.finished() is None
+    page.unroute(pattern)
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+    assert urlsplit(page.url).path == "/p/talker/runs"
 
 
 def test_the_open_tab_is_in_sight_on_a_phone(

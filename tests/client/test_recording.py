@@ -381,7 +381,7 @@ def test_a_disk_that_fails_to_sync_is_left_for_a_new_file_and_named(
 
     monkeypatch.setattr(os, "fdatasync", fdatasync)
     run.log({"a": 1})
-    wait_for(lambda: len(list(home.glob("runs/*/*.ej"))) == 2)
+    wait_for(lambda: any(told.all(Event) for told in read_home(home)))
     run.log({"a": 2})
     assert run.flush()
     run.finish()

@@ -12,26 +12,25 @@ import pytest
 
 from epochal.errors import InvalidInput, Unavailable
 from epochal.service.workers import Lane, Workers
-
-STORE: Any = object()
+from epochal.store.owner import Store
 
 
 def soon() -> float:
     return time.monotonic() + 60
 
 
-def test_results_and_errors_come_back() -> None:
+def test_results_and_errors_come_back(store: Store) -> None:
     """A use case gets the store first; what it raises is raised where it was awaited."""
 
-    def add(store: Any, left: int, *, right: int) -> int:
-        assert store is STORE
+    def add(given: Store, left: int, *, right: int) -> int:
+        assert given is store
         return left + right
 
-    def fail(store: Any) -> None:
+    def fail(_: Store) -> None:
         raise InvalidInput("no")
 
     async def scenario() -> None:
-        workers = Workers(STORE)
+        workers = Workers(store)
         for lane in (workers.read, workers.write, workers.upload):
             assert await lane(add, 1, right=2) == 3
             with pytest.raises(InvalidInput, match="no"):
@@ -41,7 +40,7 @@ def test_results_and_errors_come_back() -> None:
     asyncio.run(scenario())
 
 
-def test_reads_run_side_by_side_and_writes_one_at_a_time() -> None:
+def test_reads_run_side_by_side_and_writes_one_at_a_time(store: Store) -> None:
     """Two reads meet at a barrier; two writes never overlap."""
     barrier = threading.Barrier(2)
     busy, most = 0, 0
@@ -57,7 +56,7 @@ def test_reads_run_side_by_side_and_writes_one_at_a_time() -> None:
         busy -= 1
 
     async def scenario() -> None:
-        workers = Workers(STORE)
+        workers = Workers(store)
         assert sorted(await asyncio.gather(workers.read(meet), workers.read(meet))) == [0, 1]
         await asyncio.gather(*[workers.write(alone) for _ in range(5)])
         assert most == 1
@@ -122,12 +121,12 @@ def test_a_thread_that_rests_holds_nothing(wait_for: Callable[..., Any]) -> None
     assert lane.join(soon())
 
 
-def test_a_stuck_job_does_not_keep_the_process() -> None:
+def test_a_stuck_job_does_not_keep_the_process(store: Store) -> None:
     """Closing gives up at its deadline, and the threads are daemons."""
     release = threading.Event()
 
     async def scenario() -> None:
-        workers = Workers(STORE)
+        workers = Workers(store)
         stuck = asyncio.ensure_future(workers.read(lambda _: release.wait(10)))
         await asyncio.sleep(0.05)
         begun = time.monotonic()
