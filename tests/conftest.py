@@ -53,6 +53,23 @@ def pytest_report_header() -> str:
     return f"hypothesis profile: {os.environ.get('HYPOTHESIS_PROFILE', 'dev')}"
 
 
+LONG = ("browser", "protocols", "integrations", "sweeps", "models", "imports", "client")
+"""Folders with the longest files, in the order in which two workers had best begin them. Those of
+`browser` stay together, as they share a server that takes half a minute to fill."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, so that no worker is left alone with one of them at the end."""
+    tests = Path(__file__).parent
+
+    def place(item: pytest.Item) -> int:
+        folder = item.path.relative_to(tests).parts[0] if tests in item.path.parents else ""
+        return LONG.index(folder) if folder in LONG else len(LONG)
+
+    items.sort(key=place)
+
+
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: Any) -> None:
     """No test sees the developer's own settings or writes into the developer's own home."""
