@@ -18,19 +18,14 @@ QUIET = {
     "silent": True,
 }
 OBEDIENT = """
-import json, sys, time
+import json, sys
 import epochal
 run = epochal.init(**json.loads(sys.argv[1]))
 print(json.dumps({"id": run.id, "uid": run.uid}), flush=True)
 for line in sys.stdin:
     order = json.loads(line)
-    if "every" in order:
-        for step in range(order["from"], order["to"]):
-            epochal.log({"clock": time.time() - order["since"]}, step=step)
-            time.sleep(order["every"])
-    else:
-        epochal.log(order["values"], step=order["step"])
-    print(json.dumps({"at": time.time()}), flush=True)
+    epochal.log(order["values"], step=order["step"])
+    print("{}", flush=True)
 epochal.finish()
 """
 
@@ -75,31 +70,20 @@ class Client:
         self.id: str = told["id"]
         self.uid: str = told["uid"]
 
-    def log(self, step: int, **values: float) -> float:
-        """Log one row. Returns when `log` had returned, in seconds since 1970."""
-        self._order({"values": values, "step": step})
-        return float(self._answer()["at"])
-
-    def tick(self, first: int, last: int, every: float, since: float) -> None:
-        """Begin to log the time since ``since`` as ``clock``; does not wait for the end."""
-        self._order({"from": first, "to": last, "every": every, "since": since})
-
-    def wait(self) -> None:
-        """Wait for the end of `tick`."""
+    def log(self, step: int, **values: float) -> None:
+        """Log one row, and come back when `log` has."""
+        assert self.process.stdin
+        self.process.stdin.write(json.dumps({"values": values, "step": step}) + "\n")
+        self.process.stdin.flush()
         self._answer()
 
     def end(self) -> None:
         """Let it finish its run."""
         if self.process.stdin and not self.process.stdin.closed:
             self.process.stdin.close()
-        self.process.wait(30)
+        self.process.wait(60)
         if self.process.stdout:
             self.process.stdout.close()
-
-    def _order(self, order: dict[str, Any]) -> None:
-        assert self.process.stdin
-        self.process.stdin.write(json.dumps(order) + "\n")
-        self.process.stdin.flush()
 
     def _answer(self) -> dict[str, Any]:
         assert self.process.stdout

@@ -155,7 +155,7 @@ class Gallery:
         """The JSON answer of the API."""
         return ask(self.url, path, body)
 
-    def wait_until_read(self, seconds: float = 90.0) -> None:
+    def wait_until_read(self, seconds: float = 120.0) -> None:
         """Wait until every run and line is there."""
         end = time.monotonic() + seconds
         while not self._is_read():
@@ -238,7 +238,7 @@ def _short_run(home: Path, project: str, number: int) -> None:
 
 def wait_known(url: str, project: str, run_id: str, last_step: int = 0) -> Any:
     """Wait until a server has a run and its points up to a step. Returns its detail."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     where = urllib.parse.urlencode({"project": project, "id": run_id})
     while True:
         try:

@@ -26,7 +26,7 @@ def test_an_empty_home_shows_how_to_log_and_then_the_first_project_by_itself(
     compile(example, "example", "exec")
     assert "epochal.init(" in example
     client(project="the first", id="r").log(0, loss=1.0)
-    page.get_by_role("link", name="the first").wait_for(timeout=20_000)
+    page.get_by_role("link", name="the first").wait_for()
 
 
 def test_an_unknown_project_is_named_and_leads_home(

@@ -107,19 +107,15 @@ def test_a_restarted_server_is_found_again_without_a_reload(
     end_process(first.process)
     training.log(1, loss=0.5)
     banner = page.get_by_text("The Epochal server does not answer.")
-    banner.wait_for(timeout=20_000)
+    banner.wait_for()
     wait_drawn(page, "loss")
 
     second = start_server(home, f"--port={port}", log=tmp_path / "second.log")
     try:
-        banner.wait_for(state="detached", timeout=20_000)
-        page.wait_for_function(
-            f"() => window.__epochal.lastPoint['{training.uid}'].loss.x === 1", timeout=30_000
-        )
+        banner.wait_for(state="detached")
+        page.wait_for_function(f"() => window.__epochal.lastPoint['{training.uid}'].loss.x === 1")
         training.log(2, loss=0.25)
-        page.wait_for_function(
-            f"() => window.__epochal.lastPoint['{training.uid}'].loss.x === 2", timeout=30_000
-        )
+        page.wait_for_function(f"() => window.__epochal.lastPoint['{training.uid}'].loss.x === 2")
         assert page.evaluate("window.__same")
         assert page.get_by_text("The Epochal server was upgraded.").count() == 0
         filter_box = page.get_by_label("Filter charts")
@@ -127,11 +123,11 @@ def test_a_restarted_server_is_found_again_without_a_reload(
     finally:
         end_process(second.process)
 
-    banner.wait_for(timeout=20_000)
+    banner.wait_for()
     monkeypatch.setenv("PYTHONPATH", upgraded(tmp_path / "new"))
     third = start_server(home, f"--port={port}", log=tmp_path / "third.log")
     try:
-        page.get_by_text("The Epochal server was upgraded.").wait_for(timeout=30_000)
+        page.get_by_text("The Epochal server was upgraded.").wait_for()
         assert page.evaluate("window.__same")
         assert filter_box.input_value() == "lo"
         page.get_by_role("button", name="Load the page again").click()

@@ -152,7 +152,7 @@ def test_health_and_figures_are_chosen(gallery: Gallery, visit: Callable[..., Vi
 
 
 def test_many_layers_cost_what_is_seen(
-    home: Path, server: Server, visit: Callable[..., Visitor], slack: float
+    home: Path, server: Server, visit: Callable[..., Visitor]
 ) -> None:
     """500 layers, whose names do not sort like the model: few rows, all of them reachable."""
     wide = [f"{'zyx'[i % 3]}{LAYERS - i}.weight" for i in range(LAYERS)]
@@ -174,7 +174,7 @@ def test_many_layers_cost_what_is_seen(
     page = visit(server.url).go("/p/wide/r/wide/gradients")
     page.locator("[data-layer]").first.wait_for()
     loaded = page.get_by_role("button", name="1 NaN from step 7")
-    loaded.wait_for(timeout=20_000 * slack)
+    loaded.wait_for()
     assert names(page)[:5] == wide[:5]
     assert page.locator("[data-layer]").count() < 80
     rows = page.get_by_role("region", name="Layers")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from itertools import pairwise
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Route
@@ -16,20 +15,6 @@ from tests.conftest import Server
 
 pytestmark = pytest.mark.browser
 
-BAR_SECONDS = 1.5
-WATCH = """([uid, since]) => {
-  let before = null;
-  window.__drawings = [];
-  const look = () => {
-    const point = window.__epochal.lastPoint[uid]?.clock;
-    if (point && point.value !== before) {
-      window.__drawings.push({ at: Date.now() / 1000 - since, value: point.value });
-      before = point.value;
-    }
-    requestAnimationFrame(look);
-  };
-  look();
-}"""
 _THREE = """
 for number in range(3):
     run = epochal.init(project="fading", name=f"d{number}", id=f"d{number}", settings=QUIET,
@@ -50,35 +35,28 @@ LOOKED_AT = """() => ({
 })"""
 
 
-def test_a_point_logged_by_another_process_is_on_the_open_page_within_a_second_and_a_half(
-    server: Server,
-    client: Callable[..., Client],
-    visit: Callable[..., Visitor],
-    slack: float,
+def test_points_that_another_process_logs_come_to_the_open_page_one_by_one(
+    server: Server, client: Callable[..., Client], visit: Callable[..., Visitor]
 ) -> None:
-    """Each point is drawn less than 1.5 s after its log(): one after a pause, all of a stream."""
+    """Each is drawn before the next is logged, by a page that asks for no run and no document
+    again; how soon is measured in bench/.
+    """
     training = client(project="live", id="ticking")
-    since = time.time()
-    training.log(0, clock=time.time() - since)
+    training.log(0, clock=0.0)
     wait_known(server.url, "live", "ticking")
-    page = visit(server.url).workspace("live")
+    visitor = visit(server.url)
+    page = visitor.workspace("live")
     wait_drawn(page, "clock")
-    page.evaluate(WATCH, [training.uid, since])
-    until(lambda: page.evaluate("window.__drawings.length"), what="the first point is drawn")
-
-    logged = training.log(1, clock=0.5)
-    page.wait_for_function(f"() => window.__epochal.lastPoint['{training.uid}'].clock.x === 1")
-    seen = page.evaluate("window.__drawings.at(-1).at") + since
-    assert seen - logged < BAR_SECONDS * slack
-
-    training.tick(2, 42, 0.1, since)
-    training.wait()
-    page.wait_for_function(f"() => window.__epochal.lastPoint['{training.uid}'].clock.x === 41")
-    drawings = page.evaluate("window.__drawings")[2:]
-    assert len(drawings) >= 3
-    # The oldest point of a drawing was logged after the newest of the drawing before.
-    delays = [later["at"] - earlier["value"] for earlier, later in pairwise(drawings)]
-    assert max(delays) < (BAR_SECONDS + 0.1) * slack
+    page.get_by_text("live", exact=True).first.wait_for()
+    visitor.requests.clear()
+    for step in range(1, 11):
+        training.log(step, clock=step / 2)
+        page.wait_for_function(
+            "([uid, step]) => window.__epochal.lastPoint[uid].clock.x === step",
+            arg=[training.uid, step],
+        )
+    paths = [urlsplit(url).path for url in visitor.requests]
+    assert not [path for path in paths if not path.startswith("/api/v1/")], paths
 
 
 def test_a_run_that_is_deleted_before_the_page_listens_does_not_stay(

@@ -56,7 +56,7 @@ def test_scrolling_to_any_row_loads_it_and_keeps_the_document_small(table: Page)
     for row in (40, 95, 130, 700, 1_300, 1_960):
         scroll(table, row)
         name = f"m{row:04d}"
-        until(partial(has_row, table, name), seconds=20, what=name)
+        until(partial(has_row, table, name), what=name)
         until(partial(says, table, name, row + 1), what=f"value of {name}")
         most = max(most, nodes(table))
     assert most < MOST_NODES

@@ -10,6 +10,8 @@ from urllib.parse import quote
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Route
 
+PATIENCE_MS = 60_000.0
+"""How long what must come may take; what is waited for in vain has failed by then."""
 OUTSIDE = re.compile(r"^(?!(https?://(127\.0\.0\.1|localhost|\[::1\])[:/]|data:|blob:|about:))")
 WATCH_POLICY = """
 window.__violations = [];
@@ -53,7 +55,7 @@ class Visitor:
     def open_tab(self) -> Page:
         """Another tab of the same profile."""
         page = self.context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(PATIENCE_MS)
         page.on("console", self._said)
         page.on("pageerror", lambda error: self.complaints.append(f"the page raised {error}"))
         page.on("dialog", self._dialog)
@@ -123,12 +125,11 @@ def drawn(page: Page, panel: str) -> list[dict[str, Any]]:
     return found
 
 
-def wait_drawn(page: Page, panel: str, series: int = 1, seconds: float = 20.0) -> None:
+def wait_drawn(page: Page, panel: str, series: int = 1) -> None:
     """Wait until a panel has drawn that many series."""
     page.wait_for_function(
         "([panel, n]) => window.__epochal.drawn(panel).length >= n",
         arg=[panel, series],
-        timeout=seconds * 1000,
     )
 
 

@@ -171,7 +171,7 @@ def on_terminal(arguments: list[str], home: Path, typed: bytes) -> tuple[str, in
                 os.write(master, typed)
                 typed = b""
     os.close(master)
-    return seen.decode(), process.wait(10)
+    return seen.decode(), process.wait(60)
 
 
 # ----------------------------------------------------------------------------------- files of runs

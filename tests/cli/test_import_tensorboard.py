@@ -117,7 +117,7 @@ def test_a_server_follows_a_log_directory(
             file.write(file_bytes(scalar("loss", step, step / 2)))
         wait_for(lambda now=step: last_of(address.url, "mnist") == now / 2, 2.0)
     process.send_signal(signal.SIGINT)
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
     (run,) = connect(home=home).runs("mnist")
     assert run.state == "finished"
     assert points_of(run, "loss") == [(step, step / 2) for step in range(53)]
@@ -135,7 +135,7 @@ def test_a_directory_is_followed_beside_a_server_that_runs(
     beside = launch("ui", "--no-browser", "--logdir", str(logs))
     wait_for(lambda: last_of(address.url, "mnist") == 24.5)
     beside.send_signal(signal.SIGINT)
-    assert beside.wait(20) == 0
+    assert beside.wait(60) == 0
 
 
 def test_a_log_directory_that_is_none_is_refused_before_a_server_starts(

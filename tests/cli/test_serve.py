@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -80,13 +79,11 @@ def serving(home: Path, process: subprocess.Popen[str], wait_for: Callable[..., 
 def test_a_signal_ends_it_with_code_0_and_without_a_trace(
     home: Path, launch: Launch, wait_for: Any, command: tuple[str, ...], number: int
 ) -> None:
-    """Ctrl-C is the way to end it, so it is no failure; two seconds are enough."""
+    """Ctrl-C is the way to end it, so it is no failure."""
     process = launch(*command, "--port=0")
     url = serving(home, process, wait_for)
-    begun = time.monotonic()
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
-    assert time.monotonic() - begun < 2.0
     assert process.returncode == 0, err
     assert url in out
     assert "Traceback" not in err
@@ -100,10 +97,8 @@ def test_a_signal_while_it_waits_for_the_home_ends_it(
     process = launch("server", "--port=0")
     assert process.stderr
     assert "waiting for process" in process.stderr.readline()
-    begun = time.monotonic()
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
-    assert time.monotonic() - begun < 2.0
     assert process.returncode == 130
     assert "Traceback" not in err
 
@@ -121,15 +116,14 @@ def test_the_second_ui_says_where_the_first_serves(
 
 
 def test_the_second_server_is_refused_by_name(home: Path, launch: Launch, wait_for: Any) -> None:
-    """Exit code 6 at once, with the address and the process of the first."""
+    """Exit code 6, with the address and the process of the first, which it does not wait for."""
     first = launch("server", "--port=0")
     url = serving(home, first, wait_for)
-    begun = time.monotonic()
     second = run_cli("server", "--port=0", home=home)
     assert second.returncode == 6
     assert url in second.stderr
     assert f"process {first.pid}" in second.stderr
-    assert time.monotonic() - begun < 10
+    assert "waiting" not in second.stderr
 
 
 def test_a_port_in_use_is_told_and_ui_takes_another(
@@ -208,7 +202,7 @@ def test_a_reader_that_was_never_there_does_not_end_the_server(
     url = serving(home, process, wait_for)
     assert answers(url)
     process.terminate()
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
 
 
 @pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)])
@@ -223,7 +217,7 @@ def test_it_starts_with_closed_standard_streams(
         url = serving(home, shell, wait_for)
         assert answers(url)
         shell.terminate()
-        assert shell.wait(10) == 0
+        assert shell.wait(60) == 0
     finally:
         if shell.poll() is None:
             shell.kill()

@@ -134,7 +134,7 @@ def test_numbers_do_not_wait_for_a_blob_that_is_stuck(
         time.sleep(0.02)
     begun = time.monotonic()
     run.finish()
-    assert time.monotonic() - begun < 8
+    assert time.monotonic() - begun < 60
 
 
 def test_an_answer_from_before_the_last_records_does_not_end_the_wait(
@@ -206,4 +206,4 @@ def test_the_real_server_takes_media_files_and_artifacts(
         assert set(Blobs(there).digests()) == set(Blobs(here).digests())
     finally:
         real.process.terminate()
-        real.process.wait(20)
+        real.process.wait(60)

@@ -72,7 +72,7 @@ class Door:
         self._thread.start()
         started = threading.Event()
         self._life = asyncio.run_coroutine_threadsafe(self._live(started), self._loop)
-        assert started.wait(20), "the application did not start"
+        assert started.wait(60), "the application did not start"
         return self
 
     def __exit__(

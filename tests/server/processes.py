@@ -16,7 +16,7 @@ from typing import Any
 
 from epochal.journal.home import ServerAddress, read_server_address
 
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 CODE = "import sys; from epochal.cli.serve import serve; sys.exit(serve(**eval(sys.argv[1])))"
 
 
@@ -51,7 +51,7 @@ class Running:
             self.address.url + path, data=body, method=method, headers=headers or {}
         )
         try:
-            with urllib.request.urlopen(request, timeout=20) as reply:
+            with urllib.request.urlopen(request, timeout=60) as reply:
                 return reply.status, reply.read()
         except urllib.error.HTTPError as error:
             with error:
@@ -71,7 +71,7 @@ class Running:
             data=login,
             headers={"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=20) as reply:
+        with urllib.request.urlopen(request, timeout=60) as reply:
             return str(reply.headers["Set-Cookie"]).split(";")[0]
 
     def kill(self) -> None:
@@ -116,7 +116,7 @@ def serving(home: Path, **arguments: Any) -> Iterator[Running]:
         if running.process.poll() is None:
             running.process.send_signal(signal.SIGTERM)
         try:
-            running.process.wait(10)
+            running.process.wait(60)
         except subprocess.TimeoutExpired:
             running.kill()
             raise
@@ -150,7 +150,7 @@ class Stream:
         head = f"GET /api/v1/events{query} HTTP/1.1\r\nHost: localhost\r\n"
         head += f"Authorization: Bearer {key}\r\n" if key else ""
         head += f"Cookie: {cookie}\r\n" if cookie else ""
-        self._socket = socket.create_connection(("127.0.0.1", running.port), timeout=20)
+        self._socket = socket.create_connection(("127.0.0.1", running.port), timeout=60)
         self._socket.sendall(f"{head}\r\n".encode())
         self._file = self._socket.makefile("rb")
         while self._file.readline().strip():

@@ -47,7 +47,7 @@ def test_the_own_user_is_found(host: str) -> None:
 def test_another_user_is_told_apart() -> None:
     """WEB-28 with a real process of another user."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(20)
+        server.settimeout(60)
         port = server.getsockname()[1]
         client = subprocess.Popen(
             [sys.executable, "-c", CLIENT, "127.0.0.1", str(port), "65534"], stdin=subprocess.PIPE

@@ -137,12 +137,12 @@ def test_a_connection_that_says_nothing_is_closed(tmp_path: Path) -> None:
             stop.set()
             thread.join()
         assert answer == b""
-        assert 5 < time.monotonic() - begun < 20
+        assert 5 < time.monotonic() - begun < 60
 
 
 def test_keep_alive_serves_many_requests(running: Running) -> None:
     """One connection, many requests: the usual client pays for one look-up of its user."""
-    with socket.create_connection(("127.0.0.1", running.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", running.port), timeout=60) as connection:
         for _ in range(20):
             connection.sendall(b"GET /api/v1/info HTTP/1.1\r\nHost: localhost\r\n\r\n")
             answer = read_answer(connection)

@@ -38,7 +38,7 @@ def test_a_backlog_does_not_keep_the_server_from_answering(home: Path) -> None:
         with door.store.moving:  # as a first look that takes long
             begun = time.monotonic()
             stack.enter_context(door)
-            assert 1.5 < time.monotonic() - begun < 10
+            assert 1.5 < time.monotonic() - begun < 60
             assert door.ask("GET", "/healthz").body == b"ok"
             assert door.ask("GET", f"/api/v1/runs/{script.uid}").status == 404
         deadline = time.monotonic() + 60

@@ -61,7 +61,7 @@ def test_those_who_wait_together_share_a_sync(
     def slow(self: Journal, descriptor: int) -> bool:
         syncs.append(descriptor)
         entered.set()
-        assert go.wait(20)
+        assert go.wait(60)
         return real(self, descriptor)
 
     monkeypatch.setattr(Journal, "_sync_descriptor", slow)
@@ -69,12 +69,12 @@ def test_those_who_wait_together_share_a_sync(
         threading.Thread(target=log, args=(store, recorder, uid, step)) for step in range(10)
     ]
     threads[0].start()
-    assert entered.wait(20)
+    assert entered.wait(60)
     for thread in threads[1:]:
         thread.start()
     with recorder.hold(uid) as recording:
         written = recording.written
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while written < recording.synced + 10 and time.monotonic() < deadline:
         written = recording.written
         time.sleep(0.005)

@@ -46,7 +46,7 @@ def test_reads_run_side_by_side_and_writes_one_at_a_time(store: Store) -> None:
     busy, most = 0, 0
 
     def meet(_: Any) -> int:
-        return barrier.wait(10)
+        return barrier.wait(60)
 
     def alone(_: Any) -> None:
         nonlocal busy, most
@@ -71,7 +71,7 @@ def test_a_full_queue_refuses_at_once() -> None:
 
     async def scenario() -> None:
         lane = Lane("test", threads=1, size=2)
-        running = asyncio.ensure_future(lane.run(lambda: release.wait(10)))
+        running = asyncio.ensure_future(lane.run(lambda: release.wait(60)))
         await asyncio.sleep(0.05)
         waiting = [asyncio.ensure_future(lane.run(lambda: 1)) for _ in range(2)]
         await asyncio.sleep(0)
@@ -127,11 +127,11 @@ def test_a_stuck_job_does_not_keep_the_process(store: Store) -> None:
 
     async def scenario() -> None:
         workers = Workers(store)
-        stuck = asyncio.ensure_future(workers.read(lambda _: release.wait(10)))
+        stuck = asyncio.ensure_future(workers.read(lambda _: release.wait(60)))
         await asyncio.sleep(0.05)
         begun = time.monotonic()
         assert not await asyncio.to_thread(workers.close, begun + 0.2)
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 30
         release.set()
         await stuck
         assert workers.close(soon())

@@ -195,7 +195,7 @@ print("columns", os.get_terminal_size(1).columns)
         while b"columns" not in out or not out.endswith(b"\n"):
             out += os.read(outer, 4096)
     finally:
-        process.wait(20)
+        process.wait(60)
         os.close(outer)
     assert b"columns 200" in out
 

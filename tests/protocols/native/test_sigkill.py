@@ -39,7 +39,7 @@ class Sender:
         Raises:
             OSError, HTTPException: the server went away.
         """
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         try:
             held = self._ask(connection, "GET", self.script.address, b"")
             assert held >= self.acknowledged, "acknowledged bytes are gone"
@@ -121,7 +121,7 @@ def test_nothing_acknowledged_is_lost_over_many_kills(tmp_path: Path, wait_for: 
             assert losses(running, uid) == [float(index) for index in range(ROWS)]
     finally:
         running.process.terminate()
-        assert running.process.wait(20) == 0
+        assert running.process.wait(60) == 0
 
 
 def state_of(running: Running, uid: str) -> str | None:
@@ -167,4 +167,4 @@ def test_a_body_cut_short_leaves_nothing(tmp_path: Path) -> None:
         assert b"ERROR" not in running.log.read_bytes()
     finally:
         running.process.terminate()
-        assert running.process.wait(20) == 0
+        assert running.process.wait(60) == 0
