@@ -74,6 +74,25 @@ def test_short_journals_of_ended_runs_wait_for_company(store, clock):
     assert len(series_points(store, first.uid, "loss", "all").step) == 3
 
 
+def test_runs_that_may_wait_come_with_the_next_whole_look(store, follower):
+    """New journals and what is new in known ones; others are not held up by them."""
+    foreign, own = Writing(store.home, "foreign"), Writing(store.home, "own")
+
+    def seen(may_wait=None) -> list[str]:
+        return [change.uid for change in follower.poll(may_wait)]
+
+    def is_foreign(uid: str) -> bool:
+        return uid == foreign.uid
+
+    for row in range(2):
+        foreign.row(row, loss=1.0)
+        own.row(row, loss=1.0)
+        assert seen(is_foreign) == [own.uid]
+        assert seen(is_foreign) == []
+        assert seen() == [foreign.uid]
+    assert len(series_points(store, foreign.uid, "loss", "all").step) == 2
+
+
 def test_a_poll_tells_what_changed_and_a_second_one_nothing(store, follower):
     w = Writing(store.home)
     w.line(0, 10)

@@ -58,7 +58,9 @@ class Application:
         self.workers = Workers(store, readers=settings.read_threads)
         self.workers.recorder.gave_up.append(self._end_trial)
         self.feed = Feed(settings.max_event_clients)
-        self.tailer = Tailer(store, self.feed.publish_from_thread, settings, self._is_awaited)
+        self.tailer = Tailer(
+            store, self.feed.publish_from_thread, settings, self._is_awaited, self._may_wait
+        )
         self.alerting = Alerting(store, settings)
         self.gatekeeper = Gatekeeper(settings, self.workers, token)
         self.site = Late(self._make_site)
@@ -112,6 +114,10 @@ class Application:
         """
         recorder = self.workers.recorder
         return self.feed.listeners > 0 or not all(recorder.writes(one.uid) for one in changes)
+
+    def _may_wait(self, uid: str) -> bool:
+        """Whether nobody waits for what is new of a run: who reads it takes it in first."""
+        return self.feed.listeners == 0 and self.workers.recorder.writes(uid)
 
     async def _live(self, receive: asgi.Receive, send: asgi.Send) -> None:
         """From the server's start to its end."""

@@ -53,6 +53,7 @@ class Connection(HttpToolsProtocol):
         self._large: LargeBody | None = None
         self._sender = Sender(self._out)
         self._in_body = False
+        self._in_head = False
         self._answered = 0.0
         self._dropped = 0
         self._start_clock()
@@ -79,13 +80,16 @@ class Connection(HttpToolsProtocol):
             data = data[self._large.drop(size) :]
         if data:
             super().data_received(data)
+            if self._in_head and self._timer is None:
+                self._start_clock()
         if is_unwanted and self.cycle.response_complete and not self.transport.is_closing():
             self._let_rest(size)
 
     def on_message_begin(self) -> None:
         """A request's first byte: its head must be complete in time."""
         super().on_message_begin()
-        self._start_clock()
+        self._stop_clock()
+        self._in_head = True  # most heads come whole: the clock starts when this one does not
 
     def on_url(self, url: bytes) -> None:
         """Part of the target; an exception here becomes a 400."""
@@ -96,7 +100,7 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The head is there."""
         self._stop_clock()
-        self._in_body = True
+        self._in_head, self._in_body = False, True
         length = announced_length(self.headers)
         # Who waits to be told to go on sends its body only then.
         self._is_short = 0 < length <= SHORT and not self.expect_100_continue

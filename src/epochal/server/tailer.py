@@ -3,10 +3,10 @@
 It begins by taking in what the home holds already, without a pause, for at most two seconds: until
 then the server does not answer, so that whoever asks first sees the whole home and not an empty
 one. A larger backlog comes in while the server answers. After that it looks every 250 ms while
-something is live, once a second otherwise, and at once after an upload. What only the runs of
-foreign clients bring is no reason to hurry as long as nobody listens to live events: whoever reads
-takes it in first. Nothing that goes wrong in one look ends the thread: it is logged once per kind
-of failure, and the next look comes later.
+something is live, once a second otherwise, and at once after an upload. The runs of foreign
+clients wait for up to `WAIT_SECONDS` as long as nobody listens to live events: whoever reads takes
+them in first, and many at once cost far less than each as it goes. Nothing that goes wrong in one
+look ends the thread: it is logged once per kind of failure, and the next look comes later.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ LIVE_SECONDS: Final = 10.0
 SLOWEST: Final = 5.0
 LEAST_GAP: Final = 0.05
 CATCH_UP_SECONDS: Final = 2.0
+WAIT_SECONDS: Final = 4.0
 PATIENCE_SECONDS: Final = 2.0
 """How long the short journal of a run that ended waits for others before it is moved."""
 
@@ -39,6 +40,7 @@ class Tailer:
         publish: gets what changed; called in this thread.
         settings: how often to look.
         is_awaited: whether somebody waits for more of such changes; called in this thread.
+        may_wait: whether nobody waits for what is new of a run; called in this thread.
     """
 
     def __init__(
@@ -47,10 +49,13 @@ class Tailer:
         publish: Callable[[list[RunChange]], None],
         settings: Settings,
         is_awaited: Callable[[list[RunChange]], bool],
+        may_wait: Callable[[str], bool],
     ) -> None:
         self._follower = Follower(store, patience=PATIENCE_SECONDS)
         self._publish = publish
         self._is_awaited = is_awaited
+        self._may_wait = may_wait
+        self._next_whole = 0.0
         self._fast = settings.poll_interval
         self._slow = settings.idle_interval
         self._wake = threading.Event()
@@ -89,7 +94,7 @@ class Tailer:
             self._wake.clear()
             delay = self._fast
             try:
-                changes = self._follower.poll()
+                changes = self._look()
                 self._last_problem = ""
                 if changes:
                     self._publish(changes)
@@ -105,6 +110,15 @@ class Tailer:
             # Many uploads in a row share one look.
             if not self._ending.wait(LEAST_GAP):
                 self._wake.wait(delay)
+
+    def _look(self) -> list[RunChange]:
+        """Take in what is new; of runs that may wait only every few seconds, but then all."""
+        now = time.monotonic()
+        is_whole = now >= self._next_whole
+        changes = self._follower.poll(None if is_whole else self._may_wait)
+        if is_whole and not self._follower.is_behind:
+            self._next_whole = now + WAIT_SECONDS
+        return changes
 
     def _catch_up(self) -> bool:
         """Look until a look brings nothing new; whether any did."""

@@ -116,8 +116,11 @@ class Follower:
             if watched.problem is not None
         ]
 
-    def poll(self) -> list[RunChange]:
+    def poll(self, may_wait: Callable[[str], bool] | None = None) -> list[RunChange]:
         """Take in what is new and say which runs changed, each once.
+
+        Args:
+            may_wait: whether the journals of a run need not be read this time; none by default.
 
         Raises:
             StorageFull: the disk has no room; call again later, nothing is lost.
@@ -126,10 +129,10 @@ class Follower:
         """
         now = self._clock()
         with self._store.moving:
-            for key in by_start(self._store, self._find_new()):
+            for key in by_start(self._store, self._find_new(may_wait)):
                 remote = is_remote(self._store, key)
                 self._watched[key] = Watched(key, key.path(self._store.home), remote, now)
-            grown = self._read(now)
+            grown = self._read(now, may_wait)
             changes = self._apply([work for _, work in grown])
             busy = {watched.key for watched, _ in grown}
             changes += self._check_writers(now, busy)
@@ -141,27 +144,33 @@ class Follower:
                 changes += settle_runs(self._store, int(self._time_of_day() * 1e6))
         return merge_changes([*changes, *self._store.take_news()])
 
-    def _find_new(self) -> list[JournalKey]:
+    def _find_new(self, may_wait: Callable[[str], bool] | None) -> list[JournalKey]:
         """Journals that are not watched yet and do not rest.
 
         They are found once only, so they are remembered until the database was asked for them.
         """
-        for key in self._finder.find(int(self._time_of_day() * 1e9)):
+        for key in self._finder.find(int(self._time_of_day() * 1e9), may_wait):
             if key not in self._watched:
                 self._found[key] = None
         found = awake(self._store, self._found)
         self._found.clear()
         return found
 
-    def _read(self, now: float) -> list[tuple[Watched, Work]]:
-        """One stretch of every journal that has more, within the budget.
+    def _read(
+        self, now: float, may_wait: Callable[[str], bool] | None
+    ) -> list[tuple[Watched, Work]]:
+        """One stretch of every journal that has more and may not wait, within the budget.
 
         The ones left out come first next time.
         """
         grown: list[tuple[Watched, Work]] = []
         budget = BUDGET
         self.is_behind = False
-        due = [watched for watched in self._watched.values() if now >= watched.next_look]
+        due = [
+            watched
+            for watched in self._watched.values()
+            if now >= watched.next_look and (may_wait is None or not may_wait(watched.key.run))
+        ]
         asked, stored = self._look_up([watched.key for watched in due])
         for watched in due:
             if budget <= 0 or len(grown) >= GROUP:

@@ -103,7 +103,9 @@ def storable(text: str) -> str:
 
 def clamp(number: int) -> int:
     """The nearest 64-bit integer."""
-    return min(max(number, INT64_MIN), INT64_MAX)
+    if INT64_MIN <= number <= INT64_MAX:
+        return number
+    return INT64_MIN if number < 0 else INT64_MAX
 
 
 def _decode_json(text: str) -> Any:

@@ -10,7 +10,7 @@ import contextlib
 import os
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from epochal.journal.home import RUNS
@@ -43,14 +43,17 @@ class JournalFinder:
         self._hot: set[str] = set()
         self._quiet: deque[str] = deque()
 
-    def find(self, now_ns: int) -> Iterator[JournalKey]:
+    def find(
+        self, now_ns: int, may_wait: Callable[[str], bool] | None = None
+    ) -> Iterator[JournalKey]:
         """Journals in directories that changed since the last call; known ones may come again.
 
         Args:
             now_ns: the time of day in nanoseconds, as file times count it.
+            may_wait: whether a run need not be looked at this time.
         """
         self._list_root(now_ns)
-        due = list(self._hot)
+        due = [name for name in self._hot if may_wait is None or not may_wait(name)]
         due += [self._quiet.popleft() for _ in range(min(TURN, len(self._quiet)))]
         for name in due:
             changed = self._time(f"{self._root}/{name}")
