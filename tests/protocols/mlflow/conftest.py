@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -24,3 +25,9 @@ def client(server: Running, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
     # An address that a test set before, in this process, would win over the environment.
     monkeypatch.setattr("mlflow.tracking._tracking_service.utils._tracking_uri", None)
     return MlflowClient(server.address.url)
+
+
+@pytest.fixture
+def experiment(client: MlflowClient) -> str:
+    """A new experiment."""
+    return client.create_experiment(f"e-{uuid.uuid4().hex[:8]}")
