@@ -23,6 +23,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from epochal.journal.home import read_server_address
 from epochal.store.owner import Store, open_store
@@ -54,8 +55,25 @@ def pytest_report_header() -> str:
 
 
 LONG = ("browser", "protocols", "integrations", "sweeps", "models", "imports", "client")
-"""Folders with the longest files, in the order in which two workers had best begin them. Those of
-`browser` stay together, as they share a server that takes half a minute to fill."""
+"""Folders with the longest files, in the order in which workers had best begin them."""
+
+
+class Schedule(LoadFileScheduling):
+    """A file for each worker that is free; the browser's folder is one file in this.
+
+    Its tests share a server that takes half a minute of work to fill and ends when the worker
+    goes to another folder.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return "tests/browser" if file.startswith("tests/browser/") else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Schedule | None:
+    """For ``--dist loadfile``."""
+    return Schedule(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(trylast=True)

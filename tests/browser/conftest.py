@@ -12,21 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser import belongings
 from tests.browser.clients import Client
 from tests.browser.gallery import Gallery, fill
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import PATIENCE_MS, Visitor
 from tests.conftest import CHROMIUM_FLAGS, end_process, find_chromium, start_server
 
-CALIBRATION = """() => {
-  const begun = performance.now();
-  let x = 1;
-  for (let i = 0; i < 2e7; i++) x = (x * 1103515245 + 12345) & 0x7fffffff;
-  return performance.now() - begun + (x === -1 ? 1 : 0);
-}"""
-NOMINAL_MS = 120.0
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="package")
@@ -83,12 +77,3 @@ def client(home: Path) -> Iterator[Callable[..., Client]]:
     yield start
     for one in clients:
         one.end()
-
-
-@pytest.fixture
-def slack(_chromium: Browser) -> float:
-    """By how much this machine is slower just now than the one that the time limits are for."""
-    page = _chromium.new_page()
-    measured = min(page.evaluate(CALIBRATION) for _ in range(3))
-    page.close()
-    return max(1.0, measured / NOMINAL_MS)

@@ -16,10 +16,13 @@ from tests.conftest import Server
 pytestmark = pytest.mark.browser
 
 LOGS = "/p/talker/r/talker/logs"
-WHEN_LAST_LINE = """() => {
+LAST_LINE = """() => {
   const shown = [...document.querySelectorAll(".logs .row .text")].at(-1);
-  return shown && shown.textContent.startsWith("step 99999") ? performance.now() : 0;
+  return shown && shown.textContent.startsWith("step 99999");
 }"""
+READ = """() => performance.getEntriesByType("resource")
+  .filter((e) => e.name.includes("/api/"))
+  .reduce((sum, e) => sum + e.decodedBodySize, 0)"""
 
 
 def lines(page: Page) -> list[str]:
@@ -27,14 +30,12 @@ def lines(page: Page) -> list[str]:
     return page.locator(".logs .row .text").all_inner_texts()
 
 
-def test_a_long_log_opens_at_its_end_within_a_second(
-    gallery: Gallery, visit: Callable[..., Visitor], slack: float
-) -> None:
-    """100,000 lines: the last one is on screen in a second; the page holds only what is seen."""
+def test_a_long_log_opens_at_its_end(gallery: Gallery, visit: Callable[..., Visitor]) -> None:
+    """100,000 lines: the last one is on screen first; the page reads and holds what is seen."""
     page = visit(gallery.url).page
     page.goto(gallery.url + LOGS, wait_until="commit")
-    when = page.wait_for_function(WHEN_LAST_LINE, polling="raf").json_value()
-    assert when < 1000 * slack
+    page.wait_for_function(LAST_LINE, polling="raf")
+    assert page.evaluate(READ) < 500_000  # a tenth of what the lines have
     count = page.get_by_role("status").inner_text()
     assert re.sub(r"\D", "", count) == "100000"
     assert page.locator(".logs .row").count() < 200
