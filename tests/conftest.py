@@ -58,7 +58,7 @@ LONG = ("browser", "protocols", "integrations", "sweeps", "models", "imports", "
 """Folders with the longest files, in the order in which workers had best begin them."""
 
 
-class Schedule(LoadFileScheduling):
+class Schedule(LoadFileScheduling):  # type: ignore[misc] # it has no types
     """A file for each worker that is free; the browser's folder is one file in this.
 
     Its tests share a server that takes half a minute of work to fill and ends when the worker
