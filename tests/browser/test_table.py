@@ -20,7 +20,8 @@ COLUMNS = [f"last(m/{i:02d})" for i in range(MANY_METRICS)] + [
 ]
 MOST_NODES = 1_500
 ASKED_BEFORE_ROWS = """() => performance.getEntriesByType("resource")
-  .filter((e) => e.name.includes("/runs/query") && e.startTime < window.__epochal.marks["table:rows"])
+  .filter((e) => e.name.includes("/runs/query"))
+  .filter((e) => e.startTime < window.__epochal.marks["table:rows"])
   .map((e) => e.decodedBodySize)"""
 QUERY = "?sort=name&sel=m0000&cols=" + ",".join(COLUMNS)
 
