@@ -121,6 +121,24 @@ def test_a_change_that_fails_is_told(
     assert not stored()["notes"]
 
 
+def test_a_dialog_is_written_in_at_once_and_gives_the_keyboard_back(
+    server: Server, stored: Callable[[], Any], visit: Callable[..., Visitor]
+) -> None:
+    """Opened by its key: what is typed next stands in its field, Enter saves, focus is back."""
+    page = visit(server.url).workspace("edit", "?sort=name")
+    page.locator("#runs-grid").focus()
+    page.keyboard.press("j")
+    page.keyboard.press("t")
+    field = page.get_by_role("dialog").get_by_label("Add")
+    field.wait_for()
+    page.keyboard.type("typed")
+    assert field.input_value() == "typed"
+    page.keyboard.press("Enter")
+    field.wait_for(state="detached")
+    until(lambda: page.evaluate("document.activeElement.id") == "runs-grid")
+    assert stored()["tags"] == ["first", "typed"]
+
+
 def test_a_run_deleted_elsewhere_takes_its_curve_alone(
     server: Server, stored: Callable[[], Any], visit: Callable[..., Visitor]
 ) -> None:

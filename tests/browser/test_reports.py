@@ -11,7 +11,7 @@ from playwright.sync_api import Page
 from epochal.api import connect
 from tests.browser.axe import serious
 from tests.browser.clients import run_script
-from tests.browser.gallery import wait_known
+from tests.browser.gallery import ask, wait_known
 from tests.browser.visitor import Visitor, held, until
 from tests.conftest import Server
 
@@ -44,6 +44,20 @@ def editor(page: Page) -> Page:
 
 def curves(page: Page, ordinal: int) -> int:
     return int(page.evaluate(DRAWN, f"report:{ordinal}"))
+
+
+def test_the_list_shows_what_others_write_and_delete(
+    told: Server, visit: Callable[..., Visitor]
+) -> None:
+    """Without a reload, from the empty list to the last one deleted."""
+    page = visit(told.url).go("/p/told/reports")
+    page.get_by_role("heading", name="No reports yet").wait_for()
+    new = {"project": "told", "title": "By somebody", "text": "x"}
+    name = ask(told.url, "/api/v1/reports", new)["name"]
+    page.get_by_role("link", name="By somebody").wait_for()
+    ask(told.url, f"/api/v1/reports?project=told&name={name}", method="DELETE")
+    page.get_by_role("heading", name="No reports yet").wait_for()
+    page.get_by_text("1 deleted, kept for thirty days").wait_for()
 
 
 def test_a_report_is_written_frozen_printed_and_outlives_its_runs(

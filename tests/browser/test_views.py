@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.browser.clients import run_script
-from tests.browser.gallery import wait_known
-from tests.browser.visitor import Visitor, rows, until
+from tests.browser.gallery import ask, wait_known
+from tests.browser.visitor import Visitor, rows, until, wait_drawn
 from tests.conftest import Server
 
 pytestmark = pytest.mark.browser
@@ -123,6 +123,28 @@ def test_the_address_of_a_view_that_somebody_deleted_teaches_and_opens_the_proje
     assert "ours" in told.inner_text()
     assert "renamed or deleted" in told.inner_text()
     until(lambda: len(rows(other)) == 4, what="the project all the same")
+
+
+def test_an_address_says_which_of_its_runs_are_gone_or_archived(
+    seen: str, visit: Callable[..., Visitor]
+) -> None:
+    """The others are drawn; what is not there can be left out of the address."""
+    uids = {
+        name: ask(seen, f"/api/v1/runs/resolve?project=seen&id={name}")["uid"]
+        for name in ("n1", "n2")
+    }
+    assert ask(seen, f"/api/v1/runs/{uids['n1']}", method="DELETE") is None
+    ask(seen, f"/api/v1/runs/{uids['n2']}", {"archived": True}, method="PATCH")
+    page = visit(seen).workspace("seen", "?sel=n0,n1,n2,nobody")
+    told = page.get_by_role("status").filter(has_text="not there any more")
+    told.wait_for()
+    said = told.inner_text()
+    assert "2 runs of this address (n1, nobody) are not there any more." in said
+    assert "The run n2 is archived; the filter archived == true finds it." in said
+    wait_drawn(page, "loss", 1)
+    told.get_by_role("button", name="Leave them out").click()
+    told.wait_for(state="detached")
+    assert page.url.endswith("?sel=n0")
 
 
 def test_a_view_that_somebody_saved_meanwhile_is_not_written_over(

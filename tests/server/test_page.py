@@ -37,7 +37,15 @@ def site(door: Door, tmp_path: Path) -> Any:
 def test_the_page_answers_at_every_address_of_its_own(site: Any) -> None:
     """Deep links load the same document, which is never kept without asking again."""
     door, _ = site
-    for target in ("/", "/p", "/p/local/mnist", "/p/a/b/runs/c?x=1", "/models", "/models/m"):
+    for target in (
+        "/",
+        "/p",
+        "/p/local/mnist",
+        "/p/a/b/runs/c?x=1",
+        "/models",
+        "/models/m",
+        "/keys",
+    ):
         answer = door.ask("GET", target, token=False)
         assert answer.status == 200
         assert answer.header("content-type") == "text/html; charset=utf-8"

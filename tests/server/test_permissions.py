@@ -4,6 +4,7 @@ ask.
 
 from __future__ import annotations
 
+import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,7 @@ MATRIX: dict[tuple[str, str], Permission | None] = {
     ("GET", "/p/{path:path}"): PUBLIC,
     ("GET", "/models"): PUBLIC,
     ("GET", "/models/{path:path}"): PUBLIC,
+    ("GET", "/keys"): PUBLIC,
     ("GET", "/embed/{path:path}"): PUBLIC,
     ("GET", "/static/{path:path}"): PUBLIC,
     ("GET", "/healthz"): PUBLIC,
@@ -342,6 +344,29 @@ def test_the_last_admin_key_cannot_be_ended(team: Door, credentials: Any) -> Non
     second = {"Authorization": f"Bearer {other.json()['key']}"}
     assert team.ask("DELETE", target, headers=second, token=False).status == 204
     assert ask(team, "GET", "/api/v1/keys", credentials["admin"]).status == 401
+
+
+def test_a_key_ends_when_it_was_made_to(team: Door, credentials: Any) -> None:
+    """Good before, refused after; only who has all of it is told when and of whom it was."""
+    admin = {"Authorization": f"Bearer {credentials['admin']}"}
+    until = time.time_ns() // 1000 + 1_500_000
+    new = {"name": "alice", "role": "writer", "expires_us": until}
+    made = team.ask("POST", "/api/v1/keys", headers=admin, json_body=new, token=False)
+    key = made.json()["key"]
+    assert ask(team, "GET", "/api/v1/projects", key).status == 200
+    listed = team.ask("GET", "/api/v1/keys", headers=admin, token=False).json()["keys"]
+    assert listed[-1]["expires_us"] == until
+    while time.time_ns() // 1000 <= until:
+        time.sleep(0.05)
+    assert ask(team, "GET", "/api/v1/projects", key).status == 401
+    whole = team.ask("POST", "/api/v1/session", json_body={"key": key}, token=False)
+    assert "the key of alice expired on" in whole.json()["error"]["message"]
+    cut = team.ask("POST", "/api/v1/session", json_body={"key": f"{key[:-1]}!"}, token=False)
+    assert cut.json()["error"]["message"].startswith("this is no valid key")
+    past = {**new, "expires_us": until}
+    late = team.ask("POST", "/api/v1/keys", headers=admin, json_body=past, token=False)
+    assert (late.status, late.code) == (400, "invalid_input")
+    assert "a time to come" in late.json()["error"]["message"]
 
 
 def test_a_reader_adds_nothing_to_any_journal(team: Door, credentials: Any, home: Path) -> None:

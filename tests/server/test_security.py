@@ -153,7 +153,7 @@ def test_other_sites_may_only_open_the_page(door: Door, site: str) -> None:
         is_page = (
             leads_on
             or is_embed
-            or target in {"/", "/p", "/models"}
+            or target in {"/", "/p", "/models", "/keys"}
             or target.startswith(("/p/", "/models/"))
         )
         assert door.ask("GET", target, headers=fetch).status == 403, target

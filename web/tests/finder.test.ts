@@ -6,8 +6,8 @@ import { parseRoute } from "../src/core/route";
 describe("the finder", () => {
   it("knows the places around a page", () => {
     const titles = (path: string) => places(parseRoute(path)).map(([title]) => title);
-    expect(titles("/")).toEqual(["Projects", "Models"]);
-    expect(titles("/p/nets")).toEqual(["Runs and charts", "Runs at full width", "Compare", "Sweeps", "Artifacts", "Reports", "Pipelines", "Projects", "Models"]);
+    expect(titles("/")).toEqual(["Projects", "Models", "Keys of this server"]);
+    expect(titles("/p/nets")).toEqual(["Runs and charts", "Runs at full width", "Compare", "Sweeps", "Artifacts", "Reports", "Pipelines", "Projects", "Models", "Keys of this server"]);
     expect(places(parseRoute("/p/@team/a%2Fb/r/x"))).toContainEqual(["This run: logs", "/p/@team/a%2Fb/r/x/logs"]);
   });
 

@@ -51,7 +51,8 @@ class StoredKeys:
 
     def create(self, new: NewKey) -> str:
         """See `Keyring.create`."""
-        return access.create_key(self._store, LOCAL_USER, new.name, Role[new.role.upper()])
+        role = Role[new.role.upper()]
+        return access.create_key(self._store, LOCAL_USER, new.name, role, new.expires_us)
 
     def list(self) -> list[KeyRow]:
         """See `Keyring.list`."""

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, TypeVar
 import msgspec
 
 from epochal.domain.logged import METRICS, MODEL, ModelMetric, decode_facts, decode_metrics
-from epochal.domain.tracked import CLIENT, CONTEXT, INPUTS, OUTPUTS, USER
+from epochal.domain.tracked import CLIENT, CONTEXT, FORK, INPUTS, OUTPUTS, USER
 
 MOST: Final = 100
 """Datasets and models that are told of one run."""
@@ -87,6 +87,17 @@ class LoggedModelRow(msgspec.Struct, frozen=True):
     metrics: list[ModelMetric] = []
 
 
+class ForkedFrom(msgspec.Struct, frozen=True):
+    """The run whose beginning another one has; ``uid`` and ``id`` are those it had then.
+
+    Points up to ``step`` are the same, that one included.
+    """
+
+    uid: str
+    id: str
+    step: int
+
+
 class Origin(msgspec.Struct, frozen=True):
     """What the labels of a run tell.
 
@@ -96,6 +107,7 @@ class Origin(msgspec.Struct, frozen=True):
         environment: user, program and state of the code, as far as they are told.
         datasets: that it used, at most 100.
         models: that it made and used, at most 100.
+        forked_from: the run that it began as, if any.
     """
 
     client: str = ""
@@ -103,6 +115,7 @@ class Origin(msgspec.Struct, frozen=True):
     environment: dict[str, Any] = {}
     datasets: list[DatasetUse] = []
     models: list[LoggedModelRow] = []
+    forked_from: ForkedFrom | None = None
 
 
 class _Output(msgspec.Struct, frozen=True):
@@ -110,6 +123,7 @@ class _Output(msgspec.Struct, frozen=True):
     step: int = 0
 
 
+_decode_fork: Final = msgspec.json.Decoder(ForkedFrom).decode
 decode_inputs: Final = msgspec.json.Decoder(dict[str, Input]).decode
 _decode_outputs: Final = msgspec.json.Decoder(dict[str, _Output]).decode
 
@@ -133,6 +147,7 @@ def origin_of(labels: Mapping[str, str], others: Mapping[str, str] | None = None
         environment=_environment(labels),
         datasets=[_use(one.dataset, one.tags) for one in inputs.values() if one.dataset][:MOST],
         models=[*made, *used][:MOST],
+        forked_from=_readable(_decode_fork, labels.get(FORK), None),
     )
 
 

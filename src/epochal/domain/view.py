@@ -13,7 +13,7 @@ import msgspec
 
 from epochal.domain.names import DEFAULT_ENTITY
 from epochal.domain.objects import RunRef
-from epochal.domain.origin import DatasetUse, LoggedModelRow
+from epochal.domain.origin import DatasetUse, ForkedFrom, LoggedModelRow
 from epochal.domain.run import RunState, StopRequest
 from epochal.domain.saved import ViewRow
 
@@ -256,7 +256,8 @@ class RunDetail(RunContents, frozen=True):
 
     ``client`` names the protocol of the tracker's client that made the run, empty for one of
     ours; ``labels``, ``datasets`` and ``logged_models`` are what such clients said of it.
-    ``moved_to`` is where an archived run went, see `domain.moving`.
+    ``moved_to`` is where an archived run went, see `domain.moving`; ``forked_from`` is the run
+    whose beginning this one has.
     """
 
     definitions: list[DefinitionRow]
@@ -269,6 +270,7 @@ class RunDetail(RunContents, frozen=True):
     datasets: list[DatasetUse] = []
     logged_models: list[LoggedModelRow] = []
     moved_to: RunRef | None = None
+    forked_from: ForkedFrom | None = None
 
 
 class RunChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -4,8 +4,8 @@ Local mode: the OS user who started the server, and nobody else. Where the kerne
 socket the peer is, that decides, and any key text is accepted from the right user; where it does
 not, the token of ``server.json`` (mode 0600) must come along. Team mode: an API key as Bearer or
 Basic password, or a browser session made from one. Keys are looked up at every request, so a
-revoked key and every session made from it stop at once. A request with no valid credential has no
-principal; routes then decide.
+revoked or expired key and every session made from it stop at once. A request with no valid
+credential has no principal; routes then decide.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ MAX_SESSIONS: Final = 10_000
 CODE_SECONDS: Final = 120
 LOGINS_PER_MINUTE: Final = 10
 FAILURES_PER_MINUTE: Final = 30
+NO_KEY: Final = "this is no valid key; `epochal key create` on the server's machine makes one"
 
 
 class Failures:
@@ -192,9 +193,8 @@ class Gatekeeper:
             found = await self._workers.read(access.authenticate, key)
         if found is None:
             self._logins.add(address)
-            raise Unauthenticated(
-                "this is no valid key; `epochal key create` on the server's machine makes one"
-            )
+            why = await self._workers.read(access.refusal, key) if self.team else ""
+            raise Unauthenticated(why or NO_KEY)
         self.logout(scope)
         return found, self.sessions.open(key)
 

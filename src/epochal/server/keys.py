@@ -25,6 +25,8 @@ class NewKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: str
     role: Literal["reader", "writer", "admin"] = "writer"
+    expires_us: int | None = None
+    """When it ends by itself, in microseconds since 1970 UTC."""
 
 
 class MadeKey(msgspec.Struct, frozen=True):
@@ -44,6 +46,7 @@ class KeyRow(msgspec.Struct, frozen=True):
     created_us: int
     used_us: int | None
     revoked: bool
+    expires_us: int | None
 
 
 class KeyList(msgspec.Struct, frozen=True):
@@ -54,7 +57,7 @@ class KeyList(msgspec.Struct, frozen=True):
 
 @get("/api/v1/keys", opt=ADMINISTER)
 async def list_keys(request: Call) -> KeyList:
-    """All keys without their secrets, revoked ones included."""
+    """All keys without their secrets, revoked and expired ones included."""
     found = await request.read(access.list_keys)
     return KeyList(
         [
@@ -65,6 +68,7 @@ async def list_keys(request: Call) -> KeyList:
                 created_us=key.created_us,
                 used_us=key.used_us,
                 revoked=key.revoked,
+                expires_us=key.expires_us,
             )
             for key in found
         ]
@@ -74,7 +78,8 @@ async def list_keys(request: Call) -> KeyList:
 @post("/api/v1/keys", opt=ADMINISTER, status_code=201)
 async def create_key(request: Call, data: JSONBody[NewKey]) -> MadeKey:
     """Make a key and tell its text, which cannot be told again."""
-    text = await request.write(access.create_key, data.name, Role[data.role.upper()])
+    role = Role[data.role.upper()]
+    text = await request.write(access.create_key, data.name, role, data.expires_us)
     return MadeKey(data.name, data.role, text)
 
 

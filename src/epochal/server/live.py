@@ -4,7 +4,8 @@ A listener gets at most four messages a second. Changes of one run that wait are
 listener costs one entry per run and never the server's memory; past a bound its waiting changes
 are dropped and it is told to ask for everything again. Everything here belongs to one event loop;
 other threads hand changes in with `Feed.publish_from_thread`. After a key or session ended,
-`Feed.recheck` ends the streams of those who are no longer let in.
+`Feed.recheck` ends the streams of those who are no longer let in; one that ended by itself is
+noticed with the next heartbeat.
 """
 
 from __future__ import annotations
@@ -85,7 +86,13 @@ class Listener:
             revision: what ``hello`` says.
         """
         yield b'event: hello\ndata: {"rev": %d}\n\n' % revision
+        loop = asyncio.get_running_loop()
+        asked = loop.time()
         while not self.closed():
+            if loop.time() - asked >= HEARTBEAT:
+                asked = loop.time()
+                if not await self.welcome():
+                    return
             try:
                 async with asyncio.timeout(HEARTBEAT):
                     await self._news.wait()

@@ -143,7 +143,7 @@ def _text(text: str, status: int) -> Response[bytes]:
 
 
 @get(
-    ["/", "/p", "/p/{path:path}", "/models", "/models/{path:path}", "/embed/{path:path}"],
+    ["/", "/p", "/p/{path:path}", "/models", "/models/{path:path}", "/keys", "/embed/{path:path}"],
     opt=PUBLIC,
     include_in_schema=False,
 )

@@ -255,7 +255,9 @@ def _refuse_second(settings: Settings) -> None:
 
 
 def _first_key(settings: Settings, store: Store) -> str | None:
-    if not settings.auth or any(not key.revoked for key in access.list_keys(store, LOCAL_USER)):
+    now = time.time_ns() // 1000
+    keys = access.list_keys(store, LOCAL_USER)
+    if not settings.auth or any(key.is_good(now) for key in keys):
         return None
     return access.create_key(store, LOCAL_USER, "first admin", Role.ADMIN)
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from epochal.domain.logged import METRICS, MODEL
 from epochal.domain.names import MAX_KEY, MAX_TEXT
 from epochal.domain.origin import Origin, origin_of, used_models
-from epochal.domain.tracked import CLIENT, INPUTS, OUTPUTS, USER
+from epochal.domain.tracked import CLIENT, FORK, INPUTS, OUTPUTS, USER
 from epochal.store.dialect import batches, plain_rows
 from epochal.store.params import GONE, intern_keys, saving
 from epochal.store.scalars import Kind, storable
@@ -38,7 +38,7 @@ _TELLING = (
     .where(
         param.c.run_id == sa.bindparam("run"), param.c.scope == LABEL,
         sa.or_(
-            key.c.name.not_like("$%"), key.c.name.in_([CLIENT, USER, INPUTS, OUTPUTS]),
+            key.c.name.not_like("$%"), key.c.name.in_([CLIENT, USER, INPUTS, OUTPUTS, FORK]),
             key.c.name.startswith(MODEL), key.c.name.startswith(METRICS),
         ),
     )

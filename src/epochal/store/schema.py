@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-REVISION = 13
+REVISION = 14
 """Number of the newest migration under ``store/migrations/versions``."""
 
 metadata = sa.MetaData(
@@ -327,3 +327,17 @@ api_key = sa.Table(
     sa.Column("used_us", Micros),
     sa.Column("revoked_us", Micros),
 )
+
+key_expiry = sa.Table(
+    "key_expiry",
+    metadata,
+    sa.Column(
+        "key_id",
+        Id,
+        sa.ForeignKey("api_key.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    sa.Column("expires_us", Micros, nullable=False),
+)
+"""Until when a key is good, where that is not until somebody revokes it."""

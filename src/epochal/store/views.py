@@ -85,6 +85,7 @@ def read_detail(connection: sa.Connection, run_id: int) -> RunDetail:
         labels=origin.labels,
         datasets=origin.datasets,
         logged_models=origin.models,
+        forked_from=origin.forked_from,
     )
 
 

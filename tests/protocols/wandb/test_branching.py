@@ -28,6 +28,7 @@ def test_a_fork_has_the_beginning_of_its_parent_and_a_rewound_run_its_own(
     loss = child.metric("loss")
     assert (loss["count"], loss["last"], loss["last_step"], loss["min"]) == (15, 104, 14, 11)
     assert [entry["step"] for entry in child.media("h")] == list(range(10))
+    assert child.detail["forked_from"] == {"uid": parent.detail["uid"], "id": "parent", "step": 9}
     loss = parent.metric("loss")
     assert (loss["count"], loss["last"], loss["last_step"], loss["min"]) == (8, 202, 7, 16)
     assert [entry["step"] for entry in parent.media("h")] == list(range(5))

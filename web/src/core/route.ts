@@ -1,6 +1,6 @@
 /**
  * The paths of the page. `/`, `/p/{project}[/runs]`, `/p/{project}/r/{run}[/tab]`, `/p/{project}/compare`, `/p/{project}/sweeps[/{sweep}]`, `/p/{project}/artifacts[/{name}@{version}[/tab]]`,
- * `/p/{project}/reports[/{name}]`, `/p/{project}/pipelines[/{id}[/n/{step}]]`, `/models[/{name}]`, `/embed/panel`, `/embed/run/{run}`; an entity other than `local` stands as `@entity` before the project or model. Names are
+ * `/p/{project}/reports[/{name}]`, `/p/{project}/pipelines[/{id}[/n/{step}]]`, `/models[/{name}]`, `/keys`, `/embed/panel`, `/embed/run/{run}`; an entity other than `local` stands as `@entity` before the project or model. Names are
  * percent-encoded, so a project may hold any character, `/` among them.
  */
 
@@ -28,6 +28,7 @@ export type Route =
   | { page: "report"; entity: string; project: string; name: string }
   | { page: "models"; entity: string }
   | { page: "model"; entity: string; name: string }
+  | { page: "keys" }
   /** A panel for a frame, or a run where one is named. */
   | { page: "embed"; run: string | null }
   | { page: "missing"; path: string };
@@ -43,6 +44,7 @@ export function parseRoute(path: string): Route {
     return { page: "missing", path };
   }
   if (parts.length === 0 || (parts.length === 1 && parts[0] === "index.html")) return { page: "projects" };
+  if (parts[0] === "keys" && parts.length === 1) return { page: "keys" };
   if (parts[0] === "models") return parseModels(path, parts.slice(1));
   if (parts[0] === "embed") return parseEmbed(path, parts.slice(1));
   if (parts[0] !== "p") return { page: "missing", path };
@@ -142,3 +144,6 @@ export function modelsPath(entity: string = LOCAL, name?: string): string {
   const base = entity === LOCAL ? "/models" : `/models/@${encodeURIComponent(entity)}`;
   return name === undefined ? base : `${base}/${encodeURIComponent(name)}`;
 }
+
+/** Who may do what on this server. */
+export const KEYS_PATH = "/keys";

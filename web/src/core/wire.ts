@@ -208,8 +208,10 @@ export interface RunDetail extends RunRow {
   labels: { [name: string]: string };
   datasets: DatasetUse[];
   logged_models: LoggedModel[];
+  /** The run whose beginning this one has, as it was called then. */
+  forked_from?: { uid: string; id: string; step: number } | null;
   /** Where an archived run went. */
-  moved_to: { entity: string; project: string; id: string } | null;
+  moved_to: { entity: string; project: string; id: string; name: string } | null;
 }
 
 /** A dataset that the run used; empty texts are unknown. */

@@ -40,6 +40,8 @@ export class Runs {
   leaving = $state.raw<ReadonlySet<string>>(new Set());
   /** Runs named by the address that are not among the loaded rows. */
   extra = $state.raw<RunRow[]>([]);
+  /** Of the runs named by the address, those that are archived, and the ids of those that are not there. */
+  lost = $state.raw<{ archived: RunRow[]; gone: string[] }>({ archived: [], gone: [] });
   /** Goes up with each other question whose rows are there: they are read from the top. */
   turned = $state(0);
   /** What of the table is on screen: so many rows, these columns. */
@@ -200,12 +202,15 @@ export class Runs {
   /** Makes sure that the runs an address names are known, wherever the table would show them. */
   async ensure(ids: readonly string[]): Promise<void> {
     const known = new Set([...this.every, ...this.extra].map((r) => r.id));
-    const missing = ids.filter((id) => !known.has(id));
-    if (missing.length === 0) return;
+    const missing = ids.filter((id) => !known.has(id)).slice(0, MOST_ASKED);
+    if (missing.length === 0) return void (this.lost = { archived: [], gone: [] });
     const { entity, project } = this.query;
-    const page = await api.queryRuns({ entity, project, ids: missing, limit: Math.min(MOST_ASKED, missing.length) }).catch(() => null);
+    const page = await api.queryRuns({ entity, project, ids: missing, archived: true, limit: missing.length }).catch(() => null);
     if (!page) return;
-    this.extra = [...this.extra, ...page.runs];
+    const found = new Set(page.runs.map((r) => r.id));
+    const extra = page.runs.filter((r) => !r.archived);
+    if (extra.length > 0) this.extra = [...this.extra, ...extra];
+    this.lost = { archived: page.runs.filter((r) => r.archived), gone: missing.filter((id) => !found.has(id)) };
   }
 
   /** While a table is held no row of it moves; what waited is shown when it is let go. */

@@ -11,10 +11,14 @@ import time
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
 from epochal.domain.names import DEFAULT_ENTITY, DEFAULT_PROJECT, SYSTEM_PREFIX
 from epochal.domain.objects import MediaEntry, MediaQuery
+from epochal.domain.origin import ForkedFrom
 from epochal.domain.record import BlobRef, Cut, Media, MediaItem, Summary
 from epochal.domain.run import RunState
+from epochal.domain.tracked import FORK
 from epochal.errors import InvalidInput, NotFound
 from epochal.protocols.wandb import config as configs
 from epochal.protocols.wandb.arguments import Given
@@ -102,7 +106,10 @@ async def fork(asked: Asked, place: Place, branch: Branch) -> None:
                 points.setdefault((step, t_us), {})[metric.key] = value
     entries = [entry async for entry in _media(asked, parent.uid, branch.step)]
 
+    origin = ForkedFrom(parent.uid, parent.run_id, branch.step)
+
     def work(recorder: Recorder, recording: Recording) -> None:
+        recorder.label(recording, {FORK: msgspec.json.encode(origin).decode()})
         recorder.write(recording, list(_copied(entries)), list(_rows(points)))
 
     await asked.call.record(foreign.record, recorder, place.uid, work)

@@ -1,6 +1,6 @@
 /** What can be gone to and done by name, as plain lists: the places of a page, the shortcuts in force, and what fits a few words. */
 import type { Shortcut } from "../keyboard";
-import { artifactsPath, comparePath, modelsPath, pipelinesPath, projectPath, reportsPath, RUN_TABS, runPath, sweepsPath, type Route } from "../route";
+import { artifactsPath, comparePath, KEYS_PATH, modelsPath, pipelinesPath, projectPath, reportsPath, RUN_TABS, runPath, sweepsPath, type Route } from "../route";
 import { isSystem } from "../sections";
 
 export interface Entry {
@@ -26,7 +26,7 @@ export function places(route: Route): [string, string][] {
     found.push(["Runs and charts", base], ["Runs at full width", `${base}/runs`], ["Compare", comparePath(entity, project, [])]);
     found.push(["Sweeps", sweepsPath(entity, project)], ["Artifacts", artifactsPath(entity, project)], ["Reports", reportsPath(entity, project)], ["Pipelines", pipelinesPath(entity, project)]);
   }
-  found.push(["Projects", "/"], ["Models", modelsPath()]);
+  found.push(["Projects", "/"], ["Models", modelsPath()], ["Keys of this server", KEYS_PATH]);
   return found;
 }
 
