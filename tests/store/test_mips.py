@@ -30,7 +30,7 @@ def refuse():
 
 def test_what_was_used_last_is_kept_within_the_limit(tmp_path, monkeypatch):
     monkeypatch.setattr(mips, "KEPT_CELLS", 100)
-    recent = RecentMips()
+    recent: RecentMips[Mip] = RecentMips()
     made = [make_mip(40) for _ in range(3)]
     for number in (0, 1):
         assert recent.get((tmp_path, 0, number), partial(made.__getitem__, number)) is made[number]
@@ -45,13 +45,13 @@ def test_what_was_used_last_is_kept_within_the_limit(tmp_path, monkeypatch):
 
 def test_a_mip_beyond_the_limit_is_given_but_not_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(mips, "KEPT_CELLS", 10)
-    recent = RecentMips()
+    recent: RecentMips[Mip] = RecentMips()
     assert len(recent.get((tmp_path, 0, 0), lambda: make_mip(40)).cells) == 40
     assert recent.cells == 0
 
 
 def test_a_failure_to_decode_is_told_and_not_kept(tmp_path):
-    recent = RecentMips()
+    recent: RecentMips[Mip] = RecentMips()
 
     def fail():
         raise ValueError("damaged")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
+from pathlib import Path
 from typing import Any, Final, Protocol, TypeAlias
 
 import numpy as np
@@ -27,6 +28,8 @@ _FLOATS: Final = 1
 _LARGE: Final = 2
 
 Keys: TypeAlias = tuple[str, ...]
+Place: TypeAlias = tuple[Path, int, int]
+"""A segment, and the numbers of a group and a column in it."""
 
 
 class Stretch(Protocol):
@@ -79,6 +82,10 @@ class Stretch(Protocol):
     @property
     def value(self) -> Values:
         """Value of each point, float64 or int64."""
+
+    @property
+    def place(self) -> Place | None:
+        """What names the column for good, where it never changes; None in memory."""
 
     def mip(self) -> Mip | None:
         """The coarse copy, where there is one."""
@@ -133,6 +140,11 @@ class Part:
     @property
     def cell_exponent(self) -> int | None:
         """None: there is no mip."""
+        return None
+
+    @property
+    def place(self) -> Place | None:
+        """None: points in memory move to segments."""
         return None
 
     def mip(self) -> Mip | None:

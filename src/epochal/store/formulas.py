@@ -24,11 +24,13 @@ from epochal.domain.formula import (
     metrics_of,
     parse_formula,
 )
+from epochal.store.codec import Integers, Values
 from epochal.store.gather import RunSeries
 from epochal.store.points import Points, assemble
 from epochal.store.store import Store
 
 Floats = NDArray[np.float64]
+Places = slice | Integers
 
 _FUNCTIONS: dict[str, np.ufunc] = {
     "abs": np.abs, "exp": np.exp, "log": np.log, "log2": np.log2, "log10": np.log10,
@@ -53,25 +55,46 @@ def formula_points(store: Store, series: RunSeries, text: str) -> Points:
         key: assemble(series.points_of(store, key), "last")
         for key in {metric.key for metric in metrics}
     }
-    meeting = [known[metric.key].step for metric in metrics if not metric.latest]
-    step = reduce(lambda a, b: np.intersect1d(a, b, assume_unique=True), meeting)
-    places = {metric: _places(known[metric.key].step, step) for metric in metrics}
-    begun = np.logical_and.reduce([place >= 0 for place in places.values()])
-    step = step[begun]
-    walls = [known[metric.key].wall_us[place[begun]] for metric, place in places.items()]
-    values = {
-        metric: known[metric.key].value[place[begun]].astype(np.float64)
-        for metric, place in places.items()
-    }
+    step, places = meet({metric: known[metric.key].step for metric in metrics})
+    walls = [known[metric.key].wall_us[place] for metric, place in places.items()]
+    found = {metric: known[metric.key].value[place] for metric, place in places.items()}
+    value = evaluate(formula, found, len(step))
+    return Points(step, np.maximum.reduce(walls), value, np.arange(len(step)))
+
+
+def meet(steps: Mapping[Metric, Integers]) -> tuple[Integers, dict[Metric, Places]]:
+    """The steps at which a formula has points, and where each metric has its value for them.
+
+    Args:
+        steps: of each of its metrics, strictly increasing; at least one is not ``latest``.
+    """
+    step = reduce(_common, [have for metric, have in steps.items() if not metric.latest])
+    for metric, have in steps.items():
+        if metric.latest:
+            step = step[step >= have[0]] if len(have) else step[:0]
+    return step, {metric: _places(have, step, metric) for metric, have in steps.items()}
+
+
+def evaluate(formula: Formula, values: Mapping[Metric, Values], count: int) -> Floats:
+    """The values of a formula from those of its metrics, ``count`` each."""
+    floats = {metric: value.astype(np.float64, copy=False) for metric, value in values.items()}
     with np.errstate(all="ignore"):
-        value = np.broadcast_to(_evaluate(formula, values), step.shape).astype(np.float64)
-    wall = np.maximum.reduce(walls)
-    return Points(step, wall, value, np.arange(len(step)))
+        return np.broadcast_to(_evaluate(formula, floats), (count,)).astype(np.float64)
 
 
-def _places(have: NDArray[np.int64], step: NDArray[np.int64]) -> NDArray[np.int64]:
-    """For each step the place of the newest point at or before it, -1 where there is none."""
-    return np.searchsorted(have, step, side="right") - 1
+def _common(one: Integers, other: Integers) -> Integers:
+    # What is logged together has the same steps, and then there is nothing to sort.
+    if one is other or np.array_equal(one, other):
+        return one
+    return np.intersect1d(one, other, assume_unique=True)
+
+
+def _places(have: Integers, step: Integers, metric: Metric) -> Places:
+    """For each step the place of the point that counts there."""
+    if not metric.latest and len(have) == len(step):
+        return slice(None)
+    places: Integers = np.searchsorted(have, step, side="right") - 1
+    return places
 
 
 def _evaluate(formula: Formula, values: Mapping[Metric, Floats]) -> Floats:

@@ -43,6 +43,26 @@ class Mip:
         self.cells = cells
 
 
+class CrossedCells(Mip):
+    """The cells of a series over the values of another one.
+
+    Args:
+        grid: over those values.
+        cells: its buckets.
+        bounds: the lowest and the highest finite one of those values; None when there is none.
+        positive: the lowest one above 0, infinite when there is none.
+    """
+
+    __slots__ = ("bounds", "positive")
+
+    def __init__(
+        self, grid: Grid, cells: Buckets, bounds: tuple[float, float] | None, positive: float
+    ) -> None:
+        super().__init__(grid, cells)
+        self.bounds = bounds
+        self.positive = positive
+
+
 def cell_grid(step_min: int, step_max: int, rows: int) -> Grid:
     """The grid whose cells hold about 64 of ``rows`` evenly spread steps."""
     width = POINTS_PER_CELL * (step_max - step_min + 1) // max(rows, 1)

@@ -8,29 +8,27 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
-from pathlib import Path
-from typing import Final, TypeAlias
+from collections.abc import Callable, Hashable
+from typing import Final, Generic, TypeVar
 
 from epochal.store.mip import Mip
 
 KEPT_CELLS: Final = 1 << 18
 """About 25 MB; a chart of a million points needs 16,000."""
 
-Place: TypeAlias = tuple[Path, int, int]
-"""A segment, and the number of a group and a column in it."""
+AnyMip = TypeVar("AnyMip", bound=Mip)
 
 
-class RecentMips:
-    """The mips that were used last."""
+class RecentMips(Generic[AnyMip]):
+    """The mips that were used last, each by what it was made of."""
 
     def __init__(self) -> None:
-        self._mips: OrderedDict[Place, Mip] = OrderedDict()
+        self._mips: OrderedDict[Hashable, AnyMip] = OrderedDict()
         self._cells = 0
         self._lock = threading.Lock()
 
-    def get(self, place: Place, decode: Callable[[], Mip]) -> Mip:
-        """The mip of a column, decoded when it is not kept.
+    def get(self, place: Hashable, decode: Callable[[], AnyMip]) -> AnyMip:
+        """The mip of a place, decoded when it is not kept.
 
         Raises:
             Whatever ``decode`` raises.

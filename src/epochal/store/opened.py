@@ -8,6 +8,7 @@ from collections import OrderedDict
 from pathlib import Path
 
 from epochal.journal.home import RUNS
+from epochal.store.mip import CrossedCells, Mip
 from epochal.store.mips import RecentMips
 from epochal.store.segment import Segment
 
@@ -19,12 +20,18 @@ class OpenSegments:
 
     Args:
         home: the home.
+
+    Attributes:
+        computed: coarse copies of formulas over segments.
+        crossed: those of series over the values of another one.
     """
 
     def __init__(self, home: Path) -> None:
         self._home = home
         self._open: OrderedDict[tuple[str, str], Segment] = OrderedDict()
-        self._mips = RecentMips()
+        self._mips: RecentMips[Mip] = RecentMips()
+        self.computed: RecentMips[Mip] = RecentMips()
+        self.crossed: RecentMips[CrossedCells] = RecentMips()
         self._lock = threading.Lock()
 
     def path(self, run: str, file: str) -> Path:

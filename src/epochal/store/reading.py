@@ -19,7 +19,7 @@ import numpy as np
 
 from epochal.errors import CorruptFile, EpochalError
 from epochal.store.codec import Integers, Values, decode
-from epochal.store.columns import Part
+from epochal.store.columns import Part, Place
 from epochal.store.directory import (
     FOOTER_SIZE,
     MAGIC,
@@ -98,9 +98,9 @@ class Segment:
         NewerFormat: a newer Epochal wrote it.
     """
 
-    def __init__(self, path: Path, mips: RecentMips | None = None) -> None:
+    def __init__(self, path: Path, mips: RecentMips[Mip] | None = None) -> None:
         self.path = path
-        self._mips = RecentMips() if mips is None else mips
+        self._mips: RecentMips[Mip] = RecentMips() if mips is None else mips
         self.directory = _read_directory(path)
         self._offsets = list(accumulate(self.directory.lengths, initial=len(MAGIC)))
         self._places: dict[str, list[tuple[int, int]]] = {}
@@ -325,6 +325,11 @@ class SegmentPart:
     def value(self) -> Values:
         """Values, float64 or int64."""
         return self.segment.value(self.group, self.column)
+
+    @property
+    def place(self) -> Place:
+        """The segment, and the numbers of the group and the column in it."""
+        return self.segment.path, self.group, self.column
 
     def mip(self) -> Mip | None:
         """The coarse copy, None when the column has none."""

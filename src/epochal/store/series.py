@@ -7,23 +7,26 @@ those of a run that does not exist, as long as another one of the same question 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from epochal.domain.formula import Metric, parse_formula
 from epochal.domain.view import BucketQuery, MetricAxis, PointQuery, SeriesRef
 from epochal.errors import InvalidInput
 from epochal.store.answer import pack_buckets, pack_points
 from epochal.store.bands import combine
 from epochal.store.buckets import Buckets, bucket_many
+from epochal.store.computed import compute
+from epochal.store.crossed import cross
 from epochal.store.formulas import formula_points
 from epochal.store.gather import RunSeries, gather, gather_all
 from epochal.store.grid import choose_grid
 from epochal.store.loggrid import AnyGrid, choose_log_grid
 from epochal.store.overview import bucket_steps, step_extent
-from epochal.store.points import Points, Window, WriterPoints, assemble, find_windows
+from epochal.store.points import Points, WriterPoints, assemble, find_windows
 from epochal.store.rows import no_run
 from epochal.store.store import Store
 from epochal.store.times import bucket_times, time_extent
@@ -117,6 +120,15 @@ class _Member(NamedTuple):
     key: str
     formula: str
 
+    def source(
+        self, store: Store, series: RunSeries, *, smooth: bool = False
+    ) -> list[WriterPoints] | None:
+        """What to read; None of a formula that should be read as a whole."""
+        if not self.formula:
+            return series.points_of(store, self.key)
+        found = compute(store, series, self.formula)
+        return found.writers if found and (found.exact or not smooth) else None
+
     def points(self, store: Store, series: RunSeries) -> Points:
         if self.formula:
             return formula_points(store, series, self.formula)
@@ -151,15 +163,13 @@ def _on_steps(
     store: Store, query: BucketQuery, members: Sequence[_Member], runs: dict[str, RunSeries]
 ) -> tuple[AnyGrid, list[Buckets], tuple[float, float]]:
     """Buckets over steps: long series from their mips, short ones stacked."""
-    sources = [
-        [] if member.formula else runs[member.run].points_of(store, member.key)
-        for member in members
-    ]
-    points = {
-        index: member.points(store, runs[member.run])
-        for index, member in enumerate(members)
-        if member.formula
-    }
+    sources: list[list[WriterPoints]] = []
+    points: dict[int, Points] = {}
+    for index, member in enumerate(members):
+        source = member.source(store, runs[member.run], smooth=query.smooth is not None)
+        if source is None:
+            points[index] = member.points(store, runs[member.run])
+        sources.append(source or [])
     known = [step_extent(source) for source in sources]
     extent = _extent([*known, *(_bounds(found.step) for found in points.values())], query)
     grid = _grid(query, extent, max(1, extent[0]))
@@ -167,7 +177,7 @@ def _on_steps(
     for index, source in enumerate(sources):
         if index in points:
             continue
-        if _size(source) >= LONG:
+        if members[index].formula or _size(source) >= LONG:
             found[index] = bucket_steps(source, grid, smooth=query.smooth)
         else:
             points[index] = assemble(source, "last")
@@ -181,28 +191,25 @@ def _on_steps(
 def _on_other(
     store: Store, query: BucketQuery, members: Sequence[_Member], runs: dict[str, RunSeries]
 ) -> tuple[AnyGrid, list[Buckets], tuple[float, float]]:
-    """Buckets over times or a metric: long series over times stretch by stretch."""
-    long: dict[int, tuple[list[Window], int]] = {}
-    known: list[tuple[float, float]] = []
+    """Buckets over times or a metric: long series piece by piece where that gives the same."""
+    long: dict[int, _Long] = {}
     pairs: dict[int, Pair] = {}
     for index, member in enumerate(members):
-        windows = _windows(store, query, member, runs[member.run])
-        ends = time_extent(windows)
-        if ends is None:
+        one = _find_long(store, query, member, runs[member.run])
+        if one is None:
             pairs[index] = _pair(store, runs[member.run], member, query)
-            continue
-        shift = runs[member.run].created_us if query.x == "relative" else 0
-        long[index] = (windows, shift)
-        known.append((ends[0] - shift, ends[1] - shift))
+        else:
+            long[index] = one
+    known = [one.bounds for one in long.values()]
     extent = _extent([*known, *(_bounds(x) for x, _ in pairs.values())], query)
     least = min(
-        [*(max(1, lo) for lo, _ in known), *(_least_positive(x) for x, _ in pairs.values())],
+        [one.positive for one in long.values()] + [_least_positive(x) for x, _ in pairs.values()],
         default=math.inf,
     )
     grid = _grid(query, extent, least, whole=not isinstance(query.x, MetricAxis))
     found: dict[int, Buckets] = {}
-    for index, (windows, shift) in long.items():
-        part = bucket_times(windows, grid, shift, smooth=query.smooth)
+    for index, one in long.items():
+        part = one.buckets(grid)
         if part is None:
             pairs[index] = _pair(store, runs[members[index].run], members[index], query)
         else:
@@ -211,11 +218,42 @@ def _on_other(
     return grid, [found[index] for index in range(len(members))], extent
 
 
-def _windows(store: Store, query: BucketQuery, member: _Member, series: RunSeries) -> list[Window]:
-    """The stretches of a series that may be reduced one by one; none where all are needed."""
-    if isinstance(query.x, MetricAxis) or member.formula:
-        return []
-    return find_windows(series.points_of(store, member.key))
+class _Long(NamedTuple):
+    """A series that need not be in memory as a whole.
+
+    Attributes:
+        bounds: the lowest and the highest finite x; None when there is none.
+        positive: the lowest x above 0, or a lower bound of it.
+        buckets: reduces it; None where it must be read as a whole after all.
+    """
+
+    bounds: tuple[float, float] | None
+    positive: float
+    buckets: Callable[[AnyGrid], Buckets | None]
+
+
+def _find_long(
+    store: Store, query: BucketQuery, member: _Member, series: RunSeries
+) -> _Long | None:
+    if isinstance(query.x, MetricAxis):
+        if query.smooth is not None:
+            return None
+        formula = parse_formula(member.formula) if member.formula else Metric(member.key)
+        name = member.formula or f"y {member.key}"
+        crossed = cross(store, series, name, formula, query.x.metric)
+        if crossed is None:
+            return None
+        return _Long(crossed.bounds, crossed.positive, crossed.buckets)
+    source = member.source(store, series, smooth=True)
+    windows = find_windows(source or [])
+    ends = time_extent(windows)
+    if ends is None:
+        return None
+    shift = series.created_us if query.x == "relative" else 0
+    lo, hi = ends[0] - shift, ends[1] - shift
+    return _Long(
+        (lo, hi), max(1, lo), lambda grid: bucket_times(windows, grid, shift, smooth=query.smooth)
+    )
 
 
 def _size(source: Sequence[WriterPoints]) -> int:

@@ -110,7 +110,8 @@ export function paint(ctx: CanvasRenderingContext2D, plane: Plane, curves: reado
   const dots: Dots[] = [];
   for (const curve of back) dots.push(paintCurve(ctx, plane, x, y, curve, { ...shared, alpha: front.length > 0 ? FADED : 1, width: hairline ? 1 : 1.25 * plane.ratio }));
   for (const curve of front) dots.push(paintCurve(ctx, plane, x, y, curve, { ...shared, alpha: 1, width: hairline && options.dragging ? 1 : 2 * plane.ratio }));
-  paintMarks(ctx, plane, x, curves, options.fail);
+  const marked = curves.filter(({ buckets: s }) => s.nNan || s.nPos || s.nNeg);
+  if (marked.length > 0) paintMarks(ctx, plane, x, marked, options.fail);
   ctx.restore();
   // The first and the last point stand on the edge of the plot, and would be half dots in it.
   for (const some of dots) paintDots(ctx, plane, some);
@@ -336,7 +337,6 @@ function paintMarks(ctx: CanvasRenderingContext2D, plane: Plane, x: Map1, curves
   const up = new Map<number, string>();
   const down = new Map<number, string>();
   for (const { buckets: s, look } of curves) {
-    if (!s.nNan && !s.nPos && !s.nNeg) continue;
     const [from, to] = bucketWindow(s, plane.xLo, plane.xHi);
     for (let i = from; i < to; i++) {
       const start = s.index[i] * s.width;

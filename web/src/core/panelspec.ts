@@ -46,8 +46,11 @@ export function formatSpec(spec: PanelSpec): string {
 /** Reads an added panel; null for any other text, the key of a metric among them. */
 export function parseSpec(name: string): PanelSpec | null {
   const at = name.indexOf(":");
-  const [kind, rest] = [name.slice(0, Math.max(0, at)), name.slice(at + 1)];
-  if (rest === "") return null;
+  return at > 0 && at < name.length - 1 ? specOf(name.slice(0, at), name.slice(at + 1)) : null;
+}
+
+// Apart: nearly all names are keys, and what is called that often is compiled.
+function specOf(kind: string, rest: string): PanelSpec | null {
   if (kind === "lines") return { kind, pattern: rest };
   if (kind === "formula") return { kind, text: rest };
   if (kind === "bar") return { kind, y: rest };

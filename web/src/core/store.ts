@@ -90,9 +90,10 @@ export class SeriesStore {
     const base = { ...want, range: null };
     const plain = { ...base, smooth: 0 };
     const linear = want.logX ? [{ ...base, logX: false }, { ...plain, logX: false }] : [];
+    const grids = new Set([want, base, plain, ...linear].map(gridOf));
     return want.series.map((id) => {
-      for (const w of [want, base, plain, ...linear]) {
-        const found = this.entries.get(entryKey(gridOf(w), id))?.buckets;
+      for (const grid of grids) {
+        const found = this.entries.get(entryKey(grid, id))?.buckets;
         if (found) return found;
       }
       return null;
@@ -101,7 +102,7 @@ export class SeriesStore {
 
   /** Whether every series of a want has arrived at least once. */
   complete(want: Want): boolean {
-    return want.series.every((id) => this.entry(want, id).buckets !== null);
+    return this.entriesOf(want).every((entry) => entry.buckets !== null);
   }
 
   /** Takes notice of live events. */
@@ -142,17 +143,22 @@ export class SeriesStore {
     }, ms);
   }
 
-  private entry(want: Want, id: SeriesId): Entry {
+  /** What is held of each series of a want. */
+  private entriesOf(want: Want): Entry[] {
+    const [grid, ...plain] = gridsOf(want);
+    return want.series.map((id) => this.entry(id, grid, plain, want.logX === true));
+  }
+
+  private entry(id: SeriesId, grid: string, plain: readonly string[], log: boolean): Entry {
     // Buckets that hold single points are the data itself: no zoom level shows more, and no other scale.
-    for (const plain of plainOf(want)) {
-      const base = this.entries.get(entryKey(gridOf(plain), id));
+    for (const other of plain) {
+      const base = this.entries.get(entryKey(other, id));
       if (base?.buckets && isExact(base.buckets)) return base;
     }
-    const grid = gridOf(want);
     const key = entryKey(grid, id);
     let entry = this.entries.get(key);
     if (!entry) {
-      entry = { id, grid, log: want.logX === true, buckets: null, freshness: "missing", loading: false, used: 0, asked: -Infinity };
+      entry = { id, grid, log, buckets: null, freshness: "missing", loading: false, used: 0, asked: -Infinity };
       this.entries.set(key, entry);
     } else if (id.runs && !sameRuns(id.runs, entry.id.runs)) {
       entry.id = id;
@@ -169,8 +175,8 @@ export class SeriesStore {
     const whole = new Map<string, { want: Want; entries: Set<Entry> }>();
     const partly = new Map<string, { want: Want; entries: Set<Entry> }>();
     for (const { want } of this.panels.values()) {
-      for (const id of want.series) {
-        const entry = this.entry(want, id);
+      const own = gridOf(want);
+      for (const entry of this.entriesOf(want)) {
         entry.used = this.clock;
         if (entry.loading || entry.freshness === "fresh") continue;
         const rest = isWhole(entry) ? entry.asked + WHOLE_EVERY_MS - this.flushedAt : 0;
@@ -178,7 +184,7 @@ export class SeriesStore {
           this.schedule(rest);
           continue;
         }
-        const range = entry.grid === gridOf(want) ? want.range : null;
+        const range = entry.grid === own ? want.range : null;
         const delta = entry.freshness === "stale" && !isWhole(entry) && entry.buckets !== null && entry.buckets.length > 0 && typeof want.x === "string";
         const groups = delta ? partly : whole;
         const name = delta ? `${entry.grid} ${entry.buckets?.width}` : `${entry.grid} ${want.buckets}`;
@@ -216,9 +222,10 @@ export class SeriesStore {
 
   /** A panel whose series cover a small part of the common grid gets a grid of its own. */
   private refine(want: Want, loaded: Set<Entry>): void {
+    const grid = gridOf(want);
     for (const panel of this.panels.values()) {
-      if (panel.refined || panel.want.range || panel.want.logX || gridOf(panel.want) !== gridOf(want)) continue;
-      const mine = panel.want.series.map((id) => this.entry(panel.want, id)).filter((e) => e.buckets && e.buckets.length > 0);
+      if (panel.refined || panel.want.range || panel.want.logX || gridOf(panel.want) !== grid) continue;
+      const mine = this.entriesOf(panel.want).filter((e) => e.buckets && e.buckets.length > 0);
       if (mine.length === 0 || !mine.some((e) => loaded.has(e))) continue;
       const all = mine.map((e) => e.buckets as BucketSeries);
       const lo = Math.min(...all.map((b) => firstX(b, 0)));
@@ -318,7 +325,10 @@ export class SeriesStore {
 
   private panelsOf(entries: readonly Entry[]): Panel[] {
     const touched = new Set(entries.map((e) => entryKey(e.grid, e.id)));
-    return [...this.panels.values()].filter(({ want }) => want.series.some((id) => [want, ...plainOf(want)].some((one) => touched.has(entryKey(gridOf(one), id)))));
+    return [...this.panels.values()].filter(({ want }) => {
+      const grids = gridsOf(want);
+      return want.series.some((id) => grids.some((grid) => touched.has(entryKey(grid, id))));
+    });
   }
 
   private evict(): void {
@@ -333,9 +343,10 @@ function defaultSoon(job: () => void, ms: number): void {
   else requestAnimationFrame(job);
 }
 
-/** What a want would be without its zoom and its scale, where it has them. */
-function plainOf(want: Want): Want[] {
-  return [...(want.range ? [{ ...want, range: null }] : []), ...(want.logX ? [{ ...want, range: null, logX: false }] : [])];
+/** The grid of a want, and those that it would have without its zoom and its scale, where it has them. */
+function gridsOf(want: Want): string[] {
+  const wants = [want, ...(want.range ? [{ ...want, range: null }] : []), ...(want.logX ? [{ ...want, range: null, logX: false }] : [])];
+  return wants.map(gridOf);
 }
 
 /** Whether it is asked for as a whole whenever it goes on: a group, or buckets that widen with x. */
