@@ -30,5 +30,5 @@ export default defineConfig({
     },
   },
   worker: { rollupOptions: { output: { entryFileNames: "[name].js" } } },
-  test: { include: ["tests/**/*.test.ts"], environment: "node" },
+  test: { include: ["tests/**/*.test.ts"], environment: "node", testTimeout: 60_000 },
 });

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import time
 import zlib
 from pathlib import Path
@@ -16,6 +17,8 @@ from epochal.journal.home import run_directory
 from epochal.journal.writer import open_journal
 from epochal.server.page import STATIC, Page
 from tests.server.door import Door
+
+LINK = re.compile(r'<link rel="modulepreload" crossorigin href="([^"]+)"')
 
 
 @pytest.fixture
@@ -157,6 +160,29 @@ def test_the_built_page_asks_only_for_what_we_serve(door: Door) -> None:
         assert answer.status == 200
         if "?v=" in address:
             assert "immutable" in (answer.header("cache-control") or "")
+
+
+def test_a_run_asks_at_once_for_the_chunks_of_its_tab(door: Door) -> None:
+    """All that its modules import and nothing twice, as the built page names it; charts alone wait
+    for none.
+    """
+    document = door.ask("GET", "/").body.decode()
+    asked = {
+        tab: LINK.findall(door.ask("GET", f"/p/none/r/none{tab}").body.decode())
+        for tab in ("", "/logs", "/media", "/gradients", "/files", "/model", "/charts")
+    }
+    assert asked["/charts"] == LINK.findall(door.ask("GET", "/p/none").body.decode())
+    everywhere = [*asked["/charts"], *re.findall(r'src="(/static/app[^"]+)"', document)]
+    for tab, addresses in asked.items():
+        assert len(addresses) == len(set(addresses))
+        known = {*addresses, *everywhere}
+        for address in addresses:
+            answer = door.ask("GET", address, token=False)
+            assert "immutable" in (answer.header("cache-control") or "")
+            named = re.findall(r'(?:from|import)"\./([^"]+)"', answer.body.decode())
+            assert {f"/static/{name}" for name in named} <= known, (tab, address)
+    assert any("/static/LogView.js" in one for one in asked["/logs"])
+    assert any("/static/media.js" in one for one in asked["/media"])
 
 
 def test_the_workspace_brings_along_what_it_would_ask_for(site: Any) -> None:

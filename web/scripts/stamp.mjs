@@ -42,5 +42,19 @@ const preload = `<link rel="modulepreload" crossorigin href="/static/base.js?v=$
 html = html.replace(/<link rel="modulepreload"[^>]*>\s*/, "").replace('<link rel="stylesheet"', `${preload}<link rel="stylesheet"`);
 writeFileSync(index, html);
 
+// Which chunks a chunk needs with it, by address: the server's documents ask for those of their tab at once.
+const STATIC_IMPORT = /(?:\bfrom|\bimport)\s*["'`]\.\/([\w.-]+\.js)\?v=/g;
+const EVERYWHERE = ["app.js", "base.js"];
+
+function closure(name, found = new Set()) {
+  if (found.has(name) || EVERYWHERE.includes(name)) return found;
+  found.add(name);
+  for (const [, other] of readFileSync(join(out, name), "utf8").matchAll(STATIC_IMPORT)) closure(other, found);
+  return found;
+}
+
+const doors = ["gradients.js", "insights.js", "media.js", "objects.js", "run.js"];
+const needs = Object.fromEntries(doors.map((door) => [door, [...closure(door)].map((name) => `/static/${name}?v=${hashOf(name)}`)]));
+
 const bundle = Object.fromEntries(names.filter((f) => f !== "BUILD.json").map((f) => [f, sha256(readFileSync(join(out, f)))]));
-writeFileSync(join(out, "BUILD.json"), `${JSON.stringify({ sources: sourceDigest(web), bundle }, null, 2)}\n`);
+writeFileSync(join(out, "BUILD.json"), `${JSON.stringify({ sources: sourceDigest(web), needs, bundle }, null, 2)}\n`);

@@ -5,8 +5,8 @@ charset of text). A file asked for with the digest of its content in ``?v=`` may
 everything else is checked again each time by its strong ETag.
 
 The document of a workspace or a run ends with what the page would ask for first
-(`server/start.py`). Its beginning is sent at once, so that scripts load while the store is asked;
-it is kept by nobody.
+(`server/start.py`). Its beginning is sent at once, so that scripts load while the store is asked,
+those of a run's tab beside those of every page; it is kept by nobody.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import hashlib
+import json
 import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -52,6 +53,19 @@ MISSING: Final = (
     "The API under /api/v1 and the command line work without the page.\n"
 )
 END: Final = b"</body>"
+HEAD_END: Final = b"</head>"
+BUILD: Final = "BUILD.json"
+DOORS: Final[dict[str, tuple[str, ...]]] = {
+    "": ("run.js", "insights.js"),
+    "overview": ("run.js", "insights.js"),
+    "logs": ("run.js", "insights.js"),
+    "notes": ("run.js", "insights.js"),
+    "media": ("media.js", "run.js", "insights.js"),
+    "gradients": ("gradients.js", "run.js", "insights.js"),
+    "files": ("objects.js", "run.js", "insights.js"),
+    "model": ("objects.js", "run.js", "insights.js"),
+}
+"""The chunks that show a tab of a run. Charts wait for nothing that comes later."""
 _PACKABLE: Final = frozenset({".html", ".js", ".css", ".json", ".svg", ".map", ".txt"})
 
 
@@ -87,12 +101,23 @@ class Page:
 
     def __init__(self, directory: Path = STATIC) -> None:
         self.files: dict[str, File] = {}
+        self._links: dict[str, bytes] = {}
         if not directory.is_dir():
             return
         for path in sorted(directory.rglob("*")):
             if path.is_file() and not path.is_symlink() and path.stat().st_size <= MAX_FILE:
                 name = path.relative_to(directory).as_posix()
                 self.files[name] = File(name, path.read_bytes())
+
+        built = self.files.get(BUILD)
+        needs: dict[str, list[str]] = json.loads(built.body).get("needs", {}) if built else {}
+        self._links = {tab: _preload(doors, needs) for tab, doors in DOORS.items()}
+
+    def document(self, place: Place) -> bytes:
+        """The document of a place, which asks at once for the chunks that show it."""
+        body = self.files[INDEX].body
+        links = self._links.get(place.tab, b"") if place.run else b""
+        return body.replace(HEAD_END, links + HEAD_END, 1)
 
     @property
     def build(self) -> str:
@@ -133,6 +158,12 @@ class Page:
         return Response(index.body, status_code=404, headers=headers, media_type=index.type)
 
 
+def _preload(doors: tuple[str, ...], needs: dict[str, list[str]]) -> bytes:
+    addresses = dict.fromkeys(address for door in doors for address in needs.get(door, []))
+    link = '<link rel="modulepreload" crossorigin href="{}">'
+    return "".join(link.format(address) for address in addresses).encode()
+
+
 def _text(text: str, status: int) -> Response[bytes]:
     return Response(
         text.encode(),
@@ -157,7 +188,7 @@ async def index(request: Call) -> Response[bytes] | Stream:
         return page.answer(request, INDEX, None)
     packs = accepts_gzip(list(request.scope["headers"]))
     return Stream(
-        _started(request, page.files[INDEX].body, place, packs=packs),
+        _started(request, page.document(place), place, packs=packs),
         media_type=TYPES[".html"],
         headers={
             "cache-control": "no-store",

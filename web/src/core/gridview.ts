@@ -68,7 +68,10 @@ export class GridView {
   private scheduled = false;
   private stale = true;
   private readonly resize: ResizeObserver;
-  private readonly onScroll = (): void => this.schedule(false);
+  private readonly onScroll = (): void => {
+    this.root.classList.toggle("aside", this.root.scrollLeft > 0);
+    this.schedule(false);
+  };
 
   constructor(
     readonly root: HTMLElement,

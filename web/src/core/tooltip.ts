@@ -6,7 +6,23 @@ import type { XAxis } from "./wire";
 
 const SHOWN = 5;
 
-let box: HTMLElement | null = null;
+/** The tooltip and its parts, made once: a moving pointer changes their words only. */
+interface Box {
+  element: HTMLElement;
+  head: HTMLElement;
+  rows: Row[];
+  more: HTMLElement;
+}
+
+interface Row {
+  element: HTMLElement;
+  swatch: HTMLElement;
+  name: HTMLElement;
+  value: HTMLElement;
+  spread: HTMLElement;
+}
+
+let box: Box | null = null;
 
 /** How x reads in a tooltip. */
 export function formatX(x: XAxis, value: number): string {
@@ -27,27 +43,36 @@ export interface TooltipRow {
 }
 
 export function showTooltip(x: XAxis, rows: readonly TooltipRow[], more: number, clientX: number, clientY: number): void {
-  const element = (box ??= create());
   const nearest = rows[0]?.hit;
   if (!nearest) return hideTooltip();
-  const head = line("tip-head", [`${xTitle(x)} ${rangeText(x, nearest)}`.trim()]);
+  const { element, head, rows: places, more: rest } = (box ??= create());
+  say(head, `${xTitle(x)} ${rangeText(x, nearest)}`.trim());
   const sorted = rows.slice(0, SHOWN).sort((a, b) => (Number.isNaN(b.hit.value) ? -1 : b.hit.value - a.hit.value));
-  element.replaceChildren(head, ...sorted.map((row) => rowElement(row, row.hit === nearest)));
-  if (more > 0) element.append(line("tip-more", [`${more} more`]));
+  places.forEach((place, i) => fill(place, sorted[i], nearest));
+  rest.hidden = more <= 0;
+  say(rest, `${more} more`);
   element.hidden = false;
   place(element, clientX, clientY);
 }
 
 export function hideTooltip(): void {
-  if (box) box.hidden = true;
+  if (box) box.element.hidden = true;
 }
 
-function create(): HTMLElement {
-  const element = document.createElement("div");
-  element.className = "tip";
+function create(): Box {
+  const element = part("div", "tip");
   element.setAttribute("role", "tooltip");
+  const [head, more] = [part("div", "tip-head"), part("div", "tip-more")];
+  const rows = Array.from({ length: SHOWN }, makeRow);
+  element.append(head, ...rows.map((row) => row.element), more);
   document.body.append(element);
-  return element;
+  return { element, head, rows, more };
+}
+
+function makeRow(): Row {
+  const row = { element: part("div", "tip-row"), swatch: part("i"), name: part("span", "tip-name"), value: part("span", "tip-value"), spread: part("span", "tip-spread") };
+  row.element.append(row.swatch, row.name, row.value, row.spread);
+  return row;
 }
 
 function rangeText(x: XAxis, hit: Hit): string {
@@ -56,29 +81,27 @@ function rangeText(x: XAxis, hit: Hit): string {
   return from === to ? from : `${from} – ${to}`;
 }
 
-function rowElement({ name, hit }: TooltipRow, nearest: boolean): HTMLElement {
-  const row = document.createElement("div");
-  row.className = nearest ? "tip-row nearest" : "tip-row";
-  const swatch = document.createElement("i");
-  swatch.style.background = swatchOf(hit.curve.look);
-  const value = hit.nan && Number.isNaN(hit.value) ? "NaN" : formatNumber(hit.value, 5);
-  row.append(swatch, span("tip-name", name), span("tip-value", value));
+function fill(row: Row, shown: TooltipRow | undefined, nearest: Hit): void {
+  row.element.hidden = !shown;
+  if (!shown) return;
+  const { hit } = shown;
+  const looks = hit === nearest ? "tip-row nearest" : "tip-row";
+  if (row.element.className !== looks) row.element.className = looks;
+  row.swatch.style.background = swatchOf(hit.curve.look);
+  say(row.name, shown.name);
+  say(row.value, hit.nan && Number.isNaN(hit.value) ? "NaN" : formatNumber(hit.value, 5));
   const spread = hit.points > 1 && hit.min < hit.max ? `${formatNumber(hit.min)} … ${formatNumber(hit.max)}` : "";
-  row.append(span("tip-spread", hit.nan && spread ? `${spread}, NaN` : spread));
-  return row;
+  say(row.spread, hit.nan && spread ? `${spread}, NaN` : spread);
 }
 
-function line(className: string, texts: string[]): HTMLElement {
-  const element = document.createElement("div");
-  element.className = className;
-  element.append(...texts);
-  return element;
+/** Writes a text where it differs. */
+function say(element: HTMLElement, text: string): void {
+  if (element.textContent !== text) element.textContent = text;
 }
 
-function span(className: string, text: string): HTMLElement {
-  const element = document.createElement("span");
+function part(tag: string, className = ""): HTMLElement {
+  const element = document.createElement(tag);
   element.className = className;
-  element.textContent = text;
   return element;
 }
 
