@@ -68,3 +68,46 @@ def test_the_page_of_a_run_of_mlflows_tells_what_its_client_said(
     page.get_by_role("heading", name="mother").wait_for()
     page.get_by_role("region", name="Notes and tags").wait_for()
     assert page.get_by_role("region", name="Code", exact=True).count() == 0
+
+
+def test_tags_that_the_page_changes_are_those_that_mlflows_client_reads(
+    server: Server, visit: Callable[..., Visitor]
+) -> None:
+    """One is changed, one is new, one goes; what the server refuses is told beside the form."""
+    client = MlflowClient(server.url)
+    experiment = client.create_experiment("tagged")
+    tags = {"team": "vision", "stage": "draft"}
+    uid = client.create_run(experiment, run_name="first", tags=tags).info.run_id
+    visitor = visit(server.url)
+    visitor.forgiven = ("Failed to load resource: the server responded with a status of 400",)
+    page = visitor.go(f"/#/experiments/{experiment}/runs/{uid}")
+    box = page.get_by_role("region", name="MLflow tags", exact=True)
+    box.get_by_text("vision").wait_for()
+    form = page.get_by_role("form", name="Change a tag")
+    name, value = form.get_by_label("Name of the tag"), form.get_by_label("Value of the tag")
+
+    name.fill("team")
+    assert value.input_value() == "vision"
+    value.fill("sound")
+    value.press("Enter")
+    box.get_by_text("sound").wait_for()
+    name.fill("best epoch")
+    value.fill("7")
+    form.get_by_role("button", name="Set").click()
+    box.get_by_text("best epoch").wait_for()
+    name.fill("stage")
+    form.get_by_role("button", name="Remove").click()
+    box.get_by_text("draft").wait_for(state="detached")
+
+    shown = {"team": "sound", "best epoch": "7"}
+    kept = client.get_run(uid).data.tags
+    assert {key: text for key, text in kept.items() if not key.startswith("mlflow.")} == shown
+    found = client.search_runs([experiment], "tags.team = 'sound' and tags.`best epoch` = '7'")
+    assert [one.info.run_id for one in found] == [uid]
+
+    name.fill("no//name")
+    value.fill("x")
+    form.get_by_role("button", name="Set").click()
+    page.get_by_role("alert").get_by_text("no//name").wait_for()
+    client.set_tag(uid, "team", "text")
+    box.get_by_text("text", exact=True).wait_for()
