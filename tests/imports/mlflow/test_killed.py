@@ -16,7 +16,8 @@ from epochal.api import connect
 from tests.cli.conftest import run_cli
 from tests.imports.mlflow.conftest import Written, write_by_recipe
 from tests.imports.mlflow.door import door_to
-from tests.server.processes import serving, start
+from tests.imports.mlflow.original import Original
+from tests.server.processes import Running, start
 
 PROJECT = "digits: first"
 LONGEST_S = 120.0
@@ -69,26 +70,35 @@ def test_a_killed_import_goes_on_where_it_was(tmp_path: Path, home: Path, store:
     check_whole(store.path, home, tmp_path)
 
 
+def ours(place: Path) -> Running:
+    """A server of ours."""
+    return start(place, quiet=True)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_an_import_from_a_server_that_is_killed_goes_on(tmp_path: Path, home: Path) -> None:
+@pytest.mark.parametrize("begin", [ours, Original], ids=["epochal", "mlflow"])
+def test_an_import_from_a_server_that_is_killed_goes_on(
+    begin: Callable[[Path], Running | Original], tmp_path: Path, home: Path
+) -> None:
     """The server is killed while runs come over; then the import, while models are registered."""
     source = tmp_path / "source"
-    first = start(source, quiet=True)
-    with door_to(first.port) as door:
+    server = begin(source)
+    with door_to(server.port) as door:
         try:
             write_by_recipe(tmp_path, door.url, "unused")
-            door.light(lambda: bool(list(home.glob("runs/*/*.ej"))), first.kill)
+            door.light(lambda: bool(list(home.glob("runs/*/*.ej"))), server.kill)
             broken = run_cli("import", "mlflow", door.url, home=home)
             assert broken.returncode == UNAVAILABLE, broken.stderr
             assert "is it running?" in broken.stderr or "try again" in broken.stderr
-        finally:
-            first.kill()
-        with serving(source, quiet=True) as second:
-            door.light(lambda: False, second.kill)
-            door.port = second.port
+            assert "Traceback" not in broken.stderr
+            server = begin(source)
+            door.light(lambda: False, server.kill)
+            door.port = server.port
             kill_when(home, door.url, lambda: bool(list(home.glob("kept/*.records"))))
             check_whole(door.url, home, tmp_path)
+        finally:
+            server.kill()
 
 
 def check_whole(store: object, home: Path, tmp_path: Path) -> None:
