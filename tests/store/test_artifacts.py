@@ -8,7 +8,7 @@ import pytest
 
 from epochal.domain.artifact import MANIFEST_TYPE, Entry, Manifest, read_manifest, read_reference
 from epochal.domain.objects import ArtifactChanges, VersionChanges
-from epochal.domain.record import ArtifactCommit, ArtifactUse, BlobRef, ModelLink
+from epochal.domain.record import AGAIN, ArtifactCommit, ArtifactUse, BlobRef, ModelLink
 from epochal.errors import Conflict, InvalidInput, NotFound
 from epochal.journal.blobs import Blobs
 from epochal.store import artifacts, curation, model_versions, models
@@ -63,6 +63,29 @@ def test_the_same_content_again_makes_no_version_but_moves_aliases(home):
         ]
         producers = version_detail(store, ref("data:v0")).producers
         assert {run.id for run in producers} == {"r0", "r1"}
+
+
+def test_a_run_may_say_that_it_means_an_older_version_with_its_content(home):
+    """It counts among the makers, also after a rebuild; where there is none it makes one."""
+    for number, (content, first) in enumerate([(b"1", 0), (b"2", 0), (b"1", AGAIN)]):
+        w = Writing(home, f"r{number}", second=number)
+        commit(w, {"f": content}, first=first)
+        if first == AGAIN:
+            commit(w, {"f": b"3"}, "other", first=first)
+        w.finish()
+
+    def check(store):
+        assert shown(store) == [(0, "committed", []), (1, "committed", ["latest"])]
+        assert [run.id for run in version_detail(store, ref("data:v0")).producers] == ["r0", "r2"]
+        made = artifacts.run_artifacts(store, w.uid).made
+        assert {row.path for row in made} == {"local/p/data:v0", "local/p/other:v0"}
+
+    with open_store(home) as store:
+        ingest_home(store)
+        check(store)
+    rebuild(home)
+    with open_store(home) as store:
+        check(store)
 
 
 def test_a_version_moves_no_alias_before_all_its_bytes_are_here(home):

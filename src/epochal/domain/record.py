@@ -17,7 +17,7 @@ newer journal. Tags and the order of fields never change; new fields go to the e
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -180,13 +180,18 @@ class File(msgspec.Struct, frozen=True, array_like=True, tag=-9):
     modified_us: int = 0
 
 
+AGAIN: Final = -1
+"""In place of the number of an artifact's first version, see `ArtifactCommit`."""
+
+
 class ArtifactCommit(msgspec.Struct, frozen=True, array_like=True, tag=-10):
     """A version of an artifact, made by this run.
 
     ``manifest`` is the blob described in docs/internals/objects.md; ``size`` and ``files`` sum up
     its entries. ``project`` is that of the run when empty. ``kind`` is the artifact's type.
     ``ttl_s`` counts from the commit. ``first`` is the number of this version where it is the
-    first one of its artifact. ``step`` is where the run's history stood.
+    first one of its artifact. ``step`` is where the run's history stood. With `AGAIN` as ``first``
+    a version is meant that has this content already, also if it is not the newest.
     """
 
     wall_us: int

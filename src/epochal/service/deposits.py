@@ -8,6 +8,7 @@ this machine.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import secrets
 import time
@@ -19,6 +20,7 @@ import msgspec
 
 from epochal.domain.access import Permission, Principal
 from epochal.domain.artifact import check_path
+from epochal.domain.encode import type_of
 from epochal.domain.names import check_uid
 from epochal.domain.objects import FileRow
 from epochal.domain.record import BlobRef, File
@@ -132,7 +134,7 @@ def finish_deposit(
     digest = deposit.complete()
     store.blobs.adopt(deposit.path, digest, found=digest)
     now = time.time_ns() // 1000
-    ref = BlobRef(digest, deposit.size)
+    ref = BlobRef(digest, deposit.size, type_of(os.path.splitext(deposit.name)[1]))
     with recorder.hold(deposit.uid) as recording:
         recorder.write(recording, [File(now, deposit.name, ref, "now", now)])
     recorder.commit(recording)

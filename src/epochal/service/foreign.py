@@ -7,6 +7,7 @@ the call returns.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -31,6 +32,7 @@ __all__ = [
     "forget_stop",
     "look",
     "moments_of",
+    "points_of",
     "put_blob",
     "read_blob",
     "record",
@@ -131,6 +133,14 @@ def moments_of(recorder: Recorder, uid: str, key: str) -> set[tuple[int, int]]:
     recorder.settle([uid])
     found = tracked.read_history(recorder.store, uid, key, offset=0, limit=None)
     return set(zip(found.step, found.t_us, strict=True))
+
+
+def points_of(recorder: Recorder, uid: str, key: str) -> set[tuple[int, float | None]]:
+    """Step and value, None for NaN, of every committed point of a series."""
+    recorder.settle([uid])
+    found = tracked.read_history(recorder.store, uid, key, offset=0, limit=None)
+    values = [None if math.isnan(value) else value for value in found.value]
+    return set(zip(found.step, values, strict=True))
 
 
 def read_blob(recorder: Recorder, digest: str) -> bytes:

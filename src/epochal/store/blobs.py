@@ -19,7 +19,7 @@ from epochal.domain.objects import BlobView
 from epochal.domain.record import BlobRef
 from epochal.domain.values import INT64_MAX
 from epochal.errors import InvalidInput
-from epochal.journal.blobs import Blobs
+from epochal.journal.blobs import OCTETS, Blobs
 from epochal.store.dialect import upsert
 from epochal.store.scalars import storable
 from epochal.store.schema_objects import blob, run_blob, version_blob
@@ -123,7 +123,7 @@ def change_uses(
         connection: a write transaction.
         run_id: the run.
         changes: how many more, or fewer when negative, by the blob's row id.
-        types: media types by row id, for those that are new.
+        types: media types by row id, for those that are new or had none that says anything.
     """
     given: list[dict[str, Any]] = [
         {"run_id": run_id, "blob_id": id, "uses": change,
@@ -135,13 +135,24 @@ def change_uses(
         return
     statement = upsert(
         connection.dialect.name, run_blob, ("run_id", "blob_id"),
-        lambda excluded: {"uses": run_blob.c.uses + excluded.uses},
+        lambda excluded: {
+            "uses": run_blob.c.uses + excluded.uses,
+            "type": sa.case(
+                (_is_silent(run_blob.c.type) & ~_is_silent(excluded.type), excluded.type),
+                else_=run_blob.c.type,
+            ),
+        },
     )  # fmt: skip
     connection.execute(statement, given)
     if any(row["uses"] < 0 for row in given):
         connection.execute(
             sa.delete(run_blob).where(run_blob.c.run_id == run_id, run_blob.c.uses <= 0)
         )
+
+
+def _is_silent(type: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Whether a media type says nothing."""
+    return (type == "") | (type == OCTETS)
 
 
 def refer_version(connection: sa.Connection, version_id: int, ids: Iterable[int]) -> None:

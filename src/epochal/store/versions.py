@@ -28,7 +28,7 @@ from epochal.domain.artifact import (
 )
 from epochal.domain.names import MAX_TAG, MAX_TEXT, check_name
 from epochal.domain.objects import RunRef
-from epochal.domain.record import ArtifactCommit, ArtifactUse
+from epochal.domain.record import AGAIN, ArtifactCommit, ArtifactUse
 from epochal.errors import CorruptFile, InvalidInput
 from epochal.journal.blobs import Blobs
 from epochal.store.blobs import IN_ONE_QUERY, intern_blobs, mark_present, refer_version
@@ -101,16 +101,11 @@ def commit(
             f"version of the type {kind!r} was logged; choose another name for it"
         )
     arrival = Arrival()
-    newest = connection.execute(
-        sa.select(artifact_version)
-        .where(artifact_version.c.artifact_id == found.id, artifact_version.c.state != DELETED)
-        .order_by(artifact_version.c.number.desc())
-        .limit(1)
-    ).first()
     aliases = _aliases(fact.aliases, arrival)
-    if newest is not None and newest.digest == fact.manifest.digest:
-        version_id = newest.id
-        _add_words(connection, newest, aliases)
+    same = _same(connection, found.id, fact)
+    if same is not None:
+        version_id = same.id
+        _add_words(connection, same, aliases)
     else:
         version_id = _insert(connection, found, maker, run_id, fact, aliases)
         known = intern_blobs(
@@ -175,6 +170,17 @@ def _artifact(
         artifact.c.entity == entity, artifact.c.project == where, artifact.c.name == name
     )
     return connection.execute(query).one()
+
+
+def _same(connection: sa.Connection, artifact_id: int, fact: ArtifactCommit) -> sa.Row[Any] | None:
+    """The version that a record makes again: the newest one, or an older one that is meant."""
+    query = sa.select(artifact_version).where(
+        artifact_version.c.artifact_id == artifact_id, artifact_version.c.state != DELETED
+    )
+    if fact.first == AGAIN:
+        query = query.where(artifact_version.c.digest == fact.manifest.digest)
+    found = connection.execute(query.order_by(artifact_version.c.number.desc()).limit(1)).first()
+    return found if found is not None and found.digest == fact.manifest.digest else None
 
 
 def _insert(

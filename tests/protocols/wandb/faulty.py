@@ -8,15 +8,16 @@ import itertools
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
 
-FAULTS: Final = ("cut after", "cut before", "torn", "unavailable", "slow")
+FAULTS: Final = ("cut after", "cut before", "torn", "unavailable", "slow", "twice")
 """What happens to the requests of each kind, in turns; some pass.
 
 ``cut before``: the server never hears of it. ``cut after``: it does, and nobody hears the answer.
 ``torn``: likewise, half of the answer comes. ``unavailable``: 503. ``slow``: half a second late.
+``twice``: the server hears it twice.
 """
 STREAM: Final = "file_stream"
 CALM: Final = 3
@@ -31,6 +32,8 @@ class Faulty(ThreadingHTTPServer):
 
     Args:
         port: where the server listens.
+        faults: what happens here.
+        change: makes another body of that of each `STREAM` request.
 
     Attributes:
         met: how often each fault met each kind of request.
@@ -39,9 +42,16 @@ class Faulty(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, port: int) -> None:
+    def __init__(
+        self,
+        port: int,
+        faults: tuple[str, ...] = FAULTS,
+        change: Callable[[bytes], bytes] | None = None,
+    ) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.port = port
+        self.change = change
+        self._faults = faults
         self.met: Counter[tuple[str, str]] = Counter()
         self.taken: list[bytes] = []
         self._turns: dict[str, Iterator[str]] = {}
@@ -56,7 +66,7 @@ class Faulty(ThreadingHTTPServer):
         """What happens to the next request of a kind."""
         with self._guard:
             if kind not in self._turns:
-                faults = [fault for fault in FAULTS if (kind, fault) not in GIVES_UP]
+                faults = [fault for fault in self._faults if (kind, fault) not in GIVES_UP]
                 calm = ["pass"] * CALM if kind != STREAM else []
                 turns = [turn for fault in faults for turn in (*calm, fault)]
                 self._turns[kind] = itertools.cycle(["pass", *turns])
@@ -78,6 +88,8 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         kind = self.path.rpartition("/")[2] if self.command == "POST" else self.command
         fault = self.server.turn(kind)
+        if kind == STREAM and self.server.change is not None:
+            body = self.server.change(body)
         if fault == "cut before":
             self._cut()
             return
@@ -85,6 +97,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(503, [("Content-Type", "application/json")], b'{"error":"a moment"}')
             return
         try:
+            if fault == "twice":
+                self._forward(body)
             status, headers, answer = self._forward(body)
         except (OSError, http.client.HTTPException):  # the server is gone for a moment
             self._cut()
@@ -111,8 +125,10 @@ class _Handler(BaseHTTPRequestHandler):
         with contextlib.closing(server):
             server.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
             for name, value in self.headers.items():
-                if name.lower() not in ("connection", "transfer-encoding"):
+                if name.lower() not in ("connection", "transfer-encoding", "content-length"):
                     server.putheader(name, value)
+            if body or "Content-Length" in self.headers:
+                server.putheader("Content-Length", str(len(body)))
             server.endheaders(body)
             answer = server.getresponse()
             kept = [
@@ -137,9 +153,13 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def faulty(port: int) -> Iterator[Faulty]:
-    """A proxy before the server at ``port``."""
-    with Faulty(port) as proxy:
+def faulty(
+    port: int,
+    faults: tuple[str, ...] = FAULTS,
+    change: Callable[[bytes], bytes] | None = None,
+) -> Iterator[Faulty]:
+    """A proxy before the server at ``port``, see `Faulty`."""
+    with Faulty(port, faults, change) as proxy:
         thread = threading.Thread(target=proxy.serve_forever, daemon=True)
         thread.start()
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.protocols.wandb.conftest import Script
+from tests.server.processes import Running
 
 LOG = """
 import wandb
@@ -120,6 +121,62 @@ with wandb.init(project="call", id="again") as run:
 found["old"] = wandb.Api().artifact("call/before:latest").type
 print(json.dumps(found))
 """
+
+
+AGAIN = """
+import json
+import wandb
+def made(text):
+    artifact = wandb.Artifact("ds", type="dataset")
+    with artifact.new_file("f.txt") as file:
+        file.write(text)
+    return artifact
+for id, text in (("first", "a"), ("second", "b"), ("third", "b")):
+    with wandb.init(project="again", id=id) as run:
+        version = run.log_artifact(made(text)).wait().version
+with wandb.init(project="again", id="fourth"):
+    pass
+api = wandb.Api()
+api.run("again/fourth").log_artifact(api.artifact("again/ds:v0"), aliases=["kept"])
+old, new = (wandb.Api().artifact(f"again/ds:v{n}") for n in (0, 1))
+found = {
+    "versions": [one.version for one in api.artifacts("dataset", "again/ds")],
+    "logged": {id: [one.name for one in wandb.Api().run("again/" + id).logged_artifacts()]
+               for id in ("first", "second", "third", "fourth")},
+    "makers": [old.logged_by().id, new.logged_by().id],
+    "aliases": [sorted(old.aliases), sorted(new.aliases)],
+}
+api.run("again/first").delete()
+found["left"] = [wandb.Api().artifact("again/ds:v0").logged_by().id,
+                 [one.version for one in wandb.Api().artifacts("dataset", "again/ds")]]
+print(json.dumps(found))
+"""
+EMPTY = """
+import json
+import wandb
+for version in wandb.Api().artifacts("dataset", "again/ds"):
+    version.delete(delete_aliases=True)
+api = wandb.Api()
+print(json.dumps([one.type for one in api.artifact_collections("again", "dataset")]))
+"""
+
+
+def test_a_run_that_logs_a_version_of_another_run_is_one_of_its_makers(
+    server: Running, script: Script
+) -> None:
+    """The newest one or, by the public API, an older one; the first maker is named as that."""
+    seen = script(AGAIN)
+    assert seen["versions"] == ["v1", "v0"]
+    assert seen["logged"] == {
+        "first": ["ds:v0"], "second": ["ds:v1"], "third": ["ds:v1"], "fourth": ["ds:v0"],
+    }  # fmt: skip
+    assert seen["makers"] == ["first", "second"]
+    assert seen["aliases"] == [["kept"], ["latest"]]
+    assert seen["left"] == ["fourth", ["v1", "v0"]]
+    for version, makers in (("v0", {"first", "fourth"}), ("v1", {"second", "third"})):
+        path = f"/api/v1/artifacts/resolve?name=again/ds:{version}"
+        assert {run["id"] for run in server.json("GET", path)["producers"]} == makers
+    assert script(EMPTY) == ["dataset"], "a collection without versions is still listed"
 
 
 def test_artifacts_are_found_and_changed(script: Script) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -70,3 +71,59 @@ def test_a_bad_line_loses_and_repeats_nothing(server: Running, tmp_path: Path) -
     assert {"config.yaml", "output.log", "wandb-metadata.json", "requirements.txt"} <= set(files)
     (version,) = server.json("GET", "/api/v1/artifacts/versions?name=faults/ds")["versions"]
     assert (version["version"], version["size"]) == (0, 300_000)
+
+
+def without_times(body: bytes) -> bytes:
+    """A request in which no line of the history tells its time."""
+    message = json.loads(body)
+    for name, chunk in (message.get("files") or {}).items():
+        if name == "wandb-history.jsonl":
+            rows = [json.loads(line) for line in chunk["content"]]
+            for row in rows:
+                row.pop("_timestamp", None)
+            chunk["content"] = [json.dumps(row) for row in rows]
+    return json.dumps(message).encode()
+
+
+REPEATED = """
+import pathlib, time
+import wandb
+settings = wandb.Settings(x_file_stream_transmit_interval=0.1)
+with wandb.init(project="faults", id="twice", settings=settings) as run:
+    rows = 0
+    while not pathlib.Path("enough").exists():
+        run.log({"loss": rows % 7, "nan": float("nan"), "half": rows / 2, "word": f"w{rows}"})
+        rows += 1
+        time.sleep(0.02)
+print(rows)
+"""
+
+
+def test_requests_that_come_twice_count_once_also_where_lines_tell_no_time(
+    server: Running, tmp_path: Path
+) -> None:
+    """Most requests of a real client are heard twice; their lines are known by content."""
+    port = urlsplit(server.address.url).port or 0
+    with faulty(port, ("twice", "twice"), without_times) as proxy:
+        client = subprocess.Popen(
+            [sys.executable, "-c", REPEATED], cwd=tmp_path, text=True,
+            env=environment(server, tmp_path, WANDB_BASE_URL=proxy.url),
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        with client:
+            deadline = time.monotonic() + 60
+            while proxy.met["file_stream", "twice"] < 2 and client.poll() is None:
+                if time.monotonic() > deadline:
+                    break
+                time.sleep(0.05)
+            (tmp_path / "enough").touch()
+            said, _ = client.communicate(timeout=60)
+    assert client.returncode == 0, said
+    assert proxy.met["file_stream", "twice"] >= 2, proxy.met
+    rows = int(said.split()[-1])
+    seen = Seen(server, "faults", "twice")
+    for key, value in (("loss", lambda n: n % 7), ("half", lambda n: n / 2)):
+        query = f"/api/2.0/mlflow/metrics/get-history?metric_key={key}&run_id={seen.uid}"
+        found = [(one["step"], one["value"]) for one in server.json("GET", query)["metrics"]]
+        assert sorted(found) == [(n, value(n)) for n in range(rows)]
+    assert seen.metric("nan")["count"] == rows

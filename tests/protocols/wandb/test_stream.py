@@ -381,3 +381,23 @@ def test_two_writers_that_count_alike_lose_nothing(door: Door) -> None:
         send(door, history=(0, other))
         send(door, history=(3, rows(3, 5)))
     assert sorted(step for step, _ in points(door)) == sorted([*range(5), *range(8)])
+
+
+def test_a_chunk_without_times_that_comes_again_is_known_by_its_content(home: Path) -> None:
+    """Also in other pieces, after a restart, with NaN, and beside another one of a number."""
+    lines = [json.dumps({"loss": n % 3, "_step": n, "one": n}) for n in range(30)]
+    lines[5] = '{"loss": NaN, "_step": 5, "one": 5}'
+    expected = [(n, n) for n in range(30)]
+    with Door(home) as door:
+        begin(door, "r")
+        for first, end in [(0, 20), (0, 20), (3, 4), (10, 30), (0, 30)]:
+            send(door, history=(first, lines[first:end]))
+        assert points(door, "one") == expected
+    with Door(home) as door:
+        send(door, history=(0, lines))
+        assert points(door, "one") == expected
+        assert len(points(door)) == 30
+        other = json.dumps({"loss": 7, "_step": 4, "one": 4})
+        for _ in range(2):
+            send(door, history=(4, [other]))
+        assert [value for step, value in points(door) if step == 4] == [1, 7]

@@ -40,7 +40,7 @@ from epochal.imports.wandb.folder import Folder, staging_roots, store_staged
 from epochal.imports.wandb.log import LogFile
 from epochal.imports.wandb.messages import join_items, micros
 from epochal.journal.blobs import Blobs
-from epochal.protocols.wandb import charts, media
+from epochal.protocols.wandb import charts, media, overlays
 from epochal.protocols.wandb.arguments import read_json
 from epochal.protocols.wandb.config import definitions
 from epochal.protocols.wandb.rows import read_event, read_row
@@ -89,7 +89,7 @@ class RunReader:
             state=state_of(facts, self._log.path),
             facts=told,
             once=once,
-            stream=lambda: self._stream(store, charts.charts_of({charts.OWN: facts.charts})),
+            stream=lambda: self._stream(store, facts.own),
             lines=facts.lines,
             exit_code=facts.exit_code,
             host=facts.run.get("host", ""),
@@ -116,8 +116,9 @@ class RunReader:
         for what, count in facts.bad.items():
             yield f"{self._log.path} has {count} {what}"
 
-    def _stream(self, store: media.Store, drawn: Mapping[str, charts.Chart]) -> Iterator[Item]:
+    def _stream(self, store: media.Store, own: Mapping[str, Any]) -> Iterator[Item]:
         """Points, texts and media, in the order of the file; charts follow their tables."""
+        drawn = charts.charts_of(own)
         rows = events = wall = 0
         for record in self._log:
             try:
@@ -127,6 +128,9 @@ class RunReader:
                 kind, message = found
                 if kind == messages.HISTORY:
                     items = list(_history(message, rows, wall, store, drawn))
+                    for item in items:
+                        if isinstance(item, Media):
+                            overlays.name_classes(item.items, item.key, own)
                     rows += 1
                     wall = items[0].wall_us if items and isinstance(items[0], Row) else wall
                 elif kind == messages.STATS:
@@ -271,7 +275,7 @@ def _history(
 
 def _medium(key: str, step: int, wall: int, value: dict[str, Any], store: media.Store) -> Fact:
     """Media whose files are here; what else has a type stays a value as the client gave it."""
-    if media.is_known(value) and all(path in store.files for path in media.paths_of(value)):
+    if all(path in store.files for path in media.paths_of(value)):
         try:
             items, many = media.items_of(value, store)
         except (InvalidInput, KeyError, TypeError, ValueError, IndexError):

@@ -20,7 +20,7 @@ from epochal.imports.tensorboard.wire import Malformed, Message
 from epochal.imports.wandb import messages
 from epochal.imports.wandb.log import LogFile
 from epochal.imports.wandb.messages import join_items, micros, put, read_item
-from epochal.protocols.wandb import charts
+from epochal.protocols.wandb import charts, overlays
 from epochal.protocols.wandb.arguments import read_json
 from epochal.protocols.wandb.rows import read_row
 
@@ -44,7 +44,7 @@ class Facts(msgspec.Struct):
         alerts: events.
         artifacts: records of artifacts, and the time before each.
         policies: how files were saved, by path.
-        charts: how tables are to be drawn, by the charts' keys.
+        own: of the client's own config, how tables are drawn and what classes are called.
         exit_code: None as long as the run has not ended.
         version: of the client.
         first_us, last_us: of what was recorded.
@@ -62,7 +62,7 @@ class Facts(msgspec.Struct):
     alerts: list[Event] = []
     artifacts: list[tuple[int, Message]] = []
     policies: dict[str, int] = {}
-    charts: dict[str, Any] = {}
+    own: dict[str, dict[str, Any]] = {}
     lines: list[Line] = []
     exit_code: int | None = None
     version: str = ""
@@ -166,8 +166,9 @@ class Gatherer:
         for item in message.every(2):
             remove_path(self.facts.config, read_item(Message(item))[0])
         own = self.facts.config.pop("_wandb", None)
-        if isinstance(own, dict) and isinstance(own.get(charts.OWN), dict):
-            self.facts.charts.update(own[charts.OWN])
+        for name in (charts.OWN, *overlays.KINDS.values()) if isinstance(own, dict) else ():
+            if isinstance(own.get(name), dict):
+                self.facts.own.setdefault(name, {}).update(own[name])
 
     def _run(self, message: Message) -> None:
         facts = self.facts

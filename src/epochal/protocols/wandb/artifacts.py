@@ -10,7 +10,7 @@ import mimetypes
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from epochal.domain.artifact import LATEST, ArtifactRef, Entry, Manifest
+from epochal.domain.artifact import ArtifactRef, Entry, Manifest
 from epochal.domain.objects import RunRef, VersionDetail
 from epochal.errors import InvalidInput, NotFound
 from epochal.protocols.wandb import drafts, manifests
@@ -208,8 +208,8 @@ def _run(found: RunRef) -> Object:
 
 
 async def _created_by(asked: Asked, parent: ArtifactRef, given: Given) -> Object | None:
-    maker = (await detail_of(asked, parent)).run
-    return _run(maker) if maker is not None and maker.exists else None
+    makers = (await detail_of(asked, parent)).producers  # the first one stands first
+    return next((_run(maker) for maker in makers if maker.exists), None)
 
 
 async def _used_by(asked: Asked, parent: ArtifactRef, given: Given) -> dict[str, Any]:
@@ -268,11 +268,11 @@ async def _project_of(asked: Asked, parent: ArtifactRef, given: Given) -> Object
 
 
 async def _type_of(asked: Asked, parent: ArtifactRef, given: Given) -> dict[str, Any] | None:
-    ref = ArtifactRef(parent.entity, parent.project, parent.name, None, LATEST)
-    try:
-        return {"name": (await detail_of(asked, ref)).type}
-    except NotFound:
-        return None
+    """The type, also where every version was deleted: the client cannot list what has none."""
+    listed = await asked.call.read(
+        artifacts.list_artifacts, parent.entity, parent.project, type=None, search=parent.name
+    )
+    return next(({"name": one.type} for one in listed.artifacts if one.name == parent.name), None)
 
 
 def simple(read: Callable[[Any], Any]) -> Callable[[Asked, Any, Given], Awaitable[Any]]:

@@ -1,17 +1,22 @@
 """Media in the history, recorded as soon as their files are there.
 
-A row often comes before the files that it names; it waits in the run's memory until they are. A
+A row often comes before the files that it names; it waits in the run's memory until they are. An
+image waits for the names of the classes in it, too, but not for long. A
 table of ``wandb.plot`` becomes a chart, too, as soon as the config says how it is drawn.
 """
 
 from __future__ import annotations
 
-from typing import Final
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
 
 from epochal.domain.first_columns import natural
 from epochal.domain.record import Event, Media
 from epochal.errors import EpochalError
-from epochal.protocols.wandb import charts, media
+from epochal.protocols.wandb import charts, media, overlays
 from epochal.protocols.wandb.memory import TABLES, WAITING, Memory, Waiting, save
 from epochal.protocols.wandb.rows import Row
 from epochal.service import foreign
@@ -19,32 +24,40 @@ from epochal.service.foreign import Recorder, Recording
 
 MAX_WAITING: Final = 2_000
 MAX_TABLES: Final = 100
+PATIENCE_US: Final = 20_000_000
+"""The client sends its config some seconds after the first image."""
 
 
 def take(recorder: Recorder, recording: Recording, memory: Memory, rows: list[Row]) -> None:
     """Record the media of history rows, those at once that need no file."""
+    until_us = time.time_ns() // 1000 + PATIENCE_US
     fresh = [
-        Waiting(key, row.step, row.wall_us, value)
+        Waiting(key, row.step, row.wall_us, value, until_us)
         for row in rows
         for key, value in sorted(row.media.items(), key=_order)  # the client's order is chance
-        if media.is_known(value)
     ]
     if not fresh:
         return
     store = _store(recorder, recording, memory)
-    waiting = [one for one in fresh if not _record(recorder, recording, store, one)]
+    own = memory.kept.config
+    waiting = [one for one in fresh if not _record(recorder, recording, store, one, own)]
     if waiting:
         memory.waiting = [*memory.waiting, *waiting][-MAX_WAITING:]
         save(recorder, recording, WAITING, memory.waiting)
     _keep_tables(recorder, recording, memory, fresh, waiting)
 
 
-def resolve(recorder: Recorder, recording: Recording, memory: Memory) -> None:
-    """Record what waited for files that are there now."""
+def resolve(
+    recorder: Recorder, recording: Recording, memory: Memory, *, is_over: bool = False
+) -> None:
+    """Record what has all that it waited for; where all ``is_over``, no name comes any more."""
     if not memory.waiting:
         return
     store = _store(recorder, recording, memory)
-    left = [one for one in memory.waiting if not _record(recorder, recording, store, one)]
+    if is_over:
+        memory.waiting = [msgspec.structs.replace(one, until_us=0) for one in memory.waiting]
+    own = memory.kept.config
+    left = [one for one in memory.waiting if not _record(recorder, recording, store, one, own)]
     if len(left) != len(memory.waiting):
         before, memory.waiting = memory.waiting, left
         save(recorder, recording, WAITING, left)
@@ -107,12 +120,21 @@ def _store(recorder: Recorder, recording: Recording, memory: Memory) -> media.St
     )
 
 
-def _record(recorder: Recorder, recording: Recording, store: media.Store, one: Waiting) -> bool:
+def _record(
+    recorder: Recorder,
+    recording: Recording,
+    store: media.Store,
+    one: Waiting,
+    own: Mapping[str, Any],
+) -> bool:
     """Whether nothing is left to wait for."""
     if any(path not in store.files for path in media.paths_of(one.value)):
         return False
+    if time.time_ns() // 1000 < one.until_us and overlays.lacks_names(one.value, one.key, own):
+        return False
     try:
         items, many = media.items_of(one.value, store)
+        overlays.name_classes(items, one.key, own)
     except (EpochalError, ArithmeticError, KeyError, TypeError, ValueError) as error:
         title = f"{one.key!r:.100} at step {one.step} is shown as a file only"
         recorder.write(recording, [Event(one.wall_us, "warning", title, f"{error!s:.300}")])

@@ -7,7 +7,7 @@ from typing import Final
 
 from epochal.domain.artifact import LATEST, MANIFEST_TYPE, ArtifactRef, Manifest
 from epochal.domain.objects import VersionChanges
-from epochal.domain.record import ArtifactCommit, BlobRef
+from epochal.domain.record import AGAIN, ArtifactCommit, BlobRef
 from epochal.domain.run import RunState
 from epochal.errors import InvalidInput, NotFound
 from epochal.protocols.wandb import manifests
@@ -74,16 +74,18 @@ async def repeat(asked: Asked, draft: Draft, *, is_newest: bool) -> Draft:
         return draft
     row = alike[0]
     ref = ArtifactRef(row.entity, row.project, row.name, row.version)
-    if is_newest:
-        return await _record(asked, draft, await asked.call.read(artifacts.entries, ref))
-    tags = list(dict.fromkeys([*row.tags, *draft.tags])) if draft.tags else None
-    changes = VersionChanges(add_aliases=draft.aliases, tags=tags)
-    await asked.call.write(artifacts.update_version, ref, changes)
-    return await _committed(asked, draft, row.version)
+    if not is_newest:  # aliases move back to it, too, which a record of a run cannot do
+        tags = list(dict.fromkeys([*row.tags, *draft.tags])) if draft.tags else None
+        changes = VersionChanges(add_aliases=draft.aliases, tags=tags)
+        await asked.call.write(artifacts.update_version, ref, changes)
+        if not draft.run:
+            return await _committed(asked, draft, row.version)
+    manifest = await asked.call.read(artifacts.entries, ref)
+    return await _record(asked, draft, manifest, again=not is_newest)
 
 
-async def _record(asked: Asked, draft: Draft, manifest: Manifest) -> Draft:
-    """Write that a run has made a version with this manifest."""
+async def _record(asked: Asked, draft: Draft, manifest: Manifest, *, again: bool = False) -> Draft:
+    """Write that a run has made a version with this manifest; one that is there, if ``again``."""
     # What is logged outside of a run gets one that holds it.
     run_id = draft.run or f"artifact-{draft.key[:12]}"
     place = Place(draft.entity, draft.run_project, run_id)
@@ -100,6 +102,7 @@ async def _record(asked: Asked, draft: Draft, manifest: Manifest) -> Draft:
                     tags=[tag for tag in draft.tags if tag], metadata=draft.metadata,
                     description=draft.description, ttl_s=draft.ttl_s or None,
                     project=draft.project, step=draft.step,
+                    first=AGAIN if again else 0,
                 )
             ],
         )  # fmt: skip

@@ -1,13 +1,15 @@
 """Media of wandb as ours: what a value with ``_type`` says, and which files hold its bytes.
 
 Nothing is copied: the file that the client uploads is the medium's blob. Tables are written anew
-in our form. Types without a kind of ours stay files of the run.
+in our form. The first item keeps the value as the client gave it, for those who read it back.
+Types without a kind of ours stay values, and their files files of the run.
 """
 
 from __future__ import annotations
 
 import array
 import itertools
+import json
 import math
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +30,7 @@ from epochal.protocols.wandb.arguments import read_json
 FILE_KINDS: Final = {
     "image-file": "image", "audio-file": "audio", "video-file": "video", "html-file": "html",
     "object3D-file": "object3d", "table-file": "table", "plotly-file": "plot",
+    "molecule-file": "object3d", "incremental-table-file": "table",
 }  # fmt: skip
 """Our kind of each type whose ``path`` names one file."""
 LIST_KINDS: Final = {
@@ -36,16 +39,17 @@ LIST_KINDS: Final = {
 }  # fmt: skip
 """Where a type that stands for several media lists them."""
 SEPARATED: Final = "images/separated"
+MOLECULES: Final = "molecule"
+TABLES: Final = frozenset({"table-file", "incremental-table-file"})
 HISTOGRAM: Final = "histogram"
 MAX_READ: Final = 64 * 1024 * 1024
 MAX_PLOT: Final = 32 * 1024
+MAX_SAID: Final = 32 * 1024
 MAX_ITEMS: Final = 10_000
 POINTS: Final = ".pts.json"
 OCTETS: Final = "application/octet-stream"
-SAID: Final = (
-    "path", "sha256", "size", "artifact_path", "_latest_artifact_path", "log_mode",
-)  # fmt: skip
-"""What the client says of a table's file and of the artifact that holds it, too."""
+SAID: Final = "wandb"
+"""Where an item's meta holds the value that it came from."""
 _PLAIN: Final = ("width", "height", "caption", "sample_rate")
 
 Files = Mapping[str, BlobRef]
@@ -87,7 +91,7 @@ class Store:
 def is_known(value: Mapping[str, Any]) -> bool:
     """Whether a value has a kind of ours."""
     type = value.get("_type")
-    return type in (HISTOGRAM, SEPARATED) or type in FILE_KINDS or type in LIST_KINDS
+    return type in (HISTOGRAM, SEPARATED, MOLECULES) or type in FILE_KINDS or type in LIST_KINDS
 
 
 def paths_of(value: Mapping[str, Any]) -> list[str]:
@@ -97,7 +101,7 @@ def paths_of(value: Mapping[str, Any]) -> list[str]:
 
 def _paths(value: Mapping[str, Any]) -> Iterator[str]:
     type = value.get("_type")
-    if type == SEPARATED:
+    if type in (SEPARATED, MOLECULES):
         yield from (str(path) for path in _list(value.get("filenames"))[:MAX_ITEMS])
         for group in (*_list(value.get("all_masks")), *_list(value.get("all_boxes"))):
             yield from _overlay_paths(group)
@@ -124,22 +128,32 @@ def items_of(value: Mapping[str, Any], store: Store) -> tuple[list[MediaItem], b
     Raises:
         InvalidInput: a part of it does not have the form that its type has.
     """
+    items, many = _items(value, store)
+    is_told = value.get("_type") != HISTOGRAM  # which tells it all by itself
+    if items and is_told and len(json.dumps(value)) <= MAX_SAID:
+        items[0].meta[SAID] = dict(value)
+    return items, many
+
+
+def _items(value: Mapping[str, Any], store: Store) -> tuple[list[MediaItem], bool]:
     type = value.get("_type")
     if type == HISTOGRAM:
         return [histogram(value)], False
     if type == SEPARATED:
         return [*_separated(value, store)], True
+    if type == MOLECULES:
+        return [*_molecules(value, store)], True
     if type in LIST_KINDS:
         inner = [
             item for item in _list(value.get(LIST_KINDS[str(type)])) if isinstance(item, dict)
         ]
         captions = _list(value.get("captions"))
-        items = [items_of(item, store)[0][0] for item in inner[:MAX_ITEMS]]
+        items = [_items(item, store)[0][0] for item in inner[:MAX_ITEMS]]
         for item, caption in zip(items, captions, strict=False):
             if caption:
                 item.meta.setdefault("caption", str(caption))
         return items, True
-    if type == "table-file":
+    if type in TABLES:
         return [table(value, store)], False
     if type == "plotly-file":
         return [_plotly(value, store)], False
@@ -190,6 +204,15 @@ def _separated(value: Mapping[str, Any], store: Store) -> Iterator[MediaItem]:
             boxes[index] if index < len(boxes) else None, store,
         )  # fmt: skip
         yield MediaItem("image", meta, blobs)
+
+
+def _molecules(value: Mapping[str, Any], store: Store) -> Iterator[MediaItem]:
+    captions = _list(value.get("captions"))
+    for index, path in enumerate(_list(value.get("filenames"))[:MAX_ITEMS]):
+        meta = {"format": str(path).rpartition(".")[2]}
+        if index < len(captions) and captions[index]:
+            meta["caption"] = str(captions[index])
+        yield MediaItem("object3d", meta, {"data": store.ref(str(path))})
 
 
 def _overlays(
@@ -309,8 +332,7 @@ def table(value: Mapping[str, Any], store: Store) -> MediaItem:
     data = b"".join(encode_table(columns, named, rows))
     blobs["data"] = store.put(data, "application/x-ndjson")
     meta = {"columns": columns, "types": named, "rows": len(rows), "preview": preview(rows)}
-    said = {name: value[name] for name in SAID if isinstance(value.get(name), (str, int))}
-    return MediaItem("table", {**meta, "wandb": said}, blobs)
+    return MediaItem("table", meta, blobs)
 
 
 def _cell(cell: Any, store: Store, blobs: dict[str, BlobRef | str]) -> Any:
@@ -318,9 +340,9 @@ def _cell(cell: Any, store: Store, blobs: dict[str, BlobRef | str]) -> Any:
         return plain_number(cell)
     if not isinstance(cell, dict) or cell.get("_type") not in FILE_KINDS:
         return cell
-    if cell["_type"] == "table-file" or any(p not in store.files for p in paths_of(cell)):
+    if cell["_type"] in TABLES or any(p not in store.files for p in paths_of(cell)):
         return cell
-    item = items_of(cell, store)[0][0]
+    item = _items(cell, store)[0][0]
     number = sum(1 for role in blobs if role.count(":") == 1)
     for role, ref in item.blobs.items():
         blobs[f"cell:{number}" + ("" if role == "data" else f":{role}")] = ref

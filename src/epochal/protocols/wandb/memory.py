@@ -74,12 +74,16 @@ class Kept(msgspec.Struct):
 
 
 class Waiting(msgspec.Struct):
-    """Media that were logged before their files arrived."""
+    """Media that were logged before their files arrived, or the names of classes in them.
+
+    ``until_us`` is when the latter are waited for no more, microseconds since 1970 UTC.
+    """
 
     key: str
     step: int
     wall_us: int
     value: dict[str, Any]
+    until_us: int = 0
 
 
 class Places:
@@ -133,6 +137,8 @@ class Memory:
         """The last history row."""
         self.moments: dict[str, set[tuple[int, int]]] = {}
         """Step and time of the points of some series, read when rows seem to come again."""
+        self.points: dict[str, set[tuple[int, float | None]]] = {}
+        """Likewise their step and value, None for NaN; lines that tell no time are known by it."""
         self.recent: deque[frozenset[tuple[int, int]]] = deque(maxlen=RECENT)
         """Step and time of the rows of the last requests, which may not be committed yet."""
         self.told_to_stop = False

@@ -1,8 +1,8 @@
 """Lines of a file_stream, read: history, system metrics, console. Pure.
 
 A history line is a JSON object. Nested objects become keys joined with a dot, numbers and truth
-values points, objects with ``_type`` media, everything else a value that is no number. NaN and
-infinities may stand bare.
+values points, objects with a ``_type`` that we know media, everything else a value that is no
+number. NaN and infinities may stand bare.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from epochal.domain.names import SYSTEM_PREFIX, clean_key
 from epochal.domain.values import INT64_MAX, INT64_MIN, MAX_DEPTH
 from epochal.errors import InvalidInput
 from epochal.protocols.wandb.arguments import read_json
+from epochal.protocols.wandb.media import is_known
 
 OWN: Final = frozenset({"_step", "_timestamp", "_runtime", "_wandb"})
 """Names in a line that are not the user's."""
@@ -86,7 +87,7 @@ def _take(row: Row, prefix: str, fields: Mapping[str, Any], depth: int) -> None:
             row.numbers[_key(key)] = plain_number(value)
         elif isinstance(value, dict) and value:
             if isinstance(value.get("_type"), str):
-                row.media[_key(key)] = value
+                (row.media if is_known(value) else row.texts)[_key(key)] = value
             elif depth < MAX_DEPTH:
                 _take(row, f"{key}.", value, depth + 1)
             else:

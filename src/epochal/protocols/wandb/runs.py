@@ -128,6 +128,7 @@ def write_config(
             recorder.write(recording, list(configs.definitions(own, now_us)))
         memory.kept.config = {**memory.kept.config, **own}
         save(recorder, recording, RUN, memory.kept)
+        awaiting.resolve(recorder, recording, memory)
         awaiting.draw(recorder, recording, memory)
 
 

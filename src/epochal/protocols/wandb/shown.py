@@ -1,7 +1,8 @@
 """Media in wandb's form again, as a history row holds them. Pure.
 
-A medium's bytes are named by the path of the run's file that holds them; media of other clients
-lie in no file of the run, and have their digest and size alone.
+What wandb's own client logged is shown as it was given. Of other media the bytes are named by the
+path of the run's file that holds them; media of other clients lie in no file of the run, and have
+their digest and size alone.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from epochal.domain.objects import MediaEntry, MediaView
+from epochal.protocols.wandb.media import SAID
 
 TYPES: Final = {
     "image": "image-file", "audio": "audio-file", "video": "video-file", "html": "html-file",
@@ -30,6 +32,9 @@ def value_of(entry: MediaEntry, paths: Mapping[str, str]) -> Any:
         entry: as stored.
         paths: those of the run's files, by the digest of what is in them.
     """
+    given = entry.items[0].meta.get(SAID) if entry.items else None
+    if isinstance(given, dict) and "_type" in given:
+        return given
     items = [_item(item, entry, paths) for item in entry.items]
     if not entry.many or not items:
         return items[0] if items else None
@@ -63,7 +68,7 @@ def _item(item: MediaView, entry: MediaEntry, paths: Mapping[str, str]) -> Any:
             found |= {"path": path, "format": path.rpartition(".")[2]}
     if item.kind == "table":
         shape = {"ncols": len(meta.get("columns", ())), "nrows": meta.get("rows")}
-        said = meta.get("wandb")  # of the file that it logged, which was converted here
+        said = meta.get(SAID)  # earlier versions kept no more of a table
         found = (
             {"_type": found["_type"], **said, **shape} if isinstance(said, dict) else found | shape
         )

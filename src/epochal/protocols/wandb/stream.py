@@ -96,6 +96,7 @@ def take(recorder: Recorder, recording: Recording, message: Message, writer: str
     recorder.write(recording, taken.facts, taken.points)
     _console(recorder, recording, taken, writer)
     awaiting.take(recorder, recording, memory, taken.rows)
+    awaiting.resolve(recorder, recording, memory, is_over=bool(message.complete))
     memory.last.update(taken.last)
     _advance(recorder, recording, taken, writer)
     if taken.summary is not None:
@@ -127,6 +128,7 @@ def _advance(recorder: Recorder, recording: Recording, taken: Taken, writer: str
         memory.lines.step = max(memory.lines.step, *steps)
         memory.lines.wall_us = max(memory.lines.wall_us, *times)
         memory.moments.clear()
+        memory.points.clear()
         memory.recent.append(frozenset(taken.moments))
         memory.row = {**taken.row, "_step": steps[-1], "_timestamp": times[-1] / 1e6}
     for name in dict.fromkeys(["", writer]):

@@ -52,17 +52,20 @@ class Again:
         recorder: of the server.
         uid: the run.
         memory: of the run.
+        now_us: the time that lines get which tell none.
     """
 
-    def __init__(self, recorder: Recorder, uid: str, memory: Memory) -> None:
+    def __init__(self, recorder: Recorder, uid: str, memory: Memory, now_us: int) -> None:
         self._recorder = recorder
         self._uid = uid
         self._memory = memory
+        self._now_us = now_us
 
     def behind(self, row: Row) -> bool:
         """Whether a row under a new number is one of the run's; only old ones are looked for."""
         lines = self._memory.lines
         is_new = row.step > lines.step or row.wall_us > lines.wall_us
+        is_new = is_new or row.wall_us == self._now_us
         return not is_new and bool(row.numbers) and self.known(row)
 
     def is_new(self, block: Block) -> bool:
@@ -71,15 +74,26 @@ class Again:
         return bool(np.all((block.step > lines.step) | (block.wall_us > lines.wall_us)))
 
     def known(self, row: Row) -> bool:
-        """Whether the run has a row of this step and time. One without a number counts as had."""
+        """Whether the run has a row of this step and time. One without a number counts as had.
+
+        A line that tells no time has another one whenever it comes: it is known by its numbers.
+        """
         moment = (row.step, row.wall_us)
         if not row.numbers or any(moment in rows for rows in self._memory.recent):
             return True
+        if row.wall_us == self._now_us:
+            return all(self._holds(key, row.step, value) for key, value in row.numbers.items())
         key = next(iter(row.numbers))
         moments = self._memory.moments
         if key not in moments:
             moments[key] = foreign.moments_of(self._recorder, self._uid, key)
         return moment in moments[key]
+
+    def _holds(self, key: str, step: int, value: float) -> bool:
+        points = self._memory.points
+        if key not in points:
+            points[key] = foreign.points_of(self._recorder, self._uid, key)
+        return (step, None if value != value else float(value)) in points[key]  # noqa: PLR0124
 
 
 class Taken:
@@ -109,8 +123,8 @@ class Taken:
     def __init__(
         self, recorder: Recorder, recording: Recording, message: Message, lines: Lines
     ) -> None:
-        self._again = Again(recorder, recording.uid, memory_of(recording))
         self.now_us = time.time_ns() // 1000
+        self._again = Again(recorder, recording.uid, memory_of(recording), self.now_us)
         self.facts: list[Fact] = []
         self.points: list[Point | Columns] = []
         self.rows: list[Row] = []
