@@ -36,6 +36,8 @@ from epochal.journal.writer import Journal, NullJournal
 STOP_S = 2.0
 PENDING_S = 2.0
 ROTATE_S = 10.0
+RESCUE_S = 30.0
+"""How long the end of a run waits for the worker to bring elsewhere what found no room."""
 MAX_RESCUES = 1000
 """Microseconds kept free for the starts of journals that come before the one that is opened."""
 
@@ -70,6 +72,7 @@ class Session:
         self._resumed = resumed
         self._wanted_home = home
         self._lock = threading.RLock()
+        self._moving = threading.RLock()  # held while a journal is left for the next
         self._started_us = 0
         self._sender: Any = self._make_sender()
         self._objects: Any = None
@@ -200,6 +203,10 @@ class Session:
 
     def rotate(self) -> None:
         """Go on in a new journal that continues the present one."""
+        with self._moving:
+            self._rotate()
+
+    def _rotate(self) -> None:
         old = self.recorder.journal
         if old.closed:
             return
@@ -246,11 +253,13 @@ class Session:
             self.state = state
         mine = self.request.primary and os.getpid() == self.pid
         deadline = time.monotonic() + (self.request.settings.exit_timeout or 0.0)
+        is_alone = False
         try:
             if self._captures is not None:
                 self._captures.stop()
             if self._worker is not None:
                 self._worker.stop(STOP_S)
+            is_alone = self._moving.acquire(timeout=RESCUE_S)
             self._settle(time.monotonic() + PENDING_S)
             self.recorder.resolve_pending(drop=True)
             if self._objects is not None:
@@ -263,6 +272,8 @@ class Session:
             self._rescue(self.recorder.journal, self._next_start())
             if self._objects is not None:
                 self._objects.leave(self.recorder.journal, 0.0)
+            if is_alone:
+                self._moving.release()
         return self._send_rest(deadline)
 
     def _send_rest(self, deadline: float) -> list[str]:
@@ -297,7 +308,7 @@ class Session:
 
     def after_fork(self) -> None:
         """In a forked child: inert until the first record."""
-        self._lock = threading.RLock()
+        self._lock, self._moving = threading.RLock(), threading.RLock()
         self._worker = self._captures = None
         self._sender = self._objects = self._uploader = None
         self.recorder.after_fork()
