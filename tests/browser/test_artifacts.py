@@ -15,7 +15,7 @@ from tests.browser.belongings import HOSTILE_NAME
 from tests.browser.clients import run_script
 from tests.browser.gallery import Gallery, ask
 from tests.browser.test_login import Team, log_in
-from tests.browser.visitor import Visitor, until
+from tests.browser.visitor import Visitor, copied, until
 from tests.conftest import Server, end_process
 
 pytestmark = pytest.mark.browser
@@ -148,9 +148,9 @@ def test_the_snippet_is_copied(gallery: Gallery, visit: Callable[..., Visitor]) 
     visitor = visit(gallery.url)
     visitor.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = visitor.go(f"{LIST}/digits@v1")
-    page.get_by_role("button", name="Copy the Python snippet").click()
-    copied = until(lambda: page.evaluate("navigator.clipboard.readText()"))
-    assert 'run.use_artifact("belongings/digits:best", type="dataset")' in copied
+    button = page.get_by_role("button", name="Copy the Python snippet")
+    snippet = copied(page, button.click)
+    assert 'run.use_artifact("belongings/digits:best", type="dataset")' in snippet
     page.get_by_role("button", name="Shell", exact=True).click()
     assert page.get_by_text("epochal artifact get belongings/digits:best").is_visible()
 

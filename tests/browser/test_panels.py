@@ -21,7 +21,7 @@ from playwright.sync_api import Page
 
 from tests.browser.axe import serious
 from tests.browser.gallery import Gallery
-from tests.browser.visitor import Visitor, drawn, until, wait_drawn
+from tests.browser.visitor import Visitor, copied, drawn, until, wait_drawn
 
 pytestmark = pytest.mark.browser
 
@@ -256,8 +256,7 @@ def test_what_is_drawn_can_be_taken_away(gallery: Gallery, visit: Callable[..., 
         choose(page, "train/loss", "Save as PNG")
     assert coming.value.path().read_bytes().startswith(b"\x89PNG")
     page.locator('[data-panel="train/loss"]').hover()
-    page.keyboard.press("Y")
-    program = until(lambda: page.evaluate("() => navigator.clipboard.readText()"))
+    program = copied(page, lambda: page.keyboard.press("Y"))
     assert 'keys = ["train/loss"]' in program
     compile(program, "copied", "exec")  # raises where it is no program
     page.keyboard.press("f")
@@ -289,11 +288,9 @@ def test_panels_over_runs_are_taken_away_as_curves_are(
             choose(page, panel, item)
         return coming.value.path().read_bytes()
 
-    def copied(panel: str) -> str:
-        page.evaluate("() => navigator.clipboard.writeText('')")
+    def answered(panel: str) -> str:
         page.locator(f'[data-panel="{panel}"]').hover()
-        page.keyboard.press("Y")
-        program: str = until(lambda: page.evaluate("() => navigator.clipboard.readText()"))
+        program = copied(page, lambda: page.keyboard.press("Y"))
         return subprocess.run(
             [sys.executable, "-c", program],
             capture_output=True, text=True, check=True, timeout=120, cwd=tmp_path,
@@ -310,11 +307,11 @@ def test_panels_over_runs_are_taken_away_as_curves_are(
         assert saved(panel, "Save as PNG").startswith(b"\x89PNG")
     last = {number: loss(number, STEPS - 1) for number in range(6)}
     for panel in added[:3]:
-        rows = [line.split() for line in copied(panel).splitlines()[1:]]
+        rows = [line.split() for line in answered(panel).splitlines()[1:]]
         assert len(rows) == 6
         for _, name, *_, value in rows:
             assert close(float(value), last[int(name[-1])]), "as pandas prints it"
-    assert copied(added[3]).count("train/loss * 2 [") == 6
+    assert answered(added[3]).count("train/loss * 2 [") == 6
 
 
 def test_panels_over_runs_follow_the_filter_and_set_it(

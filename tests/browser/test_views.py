@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 
 from tests.browser.clients import run_script
 from tests.browser.gallery import ask, wait_known
-from tests.browser.visitor import Visitor, rows, until, wait_drawn
+from tests.browser.visitor import Visitor, copied, rows, until, wait_drawn
 from tests.conftest import Server
 
 pytestmark = pytest.mark.browser
@@ -83,8 +83,7 @@ def test_a_long_address_becomes_a_short_link_that_shows_the_same(
     filters = " or ".join(f"config.lr == {number}" for number in (*range(4, 40), 2))
     page = visitor.workspace("seen", f"?q={filters}&group=config.optim&sort=name")
     page.locator(".grouping").wait_for()
-    page.keyboard.press("y")
-    link = until(lambda: page.evaluate("navigator.clipboard.readText()"), what="a link")
+    link = copied(page, lambda: page.keyboard.press("y"))
     assert len(link) < 200, link
     assert len(page.url) > 500
     guest = visit(seen)

@@ -108,6 +108,14 @@ def hide(page: Page, hidden: bool = True) -> None:
     page.evaluate(HIDE, hidden)
 
 
+def copied(page: Page, act: Callable[[], None]) -> str:
+    """What an action copies; all visitors share one clipboard, which holds what others copied."""
+    page.evaluate("() => navigator.clipboard.writeText('')")
+    act()
+    text: str = until(lambda: page.evaluate("() => navigator.clipboard.readText()"), what="a copy")
+    return text
+
+
 def held(page: Page, pattern: str) -> list[Route]:
     """The requests that the pattern fits, from now on: each waits until the test lets it go."""
     waiting: list[Route] = []
