@@ -30,7 +30,7 @@ epochal.finish()
 """
 
 
-def run_script(home: Path, source: str, *arguments: str, seconds: float = 120.0) -> str:
+def run_script(home: Path, source: str, *arguments: str, seconds: float = 240.0) -> str:
     """Run Python that may use ``epochal`` and ``QUIET``. Returns what it printed.
 
     Raises:

@@ -41,8 +41,8 @@ def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
     root = tmp_path_factory.mktemp("gallery")
     home = root / "home"
     home.mkdir(mode=0o700)
+    belongings.fill(home)  # first, as its artifacts are looked up in all that the home has by then
     fill(home)
-    belongings.fill(home)
     running = start_server(home, log=root / "server.log")
     gallery = Gallery(running)
     gallery.wait_until_read()
