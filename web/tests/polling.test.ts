@@ -29,7 +29,7 @@ it("polls and tries the stream again while the first page of runs stays away", a
   const asked = vi.spyOn(api, "queryRuns").mockResolvedValue({ runs: [], columns: {}, total: 0, matched: 0, cursor: null, rev: 1 });
   const { followProject } = await import("../src/state/live.svelte");
   const stop = followProject("local", "p", { changes: () => undefined, resync: () => undefined }, new Promise(() => undefined));
-  for (let second = 0; second < 40; second++) {
+  for (let second = 0; second < 400 && (asked.mock.calls.length < 2 || tried.length < 3); second++) {
     await vi.advanceTimersByTimeAsync(1000);
     for (let turn = 0; turn < 5; turn++) await new Promise((done) => setImmediate(done)); // the answer is read
   }
