@@ -166,7 +166,10 @@ def test_codes_are_those_of_a_shell() -> None:
 
 
 def test_wandb_and_mlflow_of_a_script_log_to_the_home(home: Path, tmp_path: Path) -> None:
-    """Unmodified clients and no server running: one is there for as long as the command."""
+    """Unmodified clients and no server running: one is there for as long as the command.
+
+    What the environment names of another server of mlflow does not count here.
+    """
     pytest.importorskip("wandb")
     command = script(
         tmp_path,
@@ -180,6 +183,7 @@ def test_wandb_and_mlflow_of_a_script_log_to_the_home(home: Path, tmp_path: Path
         """,
     )
     variables = {"WANDB_SILENT": "true", "WANDB_MODE": "online", "WANDB_CONSOLE": "off"}
+    variables |= {"MLFLOW_EXPERIMENT_ID": "998056744410255668", "MLFLOW_RUN_ID": "0" * 32}
     code, _, err = finish(start(home, "--project=p", "--", *command, **variables))
     assert code == 0, err
     runs = {run.name: run for run in connect(home=home).runs("p")}

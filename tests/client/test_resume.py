@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -161,7 +162,11 @@ def test_a_server_that_is_down_is_an_error_only_where_it_is_needed(begin: Begin)
         assert begin(id="r1", resume="allow", settings=down).step == 1
 
 
-def test_a_second_init_returns_the_live_run_with_one_message(begin: Begin) -> None:
+def test_a_second_init_returns_the_live_run_with_one_message(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where something has imported what notebooks run on."""
+    monkeypatch.setitem(sys.modules, "ipykernel", sys)
     first = begin()
     with pytest.warns(EpochalWarning, match="is live; it is returned"):
         assert begin() is first
@@ -183,11 +188,11 @@ def test_in_a_notebook_the_previous_run_is_finished(
     begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Running the init cell again leaves no live run and no thread behind (F33)."""
-    import sys
     import threading
-    import types
+    from types import SimpleNamespace
 
-    monkeypatch.setitem(sys.modules, "ipykernel", types.ModuleType("ipykernel"))
+    shell = SimpleNamespace(kernel=object())
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
     runs = [begin()]
     threads = threading.active_count()
     runs += [begin() for _ in range(5)]

@@ -7,6 +7,8 @@ from typing import Final
 
 from epochal.client.run import Run
 
+STALE: Final = ("MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_ID")
+"""What names an experiment or a run of another server, and would end the script."""
 LOCAL_KEY: Final = "local-" + "0" * 40
 """What a server in local mode takes from its own user, in the form that wandb asks of keys."""
 

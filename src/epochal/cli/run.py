@@ -17,7 +17,7 @@ import typer
 
 import epochal
 from epochal.cli.child import NOT_FOUND, is_command, run_child, shell_code
-from epochal.cli.redirect import client_variables
+from epochal.cli.redirect import STALE, client_variables
 from epochal.client.credentials import find_key
 from epochal.client.exit import INTERRUPTED
 from epochal.client.run import Run
@@ -68,6 +68,7 @@ def run(
             environment["EPOCHAL_PROJECT"] = project
         if url is not None:
             environment |= client_variables(recorded, url, _key(where, url))
+            environment = {name: environment[name] for name in environment.keys() - set(STALE)}
         code = _record(recorded, command, environment, logdir)
     if url is not None and read_server_address(where) is None:  # the server was ours
         print("epochal: run `epochal ui` to look at it", file=sys.stderr)

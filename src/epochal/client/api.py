@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from epochal.client import guard
+from epochal.client.notebook import in_notebook
 from epochal.client.request import RunRequest, read_request
 from epochal.client.run import Run
 from epochal.client.settings import Settings
@@ -250,7 +250,7 @@ def _settle_previous(live: Run, request: RunRequest) -> Run | None:
     """What a second `init` does to a live run; the run to return instead of a new one, or None."""
     wish = request.reinit
     if wish == "default":
-        wish = "finish_previous" if "ipykernel" in sys.modules else "return_previous"
+        wish = "finish_previous" if in_notebook() else "return_previous"
         if wish == "return_previous":
             guard.warn_once(
                 ("reinit", live.uid),

@@ -10,6 +10,7 @@ import platform
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -136,11 +137,13 @@ def test_a_module_with_an_odd_version_hides_no_other_part(monkeypatch):
 
 def test_a_notebook_is_named(monkeypatch):
     """Jupyter tells the path of the session."""
-    monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    shell = SimpleNamespace(kernel=object())
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
     monkeypatch.setenv("JPY_SESSION_NAME", "/home/ada/first try.ipynb")
     read = read_environment()
     assert read.notebook == "first try.ipynb"
-    monkeypatch.delitem(sys.modules, "ipykernel")
+    monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    shell.kernel = None  # a terminal of IPython, in which something else runs kernels
     assert read_environment().notebook == ""
 
 

@@ -170,7 +170,16 @@ named = wandb.Api().run("read/native").name
 for id in ("r0", "native"):
     other = wandb.Api().run("read/" + id)
     other.summary["best"] = {"loss": 3}
+    other.summary["worst"] = 4
     other.summary.update()
+other = wandb.Api().run("read/r0")
+def told(run):
+    return {key: value for key, value in run.summary._json_dict.items() if key[0] != "_"}
+before = told(other)
+del other.summary["worst"]
+other.summary.update()
+assert before.pop("worst") == 4
+assert told(wandb.Api().run("read/r0")) == before, before
 kept = wandb.Api().run("read/native").name == named
 run = wandb.Api().run("read/native")
 run.config["lr"] = 9

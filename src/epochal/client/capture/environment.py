@@ -20,6 +20,7 @@ import msgspec
 from epochal.client.capture.git import find_root
 from epochal.client.capture.gpu import GpuInfo, open_gpus
 from epochal.client.capture.redact import redact_argv, redact_mapping
+from epochal.client.notebook import in_notebook
 
 _T = TypeVar("_T")
 _GB: Final = 2**30
@@ -254,7 +255,7 @@ def _variables() -> dict[str, str]:
 
 def _notebook() -> str:
     """Jupyter names the session's file in a variable, VS Code in the main module."""
-    if "ipykernel" not in sys.modules:
+    if not in_notebook():
         return ""
     path = os.environ.get("JPY_SESSION_NAME") or getattr(
         sys.modules["__main__"], "__vsc_ipynb_file__", ""

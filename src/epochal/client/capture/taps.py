@@ -24,6 +24,7 @@ from collections.abc import Callable
 from typing import Final, TextIO
 
 from epochal.client.capture import relay
+from epochal.client.notebook import find_shell
 
 _FIRST_FREE: Final = 20  # above the numbers that the relay's descriptors get, and above 0, 1 and 2
 _COPY_PIPE: Final = 1 << 20
@@ -237,8 +238,7 @@ def watch_cells(renew: Callable[[], None]) -> Callable[[], None]:
     Returns:
         What ends it.
     """
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    events = getattr(shell, "events", None)
+    events = getattr(find_shell(), "events", None)
     if events is None:
         return lambda: None
 

@@ -9,7 +9,13 @@ from typing import Any, Final
 
 import msgspec
 
-from epochal.domain.names import DEFAULT_ENTITY, DEFAULT_PROJECT, MAX_NAME, new_run_id
+from epochal.domain.names import (
+    DEFAULT_ENTITY,
+    DEFAULT_PROJECT,
+    MAX_NAME,
+    SYSTEM_PREFIX,
+    new_run_id,
+)
 from epochal.domain.record import Attributes, Config, Event
 from epochal.domain.run import RunState
 from epochal.domain.tracked import USER
@@ -43,11 +49,12 @@ async def upsert(asked: Asked, parent: Any, given: Given) -> dict[str, Any]:
     recorder = asked.call.workers.recorder
     principal = asked.call.principal
     user = {} if principal is None else {USER: principal.name}
+    told = None if given.json("summaryMetrics") is None else await _told(asked, place)
 
     def work(recorder: Recorder, recording: Recording) -> None:
         if not recording.labels.keys() & {LINES, USER} and recording.foreign:
             recorder.label(recording, user)  # a run that begins
-        _write(recorder, recording, given)
+        _write(recorder, recording, given, told)
 
     _, is_new = await asked.call.record(foreign.begin_or_go_on, recorder, place, CLIENT, work)
     branch = branching.branch_of(given.json("config")) if is_new else None
@@ -67,7 +74,21 @@ def place_of(given: Given) -> Place:
     )
 
 
-def _write(recorder: Recorder, recording: Recording, given: Given) -> None:
+async def _told(asked: Asked, place: Place) -> dict[str, Any] | None:
+    """The summary that was told of a run, without what follows from its history; None of none.
+
+    `Api().run()` sends a summary as a whole: what it leaves out of this is to go.
+    """
+    with contextlib.suppress(NotFound):
+        found = await asked.call.read(stored.get_run, place.uid)
+        hidden = ("_wandb", "_step", "_timestamp", "_runtime", SYSTEM_PREFIX)
+        return {key: value for key, value in found.summary.items() if not key.startswith(hidden)}
+    return None
+
+
+def _write(
+    recorder: Recorder, recording: Recording, given: Given, told: dict[str, Any] | None
+) -> None:
     memory = memory_of(recording)
     recording.heard, recording.patience_s = time.monotonic(), SILENCE_S
     now_us = time.time_ns() // 1000
@@ -96,7 +117,7 @@ def _write(recorder: Recorder, recording: Recording, given: Given) -> None:
     _keep(recorder, recording, memory, given)
     summary = given.json("summaryMetrics")
     if summary is not None:
-        memory.summary = None
+        memory.summary = told
         write_summary(recorder, recording, memory, summary)
     state = _STATES.get(given.text("state").lower())
     if state is not None and recording.foreign:
