@@ -68,7 +68,8 @@ def run(
             environment["EPOCHAL_PROJECT"] = project
         if url is not None:
             environment |= client_variables(recorded, url, _key(where, url))
-            environment = {name: environment[name] for name in environment.keys() - set(STALE)}
+            for stale in STALE:
+                environment.pop(stale, None)
         code = _record(recorded, command, environment, logdir)
     if url is not None and read_server_address(where) is None:  # the server was ours
         print("epochal: run `epochal ui` to look at it", file=sys.stderr)

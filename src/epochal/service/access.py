@@ -22,7 +22,7 @@ MAX_TIME_US = 253_370_764_800_000_000
 
 def authenticate(store: Store, text: str) -> Principal | None:
     """Who the key belongs to; None when it is no valid key. Needs no permission itself."""
-    if not text or len(text) > MAX_KEY_TEXT or not text.isascii():
+    if not _may_be_key(text):
         return None
     return stored.find_key(store, text)
 
@@ -32,7 +32,7 @@ def refusal(store: Store, text: str) -> str:
 
     Needs no permission itself.
     """
-    if not text or len(text) > MAX_KEY_TEXT or not text.isascii():
+    if not _may_be_key(text):
         return ""
     key = stored.describe_key(store, text)
     if key is None or key.is_good(_now_us()):
@@ -107,6 +107,10 @@ def revoke_key(store: Store, principal: Principal | None, prefix: str) -> None:
             f"(`epochal key create NAME --role admin`)"
         )
     stored.revoke_key(store, prefix)
+
+
+def _may_be_key(text: str) -> bool:
+    return 0 < len(text) <= MAX_KEY_TEXT and text.isascii()
 
 
 def _now_us() -> int:

@@ -28,6 +28,7 @@ from epochal.protocols.wandb.execution import Asked, Fields
 from epochal.protocols.wandb.ids import Place, read_run_key
 from epochal.protocols.wandb.memory import CLIENT, LINES, RUN, Memory, memory_of, save
 from epochal.protocols.wandb.projects import run_object
+from epochal.protocols.wandb.rows import OWN
 from epochal.protocols.wandb.stream import SILENCE_S, write_summary
 from epochal.service import foreign
 from epochal.service import runs as stored
@@ -81,8 +82,11 @@ async def _told(asked: Asked, place: Place) -> dict[str, Any] | None:
     """
     with contextlib.suppress(NotFound):
         found = await asked.call.read(stored.get_run, place.uid)
-        hidden = ("_wandb", "_step", "_timestamp", "_runtime", SYSTEM_PREFIX)
-        return {key: value for key, value in found.summary.items() if not key.startswith(hidden)}
+        return {
+            key: value
+            for key, value in found.summary.items()
+            if key.partition(".")[0] not in OWN and not key.startswith(SYSTEM_PREFIX)
+        }
     return None
 
 

@@ -31,7 +31,7 @@ from epochal.protocols.wandb.memory import (
     removed,
     save,
 )
-from epochal.protocols.wandb.rows import Shown, groups, plain_number
+from epochal.protocols.wandb.rows import OWN, Shown, groups, plain_number
 from epochal.protocols.wandb.taken import Message, Taken
 from epochal.service import foreign
 from epochal.service.foreign import Recorder, Recording
@@ -207,7 +207,7 @@ def _flatten(
     fields: Mapping[str, Any], prefix: str, flat: dict[str, Any], objects: dict[str, Any]
 ) -> None:
     for name, value in fields.items():
-        if not prefix and name in ("_wandb", "_step", "_timestamp", "_runtime"):
+        if not prefix and name in OWN:
             continue
         key = prefix + name
         if isinstance(value, dict) and isinstance(value.get("_type"), str):
