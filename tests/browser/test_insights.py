@@ -15,6 +15,11 @@ from tests.conftest import Server
 from tests.server.targets import webhook
 from tests.store.journals import Writing
 
+MEANING = {
+    "spike": "A loss that jumped far above what it did before",
+    "nan": "The first series that became NaN",
+}
+
 pytestmark = pytest.mark.browser
 
 
@@ -51,13 +56,19 @@ def test_findings_lead_to_their_chart_and_stay_off_when_switched_off(
     lo, hi = (int(x) for x in page.url.split("z=")[1].split("&")[0].replace("%2C", ",").split(","))
     assert lo < 300 < hi < 400
 
+    findings.get_by_role("button", name="Switch off for this run: NaN").click()
+    until(lambda: findings.locator("a.chip").count() == 1, what="the NaN is gone")
     findings.get_by_role("button", name="Choose…").click()
-    page.get_by_label("A loss that jumped far above what it did before").uncheck()
+    spikes, nans = page.get_by_label(MEANING["spike"]), page.get_by_label(MEANING["nan"])
+    spikes.last.uncheck()
+    assert spikes.first.is_disabled(), "what is off in the project is off in its runs"
+    assert not nans.first.is_checked()
+    nans.first.check()
     page.get_by_role("button", name="Save").click()
     until(lambda: findings.locator("a.chip").count() == 1, what="the spike is gone")
     page.reload()
     findings.get_by_text("1 kind off").wait_for()
-    assert findings.locator("a.chip").count() == 1
+    assert "NaN" in findings.locator("a.chip").inner_text(), "and what was off here is back"
 
 
 def test_a_rule_made_on_the_page_tells_a_webhook_and_its_log_says_so(

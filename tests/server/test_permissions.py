@@ -52,6 +52,7 @@ MATRIX: dict[tuple[str, str], Permission | None] = {
     ("GET", "/api/v1/projects/insights"): READ,
     ("PUT", "/api/v1/projects/insights"): WRITE,
     ("GET", "/api/v1/runs/{uid:str}/insights"): READ,
+    ("PUT", "/api/v1/runs/{uid:str}/insights"): WRITE,
     ("POST", "/api/v1/runs/query"): READ,
     ("POST", "/api/v1/runs/importance"): READ,
     ("POST", "/api/v1/runs/groups"): READ,

@@ -11,12 +11,15 @@ import pytest
 
 from epochal.domain.access import LOCAL_USER
 from epochal.domain.insight import InsightReport, InsightSettings, Kind
+from epochal.domain.names import DEFAULT_ENTITY
 from epochal.domain.record import Attributes, Config, Media, MediaItem
 from epochal.errors import NotFound
 from epochal.service import insights
 from epochal.store import series
 from epochal.store.ingest import ingest_home
 from epochal.store.owner import Store
+from epochal.store.preferences import name_of_run, read_preference
+from epochal.store.runs import delete_run
 from tests.domain.curves import span
 from tests.store.journals import Writing
 
@@ -87,6 +90,27 @@ def test_a_kind_that_is_switched_off_is_not_told_in_its_project_alone(store):
     assert ([one.kind for one in found.insights], found.off) == ([Kind.OVERFIT], kept.off)
     insights.change_settings(store, LOCAL_USER, None, "p", InsightSettings([]))
     assert len(report(store, writing).insights) == 3
+
+
+def test_a_kind_that_is_switched_off_for_a_run_is_told_for_all_others(store):
+    """It comes back when it is switched on again, and nothing of it stays behind a deleted run."""
+    quiet, other = trained(store.home, "quiet"), trained(store.home, "other")
+    kinds = [one.kind for one in report(store, quiet).insights]
+    off = InsightSettings([Kind.SPIKE])
+    assert insights.change_run_settings(store, LOCAL_USER, quiet.uid, off) == off
+    found = report(store, quiet)
+    assert [one.kind for one in found.insights] == [Kind.NAN, Kind.OVERFIT]
+    assert (found.off, found.off_here) == ([], [Kind.SPIKE])
+    assert [one.kind for one in report(store, other).insights] == kinds
+    insights.change_run_settings(store, LOCAL_USER, quiet.uid, InsightSettings([]))
+    assert [one.kind for one in report(store, quiet).insights] == kinds
+    with pytest.raises(NotFound):
+        insights.change_run_settings(store, LOCAL_USER, "0" * 32, off)
+    name = name_of_run(insights.PREFERENCE, quiet.uid)
+    place = DEFAULT_ENTITY, "p"
+    assert read_preference(store, *place, name) is not None
+    delete_run(store, quiet.uid)
+    assert read_preference(store, *place, name) is None
 
 
 def test_dead_layers_are_told_from_what_watch_recorded(store):

@@ -106,6 +106,7 @@ CALLS: dict[Any, tuple[Permission, tuple[Any, ...], dict[str, Any]]] = {
     insights.run_insights: (Permission.READ, (UID,), {}),
     insights.get_settings: (Permission.READ, (None, "p"), {}),
     insights.change_settings: (Permission.WRITE, (None, "p", InsightSettings([])), {}),
+    insights.change_run_settings: (Permission.WRITE, (UID, InsightSettings([])), {}),
     runs.resolve_run: (Permission.READ, (None, "p", "r1"), {}),
     runs.update_run: (Permission.WRITE, (UID, RunChanges(name="x")), {}),
     runs.delete_run: (Permission.WRITE, (UID,), {}),

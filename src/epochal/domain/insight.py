@@ -17,7 +17,7 @@ Place = Literal["overview", "charts", "system", "gradients"]
 
 
 class Kind(StrEnum):
-    """What a finding is about; each can be switched off for a project."""
+    """What a finding is about; each can be switched off for a run and for a project."""
 
     NAN = "nan"
     INF = "inf"
@@ -58,14 +58,21 @@ class Insight(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InsightReport(msgspec.Struct, frozen=True):
-    """The findings of a run, worst first, and the kinds that are switched off in its project."""
+    """The findings of a run, worst first.
+
+    Attributes:
+        insights: those of kinds that are on.
+        off: the kinds that are switched off in its project.
+        off_here: the kinds that are switched off for this run.
+    """
 
     insights: list[Insight]
     off: list[Kind]
+    off_here: list[Kind] = []
 
 
 class InsightSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which kinds are switched off in a project."""
+    """Which kinds are switched off in a project, or for a run."""
 
     off: list[Kind]
 

@@ -35,9 +35,13 @@ def find_difference(
     return [Insight(
         kind=Kind.DIFFERS, severity="info", title=f"Alone with {key} = {_shown(mine, key)}",
         text=f"Among {len(others) + 1} runs of {group} only this one has {key} = "
-        f"{_shown(mine, key)}; the others have {_shown(others[0], key)}.",
+        f"{_shown(mine, key)}; {_of_others(others[0], key)}.",
         key=key, place="overview", numbers={"runs": len(others) + 1},
     )]  # fmt: skip
+
+
+def _of_others(config: Mapping[str, Any], key: str) -> str:
+    return f"the others have {_shown(config, key)}" if key in config else "the others lack it"
 
 
 def _shown(config: Mapping[str, Any], key: str) -> str:

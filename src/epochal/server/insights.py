@@ -1,4 +1,4 @@
-"""What runs show by themselves, and which of it a project wants to hear."""
+"""What runs show by themselves, and which of it people want to hear of a project or a run."""
 
 from __future__ import annotations
 
@@ -42,4 +42,12 @@ async def change_settings(
     return await request.write(insights.change_settings, entity, project, data)
 
 
-ROUTES: Final[list[Any]] = [run_insights, get_settings, change_settings]
+@put("/api/v1/runs/{uid:str}/insights", opt=WRITE)
+async def change_run_settings(
+    request: Call, data: JSONBody[InsightSettings], uid: FromPath[str]
+) -> InsightSettings:
+    """Switch kinds off for one run, and all others on."""
+    return await request.write(insights.change_run_settings, uid, data)
+
+
+ROUTES: Final[list[Any]] = [run_insights, get_settings, change_settings, change_run_settings]

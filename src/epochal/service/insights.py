@@ -43,7 +43,7 @@ from epochal.store import insights as stored
 from epochal.store import runs
 from epochal.store.lastwords import newest_point_us
 from epochal.store.owner import Store
-from epochal.store.preferences import read_preference, write_preference
+from epochal.store.preferences import name_of_run, read_preference, write_preference
 
 MAX_KEYS: Final = 64
 MAX_OF_A_KIND: Final = 3
@@ -61,7 +61,8 @@ def run_insights(store: Store, principal: Principal | None, uid: str) -> Insight
     """
     require(principal, Permission.READ)
     detail = runs.get_run(store, check_uid(uid))
-    off = _read_off(store, detail.entity, detail.project)
+    place = detail.entity, detail.project
+    off, off_here = _read_off(store, *place), _read_off(store, *place, uid)
     lines = stored.read_lines(store, uid, _keys(detail))
     found = [
         *find_bad_values(detail.metrics, lines),
@@ -74,7 +75,8 @@ def run_insights(store: Store, principal: Principal | None, uid: str) -> Insight
         *_layers(store, uid),
         *_difference(store, uid, detail),
     ]
-    return InsightReport([one for one in ranked(found) if one.kind not in off], off)
+    told = [one for one in ranked(found) if one.kind not in off and one.kind not in off_here]
+    return InsightReport(told, off, off_here)
 
 
 def get_settings(
@@ -96,14 +98,35 @@ def change_settings(
     """Switch kinds off, and all others on."""
     require(principal, Permission.WRITE)
     place = bounds.entity_name(entity), bounds.project_name(project)
+    return _write_off(store, *place, PREFERENCE, settings)
+
+
+def change_run_settings(
+    store: Store, principal: Principal | None, uid: str, settings: InsightSettings
+) -> InsightSettings:
+    """Switch kinds off for one run, and all others on; what its project says holds as well.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    require(principal, Permission.WRITE)
+    detail = runs.get_run(store, check_uid(uid))
+    name = name_of_run(PREFERENCE, uid)
+    return _write_off(store, detail.entity, detail.project, name, settings)
+
+
+def _write_off(
+    store: Store, entity: str, project: str, name: str, settings: InsightSettings
+) -> InsightSettings:
     off = [kind for kind in Kind if kind in settings.off]
-    write_preference(store, *place, PREFERENCE, msgspec.msgpack.encode(off))
+    write_preference(store, entity, project, name, msgspec.msgpack.encode(off))
     return InsightSettings(off)
 
 
-def _read_off(store: Store, entity: str, project: str) -> list[Kind]:
+def _read_off(store: Store, entity: str, project: str, uid: str = "") -> list[Kind]:
     """Kinds of newer versions are left out."""
-    known = read_preference(store, entity, project, PREFERENCE)
+    name = name_of_run(PREFERENCE, uid) if uid else PREFERENCE
+    known = read_preference(store, entity, project, name)
     names = _decode(known) if known is not None else []
     return [kind for kind in Kind if kind in names]
 

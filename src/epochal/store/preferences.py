@@ -1,4 +1,4 @@
-"""Preferences: what people chose for a project on this server, by name.
+"""Preferences: what people chose for a project, or a run of it, on this server, by name.
 
 They are in no journal: a database that was rebuilt has the defaults again.
 """
@@ -37,6 +37,17 @@ def write_preference(store: Store, entity: str, project: str, name: str, value: 
             connection.dialect.name, preference, _PLACE, replace("value", "changed_us")
         )
         connection.execute(change, [row])
+
+
+def name_of_run(name: str, uid: str) -> str:
+    """The name of a preference that is about one run; it goes with the run."""
+    return f"{name}/{uid}"
+
+
+def forget_run(connection: sa.Connection, uid: str) -> None:
+    """Remove what was chosen for a run."""
+    gone = preference.c.name.endswith(name_of_run("", uid), autoescape=True)
+    connection.execute(sa.delete(preference).where(gone))
 
 
 def read_all(store: Store, name: str) -> dict[tuple[str, str], bytes]:

@@ -29,6 +29,7 @@ from epochal.store.facts import MAX_TAGS, set_tags
 from epochal.store.keep import keep_records
 from epochal.store.labels import read_labels, remove_label
 from epochal.store.moved import moved_to
+from epochal.store.preferences import forget_run
 from epochal.store.projects import list_projects, project_keys
 from epochal.store.rows import find_project_id, find_run_id, run_rows, suggest
 from epochal.store.schema import project, run
@@ -263,6 +264,7 @@ def delete_run(store: Store, uid: str, *, versions: bool = False) -> None:
             os.rename(run_directory(store.home, uid), grave)
         with store.database.write() as connection:
             remove_rows(connection, run_id)
+            forget_run(connection, uid)
             revision = next_revision(connection)
         store.tails.drop_run(uid)
         store.segments.forget_run(uid)

@@ -33,7 +33,10 @@ export interface Insight {
 
 export interface InsightReport {
   insights: Insight[];
+  /** Kinds that are switched off in the project. */
   off: Kind[];
+  /** Kinds that are switched off for this run. */
+  off_here: Kind[];
 }
 
 export const TONES = { error: { sign: "✗", chip: "fail" }, warning: { sign: "!", chip: "warn" }, info: { sign: "·", chip: "" } } as const;
