@@ -196,6 +196,24 @@ def test_a_target_that_is_gone_keeps_nobody_else_waiting(store, hook, look):
     assert len(hook.got) == 1
 
 
+def test_a_target_that_takes_nothing_is_asked_once_a_look_however_much_it_should_hear(
+    store, hook, look
+):
+    """Thirty alerts that wait for it, all older, keep the next rule's only one not waiting."""
+    with webhook() as sulking:
+        sulking.answers = [503] * 99
+        rule = add(store, sulking, when=When.FAILED)
+        for _ in range(30):
+            alerts.try_rule(store, LOCAL_USER, None, "p", rule)
+        alerts.try_rule(store, LOCAL_USER, None, "p", add(store, hook, when=When.FAILED))
+        look()
+        assert (len(sulking.got), len(hook.got)) == (1, 1)
+        look()
+        assert len(sulking.got) == 2, "the next one has its turn"
+        waiting = alerts.list_deliveries(store, LOCAL_USER, None, "p").deliveries[1:]
+    assert all(one.state == "waiting" and one.next_us is not None for one in waiting)
+
+
 def test_a_target_that_drips_bytes_is_cut_off(store, look, monkeypatch):
     """Its socket never times out, as each byte comes in time."""
     monkeypatch.setattr("epochal.server.webhook.WHOLE_SECONDS", 0.5)
@@ -374,6 +392,25 @@ def test_a_script_that_fails_is_told_by_a_running_server(
     assert "very-secret" not in shown
     assert run_cli("alert", "rm", "p", rule["id"], home=home).returncode == 0
     assert "no rules yet" in run_cli("alert", "ls", "p", home=home).stderr
+
+
+def test_an_alert_of_a_run_that_ends_with_its_block_says_which_exception_ended_it(
+    store, hook, look
+):
+    """The traceback is printed after the run has ended, so its console lacks it."""
+    add(store, hook, when=When.FAILED)
+    run_script(
+        """
+        import epochal
+        with epochal.init(project="p", settings={"git": False, "environment": False}):
+            epochal.log({"loss": 1.0})
+            raise RuntimeError("out of memory")
+        """,
+        store.home,
+    )
+    look()
+    (message,) = hook.got
+    assert message["detail"].splitlines()[-1] == "RuntimeError: out of memory"
 
 
 def test_an_alert_of_a_failed_run_says_which_exception_ended_it(store, hook, look):

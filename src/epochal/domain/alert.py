@@ -79,12 +79,18 @@ class RuleList(msgspec.Struct, frozen=True):
 
 
 class DeliveryRow(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that a rule found, and how far it got."""
+    """Something that a rule found, and how far it got.
+
+    Attributes:
+        uid: the run; empty for a trial, as are `run` and `run_id`.
+        next_us: when it is told next, in microseconds since 1970; None when that is over.
+    """
 
     id: int
     rule: str
     uid: str
     run: str
+    run_id: str
     title: str
     text: str
     target: str
@@ -92,6 +98,7 @@ class DeliveryRow(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int
     created_us: int
     sent_us: int | None
+    next_us: int | None
     error: str
 
 

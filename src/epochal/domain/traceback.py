@@ -29,7 +29,13 @@ def exception_line(lines: Sequence[str]) -> str | None:
         return None
     for line in lines[begins[-1] + 1 :]:
         text = line.rstrip()
-        if text[:1].isspace() or not _ERROR.fullmatch(text):
-            continue
-        return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+        if shown := shown_error(text):
+            return shown
     return None
+
+
+def shown_error(text: str) -> str | None:
+    """A line that names an exception, at most `LONGEST` characters of it; None for any other."""
+    if text[:1].isspace() or not _ERROR.fullmatch(text):
+        return None
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

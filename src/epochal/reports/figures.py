@@ -9,7 +9,7 @@ from typing import Any, Final
 from epochal.domain.importance import ImportanceReport
 from epochal.domain.view import RunPage
 from epochal.reports.axes import shown, ticks
-from epochal.reports.curves import HEIGHT, WIDTH, look_of, swatch
+from epochal.reports.curves import COLORS, HEIGHT, WIDTH, look_of, swatch
 from epochal.reports.escape import escaped
 
 MOST_BARS: Final = 40
@@ -20,10 +20,13 @@ Column = Callable[[str], list[Any]]
 
 
 def scatter(name: str, table: RunPage, column: Column, columns: Sequence[str]) -> str:
-    """A dot for each run that has both numbers."""
+    """A dot for each run that has both numbers, in the color of its value of a third column."""
+    looks, legend = _looks(table, column, columns[2:])
     dots = [
-        (run.name, run.color, float(x), float(y))
-        for run, x, y in zip(table.runs, column(columns[0]), column(columns[1]), strict=True)
+        (run.name, look, float(x), float(y))
+        for run, look, x, y in zip(
+            table.runs, looks, column(columns[0]), column(columns[1]), strict=True
+        )
         if _is_number(x) and _is_number(y)
     ]
     if not dots:
@@ -46,6 +49,8 @@ def scatter(name: str, table: RunPage, column: Column, columns: Sequence[str]) -
     middle = _LEFT + width / 2
     parts.append(
         f'<text x="{middle}" y="{HEIGHT - 6}" text-anchor="middle">{escaped(columns[0])}</text>'
+        f'<text transform="translate(12 {_TOP + height / 2}) rotate(-90)" text-anchor="middle">'
+        f"{escaped(columns[1])}</text>"
     )
     for run, color, x, y in dots:
         tip = escaped(f"{run}: {shown(x)}, {shown(y)}")
@@ -56,8 +61,22 @@ def scatter(name: str, table: RunPage, column: Column, columns: Sequence[str]) -
         )
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escaped(name)}">'
-        f"{''.join(parts)}</svg>"
+        f"{''.join(parts)}</svg>{legend}"
     )
+
+
+def _looks(table: RunPage, column: Column, third: Sequence[str]) -> tuple[list[int], str]:
+    """The color of each run, and what the colors mean; its own where the third has many values."""
+    own = [run.color for run in table.runs]
+    if not third:
+        return own, ""
+    values = [_cell(value) for value in column(third[0])]
+    known = sorted(set(values))
+    if len(known) > COLORS:
+        said = f"{len(known)} values of {escaped(third[0])}: each run has its own color."
+        return own, f'<p class="soft">{said}</p>'
+    items = "".join(f"<li>{swatch(at)}{value}</li>" for at, value in enumerate(known))
+    return [known.index(value) for value in values], f'<ul class="legend">{items}</ul>'
 
 
 def bars(table: RunPage, values: Sequence[Any]) -> str:
@@ -67,6 +86,7 @@ def bars(table: RunPage, values: Sequence[Any]) -> str:
         for run, value in zip(table.runs, values, strict=True)
         if _is_number(value)
     ]
+    rows.sort(key=lambda row: -row[1])
     return _bars(rows, "run", "No run has this number.")
 
 

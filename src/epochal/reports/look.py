@@ -37,7 +37,7 @@ hr {{ border: 0; border-top: 1px solid var(--line); margin: 32px 0; }}
 table {{ border-collapse: collapse; font-size: 14px; font-variant-numeric: tabular-nums; }}
 th, td {{ padding: 5px 14px 5px 0; text-align: left; vertical-align: top;
   border-bottom: 1px solid var(--line); }}
-th {{ font-weight: 600; }} .scroll {{ overflow-x: auto; }}
+th {{ font-weight: 600; overflow-wrap: normal; }} .scroll {{ overflow-x: auto; }}
 figure {{ padding: 14px 16px 12px; border: 1px solid var(--line); border-radius: 10px; }}
 figcaption {{ margin-bottom: 8px; font-size: 14px; font-weight: 600; line-height: 1.4; }}
 figcaption span {{ font-weight: 400; color: var(--soft); }}

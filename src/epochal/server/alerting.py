@@ -17,7 +17,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from epochal.domain.address import page_path
-from epochal.domain.alert import Occasion, Rule, When
+from epochal.domain.alert import Occasion, Rule, When, says
 from epochal.errors import EpochalError, PermissionDenied
 from epochal.server import mail, webhook
 from epochal.server.settings import Settings
@@ -92,10 +92,12 @@ class Alerting:
                     found = [self._explained(one) for one in found]
                 add_deliveries(self._store, place, rule, found, now)
         known = {rule.id: rule for of_project in rules.values() for rule in of_project}
+        unwilling: set[str] = set()
         for row in due(self._store, now, AT_ONCE):
             if self._ending.is_set():
                 return
-            self._tell(row, known.get(row.rule))
+            if row.rule not in unwilling and not self._tell(row, known.get(row.rule)):
+                unwilling.add(row.rule)
 
     def _explained(self, failed: Occasion) -> Occasion:
         """With the exception that ended the run, where its console tells it."""
@@ -115,9 +117,9 @@ class Alerting:
                     log.exception("looking for alerts failed, trying again")
             self._wake.wait(INTERVAL)
 
-    def _tell(self, row: Any, rule: Rule | None) -> None:
-        """One attempt, and how it went."""
-        attempts, error = row.attempts + 1, ""
+    def _tell(self, row: Any, rule: Rule | None) -> bool:
+        """One attempt; False when its target takes nothing now, so that the rest can wait."""
+        attempts, error, willing = row.attempts + 1, "", True
         if rule is None:
             attempts, error = len(PAUSES_US) + 1, "the rule was removed before it was told"
         else:
@@ -126,21 +128,24 @@ class Alerting:
             except PermissionDenied as refused:
                 attempts, error = len(PAUSES_US) + 1, refused.message
             except EpochalError as failed:
-                error = failed.message
+                error, willing = failed.message, False
             except Exception as fault:  # one that cannot be told must not end all others
                 log.exception("telling alert %d failed", row.id)
                 error = f"{type(fault).__name__}: {fault}"
         settle(self._store, row.id, attempts, error, self._clock())
+        return willing
 
     def _send(self, row: Any, rule: Rule) -> None:
         path = page_path(row.entity, row.project, row.run_id)
         link = self.base + path
         if rule.email:
-            text = f"{row.text}\n\nProject {row.project}, run {row.run or '-'}\n{link}\n"
+            about = f"Project {row.project}" + (f", run {row.run}" if row.run else "")
+            why = f"You get this mail when {says(rule)}: rule {rule.id} of the project's alerts."
+            text = "\n\n".join(filter(None, (row.text, f"{about}\n{link}", f"-- \n{why}\n")))
             mail.send(read_mail(self._store), rule.email, f"Epochal: {row.title}", text)
             return
         message = {
-            "text": f"{row.title}\n{row.text}\n{link}",
+            "text": "\n".join(filter(None, (row.title, row.text, link))),
             "title": row.title,
             "detail": row.text,
             "when": rule.when,

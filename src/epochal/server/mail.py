@@ -49,7 +49,22 @@ def send(settings: MailSettings, to: str, title: str, text: str) -> None:
             server.send_message(message)
     except (OSError, smtplib.SMTPException, UnicodeError) as error:
         where = f"{settings.host}:{settings.port}"
-        raise Unavailable(f"{where} did not take the mail: {error}") from None
+        raise Unavailable(f"{where} did not take the mail: {_said(error)}") from None
+
+
+def _said(error: Exception) -> str:
+    """What the server answered, as it said it."""
+    answers: list[tuple[int, bytes | str]] = []
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        answers = list(error.recipients.values())
+    elif isinstance(error, smtplib.SMTPResponseException):
+        answers = [(error.smtp_code, error.smtp_error)]
+    texts = [_answer(code, said) for code, said in answers]
+    return "; ".join(texts) or str(error) or type(error).__name__
+
+
+def _answer(code: int, said: bytes | str) -> str:
+    return f"{code} {said.decode('utf-8', 'replace') if isinstance(said, bytes) else said}"
 
 
 class _Plain(smtplib.SMTP):

@@ -38,11 +38,17 @@ def add_deliveries(
 
 
 def due(store: Store, now_us: int, limit: int) -> list[Any]:
-    """What is to be told now, oldest first."""
+    """What is to be told now: of each rule the oldest, then of each the second, and so on.
+
+    A rule with much to tell keeps no other waiting.
+    """
+    turn = sa.func.row_number().over(
+        partition_by=delivery.c.rule, order_by=(delivery.c.due_us, delivery.c.id)
+    )
     query = (
-        sa.select(delivery)
+        sa.select(delivery, turn.label("turn"))
         .where(delivery.c.state == "waiting", delivery.c.due_us <= now_us)
-        .order_by(delivery.c.due_us, delivery.c.id)
+        .order_by(sa.text("turn"), delivery.c.due_us, delivery.c.id)
         .limit(limit)
     )
     with store.database.read() as connection:
@@ -81,9 +87,10 @@ def list_deliveries(store: Store, place: tuple[str, str], limit: int) -> list[De
     with store.database.read() as connection:
         return [
             DeliveryRow(
-                id=row.id, rule=row.rule, uid=row.uid, run=row.run, title=row.title,
-                text=row.text, target=row.target, state=row.state, attempts=row.attempts,
-                created_us=row.created_us, sent_us=row.sent_us, error=row.error,
+                id=row.id, rule=row.rule, uid=row.uid, run=row.run, run_id=row.run_id,
+                title=row.title, text=row.text, target=row.target, state=row.state,
+                attempts=row.attempts, created_us=row.created_us, sent_us=row.sent_us,
+                next_us=row.due_us if row.state == "waiting" else None, error=row.error,
             )
             for row in connection.execute(query)
         ]  # fmt: skip

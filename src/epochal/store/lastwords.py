@@ -7,11 +7,11 @@ from typing import Final
 import sqlalchemy as sa
 
 from epochal.domain.names import SYSTEM_PREFIX
-from epochal.domain.traceback import exception_line
+from epochal.domain.traceback import exception_line, shown_error
 from epochal.store.logfind import plain
 from epochal.store.logs import read_logs
 from epochal.store.rows import find_run_id
-from epochal.store.schema import key, latest, run
+from epochal.store.schema import event, key, latest, run
 from epochal.store.store import Store
 
 LINES: Final = 400
@@ -39,10 +39,22 @@ def newest_point_us(store: Store, uid: str) -> int | None:
 
 
 def last_exception(store: Store, uid: str) -> str | None:
-    """The exception that ended a run's program, as its console has it.
+    """The exception that ended a run's program.
+
+    As its console has it, else as the run noted it: a ``with`` block ends the run before Python
+    prints the traceback.
 
     Raises:
         NotFound: there is no such run.
     """
     lines = read_logs(store, uid, tail=LINES).lines
-    return exception_line([plain(line.text) for line in lines])
+    return exception_line([plain(line.text) for line in lines]) or _noted(store, uid)
+
+
+def _noted(store: Store, uid: str) -> str | None:
+    with store.database.read() as connection:
+        errors = sa.select(event.c.title).where(
+            event.c.run_id == find_run_id(connection, uid), event.c.level == "error"
+        )
+        title = connection.execute(errors.order_by(event.c.id.desc()).limit(1)).scalar()
+    return shown_error(str(title)) if title else None

@@ -40,6 +40,7 @@ class Elements(HTMLParser):
         ("panel: lines:loss\nwhere: config.lr > 0.04", "r1"),
         ("panel: formula:loss - val/loss", "<polyline"),
         ("panel: scatter:config.lr;last(loss)", "<circle"),
+        ("panel: scatter:config.lr;last(loss);name", '<ul class="legend">'),
         ("panel: bar:min(loss)", 'class="bar"'),
         ("panel: parallel:config.lr;state;last(loss)", "<td"),
         ("panel: lines:loss\nview: best", "<polyline"),

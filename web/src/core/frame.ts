@@ -55,8 +55,13 @@ export class FrameQueue {
 
 export const frames = new FrameQueue();
 
-const seen = new WeakMap<Element, (visible: boolean) => void>();
+const seen = new Map<Element, (visible: boolean) => void>();
 let observer: IntersectionObserver | null = null;
+
+/** Tells everything that it is on screen: paper has no scroll. What is not, hears so when it next leaves the screen. */
+export function showEverything(): void {
+  for (const listener of [...seen.values()]) listener(true);
+}
 
 /** Tells `listener` when the element enters or leaves the screen. */
 export function watchVisible(element: Element, listener: (visible: boolean) => void): () => void {
