@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.protocols.wandb.conftest import Script, environment
+from tests.protocols.wandb.conftest import KEY, Script, environment
 from tests.server.processes import Running
 
 WANDB = str(Path(sys.executable).with_name("wandb"))
@@ -88,6 +88,12 @@ found["deleted"] = wandb.Api().artifact_collection_exists("calls/parts", "datase
 found["rows"] = [len(list(theirs.beta_scan_history(keys=["x"]))), len(list(api.reports("calls")))]
 found["none"] = [list(api.automations()), list(api.automations(entity="local")),
                  list(api.integrations("local"))]
+found["export"] = theirs.download_history_exports("exports", require_complete_history=False)
+found["export"] = [found["export"].paths, found["export"].contains_live_data]
+try:
+    theirs.download_history_exports("exports")
+except Exception as error:
+    found["whole"] = type(error).__name__
 try:
     api.create_run_queue("q", "local-container")
 except Exception as error:
@@ -138,5 +144,30 @@ def test_calls_that_few_scripts_make_do_what_they_say(script: Script) -> None:
     assert (seen["linked"], seen["unlinked"]) == (["local/calls/served:v0"], [])
     assert not seen["deleted"]
     assert seen["rows"] == [0, 0]
+    assert (seen["export"], seen["whole"]) == ([[], True], "IncompleteRunHistoryError")
     assert seen["none"] == [[], [], []]
     assert "does not offer" in seen["queue"]
+
+
+VERIFY = """
+import json
+import wandb
+from wandb.sdk.verify import verify
+api = wandb.Api()
+put, address = verify.check_graphql_put(api, api.settings["base_url"])
+found = [put, verify.check_large_post(), verify.check_run(api), verify.check_artifacts()]
+verify.check_wandb_version(api)
+print(json.dumps([found, address is not None]))
+"""
+
+
+def test_what_wandb_verify_checks_is_well(server: Running, script: Script, tmp_path: Path) -> None:
+    """Login with a key; files, runs and artifacts there and back, a body of ten megabytes."""
+    done = subprocess.run(
+        [WANDB, "login", "--relogin", "--host", server.address.url, KEY],
+        env=environment(server, tmp_path, WANDB_SILENT="false"), cwd=tmp_path,
+        capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert KEY in (tmp_path / ".netrc").read_text()
+    assert script(VERIFY) == [[True] * 4, True]

@@ -224,9 +224,15 @@ async def _change_aliases(asked: Asked, given: Given, *, is_adding: bool) -> dic
 
 
 async def delete(asked: Asked, parent: Any, given: Given) -> dict[str, Any]:
-    """Delete a version; one that has aliases only when that was asked for."""
+    """Delete a version; one that has aliases, ``latest`` among them, only when asked for."""
     ref = await drafts.version_of(asked, given.needed("artifactID"))
     force = given.flag("deleteAliases")
+    aliases = [] if force else (await detail_of(asked, ref)).aliases
+    if aliases:
+        raise Conflict(
+            f"{ref.name}:v{ref.number} has the aliases {', '.join(sorted(aliases))}; "
+            f"delete(delete_aliases=True) deletes it with them"
+        )
     await asked.call.write(artifacts.delete_version, ref, force=force)
     return {"artifact": {"id": given.needed("artifactID")}, "success": True}
 

@@ -22,6 +22,8 @@ LISTS: Final = {
     "object3d": ("object3D", "object3D"), "plot": ("plotly", "plotly"),
 }  # fmt: skip
 """Type of a list of each kind, and where it holds its items."""
+TEXTS: Final = ("text", "markdown")
+"""Kinds that are a text themselves, unless they are so long that they have a blob."""
 _KEPT: Final = ("width", "height", "caption", "sample_rate")
 
 
@@ -36,9 +38,11 @@ def value_of(entry: MediaEntry, paths: Mapping[str, str]) -> Any:
     if isinstance(given, dict) and "_type" in given:
         return given
     items = [_item(item, entry, paths) for item in entry.items]
-    if not entry.many or not items:
-        return items[0] if items else None
+    if not items:
+        return None
     kind = entry.items[0].kind
+    if not entry.many or (kind in TEXTS and len(items) == 1):
+        return items[0]
     if kind == "image":
         return _separated(items)
     if kind in LISTS:
@@ -57,8 +61,8 @@ def _item(item: MediaView, entry: MediaEntry, paths: Mapping[str, str]) -> Any:
     meta = item.meta
     if item.kind == "histogram":
         return {"_type": "histogram", "values": meta.get("counts"), "bins": meta.get("edges")}
-    if item.kind == "text":
-        return meta.get("text", meta.get("preview"))
+    if item.kind in TEXTS and isinstance(meta.get("text"), str):
+        return meta["text"]
     found: dict[str, Any] = {"_type": TYPES.get(item.kind, f"{item.kind}-file")}
     data = item.blobs.get("data")
     if data is not None:
