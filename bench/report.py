@@ -194,6 +194,7 @@ def wandb_section(found: Results) -> str:
         )
     columns = {
         "rows": "rows", "keys": "keys", "scan_history s": "scan_s",
+        "the client by itself s": "scan_floor_s",
         "CPU s of the client in it": "scan_client_cpu_s", "of one key s": "scan_one_key_s",
         "history s": "history_s", "server CPU s of all": "server_cpu_s",
     }  # fmt: skip

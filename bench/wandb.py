@@ -6,9 +6,10 @@ to the last and from the last byte of the request on, and afterwards every row i
 time of the clients stands beside that of the server, as they share the machine. `replay`: requests
 as those clients send them, five times as often, from a process that does nothing else: the
 server's own part.
-`scan`: ``scan_history`` of a long run. `pages`: ``Api().runs`` among many runs, as CPU time of the
-server. `file`: one large file as an artifact, up and down, beside `cp` and `sync` of it, beside a
-copy that hashes as the native bench makes it, and up to a server that throws it away (`floor`).
+`scan`: ``scan_history`` of a long run, and of the same answers from a server that does no more
+than send them. `pages`: ``Api().runs`` among many runs, as CPU time of the server. `file`: one
+large file as an artifact, up and down, beside `cp` and `sync` of it, beside a copy that hashes as
+the native bench makes it, and up to a server that throws it away (`floor`).
 
 Called as ``python -m bench.wandb PART NUMBER ...`` for one of them.
 """
@@ -205,7 +206,12 @@ def scans(rows: int, count: int = 5) -> Result:
         with serving(home) as (at, server, _):
             before = cpu_of(server)
             found = told(part(Path(text, "client"), at.url, "scan", "long"))
-            return {"rows": rows, "keys": count, **found, "server_cpu_s": cpu_of(server) - before}
+            spent = cpu_of(server) - before
+            with near(at.url) as (url, _):
+                for name in ("keeps", "client's own"):  # from memory the second time
+                    again = told(part(Path(text, name), url, "scan", "long"))
+        found["scan_floor_s"] = again["scan_s"]
+        return {"rows": rows, "keys": count, **found, "server_cpu_s": spent}
 
 
 def lists(count: int) -> Result:
@@ -248,16 +254,23 @@ def copy_hashed(source: Path, target: Path) -> float:
     return spent
 
 
-def floor(text: str, url: str, source: Path) -> Result:
-    """The client's part of an upload: to a server that does nothing with the bytes."""
-    command = [sys.executable, "-m", "bench.wandb_floor", url.rpartition(":")[2], str(source)]
+@contextmanager
+def near(url: str, *source: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """The address of a server of `bench.wandb_floor` before another, and its process."""
+    command = [sys.executable, "-m", "bench.wandb_floor", url.rpartition(":")[2], *source]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as null:
-        assert null.stdout is not None
-        near = f"http://127.0.0.1:{null.stdout.readline().strip()}"
-        found = told(part(Path(text, "null"), near, "put", str(source)))
-        paused, _ = null.communicate()
+    ) as process:
+        assert process.stdout is not None
+        yield f"http://127.0.0.1:{process.stdout.readline().strip()}", process
+        process.communicate()
+
+
+def floor(text: str, url: str, source: Path) -> Result:
+    """The client's part of an upload: to a server that does nothing with the bytes."""
+    with near(url, str(source)) as (address, process):
+        found = told(part(Path(text, "null"), address, "put", str(source)))
+        paused, _ = process.communicate()
     return {"floor_s": found["up_s"] - float(paused)}
 
 

@@ -1,10 +1,12 @@
-"""A server that costs a client's upload as little as any can: the floor of `bench.wandb`.
+"""A server that costs a client as little as any can: the floors of `bench.wandb`.
 
-It passes requests on to a server of ours, but takes the body of an artifact's file and throws it
-away; when the client commits the artifact, the file goes up from here, so that the client ends as
-ever. That pause is told, to be taken off what the client measured.
+For uploads it passes requests on to a server of ours, but takes the body of an artifact's file
+and throws it away; when the client commits the artifact, the file goes up from here, so that the
+client ends as ever. That pause is told, to be taken off what the client measured.
+For readers it passes requests on and keeps the answers; the same request again is answered from
+memory.
 
-Called as ``python -m bench.wandb_floor PORT FILE``: the port of our server, the file that the
+Called as ``python -m bench.wandb_floor PORT [FILE]``: the port of our server, the file that the
 client sends. Prints the port that it listens on; when its input ends, the seconds of all pauses.
 """
 
@@ -21,6 +23,7 @@ from typing import Final
 PIECE: Final = 1024 * 1024
 BLOB: Final = "/artifacts/blob/"
 COMMIT: Final = b"commitArtifact("
+Answer = tuple[int, list[tuple[str, str]], bytes]
 OWN: Final = frozenset({"connection", "transfer-encoding", "content-length"})
 
 
@@ -29,24 +32,27 @@ class Floor(ThreadingHTTPServer):
 
     Args:
         port: of the server behind.
-        source: the file that clients send.
+        source: the file that clients send; without one they read.
 
     Attributes:
+        kept: the answers to those who read, by method, path and body.
         owed: address of the file's upload, until it is made.
         paused_s: seconds that clients waited for it.
     """
 
     daemon_threads = True
 
-    def __init__(self, port: int, source: Path) -> None:
+    def __init__(self, port: int, source: Path | None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.port = port
+        self.kept: dict[tuple[str, str, bytes], Answer] = {}
         self.source = source
         self.owed = ""
         self.paused_s = 0.0
 
     def settle(self) -> None:
         """Send the file."""
+        assert self.source is not None
         begun = time.perf_counter()
         with self.source.open("rb") as file:
             size = {"Content-Length": str(self.source.stat().st_size)}
@@ -76,14 +82,20 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(size)
         if self.server.owed and COMMIT in body:
             self.server.settle()
-        self._pass_on(body)
+        asked = (self.command, self.path, body)
+        answer = self.server.kept.get(asked)
+        if answer is None:
+            answer = self._pass_on(body)
+            if self.server.source is None:
+                self.server.kept[asked] = answer
+        self._answer(*answer)
 
     do_POST = do_PUT = do_GET  # noqa: N815 - the library's names
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
 
-    def _pass_on(self, body: bytes) -> None:
+    def _pass_on(self, body: bytes) -> Answer:
         server = http.client.HTTPConnection("127.0.0.1", self.server.port)
         server.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
         for name, value in self.headers.items():
@@ -93,8 +105,9 @@ class _Handler(BaseHTTPRequestHandler):
         server.endheaders(body)
         answer = server.getresponse()
         kept = [(name, value) for name, value in answer.getheaders() if name.lower() not in OWN]
-        self._answer(answer.status, kept, answer.read())
+        found = answer.status, kept, answer.read()
         server.close()
+        return found
 
     def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         self.send_response_only(status)
@@ -106,7 +119,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    with Floor(int(sys.argv[1]), Path(sys.argv[2])) as floor:
+    sent = Path(sys.argv[2]) if len(sys.argv) > 2 else None
+    with Floor(int(sys.argv[1]), sent) as floor:
         threading.Thread(target=floor.serve_forever, daemon=True).start()
         print(floor.server_address[1], flush=True)
         sys.stdin.read()

@@ -126,7 +126,11 @@ run.log({
                                        xname=h["series"]),
     "t/confusion": epochal.plot.confusion_matrix(
         preds=[0, 1], y_true=[0, 0], class_names=[h["label"], h["box"]]),
-    "t/plotly": epochal.Plotly({"data": [{"text": h["cell"]}], "layout": {"title": h["caption"]}}),
+    "t/plotly": epochal.Plotly({
+        "data": [{"y": [1, 2], "name": h["cell"]}, {"y": [2, 1], "name": h["series"]}],
+        "layout": {"title": h["caption"], "xaxis": {"title": {"text": h["label"]}}}}),
+    "t/pie": epochal.Plotly({"data": [{"type": "pie", "labels": [h["cell"]]}],
+                             "layout": {"title": h["caption"]}}),
 }, step=0)
 run.finish()
 """

@@ -95,7 +95,9 @@ def test_every_kind_is_shown_as_what_it_is(
     dots = card(page, "plots/scatter").locator("path.dots").get_attribute("d")
     assert dots is not None
     assert dots.count("M") == 300
-    assert "does not draw it" in card(page, "plots/plotly").inner_text()
+    figure = card(page, "plots/plotly")
+    assert figure.locator("svg path").count() == 1
+    assert "The data of a Plotly figure" in figure.inner_text()
     assert card(page, "pages/markdown").locator("strong").inner_text() == "bold"
     assert "plain text\nof two lines" in card(page, "pages/text").inner_text()
     cloud = card(page, "shapes/ball").locator("canvas")
@@ -365,6 +367,8 @@ def test_hostile_media_are_text_or_locked_up(
     page.locator("[data-media]").first.wait_for()
     for name in ("table", "text", "markdown", "short", "long", "line", "confusion", "plotly"):
         card(page, f"t/{name}")
+    assert HOSTILE_MEDIA["series"] in card(page, "t/plotly").locator("ul").inner_text()
+    assert "does not draw it" in card(page, "t/pie").inner_text()
     card(page, HOSTILE_MEDIA["key"])
     image = page.locator("[data-media]").first
     for part in ("key", "caption", "label", "box"):

@@ -1,6 +1,7 @@
 /** What plots show, read from specifications that anyone may have written. Pure: nonsense becomes null, never an exception. */
 import { wireNumber } from "../format";
 import type { Value } from "../wire";
+import { readPlotly } from "./plotly";
 
 /** One line or cloud; a gap is NaN. */
 export interface Series {
@@ -10,6 +11,8 @@ export interface Series {
   thresholds: Float64Array | null;
   /** The area under a curve and what it is called, such as AUC. */
   area: { name: string; value: number } | null;
+  /** Points beside the lines of others. */
+  dots?: boolean;
 }
 
 export interface XYSpec {
@@ -19,6 +22,7 @@ export interface XYSpec {
   series: Series[];
   /** Rows before thinning. */
   rows: number | null;
+  logY?: boolean;
 }
 
 export interface BarSpec {
@@ -58,6 +62,7 @@ const numbers = (value: Value | undefined): Float64Array => Float64Array.from(li
 export function readSpec(type: Value | undefined, value: Value | undefined): PlotSpec | null {
   const spec = plain(value);
   if (!spec) return null;
+  if (type === "plotly") return readPlotly(spec);
   if (type === "line" || type === "scatter" || type === "roc" || type === "pr") return readXY(type, spec);
   if (type === "bar") return { kind: "bar", label: text(spec.label), value: text(spec.value), labels: list(spec.labels).map(text), values: numbers(spec.values) };
   if (type === "histogram") return readHistogram(spec, text(spec.value), wireNumber(spec.other) ?? 0);

@@ -1,0 +1,109 @@
+/** Common Plotly figures as plots of ours: their data, not their styling. Pure; what we would draw wrongly is null. */
+import { wireNumber } from "../format";
+import type { Value } from "../wire";
+import type { HistogramSpec, PlotSpec, Series } from "./spec";
+
+type Plain = { [key: string]: Value };
+
+const MOST = 10_000;
+/** Plotly draws markers on short lines of its own accord. */
+const SHORT = 20;
+const LINES = new Set(["scatter", "scattergl"]);
+/** Bytes of a number, and how to read it, by numpy's name. */
+const PACKED: { [dtype: string]: [number, (view: DataView, at: number) => number] } = {
+  i1: [1, (v, at) => v.getInt8(at)], u1: [1, (v, at) => v.getUint8(at)],
+  i2: [2, (v, at) => v.getInt16(at, true)], u2: [2, (v, at) => v.getUint16(at, true)],
+  i4: [4, (v, at) => v.getInt32(at, true)], u4: [4, (v, at) => v.getUint32(at, true)],
+  f4: [4, (v, at) => v.getFloat32(at, true)], f8: [8, (v, at) => v.getFloat64(at, true)],
+};
+
+const plain = (value: Value | undefined): Plain => (typeof value === "object" && value !== null && !Array.isArray(value) ? value : {});
+const titled = (value: Value | undefined): string => {
+  const text = typeof value === "string" ? value : plain(value).text;
+  return typeof text === "string" ? text.replace(/<br ?\/?>/g, " ").replace(/<\/?(b|i|sup|sub)>/g, "") : "";
+};
+
+/** The title of a figure. */
+export const plotlyTitle = (figure: Value | undefined): string => titled(plain(plain(figure).layout).title);
+
+/** Reads a figure of lines and points, of one group of bars or of one histogram. */
+export function readPlotly(figure: Plain): PlotSpec | null {
+  const layout = plain(figure.layout);
+  const traces = (Array.isArray(figure.data) ? figure.data : []).map(plain).filter((t) => t.visible !== false && t.visible !== "legendonly");
+  const [first] = traces;
+  if (!first || traces.some((t) => t.xaxis !== first.xaxis || t.yaxis !== first.yaxis)) return null;
+  const [across, up] = [first.xaxis, first.yaxis].map((name, i) => plain(layout[`${"xy"[i]}axis${String(name ?? "").slice(1)}`]));
+  const names = { x: titled(across.title), y: titled(up.title) };
+  if (across.type === "log") return null;
+  if (traces.every((t) => LINES.has(String(t.type ?? "scatter")))) return readLines(traces, names, up.type === "log");
+  if (traces.length > 1 || up.type === "log") return null;
+  if (first.type === "bar") return readBars(first, names);
+  return first.type === "histogram" ? readHistogram(first, names.x) : null;
+}
+
+function readLines(traces: Plain[], { x, y }: { x: string; y: string }, logY: boolean): PlotSpec | null {
+  const series: Series[] = [];
+  let rows = 0;
+  for (const trace of traces) {
+    const ys = numbersOf(trace.y);
+    const xs = trace.x === undefined ? ys?.map((_, i) => i) : numbersOf(trace.x);
+    const mode = typeof trace.mode === "string" ? trace.mode : (ys?.length ?? 0) < SHORT ? "lines+markers" : "lines";
+    if (!xs || !ys || trace.stackgroup !== undefined || !/lines|markers/.test(mode)) return null;
+    const stride = Math.ceil(ys.length / MOST);
+    const thin = (values: Float64Array) => (stride > 1 ? values.filter((_, i) => i % stride === 0) : values);
+    const length = Math.min(xs.length, ys.length);
+    rows ||= length;
+    series.push({ name: titled(trace.name), x: thin(xs.subarray(0, length)), y: thin(ys.subarray(0, length)), thresholds: null, area: null, dots: !mode.includes("lines") });
+  }
+  return { kind: series.every((s) => s.dots) ? "scatter" : "line", x, y, series, rows, logY };
+}
+
+function readBars(trace: Plain, { x, y }: { x: string; y: string }): PlotSpec | null {
+  const lying = trace.orientation === "h";
+  const [of, to] = lying ? [trace.y, trace.x] : [trace.x, trace.y];
+  const values = numbersOf(to);
+  const labels = Array.isArray(of) ? of : [...(numbersOf(of) ?? values?.keys() ?? [])];
+  if (!values || trace.base !== undefined || labels.some((label) => typeof label === "object" && label !== null)) return null;
+  const count = Math.min(values.length, labels.length);
+  return { kind: "bar", label: lying ? y : x, value: lying ? x : y, labels: labels.slice(0, count).map(String), values: values.subarray(0, count) };
+}
+
+function readHistogram(trace: Plain, value: string): HistogramSpec | null {
+  const all = numbersOf(trace.x);
+  const changed = [trace.y, trace.histnorm, trace.histfunc, plain(trace.cumulative).enabled].some(Boolean);
+  const found = all?.filter(Number.isFinite);
+  if (!all || !found?.length || changed) return null;
+  const [low, high] = found.reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [Infinity, -Infinity]);
+  const given = plain(trace.xbins);
+  const size = wireNumber(given.size);
+  const begin = size ? (wireNumber(given.start) ?? low) : low;
+  const wanted = size ? Math.ceil(((wireNumber(given.end) ?? high) - begin) / size) : (wireNumber(trace.nbinsx) ?? Math.sqrt(found.length));
+  const bins = Math.max(1, Math.min(200, Math.round(wanted)));
+  const width = size ?? ((high - low) / bins || 1);
+  const counts = new Float64Array(bins);
+  let outside = 0;
+  for (const v of found) {
+    const bin = v === high && !size ? bins - 1 : Math.floor((v - begin) / width);
+    if (bin >= 0 && bin < bins) counts[bin]++;
+    else outside++;
+  }
+  if (outside > 0) return null;
+  return { kind: "histogram", value, edges: Float64Array.from({ length: bins + 1 }, (_, i) => begin + i * width), counts, other: all.length - found.length };
+}
+
+/** Numbers of a list, or packed as Plotly 6 does; null where something else stands among them, such as names or days. */
+function numbersOf(value: Value | undefined): Float64Array | null {
+  if (Array.isArray(value)) {
+    return value.every((v) => v === null || wireNumber(v) !== undefined) ? Float64Array.from(value, (v) => wireNumber(v) ?? NaN) : null;
+  }
+  const { dtype, bdata, shape } = plain(value);
+  const way = PACKED[String(dtype)];
+  if (!way || typeof bdata !== "string" || shape !== undefined) return null;
+  try {
+    const bytes = Uint8Array.from(atob(bdata), (c) => c.charCodeAt(0));
+    const view = new DataView(bytes.buffer);
+    return Float64Array.from({ length: Math.floor(bytes.length / way[0]) }, (_, i) => way[1](view, i * way[0]));
+  } catch {
+    return null; // no base64
+  }
+}

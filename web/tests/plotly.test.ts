@@ -1,0 +1,67 @@
+/** Laws: what is drawn of a Plotly figure is its data; what would be drawn wrongly is not drawn. */
+import { describe, expect, it } from "vitest";
+import { plotlyTitle, readPlotly } from "../src/core/plots/plotly";
+import type { BarSpec, HistogramSpec, XYSpec } from "../src/core/plots/spec";
+import type { Value } from "../src/core/wire";
+
+type Trace = { [key: string]: Value };
+const figure = (data: Trace[], layout: Trace = {}) => readPlotly({ data, layout });
+/** As plotly 6 and 7 write arrays of numpy. */
+const packed = { x: { dtype: "i1", bdata: "AQM=" }, y: { dtype: "f8", bdata: "AAAAAAAABEAAAAAAAAAQQA==" } };
+
+describe("a Plotly figure", () => {
+  it("of lines keeps names, gaps and the axis", () => {
+    const spec = figure(
+      [{ name: "<b>a</b>", mode: "lines", x: [1, 2, 3], y: [1, null, "NaN"] }, { name: "b", mode: "markers", ...packed }],
+      { xaxis: { title: { text: "epoch" } }, yaxis: { title: "loss", type: "log" } },
+    ) as XYSpec;
+    expect([spec.kind, spec.x, spec.y, spec.logY, spec.rows]).toEqual(["line", "epoch", "loss", true, 3]);
+    expect(spec.series.map((s) => [s.name, [...s.x], [...s.y], s.dots])).toEqual([["a", [1, 2, 3], [1, NaN, NaN], false], ["b", [1, 3], [2.5, 4], true]]);
+  });
+
+  it("without x counts, and short lines have points of their own", () => {
+    const spec = figure([{ y: [5, 6] }]) as XYSpec;
+    expect([spec.kind, [...spec.series[0].x]]).toEqual(["line", [0, 1]]);
+    expect((figure([{ type: "scattergl", mode: "markers", ...packed }]) as XYSpec).kind).toBe("scatter");
+  });
+
+  it("of very many points is thinned and says so", () => {
+    const spec = figure([{ mode: "lines", y: Array.from({ length: 30_000 }, (_, i) => i) }]) as XYSpec;
+    expect([spec.rows, spec.series[0].x.length, spec.series[0].x[1], spec.series[0].y[1]]).toEqual([30_000, 10_000, 3, 3]);
+  });
+
+  it("of bars keeps their order, lying ones too", () => {
+    const spec = figure([{ type: "bar", orientation: "h", y: ["a", "b"], x: [2, 1] }], { xaxis: { title: "n" } }) as BarSpec;
+    expect([spec.labels, [...spec.values], spec.value]).toEqual([["a", "b"], [2, 1], "n"]);
+    expect((figure([{ type: "bar", y: [3] }]) as BarSpec).labels).toEqual(["0"]);
+  });
+
+  it("of a histogram counts every value once, in the bins that were asked for", () => {
+    const x = [0, 0.5, 1, 2, 3.5, 4, null];
+    const given = figure([{ type: "histogram", x, xbins: { start: 0, end: 5, size: 1 } }]) as HistogramSpec;
+    expect([[...given.edges], [...given.counts], given.other]).toEqual([[0, 1, 2, 3, 4, 5], [2, 1, 1, 1, 1], 1]);
+    const own = figure([{ type: "histogram", x, nbinsx: 2 }]) as HistogramSpec;
+    expect([[...own.edges], [...own.counts]]).toEqual([[0, 2, 4], [3, 3]]);
+    expect((figure([{ type: "histogram", x: [2, 2] }]) as HistogramSpec).counts.reduce((a, b) => a + b)).toBe(2);
+  });
+
+  it("leaves out hidden traces", () => {
+    expect((figure([{ y: [1] }, { y: [2], visible: "legendonly" }]) as XYSpec).series.length).toBe(1);
+  });
+
+  it("is not drawn where the drawing would be another", () => {
+    const none: [Trace[], Trace?][] = [
+      [[]], [[{ type: "pie", values: [1] }]], [[{ x: ["2026-01-01"], y: [1] }]], [[{ y: [1], stackgroup: "one" }]], [[{ y: [1], mode: "text" }]],
+      [[{ y: [1] }, { y: [1], yaxis: "y2" }]], [[{ y: [1] }], { xaxis: { type: "log" } }], [[{ type: "bar", y: [1] }, { type: "bar", y: [1] }]],
+      [[{ type: "bar", y: [1], base: [1] }]], [[{ type: "histogram", x: [1], histnorm: "percent" }]], [[{ type: "histogram", x: [] }]],
+      [[{ type: "histogram", x: [9], xbins: { start: 0, end: 1, size: 1 } }]], [[{ y: { dtype: "f8", bdata: "?" } }]], [[{ y: { dtype: "i8", bdata: "" } }]],
+    ];
+    for (const [data, layout] of none) expect(figure(data, layout), JSON.stringify(data)).toBeNull();
+    for (const odd of [{}, { data: 3 }, { data: [null] }]) expect(() => readPlotly(odd as unknown as Trace)).not.toThrow();
+  });
+
+  it("has its title", () => {
+    expect(plotlyTitle({ layout: { title: { text: "a<br>b" } } })).toBe("a b");
+    expect([plotlyTitle({ layout: { title: "t" } }), plotlyTitle(null), plotlyTitle({ layout: 3 })]).toEqual(["t", "", ""]);
+  });
+});
