@@ -69,8 +69,17 @@ def list_files(store: Store, principal: Principal | None, uid: str) -> FileList:
     return FileList(saved.run, rows, saved.size + sum(row.size for row in made))
 
 
-def run_file(store: Store, principal: Principal | None, uid: str, path: str) -> Content:
+def run_file(
+    store: Store, principal: Principal | None, uid: str, path: str, *, digest: str | None = None
+) -> Content:
     """Where the bytes of a run's file lie.
+
+    Args:
+        store: the open store.
+        principal: who asks.
+        uid: the run.
+        path: of the file.
+        digest: of a blob of the run, which is meant where there is no such file.
 
     Raises:
         InvalidInput: the path could not be that of any file.
@@ -81,9 +90,11 @@ def run_file(store: Store, principal: Principal | None, uid: str, path: str) -> 
         return contents.run_file(store, check_uid(uid), check_path(path))
     except NotFound:
         made = derived.made_file(store, uid, path)
-        if made is None:
+        if made is not None:
+            return made
+        if digest is None:
             raise
-        return made
+        return contents.run_blob_content(store, check_uid(uid), check_digest(digest))
 
 
 def run_blob(store: Store, principal: Principal | None, uid: str, digest: str) -> Content:

@@ -30,6 +30,10 @@ texts = {}
 for name in sys.argv[3:]:
     with files[name].download(root="got") as file:
         texts[name] = file.read()
+for row in rows:
+    if "digit" in row:
+        with one.file(row["digit"]["path"]).download(root="got") as file:
+            texts["digit"] = file.buffer.read(4).decode("latin-1")
 print(json.dumps({
     "config": one.config, "name": one.name, "state": one.state, "tags": one.tags,
     "summary": {key: value for key, value in one.summary._json_dict.items() if key[0] != "_"},
@@ -99,6 +103,7 @@ def test_a_run_of_tensorboards_files_is_read(tmp_path: Path) -> None:
     assert shares == [step / 32 for step in range(20) if step != 3]
     assert rows[4]["note"] == "**well**"
     assert (rows[6]["digit"]["_type"], rows[6]["digit"]["width"]) == ("image-file", 5)
+    assert (rows[6]["digit"]["format"], seen["texts"]["digit"]) == ("png", "\x89PNG")
     assert sum(rows[7]["weights"]["values"]) == 10
     assert seen["keys"]["weights"] == [{"type": "histogram", "count": 1}]
     assert seen["loss"] == [{"_step": step, "loss": losses[step]} for step in (5, 6, 7)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import functools
 import hashlib
 import mimetypes
@@ -30,7 +31,8 @@ from epochal.protocols.wandb.download import answer
 from epochal.protocols.wandb.execution import Asked, Fields, Object
 from epochal.protocols.wandb.ids import Place, read_id, write_id
 from epochal.protocols.wandb.pages import page
-from epochal.protocols.wandb.projects import moment
+from epochal.protocols.wandb.projects import detail_of, moment
+from epochal.protocols.wandb.shown import digest_in
 from epochal.service import capabilities, deposits, foreign, media
 from epochal.service.foreign import Recorder, Recording
 from epochal.service.workers import Content
@@ -113,7 +115,9 @@ async def download(
             raise Unauthenticated("this needs an API key, or an address that the server gave")
         principal = found
         uid, name = Place(entity, project, run_id).uid, normal(path.removeprefix("/"))
-    content: Content = await request.workers.look(media.run_file, principal, uid, name)
+    content: Content = await request.workers.look(
+        media.run_file, principal, uid, name, digest=digest_in(name)
+    )
     return answer(request, content)
 
 
@@ -137,6 +141,7 @@ async def list_files(asked: Asked, parent: Place, given: Given) -> dict[str, Any
     names = {normal(name) for name in given.texts("names")}
     if names:
         rows = [row for row in rows if row.path in names]
+        rows += await _media(asked, parent, names - {row.path for row in rows})
     if pattern := given.text("pattern"):
         fits = like(pattern)
         rows = [row for row in rows if fits.fullmatch(row.path)]
@@ -147,6 +152,19 @@ async def list_files(asked: Asked, parent: Place, given: Given) -> dict[str, Any
         for name in sorted(names - known):
             fresh = Object("File", (parent, FileRow(name, "", 0, "", "now", 0, 0, False)))
             found["edges"].append({"node": fresh, "cursor": name})
+    return found
+
+
+async def _media(asked: Asked, place: Place, names: set[str]) -> list[FileRow]:
+    """Media of other clients by the paths under which they are shown; lists leave them out."""
+    found = []
+    for name in sorted(names):
+        if digest := digest_in(name):
+            with contextlib.suppress(NotFound):
+                content = await asked.call.read(media.run_file, place.uid, name, digest=digest)
+                at = (await detail_of(asked, place)).created_us
+                row = FileRow(name, digest, content.size, content.type, "now", at, at, True)
+                found.append(row)
     return found
 
 
@@ -194,7 +212,8 @@ async def _md5(asked: Asked, parent: tuple[Place, FileRow], given: Given) -> str
     row = parent[1]
     if not row.present or row.size > MAX_MD5:
         return None
-    content = await asked.call.read(media.run_file, parent[0].uid, row.path)
+    digest = digest_in(row.path)
+    content = await asked.call.read(media.run_file, parent[0].uid, row.path, digest=digest)
     return await asyncio.to_thread(md5_of, content.path)
 
 

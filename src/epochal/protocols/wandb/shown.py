@@ -2,11 +2,13 @@
 
 What wandb's own client logged is shown as it was given. Of other media the bytes are named by the
 path of the run's file that holds them; media of other clients lie in no file of the run, and have
-their digest and size alone.
+a path that names their bytes (`blob_path`), by which `files` finds them.
 """
 
 from __future__ import annotations
 
+import mimetypes
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -22,6 +24,9 @@ LISTS: Final = {
     "object3d": ("object3D", "object3D"), "plot": ("plotly", "plotly"),
 }  # fmt: skip
 """Type of a list of each kind, and where it holds its items."""
+_WHOLE: Final = frozenset({"image", "audio", "video", "html"})
+"""Kinds whose bytes are a file as wandb's client would have written it."""
+_BLOB: Final = re.compile(r"media/[a-z]+/([0-9a-f]{64})\.\w+")
 TEXTS: Final = ("text", "markdown")
 """Kinds that are a text themselves, unless they are so long that they have a blob."""
 _KEPT: Final = ("width", "height", "caption", "sample_rate")
@@ -52,6 +57,19 @@ def value_of(entry: MediaEntry, paths: Mapping[str, str]) -> Any:
     return items
 
 
+def blob_path(kind: str, digest: str, type: str) -> str | None:
+    """A path for the bytes of a medium that lie in no file; None where they are no file."""
+    if kind not in _WHOLE or not digest:
+        return None
+    return f"media/{kind}/{digest}{mimetypes.guess_extension(type) or '.bin'}"
+
+
+def digest_in(path: str) -> str | None:
+    """The digest that a path of `blob_path` names."""
+    found = _BLOB.fullmatch(path)
+    return None if found is None else found[1]
+
+
 def is_drawn(entry: MediaEntry) -> bool:
     """Whether it is a chart that was drawn from a table here: the client logged the table."""
     return any(item.kind == "plot" and item.meta.get("table") is True for item in entry.items)
@@ -67,6 +85,7 @@ def _item(item: MediaView, entry: MediaEntry, paths: Mapping[str, str]) -> Any:
     data = item.blobs.get("data")
     if data is not None:
         path = paths.get(data.digest) or _named(entry, paths)
+        path = path or blob_path(item.kind, data.digest, data.type)
         found |= {"sha256": data.digest, "size": data.size}
         if path:
             found |= {"path": path, "format": path.rpartition(".")[2]}
