@@ -13,6 +13,7 @@ from pathlib import Path
 from playwright.sync_api import Browser
 
 from bench import stores
+from bench.visitor import watched
 from epochal.domain.names import new_uid, run_uid
 from epochal.domain.record import Console, Header
 from epochal.journal.home import run_directory
@@ -22,10 +23,9 @@ PROJECT = RUN = "console"
 LINES = 1_000_000
 A_RECORD = 200
 NEEDLE = LINES // 3
-SHOWN = """(text) => {
-  const lines = [...document.querySelectorAll(".logs .row .text")];
-  return lines.some((line) => line.textContent.includes(text)) ? performance.now() : 0;
-}"""
+SHOWN = """[...document.querySelectorAll(".logs .row .text")]
+  .some((line) => line.textContent.includes("TEXT"))"""
+SHOWN_AT = f"() => {SHOWN.replace('TEXT', 'here is the needle')} ? performance.now() : 0"
 
 
 def fill(home: Path) -> None:
@@ -49,16 +49,15 @@ def read(browser: Browser, url: str) -> dict[str, float]:
 
 
 def _visit(browser: Browser, url: str) -> dict[str, float]:
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    page = context.new_page()
-    page.goto(url, wait_until="commit")
-    last = f"step {LINES - 1} "
-    opened = page.wait_for_function(SHOWN, arg=last, polling="raf").json_value()
-    page.get_by_label("Search the log").fill("the needle")
-    asked = page.evaluate("() => performance.now()")
-    found = page.wait_for_function(SHOWN, arg="here is the needle", polling="raf").json_value()
-    context.close()
+    with watched(browser) as visit:
+        page = visit.page
+        visit.mark_when("log:end", SHOWN.replace("TEXT", f"step {LINES - 1} "))
+        page.goto(url, wait_until="commit")
+        opened = visit.mark("log:end")
+        page.get_by_label("Search the log").fill("the needle")
+        asked = page.evaluate("() => performance.now()")
+        found = page.wait_for_function(SHOWN_AT, polling="raf").json_value()
     return {
-        "end of a million lines ms": float(opened),
+        "end of a million lines ms": opened,
         "search in a million lines ms": float(found) - float(asked),
     }

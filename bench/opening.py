@@ -235,7 +235,7 @@ def visit(browser: Any, url: str) -> dict[str, float]:
         watched.context.on("request", note)
         begun = time.perf_counter()
         watched.page.goto(url, wait_until="commit")
-        while not watched.page.evaluate(SEEN):
+        while not watched.ask(f"({SEEN})()"):
             if time.perf_counter() - begun > 180:
                 raise TimeoutError(f"no curve at {url}")
             watched.page.wait_for_timeout(20)

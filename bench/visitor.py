@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from playwright.sync_api import Browser, CDPSession, Page
 
@@ -29,6 +30,11 @@ COUNT_FRAMES = """() => {
   requestAnimationFrame(tick);
 }"""
 
+MARK_WHEN = """{
+  const look = () => (CONDITION) ? performance.mark("NAME") : requestAnimationFrame(look);
+  requestAnimationFrame(look);
+}"""
+
 
 class Watched:
     """A page in a fresh profile, with its traffic and its main thread's CPU time."""
@@ -37,6 +43,7 @@ class Watched:
         self.context = browser.new_context(viewport={"width": 1440, "height": 900})
         self.page: Page = self.context.new_page()
         self.session: CDPSession = self.context.new_cdp_session(self.page)
+        self.session.send("Page.enable")
         self.session.send("Network.enable")
         self.session.send("Performance.enable", {"timeDomain": "threadTicks"})
         self.loaded: list[float] = []
@@ -53,12 +60,37 @@ class Watched:
         return self.metric("TaskDuration") * 1000
 
     def heap_mb(self) -> float:
-        self.page.evaluate("() => gc()")
+        self.ask("gc()")
         return self.metric("JSHeapUsedSize") / 1e6
 
+    def ask(self, expression: str) -> Any:
+        """The value of an expression, without the scripts that Playwright brings along.
+
+        They are 330 kB, and a page that is just opening would wait for them to be compiled.
+        """
+        answer = self.session.send(
+            "Runtime.evaluate", {"expression": expression, "returnByValue": True}
+        )
+        if "exceptionDetails" in answer:
+            raise RuntimeError(f"{expression[:80]}: {answer['exceptionDetails']}")
+        return answer["result"].get("value")
+
+    def mark_when(self, name: str, condition: str) -> None:
+        """Have the next page mark the first frame before which a condition came true."""
+        self.session.send(
+            "Page.addScriptToEvaluateOnNewDocument",
+            {"source": MARK_WHEN.replace("NAME", name).replace("CONDITION", condition)},
+        )
+
     def mark(self, name: str) -> float:
-        script = f"() => performance.getEntriesByName({name!r})[0]?.startTime"
-        return float(self.page.wait_for_function(script, timeout=60_000).json_value())
+        """When the page marked something, in ms since its navigation; looked for seldom."""
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            found = self.ask(f"performance.getEntriesByName({name!r})[0]?.startTime")
+            if found is not None:
+                return float(found)
+            self.page.wait_for_timeout(100)
+        raise TimeoutError(f"the page never marked {name}")
 
     def settle(self) -> None:
         """Wait until half a second passes in which the page does nearly nothing."""

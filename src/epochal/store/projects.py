@@ -12,12 +12,10 @@ from epochal.domain.run import RunState
 from epochal.domain.view import KeyUse, ProjectKeys, ProjectRow
 from epochal.store.definitions import axes_of
 from epochal.store.enroll import last_revision
-from epochal.store.filters import CONFIG, SUMMARY, TEXT
-from epochal.store.labels import LABEL
+from epochal.store.keyuse import key_uses
 from epochal.store.rows import find_project_id
 from epochal.store.saved import preferred_view
-from epochal.store.scalars import NUMBER_KINDS, Kind
-from epochal.store.schema import key, latest, param, project, run
+from epochal.store.schema import project, run
 from epochal.store.store import Store
 
 DAYS: Final = 30
@@ -84,18 +82,17 @@ def project_keys(store: Store, entity: str, name: str) -> ProjectKeys:
     """
     with store.database.read() as connection:
         project_id = find_project_id(connection, entity, name)
-        metrics = _metric_keys(connection, project_id)
-        facts = _param_keys(connection, project_id)
+        uses = key_uses(store, connection, project_id)
         preferred = preferred_view(connection, entity, name)
         axes = axes_of(connection, project_id)
-    series = {use.key for use in metrics}
+    series = {use.key for use in uses.metrics}
     return ProjectKeys(
-        metrics=metrics,
-        config=facts[CONFIG],
-        summary=[use for use in facts[SUMMARY] if use.key not in series],
-        tags=facts[LABEL],
+        metrics=uses.metrics,
+        config=uses.config,
+        summary=[use for use in uses.summary if use.key not in series],
+        tags=uses.labels,
         view=preferred,
-        columns=first_columns(_uses(metrics), _uses(facts[CONFIG])),
+        columns=first_columns(_counts(uses.metrics), _counts(uses.config)),
         axes=axes,
     )
 
@@ -106,47 +103,5 @@ def newest_revision(store: Store) -> int:
         return last_revision(connection)
 
 
-def _uses(keys: list[KeyUse]) -> list[tuple[str, int]]:
+def _counts(keys: list[KeyUse]) -> list[tuple[str, int]]:
     return [(use.key, use.runs) for use in keys]
-
-
-def _metric_keys(connection: sa.Connection, project_id: int) -> list[KeyUse]:
-    query = (
-        sa.select(key.c.name, sa.func.count())
-        .select_from(latest)
-        .join(run, run.c.id == latest.c.run_id)
-        .join(key, key.c.id == latest.c.key_id)
-        .where(run.c.project_id == project_id)
-        .group_by(latest.c.key_id, key.c.name)
-        .order_by(key.c.name)
-    )
-    return [KeyUse(key=name, runs=runs) for name, runs in connection.execute(query)]
-
-
-def _param_keys(connection: sa.Connection, project_id: int) -> dict[int, list[KeyUse]]:
-    """The keys of config, summary and labels, each by its scope; texts are of the summary."""
-    area = sa.case((param.c.scope == TEXT, SUMMARY), else_=param.c.scope)
-    numbers = sa.func.count(sa.case((param.c.kind.in_(sorted(NUMBER_KINDS)), 1)))
-    known = sa.func.count(sa.case((param.c.kind != Kind.NULL, 1)))
-    query = (
-        sa.select(area, key.c.name, sa.func.count(param.c.run_id.distinct()), numbers, known)
-        .select_from(param)
-        .join(run, run.c.id == param.c.run_id)
-        .join(key, key.c.id == param.c.key_id)
-        .where(
-            run.c.project_id == project_id,
-            sa.or_(param.c.scope != LABEL, key.c.name.not_like("$%")),
-        )
-        .group_by(area, param.c.key_id, key.c.name)
-        .order_by(key.c.name)
-    )
-    found: dict[int, list[KeyUse]] = {CONFIG: [], SUMMARY: [], LABEL: []}
-    for scope, name, runs, numeric, total in connection.execute(query):
-        found[scope].append(KeyUse(key=name, runs=runs, kind=_kind(numeric, total)))
-    return found
-
-
-def _kind(numeric: int, total: int) -> str:
-    if numeric == 0:
-        return "text"
-    return "number" if numeric == total else "mixed"

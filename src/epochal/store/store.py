@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from epochal.domain.view import RunChange, RunChanges, RunRow
 from epochal.journal.blobs import Blobs
@@ -19,7 +19,11 @@ from epochal.store.durable import Disk
 from epochal.store.eras import Eras
 from epochal.store.lock import release_lock
 from epochal.store.opened import OpenSegments
+from epochal.store.remembered import Remembered
 from epochal.store.tail import JournalKey, Tails
+
+if TYPE_CHECKING:
+    from epochal.store.keyuse import KeyUses
 
 DIRECTORY_MODE = 0o700
 
@@ -40,6 +44,7 @@ class Store:
         changed: called with a run's row, and what of it people changed, after they did.
         unread: what could not be read when the database was made anew at opening, in sentences.
         eras: what artifacts were called, while a lost database is made anew; else None.
+        key_uses: the keys that the runs of each project use.
         mended: received journals whose copies are known to end with a whole frame.
         since_us: since when a server answers for the home; 0 while none does. Who was silent
             before that may have had nobody to talk to.
@@ -52,6 +57,7 @@ class Store:
         self.tails = Tails()
         self.segments = OpenSegments(home)
         self.disk = Disk()
+        self.key_uses: Remembered[KeyUses] = Remembered()
         self.moving = threading.RLock()
         self.unread: list[str] = []
         self.mended: set[JournalKey] = set()

@@ -73,6 +73,7 @@ function apply(choice: ThemeChoice): void {
 
 export function startTheme(): void {
   apply(themeChoice());
+  chartColors(); // To ask for them once the page is full is to style all of it for that.
   dark.addEventListener("change", () => apply(themeChoice()));
 }
 

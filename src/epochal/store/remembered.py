@@ -1,0 +1,34 @@
+"""What was computed last for each project, as of a revision of the store."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import Final, Generic, TypeVar
+
+_Found = TypeVar("_Found")
+
+_KEPT: Final = 32
+"""So many projects are remembered."""
+
+
+class Remembered(Generic[_Found]):
+    """Values by project, each of one revision; thread-safe. Nobody changes a value."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: OrderedDict[int, tuple[int, _Found]] = OrderedDict()
+
+    def get(self, project_id: int, revision: int) -> _Found | None:
+        """The project's value if it is of this very revision."""
+        with self._lock:
+            known = self._known.get(project_id)
+        return known[1] if known is not None and known[0] == revision else None
+
+    def put(self, project_id: int, revision: int, found: _Found) -> None:
+        """Remember a value, and forget the project that was computed longest ago."""
+        with self._lock:
+            self._known[project_id] = (revision, found)
+            self._known.move_to_end(project_id)
+            if len(self._known) > _KEPT:
+                self._known.popitem(last=False)
