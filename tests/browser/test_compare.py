@@ -74,7 +74,7 @@ def test_the_table_opens_it_and_charts_media_and_code_stand_side_by_side(
     page.keyboard.press("3")
     page.get_by_role("heading", name="No media to compare").wait_for()
     page.keyboard.press("4")
-    page.get_by_text("No commit of either was recorded").wait_for()
+    page.get_by_text("No commit was recorded of any of these runs").wait_for()
 
 
 def test_too_many_too_few_and_deleted_runs_are_told(

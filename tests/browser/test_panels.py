@@ -21,7 +21,7 @@ from playwright.sync_api import Page
 
 from tests.browser.axe import serious
 from tests.browser.gallery import Gallery
-from tests.browser.visitor import Visitor, copied, drawn, until, wait_drawn
+from tests.browser.visitor import Visitor, choose, copied, drawn, until, wait_drawn
 
 pytestmark = pytest.mark.browser
 
@@ -48,14 +48,6 @@ def said(page: Page, key: str) -> list[str]:
 
 def close(found: float | None, expected: float) -> bool:
     return found is not None and math.isclose(found, expected, rel_tol=1e-5, abs_tol=1e-6)
-
-
-def choose(page: Page, panel: str, item: str) -> None:
-    """Choose an item of a panel's menu."""
-    box = page.locator(f'[data-panel="{panel}"]')
-    box.hover()
-    box.get_by_role("button", name="More about").click()
-    page.get_by_role("menu").get_by_text(item, exact=True).click()
 
 
 def test_a_group_is_the_mean_of_all_of_its_runs_with_their_band(

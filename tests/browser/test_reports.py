@@ -178,9 +178,12 @@ def test_two_writers_are_both_heard_and_bad_panels_say_so(
     page.get_by_role("button", name="Save", exact=True).click()
     page.get_by_text("Theirs.").wait_for()
     assert page.get_by_text("Mine.").count() == 1
-    kept = connect(home=told.home).report("told", "both")
-    assert "Mine." in kept.text
-    assert kept.text.endswith("Theirs.")
+
+    def kept() -> str:
+        return connect(home=told.home).report("told", "both").text
+
+    until(lambda: "Mine." in kept(), what="what was saved")
+    assert kept().endswith("Theirs.")
 
 
 _SHOTS = """

@@ -116,6 +116,14 @@ def copied(page: Page, act: Callable[[], None]) -> str:
     return text
 
 
+def choose(page: Page, panel: str, item: str) -> None:
+    """Choose an item of a panel's menu."""
+    box = page.locator(f'[data-panel="{panel}"]')
+    box.hover()
+    box.get_by_role("button", name="More about").click()
+    page.get_by_role("menu").get_by_text(item, exact=True).click()
+
+
 def held(page: Page, pattern: str) -> list[Route]:
     """The requests that the pattern fits, from now on: each waits until the test lets it go."""
     waiting: list[Route] = []

@@ -158,6 +158,14 @@ def test_what_has_a_bucket_for_each_step_needs_no_other_grid():
     assert isinstance(choose_log_grid(0.5, 300, 400, whole=False), LogGrid)
 
 
+def test_a_short_run_counts_what_a_logarithmic_axis_leaves_out():
+    """Step 0 has a bucket also where every step has one, so that the page can tell of it."""
+    grid = choose_log_grid(1, 50, 400, below=True, least=0)
+    assert isinstance(grid, Grid)
+    assert (grid.origin, grid.width) == (0, 1)
+    assert isinstance(choose_log_grid(1e12, 1e12 + 99, 400, below=True, least=1e12), Grid)
+
+
 def test_a_range_at_or_below_0_is_refused():
     with pytest.raises(InvalidInput, match="above 0"):
         LogGrid(0, 10, 3, True, False)

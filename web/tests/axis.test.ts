@@ -37,7 +37,7 @@ describe("ticks", () => {
 
 describe("labels", () => {
   it("tell neighbors apart far from zero", () => {
-    for (const [lo, hi] of [[9.007199254740992e15, 9.00719925474104e15], [59_999_990, 60_000_020], [1e12, 1e12 + 40], [-60_000_020, -59_999_990]]) {
+    for (const [lo, hi] of [[9.007199254740992e15, 9.00719925474104e15], [59_999_990, 60_000_020], [1e12, 1e12 + 40], [1, 1 + 5e-14], [-60_000_020, -59_999_990]]) {
       const at = ticks("number", lo, hi, 5);
       expect(new Set(tickLabels("number", at)).size).toBe(at.length);
     }

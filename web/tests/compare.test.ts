@@ -1,7 +1,7 @@
 /** Law: a row stands where runs differ; a delta has a sign and an arrow, and a tone only where better is known. */
 import { describe, expect, it } from "vitest";
 import { compareRows, deltaOf, MOST_RUNS, readRuns, shownRows } from "../src/core/compare/rows";
-import { clockOf, stopsOf, timeOf } from "../src/core/run/steptime";
+import { clockOf, evenStops, loggedStops, timeOf, type Ask } from "../src/core/run/steptime";
 import { markFound, parseAnsi } from "../src/core/logs/ansi";
 import { stepAmong } from "../src/core/logs/window";
 import type { Metric, RunDetail } from "../src/core/wire";
@@ -69,22 +69,73 @@ describe("comparing runs", () => {
   });
 });
 
-describe("the time of a step", () => {
+describe("the steps of a run", () => {
   const points = (pairs: [number, number][]) => ({ head: {}, columns: new Map([["step", new Float64Array(pairs.map((p) => p[0]))], ["wall_us", new Float64Array(pairs.map((p) => p[1]))]]) });
 
-  it("comes from the longest series that reaches far, by a few of its points", async () => {
+  /** A server with one series whose points were logged ten microseconds apart by step; what it gave is counted. */
+  function server(steps: readonly number[]) {
+    const given = { points: 0, buckets: 0 };
+    const within = (lo = -Infinity, hi = Infinity): number[] => steps.filter((step) => step >= lo && step <= hi);
+    const ask: Ask = {
+      points: async ({ lo, hi }) => {
+        const found = within(lo, hi);
+        given.points += found.length;
+        return points(found.map((step) => [step, step * 10]));
+      },
+      buckets: async ({ series, lo, hi, buckets = 512 }) => {
+        const found = within(lo, hi);
+        const width = 2 ** Math.max(0, Math.ceil(Math.log2(((found.at(-1) ?? 0) - (found[0] ?? 0) + 1) / buckets)));
+        const rows = new Map<number, number[]>();
+        for (const step of found) {
+          const at = Math.floor(step / width);
+          const row = rows.get(at);
+          if (row) row.push(step);
+          else rows.set(at, [step]);
+        }
+        given.buckets += rows.size;
+        const column = (of: (index: number, row: number[]) => number) => Float64Array.from([...rows].map(([index, row]) => of(index, row)));
+        const columns = new Map([["bucket", column((index) => index)], ["x_first", column((index, row) => row[0] - index * width)], ["x_last", column((index, row) => row[row.length - 1] - index * width)], ["n", column((_, row) => row.length)]]);
+        return { head: { x: "step", width, origin: 0, scale: "linear", lo: 0, hi: 1, series: [{ run: "r", key: series[0].key ?? "", start: 0, count: rows.size }] }, columns } as never;
+      },
+    };
+    return { ask, given };
+  }
+  const logged = (steps: readonly number[]) => [metric("loss", 1, { count: steps.length, last_step: steps[steps.length - 1] })];
+
+  it("get their times from the longest series that reaches far, by a few of its points", async () => {
     const metrics = [metric("short", 1, { count: 1000, last_step: 10 }), metric("long", 1, { count: 100, last_step: 1000 }), metric("system/cpu", 1, { count: 9999, last_step: 1000 })];
     expect(clockOf(metrics)?.key).toBe("long");
     const asked: object[] = [];
-    const time = await timeOf("r", metrics, 505, async (q) => (asked.push(q), points([[500, 5000], [510, 5100]])));
-    expect(time).toBe(5000);
+    const ask: Ask = { points: async (q) => (asked.push(q), points([[500, 5000], [510, 5100]])), buckets: () => Promise.reject(new Error("not needed")) };
+    expect(await timeOf("r", metrics, 505, ask)).toBe(5000);
     expect(asked).toEqual([{ run: "r", keys: ["long"], lo: 505 - 44, hi: 505 + 44 }]);
-    expect(await timeOf("r", [], 5, async () => points([]))).toBeNull();
+    expect(await timeOf("r", [], 5, ask)).toBeNull();
   });
 
-  it("has every step as a stop, or an even choice of many", () => {
-    expect(stopsOf(3)).toEqual([0, 1, 2, 3]);
-    const stops = stopsOf(1_000_000);
+  it("that lie far apart get their times without what lies before being read", async () => {
+    const steps = [...Array.from({ length: 20_000 }, (_, i) => i * 3), 4_000_000_000, 4_000_000_007];
+    const { ask, given } = server(steps);
+    expect(await timeOf("r", logged(steps), 3_000_000_000, ask)).toBe(59_997 * 10);
+    expect(await timeOf("r", logged(steps), 4_000_000_006, ask)).toBe(40_000_000_000);
+    expect(await timeOf("r", logged(steps), 50_000, ask)).toBe(49_998 * 10);
+    expect(given.points).toBeLessThan(100);
+    expect(await timeOf("r", logged([5, 6]), 4, server([5, 6]).ask)).toBeNull();
+  });
+
+  it("are the stops of a scrubber: all of them, or the ends of stretches of many", async () => {
+    const few = [0, 7, 100, 1_000_000_000];
+    expect(await loggedStops("r", logged(few), server(few).ask)).toEqual(few);
+    const many = [...Array.from({ length: 50_000 }, (_, i) => i), 9_000_000];
+    const { ask, given } = server(many);
+    const stops = await loggedStops("r", logged(many), ask);
+    expect([stops[0], stops[stops.length - 1], given.points]).toEqual([0, 9_000_000, 0]);
+    expect(stops.every((step) => step < 50_000 || step === 9_000_000)).toBe(true);
+    expect(await loggedStops("r", [], ask)).toEqual([]);
+  });
+
+  it("are an even choice while they are not known", () => {
+    expect(evenStops(3)).toEqual([0, 1, 2, 3]);
+    const stops = evenStops(1_000_000);
     expect([stops.length, stops[0], stops[stops.length - 1]]).toEqual([2000, 0, 1_000_000]);
   });
 });

@@ -113,7 +113,13 @@ AnyGrid = Grid | LogGrid
 
 
 def choose_log_grid(
-    lo: float, hi: float, buckets: int, *, whole: bool = True, below: bool = False
+    lo: float,
+    hi: float,
+    buckets: int,
+    *,
+    whole: bool = True,
+    below: bool = False,
+    least: float | None = None,
 ) -> AnyGrid:
     """The grid of a logarithmic axis of about ``buckets`` pixels, at most two buckets to a pixel.
 
@@ -124,10 +130,13 @@ def choose_log_grid(
         hi: highest x in view.
         buckets: 1 or more.
         whole: as in `LogGrid`.
-        below: as in `LogGrid`; the linear grid has what lies under ``lo`` only as far as 0.
+        below: as in `LogGrid`.
+        least: lowest x of all; with ``below`` the linear grid begins there, so that what has no
+            place on a logarithmic axis is counted on it, too.
     """
-    if whole and hi - lo < buckets - 1:
-        return choose_grid(lo, hi, buckets)
+    begin = min(lo, least) if below and least is not None else lo
+    if whole and hi - begin < buckets - 1:
+        return choose_grid(begin, hi, buckets)
     lo = max(lo, math.ldexp(hi, -_FARTHEST))
     octaves = max(math.log2(hi) - math.log2(lo), 2.0**-_FINEST)
     exponent = math.ceil(math.log2(max(1.0, buckets / octaves)))

@@ -97,7 +97,8 @@ def _bucket_cluster(cluster: Sequence[Window], grid: AnyGrid, lo: int, hi: int) 
         cells_from = hi + 1 if exponent is None else _cells_from(grid, exponent, lo, hi)
         mip = alone.stretch.mip() if cells_from <= hi else None
         if mip is not None:
-            cells = regrid(mip.cells, mip.grid, grid)
+            # At once: the cells of all stretches together may be millions.
+            cells = join_buckets([regrid(mip.cells, mip.grid, grid)])
             if cells_from <= lo:
                 return cells
             return join_buckets([_read(cluster, grid, lo, cells_from - 1), cells])

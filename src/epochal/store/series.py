@@ -280,7 +280,8 @@ def _grid(
     if query.scale == "linear" or hi <= 0 or least > hi:
         return choose_grid(lo, hi, query.buckets, whole=whole)
     shown = lo if query.lo is not None and lo > 0 else max(lo, least)
-    return choose_log_grid(shown, hi, query.buckets, whole=whole, below=query.lo is None)
+    below = query.lo is None
+    return choose_log_grid(shown, hi, query.buckets, whole=whole, below=below, least=lo)
 
 
 def _least_positive(x: Axis) -> float:

@@ -2,6 +2,7 @@
  * Ticks of chart axes: where they stand and how they read. x of `wall` and `relative` is in microseconds; its ticks
  * stand on whole seconds, minutes, hours or local midnights, never on 16.67 minutes.
  */
+import { timeLabels, timeTicks } from "./calendar";
 import { formatCount, formatNumber } from "./format";
 
 export type AxisKind = "number" | "log" | "duration" | "time";
@@ -22,10 +23,9 @@ export function ticks(kind: AxisKind, lo: number, hi: number, count: number): nu
   if (kind === "log") return logTicks(lo, hi, count);
   // A step a little below the ideal one gives one tick more rather than two fewer.
   const rough = (hi / count - lo / count) * 0.72;
-  if (kind === "number") return multiples(niceStep(rough), lo, hi, 0);
+  if (kind === "number") return multiples(niceStep(rough), lo, hi);
   const step = CLOCK_STEPS.find((s) => s >= rough) ?? niceStep(rough / DAY) * DAY;
-  const shift = kind === "time" && step >= HOUR ? new Date(lo / 1000).getTimezoneOffset() * MINUTE : 0;
-  return multiples(step, lo, hi, shift);
+  return kind === "time" ? timeTicks(step, lo, hi) : multiples(step, lo, hi);
 }
 
 /** The smallest of 1, 2, 5 times a power of ten that is at least `rough`. */
@@ -35,13 +35,13 @@ export function niceStep(rough: number): number {
   return 10 * power;
 }
 
-function multiples(step: number, lo: number, hi: number, shift: number): number[] {
+function multiples(step: number, lo: number, hi: number): number[] {
   const out: number[] = [];
-  const first = Math.ceil((lo - shift) / step - 1e-9) + 0;
-  const last = Math.floor((hi - shift) / step + 1e-9);
+  const first = Math.ceil(lo / step - 1e-9) + 0;
+  const last = Math.floor(hi / step + 1e-9);
   // Dividing by a whole number keeps 0.3 from reading 0.30000000000000004.
   const inverse = step < 1 && step > 1e-300 ? Math.round(1 / step) : 0;
-  for (let i = first; i <= last && out.length < 100; i++) out.push(inverse ? i / inverse : i * step + shift);
+  for (let i = first; i <= last && out.length < 100; i++) out.push(inverse ? i / inverse : i * step);
   return out;
 }
 
@@ -93,7 +93,7 @@ export function shortNumber(value: number, step: number): string {
 
 function decimals(size: number, step: number): string {
   if (step <= 0) return String(Number(size.toPrecision(3)));
-  const places = Math.max(0, Math.min(8, Math.ceil(-Math.log10(step) - 1e-9)));
+  const places = Math.max(0, Math.min(15, Math.ceil(-Math.log10(step) - 1e-9)));
   return size.toFixed(places);
 }
 
@@ -119,21 +119,4 @@ function clock(t: number, big: number, bigName: string, small: number, smallName
   const rest = Math.round((t - whole * big) / small);
   if (rest === 0) return `${whole}${bigName}`;
   return whole === 0 ? `${rest}${smallName}` : `${whole}${bigName}${rest}${smallName}`;
-}
-
-const pad = (n: number): string => String(n).padStart(2, "0");
-
-function timeLabels(values: number[]): string[] {
-  const step = values.length > 1 ? values[1] - values[0] : DAY;
-  return values.map((us) => {
-    const d = new Date(us / 1000);
-    const day = `${pad(d.getMonth() + 1)}-${pad(d.getDate())}`;
-    if (step >= DAY) return day;
-    const midnight = d.getHours() === 0 && d.getMinutes() === 0 && d.getSeconds() === 0;
-    if (midnight) return day;
-    const minutes = `${pad(d.getHours())}:${pad(d.getMinutes())}`;
-    if (step >= MINUTE) return minutes;
-    const seconds = `${pad(d.getSeconds())}`;
-    return step >= SECOND ? `${minutes}:${seconds}` : `${seconds}.${String(d.getMilliseconds()).padStart(3, "0")}s`;
-  });
 }

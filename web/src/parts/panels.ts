@@ -33,7 +33,7 @@ export interface PanelHandle {
   scene(): Scene | null;
   nudge(by: number): boolean;
   /** The values of a panel without lines, as CSV. */
-  table?(): string;
+  table?(): string | Promise<string>;
   /** What shows a panel without lines, and the names that its colors stand for. */
   shown?(): { body: HTMLElement; legend: LegendEntry[] };
   /** A program that reads what a panel without lines shows. */

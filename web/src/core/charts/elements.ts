@@ -46,24 +46,38 @@ function inkOf(text: string): Ink | null {
   return ink.alpha > 0 ? ink : null;
 }
 
+/** What floats over the page, what only a reader of screens hears, and what is there to be pressed. */
+const isUnseen = (element: Element): boolean => element.classList.contains("popover") || element.classList.contains("sr") || element.hasAttribute("data-ui");
+
 /** Draws an element with all that is in it, `alpha` strong, also what is scrolled out of view. */
 export function drawElement(pen: SvgPen, element: Element, place: Place, alpha = 1): void {
   const style = getComputedStyle(element);
   const strength = alpha * Number(style.opacity);
   const box = element.getBoundingClientRect();
-  if (style.display === "none" || style.visibility !== "visible" || strength === 0 || element.classList.contains("popover")) return;
+  if (style.display === "none" || style.visibility !== "visible" || strength === 0 || isUnseen(element)) return;
   pen.globalAlpha = strength;
   const [x, y] = [box.left - place.x, box.top - place.y];
   if (element instanceof SVGSVGElement) return pen.add(`<g transform="translate(${n(x)} ${n(y)})"${pen.alpha()} font-family="${FACE}">${[...element.children].map(shapeOf).join("")}</g>`);
   if (element instanceof HTMLCanvasElement) return drawCanvas(pen, element, x, y, box);
+  if (element instanceof HTMLImageElement) return drawImage(pen, element, x, y, box);
   drawGround(pen, style, x, y, box);
   const cuts = style.overflowX === "hidden" && style.textOverflow === "ellipsis";
-  const inside: Place = { x: place.x - element.scrollLeft, y: place.y - element.scrollTop, edge: cuts ? Math.min(place.edge, box.right) : place.edge };
+  const isTable = element.getAttribute("role") === "grid";
+  const edge = cuts ? Math.min(place.edge, box.right) : place.edge;
+  const inside: Place = isTable ? { ...place, edge } : { x: place.x - element.scrollLeft, y: place.y - element.scrollTop, edge };
+  // Of a long table only the rows on screen exist, and some beyond its frame.
+  if (isTable) {
+    pen.save();
+    pen.beginPath();
+    pen.rect(x, y, box.width, box.height);
+    pen.clip();
+  }
   for (const child of element.childNodes) {
     pen.globalAlpha = strength;
     if (child instanceof Element) drawElement(pen, child, inside, strength);
     else if (child instanceof Text) drawText(pen, child, style, inside);
   }
+  if (isTable) pen.restore();
 }
 
 function drawGround(pen: SvgPen, style: CSSStyleDeclaration, x: number, y: number, { width, height }: DOMRect): void {
@@ -77,6 +91,7 @@ function drawGround(pen: SvgPen, style: CSSStyleDeclaration, x: number, y: numbe
     const name = `ramp${Math.round(x)}-${Math.round(y)}`;
     pen.add(`<linearGradient id="${name}">${told.join("")}</linearGradient><rect ${size} fill="url(#${name})"${pen.alpha()}/>`);
   }
+  if (style.backgroundImage.startsWith("repeating-linear-gradient(90deg")) drawDashes(pen, style.backgroundImage, x, y, width, height);
   const borders = SIDES.map((side) => ({ width: parseFloat(style[`border${side}Width`]), kind: style[`border${side}Style`], ink: inkOf(style[`border${side}Color`]) }));
   const shown = borders.map((b) => (b.width > 0 && b.kind !== "none" ? b : null));
   if (shown.every((b) => b?.ink)) return pen.add(`<rect ${size} fill="none" stroke="${shown[0]?.ink?.color}"${share("stroke", shown[0]?.ink)}${pen.alpha()}/>`);
@@ -88,16 +103,43 @@ function drawGround(pen: SvgPen, style: CSSStyleDeclaration, x: number, y: numbe
   });
 }
 
+/** The swatch of a dashed line (palette.ts), which the browser tells as pairs of stops of one color. */
+function drawDashes(pen: SvgPen, image: string, x: number, y: number, width: number, height: number): void {
+  const stops = [...image.matchAll(/(rgba?\([^)]*\)) ([\d.]+)px/g)].map(([, color, at]) => ({ ink: inkOf(color), at: Number(at) }));
+  const period = stops.at(-1)?.at ?? 0;
+  for (let from = 0; period > 0 && from < width; from += period) {
+    for (let i = 0; i + 1 < stops.length; i += 2) {
+      const [begin, end] = [from + stops[i].at, Math.min(width, from + stops[i + 1].at)];
+      const { ink } = stops[i];
+      if (ink && end > begin) pen.add(`<rect x="${n(x + begin)}" y="${n(y)}" width="${n(end - begin)}" height="${n(height)}" fill="${ink.color}"${pen.alpha()}/>`);
+    }
+  }
+}
+
 const share = (what: "fill" | "stroke", ink: Ink | null | undefined): string => (ink && ink.alpha < 1 ? ` ${what}-opacity="${n(ink.alpha)}"` : "");
 
 /** A canvas by what painted it, where that is known; else its pixels. */
-function drawCanvas(pen: SvgPen, canvas: HTMLCanvasElement, x: number, y: number, { width, height }: DOMRect): void {
+function drawCanvas(pen: SvgPen, canvas: HTMLCanvasElement, x: number, y: number, box: DOMRect): void {
   const painter = painters.get(canvas);
   if (canvas.width === 0 || canvas.height === 0) return;
-  if (!painter) return pen.add(`<image x="${n(x)}" y="${n(y)}" width="${n(width)}" height="${n(height)}" href="${canvas.toDataURL("image/png")}"${pen.alpha()}/>`);
+  if (!painter) return drawPixels(pen, canvas, canvas, x, y, box);
   pen.add(`<g transform="translate(${n(x)} ${n(y)})"${pen.alpha()}>`);
   painter(pen as unknown as CanvasRenderingContext2D);
   pen.add("</g>");
+}
+
+/** A picture that has come, in its own pixels: the file has no address to fetch it from. */
+function drawImage(pen: SvgPen, image: HTMLImageElement, x: number, y: number, box: DOMRect): void {
+  if (!image.complete || image.naturalWidth === 0) return;
+  const canvas = Object.assign(document.createElement("canvas"), { width: image.naturalWidth, height: image.naturalHeight });
+  canvas.getContext("2d")?.drawImage(image, 0, 0);
+  drawPixels(pen, canvas, image, x, y, box);
+}
+
+function drawPixels(pen: SvgPen, canvas: HTMLCanvasElement, shown: Element, x: number, y: number, { width, height }: DOMRect): void {
+  const style = getComputedStyle(shown);
+  const looks = `${style.imageRendering === "pixelated" ? ' style="image-rendering:pixelated"' : ""}${style.objectFit === "contain" ? "" : ' preserveAspectRatio="none"'}`;
+  pen.add(`<image x="${n(x)}" y="${n(y)}" width="${n(width)}" height="${n(height)}" href="${canvas.toDataURL("image/png")}"${looks}${pen.alpha()}/>`);
 }
 
 interface Line {
@@ -139,7 +181,10 @@ function drawText(pen: SvgPen, node: Text, style: CSSStyleDeclaration, place: Pl
   pen.fillStyle = ink.color;
   pen.font = `${style.fontWeight} ${n(size)}px ${FACE}`;
   pen.textBaseline = "middle";
-  if (style.writingMode.startsWith("vertical")) return drawOnItsSide(pen, node, place);
+  const { parentElement: parent } = node;
+  if (parent && style.writingMode.startsWith("vertical")) return drawTurned(pen, node, place, -90, [parent.clientHeight, parent.scrollHeight]);
+  const turn = turnOf(style);
+  if (parent && turn !== 0) return drawTurned(pen, node, place, turn, [parent.clientWidth, parent.scrollWidth]);
   const right = style.textAlign === "right" || style.textAlign === "end";
   pen.textAlign = right ? "right" : "left";
   for (const line of linesOf(node, place.edge)) {
@@ -148,16 +193,22 @@ function drawText(pen: SvgPen, node: Text, style: CSSStyleDeclaration, place: Pl
   }
 }
 
-/** Names of axes that read from bottom to top. */
-function drawOnItsSide(pen: SvgPen, node: Text, place: Place): void {
-  const parent = node.parentElement;
-  if (!parent) return;
-  const box = parent.getBoundingClientRect();
-  const [x, y] = [box.left + box.width / 2 - place.x, box.top + box.height / 2 - place.y];
+/** By how many degrees an element itself is turned. */
+function turnOf({ transform }: CSSStyleDeclaration): number {
+  const [, a = "1", b = "0"] = /^matrix\(([^,]+), ([^,]+)/.exec(transform) ?? [];
+  return (Math.atan2(Number(b), Number(a)) * 180) / Math.PI;
+}
+
+/** A text that does not read from left to right; of `whole` pixels of it `seen` are on screen. */
+function drawTurned(pen: SvgPen, node: Text, place: Place, degrees: number, [seen, whole]: readonly [number, number]): void {
   const text = node.data.trim();
-  const most = parent.scrollHeight > parent.clientHeight + 1 ? Math.floor((text.length * parent.clientHeight) / parent.scrollHeight) : text.length;
+  const isCut = whole > seen + 1;
+  const range = document.createRange();
+  range.selectNodeContents(node);
+  const box = (isCut ? (node.parentElement ?? range) : range).getBoundingClientRect();
+  const most = isCut ? Math.floor((text.length * seen) / whole) : text.length;
   pen.textAlign = "center";
-  pen.add(`<g transform="translate(${n(x)} ${n(y)}) rotate(-90)">`);
+  pen.add(`<g transform="translate(${n(box.left + box.width / 2 - place.x)} ${n(box.top + box.height / 2 - place.y)}) rotate(${n(degrees)})">`);
   pen.fillText(text.length > most ? `${text.slice(0, most - 1)}…` : text, 0, 0);
   pen.add("</g>");
 }

@@ -10,17 +10,24 @@ const FOOT = 8;
 /** Pixels of the picture for one of the page. */
 const SCALE = 2;
 
-/** How tall the body is with all that is scrolled out of it. */
-function fullHeight(body: HTMLElement): number {
-  const top = body.getBoundingClientRect().top;
-  const ends = [...body.querySelectorAll("*")].filter((e) => e.scrollHeight > e.clientHeight && /auto|scroll/.test(getComputedStyle(e).overflowY)).map((e) => e.getBoundingClientRect().top - top + e.scrollHeight);
-  return Math.ceil(Math.max(body.clientHeight, ...ends));
+/** How large the body is with all that is scrolled out of it. */
+function fullSize(body: HTMLElement): [number, number] {
+  const { left, top } = body.getBoundingClientRect();
+  let [width, height] = [body.clientWidth, body.clientHeight];
+  for (const element of body.querySelectorAll("*")) {
+    if (element.closest("[role=grid]")) continue;
+    const { overflowX, overflowY } = getComputedStyle(element);
+    const box = element.getBoundingClientRect();
+    if (element.scrollHeight > element.clientHeight && /auto|scroll/.test(overflowY)) height = Math.max(height, box.top - top + element.scrollHeight);
+    if (element.scrollWidth > element.clientWidth && /auto|scroll/.test(overflowX)) width = Math.max(width, box.left - left + element.scrollWidth + FOOT);
+  }
+  return [Math.ceil(width), Math.ceil(height)];
 }
 
 /** The picture as the text of an SVG file. */
 export function svgOfPanel(body: HTMLElement, title: string, legend: readonly LegendEntry[] = []): string {
   const { left, top } = body.getBoundingClientRect();
-  const [width, tall] = [Math.ceil(body.clientWidth), fullHeight(body)];
+  const [width, tall] = fullSize(body);
   const names = legend.length > 0 ? legendHeight(legend.length, width) + FOOT : 0;
   const height = TOP + tall + names + FOOT;
   const pen = new SvgPen(width, height);

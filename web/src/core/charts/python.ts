@@ -82,3 +82,23 @@ export function pythonOfHistograms(runs: readonly string[], key: string, origin 
     "            print(run.name, histogram.step, histogram.to_pandas())",
   ]);
 }
+
+const READ_BY_PANDAS = new Set(["table", "histogram"]);
+const OF_KIND: Readonly<Record<string, string>> = { image: "item.to_pil()", plot: "item.data().decode()", text: "item.data().decode()", markdown: "item.data().decode()" };
+
+/**
+ * The media of a key of some runs.
+ *
+ * @param at the step that is looked at; null for the newest
+ */
+export function pythonOfMedia(runs: readonly string[], key: string, kind: string, at: number | null, origin = location.origin): string {
+  const shown = READ_BY_PANDAS.has(kind) ? "item.to_pandas()" : (OF_KIND[kind] ?? "item.meta");
+  return program(origin, [
+    `for uid in ${list(runs)}:`,
+    "    run = reader.run(uid)",
+    "    for entry in run.media_keys():",
+    `        if entry.key == ${literal(key)}:`,
+    `            for item in run.media(entry.key, at=${at ?? "entry.last_step"}):`,
+    `                print(run.name, item.step, ${shown})`,
+  ]);
+}
