@@ -73,6 +73,16 @@ def test_a_planted_spike_is_found_at_its_step(count, at):
     assert (found.kind, found.numbers["spikes"]) == (Kind.SPIKE, 1)
 
 
+def test_a_loss_that_scatters_by_factors_has_no_spike_until_it_leaves_them_behind():
+    """As batches of a classifier that has learned its data by heart: a hard one is no accident."""
+    source = random.Random(3)
+    values = [math.exp(source.gauss(-9, 1.5)) for _ in range(2000)]
+    assert find_spike(line_of(values)) is None
+    values[1500] = 90.0
+    lo, hi = span(find_spike(line_of(values)))
+    assert lo <= 1500 <= hi
+
+
 def test_several_spikes_are_one_finding_with_the_greatest():
     values = noisy(COURSES["flat"], 500, "normal", 0.05, random.Random(1))
     for step, value in ((100, 6.0), (300, 12.0), (400, 8.0)):

@@ -126,6 +126,19 @@ def test_dead_layers_are_told_from_what_watch_recorded(store):
     assert "Layer conv is dead" in found.title
 
 
+def test_of_dead_layers_the_one_is_named_that_lets_no_gradient_through(store):
+    """A ReLU that never fires: zeros in its layer, all before it and the next one's weight."""
+    writing = Writing(store.home)
+    for step in range(8):
+        for name in ("0.weight", "0.bias", "2.weight", "2.bias", "4.weight", "4.bias"):
+            dead = step >= 3 and name != "4.bias"
+            stats = {"n": 4, "norm": 0.0 if dead else 1.0, "zeros": 4 * dead, "nan": 0, "inf": 0}
+            item = MediaItem("histogram", {"stats": stats})
+            writing.fact(Media(f"gradients/{name}", step, writing.now, [item]))
+    (found,) = report(store, writing).insights
+    assert (found.title, found.key) == ("Layer 2 is dead from step 3", "gradients/2.weight")
+
+
 def test_a_run_is_compared_with_its_group(store):
     for number in range(4):
         writing = Writing(store.home, f"r{number}", second=number)

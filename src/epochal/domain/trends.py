@@ -23,6 +23,9 @@ SPIKE_SIGMAS: Final = 15.0
 have heavier tails, which the next rule leaves out."""
 SPIKE_RATIO: Final = 1.5
 """A loss that does not reach half as much again is not worth a word."""
+SPIKE_LOG_SIGMAS: Final = 6.0
+"""Losses near zero scatter by factors: in batches that a classifier has learned by heart one hard
+sample is a thousand times the rest, at every other batch."""
 SPIKE_BEFORE: Final = 20
 """Stretches that a spike is compared with, at least; the first ones of a run are often wild."""
 SPIKE_WINDOW: Final = 40
@@ -123,7 +126,8 @@ def find_spike(line: Line) -> Insight | None:
             sigma = usual / _reach(median(line.n[start:index]))
             jump = line.high[index] - middle
             is_far = jump > SPIKE_SIGMAS * sigma and jump > 1e-9 * abs(middle)
-            if is_far and (middle <= 0 or line.high[index] > SPIKE_RATIO * middle):
+            is_high = middle <= 0 or line.high[index] > SPIKE_RATIO * middle
+            if is_far and is_high and _is_rare(before, line.high[index]):
                 found.append((jump, index, middle))
         else:
             middle = median([*before, line.mean[index]])
@@ -142,6 +146,14 @@ def find_spike(line: Line) -> Insight | None:
         key=line.key, lo=line.lo[max(0, index - 5)], hi=line.hi[min(len(line) - 1, index + 5)],
         numbers={"value": line.high[index], "before": middle, "spikes": len(found)},
     )  # fmt: skip
+
+
+def _is_rare(before: Sequence[float], value: float) -> bool:
+    """Whether a value stands out by its logarithm as well, where there is one."""
+    if min(before) <= 0:
+        return True
+    logs = [math.log(one) for one in before]
+    return math.log(value) - median(logs) > SPIKE_LOG_SIGMAS * _noise(logs)
 
 
 def _reach(points: float) -> float:

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from epochal.domain.access import Permission, Principal
-from epochal.domain.health import SEVERITY, State, diagnose, layer_of
+from epochal.domain.health import SEVERITY, Diagnosis, State, diagnose, layer_of
 from epochal.domain.insight import (
     Insight,
     InsightReport,
@@ -154,7 +154,8 @@ def _layers(store: Store, uid: str) -> list[Insight]:
     if SEVERITY[worst] < SEVERITY[State.DEAD]:
         return []
     same = {key: one for key, one in found.items() if one.worst is worst}
-    key, first = min(same.items(), key=lambda pair: pair[1].first[worst])
+    key = _culprit(same, found, worst)
+    first = same[key]
     step = first.first[worst]
     layer = layer_of(key.removeprefix(stored.GRADIENTS))
     others = f", as are {len(same) - 1} more parameters" if len(same) > 1 else ""
@@ -167,6 +168,21 @@ def _layers(store: Store, uid: str) -> list[Insight]:
         key=key, lo=step, hi=first.steps[-1], place="gradients",
         numbers={"parameters": len(same), "of": len(found)},
     )]  # fmt: skip
+
+
+def _culprit(same: dict[str, Diagnosis], found: dict[str, Diagnosis], worst: State) -> str:
+    """The parameter to look at: the first one; of dead ones in the last layer that is all dead.
+
+    Gradients come from the end of the model, so that a layer which lets none through kills all
+    before it, and what it gives, the weights of the next one.
+    """
+    begin = min(one.first[worst] for one in same.values())
+    first = [key for key, one in same.items() if one.first[worst] == begin]
+    alive = {layer_of(key) for key in found if key not in same}
+    whole = [key for key in first if layer_of(key) not in alive]
+    if worst is not State.DEAD or not whole:
+        return first[0]
+    return next(key for key in whole if layer_of(key) == layer_of(whole[-1]))
 
 
 def _silence(store: Store, detail: RunDetail) -> list[Insight]:
