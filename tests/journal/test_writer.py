@@ -34,7 +34,7 @@ HEADER = Header("local", "p", "r", started_us=5)
 Make = Callable[[], Journal]
 
 
-@pytest.fixture(params=["mapped", "buffered", "memory"])
+@pytest.fixture(params=["mapped", "buffered", "roomy", "memory"])
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
     def create() -> Journal:
         header = FileHeader(RUN, WRITER, 5)
@@ -42,6 +42,8 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
             return MappedJournal(str(tmp_path), header)
         if request.param == "buffered":
             return BufferedJournal(str(tmp_path), header)
+        if request.param == "roomy":
+            return BufferedJournal(str(tmp_path), header, 4096)
         return BufferedJournal(None, header)
 
     return create
@@ -238,3 +240,19 @@ def test_whole_frames_are_appended_at_once_but_not_after_the_end(tmp_path) -> No
     journal.close()
     with pytest.raises(JournalClosed):
         journal.append_frames(pack_frame(b"late"), 1)
+
+
+def test_a_journal_with_room_ends_after_its_last_frame_once_it_is_closed(tmp_path) -> None:
+    """While it is open, zeros follow from the fourth write on, which readers take for no frame."""
+    journal = BufferedJournal(str(tmp_path), FileHeader(RUN, WRITER, 1), 4096)
+    assert journal.path is not None
+    for number in range(200):
+        journal.append_fact(Event(number, "info", "t" * 40))
+        assert journal.sync()
+        size = os.stat(journal.path).st_size
+        assert size == journal.size if number < 3 else size % 4096 == 0
+        reader = JournalReader(journal.path)
+        assert len(reader.read().facts) == number + 1
+        assert reader.offset == journal.size
+    journal.close()
+    assert os.stat(journal.path).st_size == journal.size

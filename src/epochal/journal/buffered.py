@@ -23,6 +23,9 @@ from epochal.journal.frame import (
 )
 from epochal.journal.journal import SPILL_LIMIT, Journal, JournalClosed
 
+FEW = 3
+"""Writes of a short run: begun, logged, ended."""
+
 
 class BufferedJournal(Journal):
     """A journal in a plain file, or in memory when ``directory`` is None.
@@ -30,13 +33,19 @@ class BufferedJournal(Journal):
     Args:
         directory: the run's directory, or None.
         file_header: identity of run and writer.
+        room: from the fourth write on the file ends at a multiple of so many bytes, with zeros
+            after the last frame until it is closed: syncing bytes within a file costs less than
+            syncing its size, too, but taking the zeros away costs as much as one sync.
 
     Raises:
         OSError: the file cannot be created.
     """
 
-    def __init__(self, directory: str | None, file_header: FileHeader) -> None:
+    def __init__(self, directory: str | None, file_header: FileHeader, room: int = 1) -> None:
         super().__init__(file_header)
+        self._room = room
+        self._writes = 0
+        self._end = FILE_HEADER_SIZE
         self.path = None
         self._fd = -1
         self._memory = bytearray()
@@ -109,17 +118,28 @@ class BufferedJournal(Journal):
             self._writing = 0
 
     def _write_out(self, chunk: bytearray) -> bool:
+        end = self.size + len(chunk)
+        self._writes += 1
+        room = -end % self._room if end > self._end and self._writes > FEW else 0
         try:
-            if os.pwrite(self._fd, chunk, self.size) == len(chunk):
+            wanted = chunk + bytes(room) if room else chunk
+            written = os.pwrite(self._fd, wanted, self.size)
+            if written >= len(chunk):
+                self._end = max(self._end, self.size + written)
                 if not self.sync_failed:
                     self.problem = None
                 return True
             self.problem = f"the journal {self.path} cannot grow; is the disk full?"
         except OSError as error:
             self.problem = f"the journal {self.path} cannot be written: {error}"
+        self._cut()
+        return False
+
+    def _cut(self) -> None:
+        """Let the file end after its last frame."""
         with contextlib.suppress(OSError):
             os.ftruncate(self._fd, self.size)
-        return False
+            self._end = self.size
 
     def sync(self) -> bool:
         """Write the buffer out and sync the file. See `Journal.sync`."""
@@ -158,6 +178,8 @@ class BufferedJournal(Journal):
             return
         self.maintain()
         with self._sync_lock:
+            if self._end > self.size:
+                self._cut()
             self._sync_descriptor(self._fd)
             os.close(self._fd)
             self.leftover = scan_frames(bytes(self._memory)).payloads

@@ -54,6 +54,8 @@ class JournalReader:
         path: the ``.ej`` file.
         offset: where to go on; 0 or `FILE_HEADER_SIZE` for the beginning.
         schemas: key sets declared before ``offset``; needed when it is not the beginning.
+        ahead: of a file with fewer bytes after its header all are read with it, for a read that
+            follows at once; only where ``offset`` is the beginning.
 
     Raises:
         OSError: the file cannot be read.
@@ -62,12 +64,24 @@ class JournalReader:
     """
 
     def __init__(
-        self, path: str, offset: int = 0, schemas: dict[int, list[str]] | None = None
+        self,
+        path: str,
+        offset: int = 0,
+        schemas: dict[int, list[str]] | None = None,
+        ahead: int = 0,
     ) -> None:
         self.path = path
         self.offset = max(offset, FILE_HEADER_SIZE)
         self.schemas: dict[int, list[str]] = dict(schemas or {})
-        self.header: FileHeader = unpack_file_header(read_stretch(path, 0, FILE_HEADER_SIZE), path)
+        ahead = ahead if self.offset == FILE_HEADER_SIZE else 0
+        head = read_stretch(path, 0, FILE_HEADER_SIZE + ahead)
+        self.header: FileHeader = unpack_file_header(head, path)
+        self._ahead = head[FILE_HEADER_SIZE:] if len(head) < FILE_HEADER_SIZE + ahead else b""
+
+    def take_ahead(self) -> bytes:
+        """All that followed the header when that was read, once; empty when it was not read."""
+        ahead, self._ahead = self._ahead, b""
+        return ahead
 
     def read(self, limit: int = READ_CHUNK) -> Entry:
         """Read what was written since the last call, at most about ``limit`` bytes.

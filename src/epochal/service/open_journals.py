@@ -27,6 +27,7 @@ from epochal.service.settling import Unsettled
 from epochal.store.strides import pack_run
 
 MOST_OPEN: Final = 128
+ROOM: Final = 4096
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -128,7 +129,7 @@ class Journals:
         with contextlib.suppress(FileExistsError):
             os.mkdir(directory, DIRECTORY_MODE)
         writer = new_uid()
-        journal = BufferedJournal(directory, FileHeader(recording.uid, writer, started_us))
+        journal = BufferedJournal(directory, FileHeader(recording.uid, writer, started_us), ROOM)
         journal.append_fact(header)
         if recording.foreign:
             told = Told(started_us, recording.state.value, recording.ended_us)

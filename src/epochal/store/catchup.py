@@ -43,9 +43,10 @@ def _together(store: Store, paths: Sequence[str]) -> list[str]:
             stored = find_journals_of(connection, new)
         for path, key in keys.items():
             try:
-                tail = open_tail(store, key, stored)
-                if tail is not None and tail.has_more():
-                    work[path] = Work(tail, tail.read(READ_CHUNK), is_remote(store, key))
+                remote = is_remote(store, key)
+                tail = open_tail(store, key, stored, remote=remote)
+                if tail is not None and (tail.row is None or tail.has_more()):
+                    work[path] = Work(tail, tail.read(READ_CHUNK), remote)
             except (CorruptFile, NewerFormat):
                 rest.append(path)
             except FileNotFoundError:
@@ -59,6 +60,8 @@ def _together(store: Store, paths: Sequence[str]) -> list[str]:
 
 
 def _goes_on(work: Work) -> bool:
+    if work.tail.row is not None and work.tail.row.rests:
+        return False
     with contextlib.suppress(FileNotFoundError):
         return work.tail.has_more()
     return False

@@ -129,7 +129,7 @@ class Follower:
         """
         now = self._clock()
         with self._store.moving:
-            for key in by_start(self._store, self._find_new(may_wait)):
+            for key in self._find_new(may_wait):
                 remote = is_remote(self._store, key)
                 self._watched[key] = Watched(key, key.path(self._store.home), remote, now)
             grown = self._read(now, may_wait)
@@ -145,16 +145,19 @@ class Follower:
         return merge_changes([*changes, *self._store.take_news()])
 
     def _find_new(self, may_wait: Callable[[str], bool] | None) -> list[JournalKey]:
-        """Journals that are not watched yet and do not rest.
+        """Journals that are not watched yet and do not rest, in the order of their starts.
 
         They are found once only, so they are remembered until the database was asked for them.
+        Few of them are applied together, which is in that order in any case.
         """
         for key in self._finder.find(int(self._time_of_day() * 1e9), may_wait):
             if key not in self._watched:
                 self._found[key] = None
         found = awake(self._store, self._found)
         self._found.clear()
-        return found
+        return (
+            found if len(found) <= GROUP and not self.is_behind else by_start(self._store, found)
+        )
 
     def _read(
         self, now: float, may_wait: Callable[[str], bool] | None
@@ -205,7 +208,7 @@ class Follower:
             return None
         is_new = tail is None
         if tail is None:
-            tail = open_tail(self._store, watched.key, stored)
+            tail = open_tail(self._store, watched.key, stored, remote=watched.remote)
         if tail is None:
             del self._watched[watched.key]
             return None
@@ -231,7 +234,7 @@ class Follower:
             if isinstance(error, CorruptFile) and error.path == self._store.database.path:
                 raise
         changes: list[RunChange] = []
-        for item in work:
+        for item in sorted(work, key=lambda item: item.tail.order):
             watched = self._watched[item.tail.key]
             changes += self._guarded(watched, self._clock(), self._apply_alone) or []
         return changes

@@ -36,6 +36,8 @@ from epochal.store.tail import JournalKey, JournalRow, Position, Tail, find_jour
 ATTEMPTS = 5
 GROUP = 256
 """Journals that share transactions."""
+SHORT = 16 * 1024
+"""A new journal of fewer bytes is read in one go."""
 GROUP_BYTES = 16 * 1024 * 1024
 """Journal bytes of a group; longer journals follow one by one."""
 
@@ -66,13 +68,17 @@ def journal_key(path: str | os.PathLike[str]) -> JournalKey:
     return JournalKey(os.path.basename(directory), os.path.splitext(name)[0])
 
 
-def open_tail(store: Store, key: JournalKey, stored: Stored | None = None) -> Tail | None:
+def open_tail(
+    store: Store, key: JournalKey, stored: Stored | None = None, *, remote: bool = True
+) -> Tail | None:
     """The tail of a journal, read up to the facts that are applied.
 
     Args:
         store: the home.
         key: the journal.
         stored: what the database knows of journals, when it was asked for this one already.
+        remote: whether it may have been received from another machine. Of one that was not, and
+            that is new, the caller reads on at once.
 
     Returns:
         None when its file was given up for good.
@@ -87,8 +93,9 @@ def open_tail(store: Store, key: JournalKey, stored: Stored | None = None) -> Ta
     if known is not None:
         return known
     path = key.path(store.home)
-    with contextlib.suppress(CorruptFile):  # what stands before the damage is read
-        mend(store, key)
+    if remote:
+        with contextlib.suppress(CorruptFile):  # what stands before the damage is read
+            mend(store, key)
     if stored is None:
         with store.database.read() as connection:
             stored = find_journals_of(connection, [key])
@@ -98,7 +105,7 @@ def open_tail(store: Store, key: JournalKey, stored: Stored | None = None) -> Ta
             os.unlink(path)
         return None
     row, position = (found[0], found[1]) if found is not None else (None, Position())
-    tail = Tail(key, path, position)
+    tail = Tail(key, path, position, 0 if remote or row is not None else SHORT)
     if row is not None:
         tail.row = row
         if not tail.read_until(row.facts_pos):

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from epochal.store.columns import ColumnGroup
 from epochal.store.dialect import insert_each, upsert
-from epochal.store.scalars import clamp, encode_number
+from epochal.store.scalars import Kind, clamp, encode_number
 from epochal.store.schema import latest
 
 _STACK_VALUES = 1 << 20
@@ -150,7 +150,11 @@ def _single(group: ColumnGroup, values: Sequence[Any]) -> list[Known]:
 
 def to_row(known: Known, run_id: int, key_id: int, started_us: int, rule: int) -> dict[str, Any]:
     """A row of the table ``latest``."""
-    kind, num, txt = encode_number(known.last)
+    value = known.last
+    kind, num, txt = (
+        (Kind.FLOAT, value, None) if type(value) is float and value - value == 0.0 != value
+        else encode_number(value)
+    )  # fmt: skip
     low, high = known.min, known.max
     return {
         "key_id": key_id, "run_id": run_id, "n": known.n, "last_kind": int(kind), "last": num,

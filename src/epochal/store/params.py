@@ -37,8 +37,11 @@ def intern_keys(
         names: of the keys.
         known: what this found earlier in the same transaction; it is added to.
     """
-    stored = {name: storable(name) for name in names}
     known = {} if known is None else known
+    names = list(names)
+    if all(name in known for name in names):
+        return {name: known[name] for name in names}
+    stored = {name: storable(name) for name in names}
     pending = iter({text for text in stored.values() if text not in known})
     while part := list(islice(pending, _IN_ONE_QUERY)):
         known.update(_find(connection, part))

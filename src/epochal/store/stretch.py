@@ -67,7 +67,7 @@ def decode_stretch(reader: JournalReader, limit: int, ordinal: int) -> Stretch:
         OSError: the file cannot be read.
     """
     start = reader.offset
-    buffer = read_stretch(reader.path, start, limit)
+    buffer = reader.take_ahead() or read_stretch(reader.path, start, limit)
     found = Found()
     while _decode_next(buffer, reader.schemas, ordinal, found):
         pass

@@ -108,6 +108,7 @@ class Tail:
         key: which journal.
         path: its file.
         position: where segments end.
+        ahead: see `JournalReader`.
 
     Attributes:
         row: the journal's row as of the last commit; None before the first one.
@@ -121,14 +122,15 @@ class Tail:
         NewerFormat: it needs a newer Epochal.
     """
 
-    def __init__(self, key: JournalKey, path: str, position: Position) -> None:
+    def __init__(self, key: JournalKey, path: str, position: Position, ahead: int = 0) -> None:
         self.key = key
         self.path = path
         self.row: JournalRow | None = None
         self.ordinal = position.ordinal
         self.content = Content(position, (), position.offset)
         self.facts = Facts([], []) if position.offset == FILE_HEADER_SIZE else None
-        self._reader = JournalReader(path, position.offset, _decode_schemas(position.schemas))
+        schemas = _decode_schemas(position.schemas)
+        self._reader = JournalReader(path, position.offset, schemas, ahead)
         header = self._reader.header
         if (header.run, header.writer) != (key.run, key.writer):
             raise CorruptFile(

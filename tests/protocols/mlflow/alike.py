@@ -1,4 +1,4 @@
-"""Searches among values of every kind, the same for every server of MLflow's protocol.
+"""Searches of runs among values of every kind, the same for every server of MLflow's protocol.
 
 ``python -m tests.protocols.mlflow.alike URL`` makes what they are about there, asks and prints
 what was found as JSON. `alike.json` is what ``mlflow server`` 3.17.2 found, on SQLite. What is
@@ -12,8 +12,8 @@ import itertools
 import json
 import sys
 import uuid
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar
 
 from tests.protocols.mlflow.wrong import Api
 
@@ -57,6 +57,7 @@ STATUS = {"b": "FINISHED", "c": "FAILED", "d": "KILLED", "e": "SCHEDULED", "f": 
 ENDED = {"b": 5_000, "c": 4_000, "d": 5_000}
 USERS = {"a": "ann", "b": "Bob", "c": "ann"}
 
+MOST_PAGES = 40
 KEYS = (
     "metrics.loss", "metric.loss", 'metrics."loss"', "metrics.`loss`", "metrics.none", "loss",
     "metrics.`val/loss`", "metrics.val/loss", "metrics.`a b`", 'metrics."a b"', "metrics.a.b",
@@ -133,16 +134,34 @@ MORE_ORDERS = (
 )  # fmt: skip
 
 
-def letters(runs: list[dict[str, Any]]) -> str:
-    return "".join(run["info"]["run_name"] for run in runs)
+def _letters(_: Home, answer: dict[str, Any]) -> str:
+    return "".join(run["info"]["run_name"] for run in answer.get("runs", []))
+
+
+def _points(home: Home, answer: dict[str, Any]) -> str:
+    names = {uid: name for name, uid in home.runs.items()}
+    return " ".join(
+        f"{names.get(one.get('run_id', ''), '')}{one['value']}@{one['timestamp']}/"
+        f"{one.get('step', 0)}"
+        for one in answer.get("metrics", [])
+    )
 
 
 class Home:
     """What was made on a server.
 
+    Attributes:
+        told: what tells of an answer, by the kind of a question.
+        gotten: kinds of questions that are asked with GET.
+
     Args:
         api: of the server; empty of names with ``tail``.
     """
+
+    told: ClassVar[Mapping[str, Callable[[Any, dict[str, Any]], str]]] = {
+        "runs": _letters, "history": _points, "bulk": _points,
+    }  # fmt: skip
+    gotten: ClassVar = frozenset({"history", "bulk"})
 
     def __init__(self, api: Api) -> None:
         self.api = api
@@ -155,7 +174,6 @@ class Home:
             name: self._run(name, 1_000 + 10 * at) for at, name in enumerate(sorted(METRICS))
         }
         make("runs/delete", {"run_id": self.runs["z"]})
-        self.models = self._models()
 
     def _run(self, name: str, start: int) -> str:
         make = self.api.make
@@ -179,69 +197,22 @@ class Home:
             make("runs/update", {"run_id": uid, "status": STATUS[name], **ended})
         return uid
 
-    def _models(self) -> dict[str, str]:
-        """Logged models and registered models of the same names."""
-        made: dict[str, str] = {}
-        for at, name in enumerate("abcd"):
-            params = [{"key": "lr", "value": "0.1"}] if at % 2 else []
-            given = {
-                "experiment_id": self.experiment, "name": name, "model_type": f"t{at % 2}",
-                "params": params, "tags": [{"key": "team", "value": "red" if at < 2 else "blue"}],
-            }  # fmt: skip
-            made[name] = str(self.api.make("logged-models", given)["model"]["info"]["model_id"])
-            if at < 3:
-                self.api.make("runs/log-metric", {
-                    "run_id": self.runs["m"], "key": "score", "value": at % 2, "timestamp": 1,
-                    "step": at, "model_id": made[name], "dataset_name": "mnist",
-                    "dataset_digest": "d1",
-                })  # fmt: skip
-            tags = [{"key": "team", "value": "red" if at % 2 else "blue"}]
-            self.api.make(
-                "registered-models/create", {"name": f"{name}-{self.tail}", "tags": tags}
-            )
-        return made
-
     def ask(self, question: Question) -> str:
         """What is found, page by page, or how it is refused."""
         kind, path, given = question
         told: list[str] = []
         while True:
-            method = "GET" if kind in ("history", "bulk", "registered") else "POST"
+            method = "GET" if kind in self.gotten else "POST"
             status, answer = self.api.ask(method, path, given)
             if status != 200:
                 return f"{status} {answer.get('error_code')}"
-            told.append(_TOLD[kind](self, answer))
+            told.append(self.told[kind](self, answer))
+            if len(told) > MOST_PAGES:
+                return "no last page"
             token = answer.get("next_page_token")
             if not token:
                 return "|".join(told)
             given = {**given, "page_token": token}
-
-
-def _points(home: Home, answer: dict[str, Any]) -> str:
-    names = {uid: name for name, uid in home.runs.items()}
-    return " ".join(
-        f"{names.get(one.get('run_id', ''), '')}{one['value']}@{one['timestamp']}/"
-        f"{one.get('step', 0)}"
-        for one in answer.get("metrics", [])
-    )
-
-
-def _logged(home: Home, answer: dict[str, Any]) -> str:
-    return "".join(one["info"]["name"] for one in answer.get("models", []))
-
-
-def _registered(home: Home, answer: dict[str, Any]) -> str:
-    found = (one["name"].split("-") for one in answer.get("registered_models", []))
-    return "".join(name for name, *tail in found if tail == [home.tail])
-
-
-_TOLD: dict[str, Callable[[Home, dict[str, Any]], str]] = {
-    "runs": lambda _, answer: letters(answer.get("runs", [])),
-    "history": _points,
-    "bulk": _points,
-    "logged": _logged,
-    "registered": _registered,
-}
 
 
 def filters() -> Iterator[str]:
@@ -300,59 +271,7 @@ def questions(home: Home) -> dict[str, Question]:
     for span, size in itertools.product(spans, (0, 1, 2, 3, 100, 2_501)):
         given = {**several_runs, **span, "max_results": size}
         asked[f"bulk {span} {size}"] = ("bulk", bulk, given)
-    asked |= dict(_of_models(home))
     return asked
-
-
-def _of_models(home: Home) -> Iterator[tuple[str, Question]]:
-    given: dict[str, Any]
-    here: dict[str, Any] = {"experiment_ids": [home.experiment]}
-    for text in (
-        "", "name = 'a'", "name != 'a'", "name LIKE 'A'", "name ILIKE 'A'", "name IN ('a', 'b')",
-        "name NOT IN ('a')", "params.lr = '0.1'", "params.lr != '0.1'", "tags.team = 'red'",
-        "tags.team != 'red'", "metrics.score = 1", "metrics.score > 0", "metrics.score != 0",
-        "model_type = 't1'", "attributes.model_type LIKE 't%'", "status = 'PENDING'",
-        "status = 'READY'", "status != 'READY'", "tags.team IS NULL", "name IS NULL", "name",
-        "metrics.score = 'x'", "name = 1", "color = 'x'", "name = 'a' OR name = 'b'",
-        "name = 'a' AND tags.team = 'red'", "creation_timestamp > 0", "creation_time > 0",
-        "source_run_id = 'x'", "model_id = 'x'",
-    ):  # fmt: skip
-        yield f"logged: {text}", ("logged", "logged-models/search", {**here, "filter": text})
-    for field, up in itertools.product(
-        ("name", "model_type", "metrics.score", "creation_timestamp", "params.lr", "color",
-         "status"),
-        (True, False),
-    ):  # fmt: skip
-        order = [{"field_name": field, "ascending": up}]
-        for size in (50, 2):
-            given = {**here, "order_by": order, "max_results": size}
-            yield f"logged by {field} {up} {size}", ("logged", "logged-models/search", given)
-    like = f"name LIKE '%-{home.tail}'"
-    for text in (
-        "", "tags.team = 'red'", "tags.team != 'red'", "tags.team LIKE 'r%'",
-        "tags.team ILIKE 'R%'",
-        "tags.`team` = 'red'", "tags.none = 'x'", "name != 'x'", "name = 1", "name > 'a'",
-        "color = 'x'",
-        "tags.team IS NULL", "tags.team IN ('red')", "metrics.x = 1", "name ILIKE 'A-%'",
-        f"name = 'a-{home.tail}'", f"name IN ('a-{home.tail}')",
-    ):  # fmt: skip
-        whole = f"{like} AND {text}" if text else like
-        told = text.replace(home.tail, "$tail")
-        yield f"registered: {told}", ("registered", "registered-models/search", {"filter": whole})
-    for order_by in (
-        ["name"], ["name DESC"], ["name ASC"], ["timestamp"], ["timestamp DESC", "name DESC"],
-        ["last_updated_timestamp"], ["color"], ["name UP"], ["creation_timestamp"],
-    ):  # fmt: skip
-        for size in (100, 3):
-            given = {"filter": like, "order_by": order_by, "max_results": size}
-            yield (
-                f"registered by {order_by} {size}",
-                (
-                    "registered",
-                    "registered-models/search",
-                    given,
-                ),
-            )
 
 
 def found(url: str) -> Found:

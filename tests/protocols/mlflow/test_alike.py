@@ -21,20 +21,15 @@ NAMED = r"(?:by )?(?:tags\.a/b|params\.p/q|metrics\.val/loss|metrics\.a-b|M\w+\.
 DIFFERENT = {
     NAMED: "a key needs no quotes where it can be read in one way only",
     r" |.* \+1|by \[' metrics.*": "spaces and a plus change nothing",
-    r"logged by params.*|.*by \['creation_timestamp'\].*|(logged|registered): .* IS NULL":
-        "what can be answered is answered",
     r"AND .*|.* AND": "half a filter is a mistake, not a shorter filter",
-    r"metrics\. .*|by \['`metrics.*|logged: name = 1":
-        "this is a slip, and finding nothing hides it",
+    r"metrics\. .*|by \['`metrics.*": "this is a slip, and finding nothing hides it",
     r"(by \[')?(attributes\.|by |by attributes\.)?end_time.*":
         "A run that is ended without an `end_time` gets that of the request",
     r"metrics\.loss \S+ 1e400": "Infinite values are kept",
     r"params\.lr = 'it''s'": "two single quotes in a text stand for one, as in SQL",
     r"status = 'finished'": "a status may be written in small letters",
     r"by (attributes\.)?status.*|by \['status.*": "a run that is `SCHEDULED` counts as running",
-    r"logged: status = 'PENDING'": "a logged model is found by the status that it shows",
-    r"dataset\.name = \(.*|by \['start_time', 'created'\]|by \['metrics.acc', 'metric.acc'\]"
-    r"|logged: (metrics\.score|color) = 'x'":
+    r"dataset\.name = \(.*|by \['start_time', 'created'\]|by \['metrics.acc', 'metric.acc'\]":
         "a user's mistake is no 500, which clients send again",
 }  # fmt: skip
 """By pattern of a question: why another answer is better."""

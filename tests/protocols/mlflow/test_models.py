@@ -19,6 +19,7 @@ from tests.server.processes import Running
 
 SCRIPT = Path(__file__).parent / "model_script.py"
 AUTOLOG = Path(__file__).parent / "autolog_script.py"
+TRAINED = Path(__file__).parent / "autolog_models_script.py"
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
@@ -84,6 +85,42 @@ def test_what_is_logged_without_calls_arrives(server: Running) -> None:
     }  # fmt: skip
     assert told["sklearn"] == {"metric": True, "datasets": 1, "depths": ["1", "2"]}
     assert told["quiet"] == {"system": True, "points": 50, "last": [49.0, -49.0, "1"]}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_autologging_leaves_checkpoints_and_models_that_load(
+    server: Running, tmp_path: Path
+) -> None:
+    """Lightning's real Trainer with MLflow's defaults: the checkpoint of each epoch and of the
+    best one, `load_checkpoint`, and the model from its run and from the registry; scikit-learn's
+    model with its example.
+    """
+    quick = {"MLFLOW_REQUIREMENTS_INFERENCE_TIMEOUT": "1", "OMP_NUM_THREADS": "1"}
+    told = json.loads(python(server, str(TRAINED), str(tmp_path), **quick).splitlines()[-1])
+    each, best, scikit = told["each"], told["best"], told["scikit"]
+    assert each["files"] == [
+        f"checkpoints/epoch_{epoch}/{name}"
+        for epoch in range(3)
+        for name in ("checkpoint.pth", "checkpoint_metrics.json")
+    ] + ["model_summary.txt"]
+    assert each["checkpoints"] == [True] * 3
+    assert (each["last"], each["model"], each["registered"]) == (True, True, True)
+    assert (each["hyper"], each["params"]) == ([4, 0.1], "SGD")
+    *files, restored = best.pop("files")
+    assert files == [
+        "checkpoints/latest_checkpoint.pth", "checkpoints/latest_checkpoint_metrics.json",
+        "model_summary.txt",
+    ]  # fmt: skip
+    assert restored.startswith("restored_model_checkpoint/epoch=2-step=6")
+    assert best == {
+        "best": True, "stopped": [2.0, 0.0], "patience": "2", "points": 3, "models": ["model"],
+    }  # fmt: skip
+    assert scikit["says"] == [pytest.approx(0.0, abs=1e-9), pytest.approx(2.0)]
+    assert (scikit["class"], scikit["example"]) == ("LinearRegression", 2)
+    assert (len(scikit["scored"]), scikit["fit"], scikit["datasets"]) == (1, "True", 1)
+    made = server.json("GET", f"/api/v1/runs/{each['run']}/artifacts")
+    assert [(one["model"], one["version"]) for one in made["models"]] == [("line", 1)]
 
 
 NATIVE = """

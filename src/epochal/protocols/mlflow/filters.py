@@ -35,10 +35,11 @@ EXPERIMENT_NUMBERS: Final = {
     "creation_time": "creation_time", "last_update_time": "last_update_time",
 }  # fmt: skip
 MODEL_TIMES: Final = {
-    "timestamp": "created", "creation_timestamp": "created", "last_updated_timestamp": "updated",
+    "timestamp": "updated", "creation_timestamp": "created", "last_updated_timestamp": "updated",
 }  # fmt: skip
 LOGGED_TEXTS: Final = {
-    name: name for name in ("name", "model_id", "model_type", "status", "source_run_id")
+    name: name
+    for name in ("name", "model_id", "model_type", "status", "source_run_id", "experiment_id")
 }
 LOGGED_NUMBERS: Final = {
     "creation_timestamp": "created", "creation_time": "created",
@@ -68,13 +69,14 @@ _ORDER: Final = re.compile(r"\s+(asc|desc)\s*$", re.IGNORECASE)
 
 
 class Grammar(NamedTuple):
-    """Which entities and attributes may be asked for."""
+    """Which entities and attributes may be asked for, and which of them with a list."""
 
     what: str
     entities: frozenset[Kind]
     texts: dict[str, str]
     numbers: dict[str, str]
     listed: frozenset[str]
+    lists: frozenset[Kind] = frozenset({"dataset"})
 
 
 RUNS: Final = Grammar(
@@ -96,7 +98,7 @@ VERSIONS: Final = Grammar(
 )  # fmt: skip
 LOGGED: Final = Grammar(
     "logged models", frozenset({"metric", "param", "tag", "attribute"}), LOGGED_TEXTS,
-    LOGGED_NUMBERS, frozenset(LOGGED_TEXTS.values()),
+    LOGGED_NUMBERS, frozenset(LOGGED_TEXTS.values()), frozenset({"param", "tag"}),
 )  # fmt: skip
 
 
@@ -231,7 +233,7 @@ class _Reader:
             return Clause(kind, key, operator[3:])
         numeric = kind == "metric" or (kind == "attribute" and key in self._numeric())
         allowed = NUMERIC if numeric else TEXTUAL
-        if kind == "dataset" or (kind == "attribute" and key in self.grammar.listed):
+        if kind in self.grammar.lists or (kind == "attribute" and key in self.grammar.listed):
             allowed = allowed | LISTED
         if operator not in allowed:
             raise invalid(

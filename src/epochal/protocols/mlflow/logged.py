@@ -6,7 +6,7 @@ import secrets
 from typing import Any, Final
 
 from epochal.domain.logged import READY, ModelMetric
-from epochal.domain.tracked import Sort
+from epochal.domain.tracked import Sort, experiment_id
 from epochal.protocols import Caller
 from epochal.protocols.mlflow import filters
 from epochal.protocols.mlflow.arguments import (
@@ -110,7 +110,8 @@ async def search(call: Caller, given: Arguments) -> dict[str, Any]:
     wanted = {as_experiment(value) for value in given.items("experiment_ids")}
     if len(wanted) > MAX_EXPERIMENTS:
         raise invalid(f"A search covers at most {MAX_EXPERIMENTS} experiments")
-    limit = check_limit(given.number("max_results", 50), MAX_MODELS)
+    given_limit = given.optional("max_results")
+    limit = check_limit(50 if given_limit is None else given_limit, MAX_MODELS)
     offset = read_token(given.text("page_token", ""))
     clauses = filters.parse_filter(given.text("filter", ""), filters.LOGGED)
     order = _order(given)
@@ -178,8 +179,16 @@ def _order(given: Arguments) -> list[Sort]:
         if not name:
             raise missing(f"order_by[{index}].field_name")
         (sort,) = filters.parse_order([as_text(name, "field_name")], filters.LOGGED)
-        order.append(Sort(sort.kind, sort.key, descending=one.get("ascending") is False))
+        key = sort.key
+        if sort.kind == "metric" and one.get("dataset_name"):
+            key = _on(key, str(one["dataset_name"]), str(one.get("dataset_digest") or ""))
+        order.append(Sort(sort.kind, key, descending=one.get("ascending") is False))
     return order
+
+
+def _on(key: str, dataset: str, digest: str = "") -> str:
+    """What a metric on a dataset is called in an order, of any digest or of one."""
+    return f"{key}\n{dataset}\n{digest}"
 
 
 def _is_on(metric: ModelMetric, datasets: set[tuple[str, Any]]) -> bool:
@@ -194,10 +203,19 @@ def _thing(one: LoggedModel, datasets: set[tuple[str, Any]]) -> Thing:
         "name": facts.name, "model_id": one.id, "model_type": facts.kind or None,
         "status": facts.status.removeprefix("LOGGED_MODEL_"), "source_run_id": facts.run or None,
         "created": milliseconds(facts.created_us), "updated": milliseconds(facts.updated_us),
+        "experiment_id": str(experiment_id(one.entity, one.project)),
     }  # fmt: skip
-    metrics: dict[str, float] = {}
+    newest: dict[tuple[str, str, str], ModelMetric] = {}
     for metric in sorted(one.metrics, key=lambda m: (m.step, m.t_us)):
+        place = metric.key, metric.dataset, metric.digest
+        newest.pop(place, None)
+        newest[place] = metric
+    metrics: dict[str, list[float]] = {}
+    for (key, dataset, digest), metric in newest.items():
+        names = [_on(key, dataset), _on(key, dataset, digest)] if dataset else []
         if not datasets or _is_on(metric, datasets):
-            metrics[metric.key] = float(metric.value)
+            names.append(key)
+        for name in names:
+            metrics.setdefault(name, []).append(float(metric.value))
     tags = {pair["key"]: pair["value"] for pair in pairs(facts.tags)}
     return Thing(attributes, tags, facts.params, metrics)

@@ -19,12 +19,15 @@ T = TypeVar("T")
 
 
 class Thing(NamedTuple):
-    """What may be asked of one experiment or model."""
+    """What may be asked of one experiment or model.
+
+    Of a metric every value may meet a condition, and the last one gives the order.
+    """
 
     attributes: Mapping[str, Any]
     tags: Mapping[str, str]
     params: Mapping[str, str] = {}
-    metrics: Mapping[str, float] = {}
+    metrics: Mapping[str, Sequence[float]] = {}
 
 
 def choose(
@@ -55,11 +58,14 @@ def _value(kind: str, key: str, thing: Thing) -> Any:
         case "param":
             return thing.params.get(key)
         case "metric":
-            return thing.metrics.get(key)
+            values = thing.metrics.get(key)
+            return values[-1] if values else None
     return thing.attributes.get(key)
 
 
 def _meets(clause: Clause, thing: Thing) -> bool:
+    if clause.kind == "metric":
+        return any(holds(clause, value) for value in thing.metrics.get(clause.key, ()))
     return holds(clause, _value(clause.kind, clause.key, thing))
 
 

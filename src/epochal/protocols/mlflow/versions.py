@@ -101,7 +101,8 @@ async def search(call: Caller, given: Arguments) -> dict[str, Any]:
     every: list[ModelVersionRow] = []
     if asked is not None:
         every = await call.read(models.list_versions, None, named[0] if named else None)
-    every.sort(key=lambda row: (-row.updated_us, row.model, -row.version))
+    newest = 0 if order else -1  # who gives an order gets its equals by name
+    every.sort(key=lambda row: (newest * row.updated_us, row.model, -row.version))
     page = choose(every, _thing, asked or [], order)
     answer: dict[str, Any] = {
         "model_versions": [version_json(row) for row in page[offset : offset + limit]]
