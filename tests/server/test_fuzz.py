@@ -68,6 +68,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/views": {
         "project": text, "entity": text, "name": text, "query": text, "preferred": st.booleans(),
     },
+    "POST /api/v1/projects/key-metrics": {
+        "projects": st.lists(st.fixed_dictionaries({"project": text, "entity": text}), max_size=3),
+    },
     "POST /api/v1/keys": {"name": text, "role": text},
 }  # fmt: skip
 QUERIES = {

@@ -6,16 +6,20 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from epochal.domain.access import Role
 from epochal.domain.run import RunState
 from epochal.domain.view import RunChange
 from epochal.errors import Unavailable
 from epochal.server import live
 from epochal.server.live import Feed, Wanted, merge
+from epochal.store import keys
+from tests.server.door import Door
 from tests.server.journals import Script
 from tests.server.processes import Running, Stream, serving
 
@@ -137,6 +141,40 @@ def test_silence_is_broken_by_a_comment(monkeypatch: pytest.MonkeyPatch) -> None
         assert text.endswith(b"\n\n")
 
     asyncio.run(scenario())
+
+
+def test_a_stream_of_a_key_that_ends_by_itself_ends_with_the_next_heartbeat(
+    home: Path, monkeypatch: pytest.MonkeyPatch, wait_for: Any
+) -> None:
+    """It is heard through while the key is good; nobody has to revoke it. Only the clock of keys
+    is moved.
+    """
+    monkeypatch.setattr(live, "HEARTBEAT", 0.05)
+    now = [time.time_ns() // 1000]
+    monkeypatch.setattr(keys, "_now_us", lambda: now[0])
+    until_us = now[0] + 3_600_000_000
+    with Door(home, auth=True) as door, ThreadPoolExecutor(1) as pool:
+        key = keys.create_key(door.store, "brief", Role.READER, until_us)
+        bearer = {"Authorization": f"Bearer {key}"}
+        asked: list[bool] = []
+        still_may = door.app.gatekeeper.still_may
+
+        async def watched(*given: Any) -> bool:
+            asked.append(await still_may(*given))
+            return asked[-1]
+
+        monkeypatch.setattr(door.app.gatekeeper, "still_may", watched)
+        stream = pool.submit(door.ask, "GET", "/api/v1/events", headers=bearer, token=False)
+        wait_for(lambda: len(asked) >= 3)
+        assert all(asked)
+        assert door.app.feed.listeners == 1
+        now[0] = until_us
+        answer = stream.result(30)
+        assert (answer.status, asked[-1], asked.count(False)) == (200, False, 1)
+        assert answer.body.startswith(b"event: hello")
+        assert answer.body.count(b": still here") >= 3
+        assert door.app.feed.listeners == 0
+        assert door.ask("GET", "/api/v1/events", headers=bearer, token=False).status == 401
 
 
 def test_closing_ends_streams_and_refuses_new_ones() -> None:

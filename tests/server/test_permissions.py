@@ -42,6 +42,7 @@ MATRIX: dict[tuple[str, str], Permission | None] = {
     ("GET", "/api/v1/info"): PUBLIC,
     ("GET", "/api/v1/projects"): READ,
     ("GET", "/api/v1/projects/keys"): READ,
+    ("POST", "/api/v1/projects/key-metrics"): READ,
     ("GET", "/api/v1/alerts"): READ,
     ("POST", "/api/v1/alerts"): ADMINISTER,
     ("DELETE", "/api/v1/alerts/{rule:str}"): ADMINISTER,

@@ -61,6 +61,7 @@ def test_no_get_changes_the_home(home: Path, wait_for: Any) -> None:
         series = [{"run": script.uid, "key": "loss"}]
         for path, body in (
             ("runs/query", {"project": "p"}),
+            ("projects/key-metrics", {"projects": [{"project": "p"}]}),
             ("series/buckets", {"series": series}),
             ("series/points", {"run": script.uid, "keys": ["loss"]}),
         ):

@@ -18,6 +18,7 @@ from epochal.domain.alert import MailSettings, NewRule, When
 from epochal.domain.artifact import read_reference
 from epochal.domain.importance import ImportanceQuery
 from epochal.domain.insight import InsightSettings
+from epochal.domain.key_metric import KeyMetricQuery
 from epochal.domain.models import ModelChanges, ModelVersionChanges, NewModel, NewModelVersion
 from epochal.domain.moving import MoveTo
 from epochal.domain.objects import ArtifactChanges, MediaQuery, VersionChanges
@@ -90,6 +91,7 @@ PANEL = "panel: lines:loss"
 SWEEP = NewSweep({"method": "random", "parameters": {"lr": {"min": 0.0, "max": 1.0}}})
 CALLS: dict[Any, tuple[Permission, tuple[Any, ...], dict[str, Any]]] = {
     projects.list_projects: (Permission.READ, (), {}),
+    projects.key_metrics: (Permission.READ, (KeyMetricQuery([]),), {}),
     projects.project_keys: (Permission.READ, (None, "p"), {}),
     projects.project_start: (Permission.READ, (None, "p"), {"rows": True}),
     runs.query_runs: (Permission.READ, (RunQuery("p"),), {}),

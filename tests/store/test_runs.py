@@ -126,6 +126,32 @@ def test_notes_that_somebody_else_changed_are_not_written_over(store):
     assert found.name != "new"
 
 
+def test_a_name_that_somebody_else_gave_is_not_written_over(store):
+    """As with notes; the refusal tells what the run is called by now."""
+    w = Writing(store.home)
+    ingest_home(store)
+    before = get_run(store, w.uid).name
+    update_run(store, w.uid, RunChanges(name="mine", name_were=before))
+    with pytest.raises(Conflict, match="somebody renamed the run to 'mine'"):
+        update_run(store, w.uid, RunChanges(name="theirs", notes="n", name_were=before))
+    assert (get_run(store, w.uid).name, get_run(store, w.uid).notes) == ("mine", "")
+
+
+def test_tags_that_two_people_add_are_all_there(store):
+    """Each says what to add or to take away, and knows nothing of the other."""
+    w = Writing(store.home)
+    ingest_home(store)
+    update_run(store, w.uid, RunChanges(tags=["old", "stays"]))
+    update_run(store, w.uid, RunChanges(add_tags=["mine", "stays"]))
+    update_run(store, w.uid, RunChanges(add_tags=["theirs"], remove_tags=["old", "unknown"]))
+    assert get_run(store, w.uid).tags == ["stays", "mine", "theirs"]
+    assert query_runs(store, RunQuery("p", where='"old" in tags')).matched == 0
+    same = update_run(store, w.uid, RunChanges(add_tags=["mine"]))
+    assert same.tags == ["stays", "mine", "theirs"]
+    with pytest.raises(InvalidInput, match="send either it"):
+        update_run(store, w.uid, RunChanges(tags=[], add_tags=["x"]))
+
+
 @pytest.mark.parametrize(
     "changes",
     [

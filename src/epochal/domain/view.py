@@ -276,7 +276,9 @@ class RunDetail(RunContents, frozen=True):
 class RunChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Attributes to change; None leaves one as it is.
 
-    With ``notes_were`` nothing is changed when the notes are other ones by now.
+    With ``notes_were`` or ``name_were`` nothing is changed when the notes or the name are others
+    by now. ``add_tags`` and ``remove_tags`` leave alone what others do to the tags; ``tags`` sets
+    all of them.
     """
 
     name: str | None = None
@@ -287,6 +289,9 @@ class RunChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     archived: bool | None = None
     color: int | None = None
     notes_were: str | None = None
+    name_were: str | None = None
+    add_tags: list[str] | None = None
+    remove_tags: list[str] | None = None
 
 
 class ResumeState(msgspec.Struct, frozen=True):

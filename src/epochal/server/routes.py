@@ -14,6 +14,7 @@ from litestar.response import Stream
 from epochal._version import __version__
 from epochal.domain.access import Permission, Principal
 from epochal.domain.importance import ImportanceQuery, ImportanceReport
+from epochal.domain.key_metric import KeyMetricQuery, KeyMetrics
 from epochal.domain.moving import MoveTo
 from epochal.domain.names import check_uid
 from epochal.domain.view import (
@@ -101,6 +102,12 @@ async def project_keys(
 ) -> ProjectKeys:
     """Every key that the runs of a project use."""
     return await request.read(projects.project_keys, entity, project)
+
+
+@post("/api/v1/projects/key-metrics", opt=READ, status_code=200)
+async def key_metrics(request: Call, data: JSONBody[KeyMetricQuery]) -> KeyMetrics:
+    """What each of some projects is told by in a list."""
+    return await request.read(projects.key_metrics, data)
 
 
 @post("/api/v1/runs/query", opt=READ, status_code=200)
@@ -253,6 +260,7 @@ ROUTES: Final[list[Any]] = [
     info,
     list_projects,
     project_keys,
+    key_metrics,
     query_runs,
     judge_parameters,
     query_groups,

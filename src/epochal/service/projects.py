@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from typing import Final
+from math import isfinite
+from typing import Any, Final
 
 from msgspec.structs import replace
 
 from epochal.domain.access import Permission, Principal
+from epochal.domain.columns import unpack_columns
 from epochal.domain.first_chart import first_chart
+from epochal.domain.key_metric import KeyMetric, KeyMetricQuery, KeyMetrics
 from epochal.domain.view import (
     BucketField,
     BucketQuery,
@@ -22,11 +25,15 @@ from epochal.domain.view import (
 )
 from epochal.errors import EpochalError
 from epochal.service import runs, series
-from epochal.service.bounds import entity_name, project_name
+from epochal.service.bounds import at_most, entity_name, project_name
 from epochal.service.permission import require
 from epochal.store import projects as stored
+from epochal.store.key_metrics import key_metrics as stored_metrics
 from epochal.store.owner import Store
 
+MOST_LOOKED_AT: Final = 100
+"""Of so many projects the key metric is told at once."""
+SMALL_BUCKETS: Final = 40
 FIRST_PLOTTED: Final = 20
 FIRST_BUCKETS: Final = 256
 FEW_RUNS: Final = 4
@@ -37,6 +44,40 @@ def list_projects(store: Store, principal: Principal | None) -> ProjectList:
     """All projects, newest activity first."""
     require(principal, Permission.READ)
     return ProjectList(stored.list_projects(store))
+
+
+def key_metrics(store: Store, principal: Principal | None, query: KeyMetricQuery) -> KeyMetrics:
+    """The metric of the first chart of each project, in its newest run that has one.
+
+    Raises:
+        InvalidInput: more than a hundred projects, or a name that is none.
+    """
+    require(principal, Permission.READ)
+    at_most(query.projects, MOST_LOOKED_AT, "projects")
+    places = [(entity_name(one.entity), project_name(one.project)) for one in query.projects]
+    return KeyMetrics(
+        [
+            one and replace(one, curve=_curve(one, store, principal))
+            for one in stored_metrics(store, places)
+        ]
+    )
+
+
+def _curve(metric: KeyMetric, store: Store, principal: Principal | None) -> list[Any]:
+    """On a grid of its own: projects have steps of different size."""
+    query = BucketQuery(
+        [SeriesRef(metric.run, metric.key)], buckets=SMALL_BUCKETS, fields=["mean"]
+    )
+    try:
+        head, columns = unpack_columns(series.query_buckets(store, principal, query))
+    except EpochalError:
+        return []  # The run may have been deleted meanwhile; the list tells what there is by now.
+    steps = head["origin"] + columns["bucket"].astype(float) * head["width"] + columns["x_first"]
+    means = columns["mean"].tolist()
+    return [
+        (int(step), mean if isfinite(mean) else None)
+        for step, mean in zip(steps, means, strict=True)
+    ]
 
 
 def project_keys(

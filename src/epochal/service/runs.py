@@ -104,6 +104,7 @@ def update_run(store: Store, principal: Principal | None, uid: str, changes: Run
     Raises:
         NotFound: there is no such run.
         InvalidInput: a value cannot be used; nothing was changed.
+        Conflict: somebody else changed the name or the notes meanwhile; nothing was changed.
     """
     require(principal, Permission.WRITE)
     return stored.update_run(store, check_uid(uid), _checked(changes))
@@ -171,8 +172,14 @@ def _checked(changes: RunChanges) -> RunChanges:
         if value is not None:
             bounds.plain_text(value, label, MAX_NAME)
     name = None if changes.name is None else check_name(changes.name, "run name")
-    tags = None
-    if changes.tags is not None:
-        bounds.at_most(changes.tags, bounds.MAX_TAGS, "tags")
-        tags = list(dict.fromkeys(check_name(tag, "tag", MAX_TAG) for tag in changes.tags))
-    return msgspec.structs.replace(changes, name=name, tags=tags)
+    return msgspec.structs.replace(
+        changes, name=name, tags=_tags(changes.tags), add_tags=_tags(changes.add_tags),
+        remove_tags=_tags(changes.remove_tags),
+    )  # fmt: skip
+
+
+def _tags(given: list[str] | None) -> list[str] | None:
+    if given is None:
+        return None
+    bounds.at_most(given, bounds.MAX_TAGS, "tags")
+    return list(dict.fromkeys(check_name(tag, "tag", MAX_TAG) for tag in given))

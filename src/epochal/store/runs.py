@@ -129,15 +129,17 @@ def update_run(store: Store, uid: str, changes: RunChanges) -> RunRow:
     Raises:
         NotFound: no such run.
         InvalidInput: a value is not acceptable; nothing was changed.
-        Conflict: the notes are not what the caller thinks; nothing was changed.
+        Conflict: the name or the notes are not what the caller thinks; nothing was changed.
         StorageFull: no room to write down that it is archived.
     """
     values = _check_changes(changes)
     with store.database.write() as connection:
         run_id = find_run_id(connection, uid)
+        _check_name(connection, run_id, changes.name_were)
         _check_notes(connection, run_id, changes.notes_were)
-        if changes.tags is not None:
-            values["tags"] = set_tags(connection, run_id, _check_tags(changes.tags))
+        tags = _tags_after(connection, run_id, changes)
+        if tags is not None:
+            values["tags"] = set_tags(connection, run_id, _check_tags(tags))
         if changes.notes is not None:
             remove_label(connection, run_id, NOTES)  # of a run from before they were notes
         if values:
@@ -152,6 +154,28 @@ def update_run(store: Store, uid: str, changes: RunChanges) -> RunRow:
         for tell in store.changed:
             tell(row, changes)
     return row
+
+
+def _check_name(connection: sa.Connection, run_id: int, expected: str | None) -> None:
+    """Refuse to rename what somebody else renamed meanwhile."""
+    if expected is None:
+        return
+    found = connection.execute(sa.select(run.c.name).where(run.c.id == run_id)).scalar_one()
+    if found != expected:
+        raise Conflict(f"somebody renamed the run to {found!r} meanwhile; nothing was changed")
+
+
+def _tags_after(connection: sa.Connection, run_id: int, changes: RunChanges) -> list[str] | None:
+    """The tags that a run is to have; None when they stay. Those of others stay in any case."""
+    if changes.add_tags is None and changes.remove_tags is None:
+        return changes.tags
+    if changes.tags is not None:
+        raise InvalidInput("tags sets all tags: send either it, or add_tags and remove_tags")
+    removed = set(changes.remove_tags or []) - set(changes.add_tags or [])
+    there = run_rows(connection, [run_id])[0].tags
+    wanted = [tag for tag in [*there, *(changes.add_tags or [])] if tag not in removed]
+    after = list(dict.fromkeys(wanted))
+    return None if after == there else after
 
 
 def _check_notes(connection: sa.Connection, run_id: int, expected: str | None) -> None:
