@@ -1,7 +1,7 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vitest/config";
 
-// Fixed names: the bundle is committed, and `?v=` (scripts/stamp.mjs) does the cache busting. There is one style sheet.
+// Fixed names: the bundle is committed, and `?v=` (scripts/stamp.mjs) does the cache busting. Styles are joined there.
 //
 // What the first view does not need lies in chunks of its own: `import()` in App.svelte or src/pages/*.svelte names a
 // module of src/pages/<subject>/, and what only it needs lies in src/parts/<subject>/ and src/core/<subject>/. Files right in
@@ -17,7 +17,7 @@ export default defineConfig({
     emptyOutDir: true,
     target: "es2022",
     modulePreload: false,
-    cssCodeSplit: false,
+    cssCodeSplit: true,
     assetsInlineLimit: 0,
     reportCompressedSize: false,
     rollupOptions: {
@@ -25,7 +25,7 @@ export default defineConfig({
         codeSplitting: { groups: [{ name: "base", test: BASE }] },
         entryFileNames: "app.js",
         chunkFileNames: "[name].js",
-        assetFileNames: (asset) => (asset.names[0]?.endsWith(".css") ? "app.css" : "[name][extname]"),
+        assetFileNames: "[name][extname]",
       },
     },
   },

@@ -19,6 +19,7 @@ from epochal.server.page import STATIC, Page
 from tests.server.door import Door
 
 LINK = re.compile(r'<link rel="modulepreload" crossorigin href="([^"]+)"')
+STYLE = re.compile(r'<link rel="stylesheet" crossorigin href="([^"]+)"')
 
 
 @pytest.fixture
@@ -183,6 +184,23 @@ def test_a_run_asks_at_once_for_the_chunks_of_its_tab(door: Door) -> None:
             assert {f"/static/{name}" for name in named} <= known, (tab, address)
     assert any("/static/LogView.js" in one for one in asked["/logs"])
     assert any("/static/media.js" in one for one in asked["/media"])
+
+
+def test_a_run_comes_with_the_styles_of_its_tab_and_other_pages_with_the_first_ones(
+    door: Door,
+) -> None:
+    styles = {
+        path: STYLE.findall(door.ask("GET", path).body.decode())
+        for path in ("/", "/p/none", "/p/none/r/none/charts", "/p/none/r/none/logs")
+    }
+    assert styles["/"] == styles["/p/none"] == styles["/p/none/r/none/charts"]
+    assert [one.split("?")[0] for one in styles["/"]] == ["/static/app.css"]
+    [first, more] = styles["/p/none/r/none/logs"]
+    assert (first, more.split("?")[0]) == (styles["/"][0], "/static/more.css")
+    for address in (first, more):
+        answer = door.ask("GET", address, token=False)
+        assert answer.header("content-type") == "text/css; charset=utf-8"
+        assert "immutable" in (answer.header("cache-control") or "")
 
 
 def test_the_workspace_brings_along_what_it_would_ask_for(site: Any) -> None:

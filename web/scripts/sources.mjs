@@ -1,10 +1,13 @@
-/** The digest of everything the bundle is built from: sources, configuration and the lock file. */
+/** What the bundle is built from, and the digest of it: sources, configuration and the lock file. */
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 const DIRECTORIES = ["scripts", "src"];
 const FILES = ["index.html", "package-lock.json", "package.json", "svelte.config.js", "tsconfig.json", "vite.config.ts"];
+
+/** Chunks of subjects that few visits load, and each of them alone. */
+export const EXTRAS = new Set(["objects.js", "Markdown.js", "GraphView.js", "Snippets.js", "sweeps.js", "pipelines.js", "reports.js", "keys.js"]);
 
 export function filesUnder(root, directory) {
   return readdirSync(join(root, directory), { recursive: true, withFileTypes: true })

@@ -9,6 +9,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { filesUnder, sha256, sourceDigest } from "./sources.mjs";
+import { joinStyles, nameStyles } from "./styles.mjs";
 
 const web = dirname(dirname(fileURLToPath(import.meta.url)));
 const out = join(web, "../src/epochal/server/static");
@@ -27,6 +28,9 @@ function stamp(name, above = []) {
   return hashes.get(name);
 }
 
+const sheetFor = joinStyles(out);
+nameStyles(out, sheetFor, (sheet) => `${sheet}?v=${hashOf(sheet)}`);
+
 const names = filesUnder(out, ".").map((f) => f.replace(/^\.\//, ""));
 for (const name of names) if (name.endsWith(".js")) stamp(name);
 
@@ -42,7 +46,7 @@ const preload = `<link rel="modulepreload" crossorigin href="/static/base.js?v=$
 html = html.replace(/<link rel="modulepreload"[^>]*>\s*/, "").replace('<link rel="stylesheet"', `${preload}<link rel="stylesheet"`);
 writeFileSync(index, html);
 
-// Which chunks a chunk needs with it, by address: the server's documents ask for those of their tab at once.
+// Which style sheets and chunks a chunk needs with it, by address: the server's documents ask for those of their tab at once.
 const STATIC_IMPORT = /(?:\bfrom|\bimport)\s*["'`]\.\/([\w.-]+\.js)\?v=/g;
 const EVERYWHERE = ["app.js", "base.js"];
 
@@ -54,7 +58,8 @@ function closure(name, found = new Set()) {
 }
 
 const doors = ["gradients.js", "insights.js", "media.js", "objects.js", "run.js"];
-const needs = Object.fromEntries(doors.map((door) => [door, [...closure(door)].map((name) => `/static/${name}?v=${hashOf(name)}`)]));
+const needsOf = (chunks) => [...new Set(chunks.map(sheetFor).filter((sheet) => sheet)), ...chunks].map((name) => `/static/${name}?v=${hashOf(name)}`);
+const needs = Object.fromEntries(doors.map((door) => [door, needsOf([...closure(door)])]));
 
 const bundle = Object.fromEntries(names.filter((f) => f !== "BUILD.json").map((f) => [f, sha256(readFileSync(join(out, f)))]));
 writeFileSync(join(out, "BUILD.json"), `${JSON.stringify({ sources: sourceDigest(web), needs, bundle }, null, 2)}\n`);

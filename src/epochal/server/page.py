@@ -114,7 +114,7 @@ class Page:
         self._links = {tab: _preload(doors, needs) for tab, doors in DOORS.items()}
 
     def document(self, place: Place) -> bytes:
-        """The document of a place, which asks at once for the chunks that show it."""
+        """The document of a place, which asks at once for the chunks and styles that show it."""
         body = self.files[INDEX].body
         links = self._links.get(place.tab, b"") if place.run else b""
         return body.replace(HEAD_END, links + HEAD_END, 1)
@@ -160,8 +160,11 @@ class Page:
 
 def _preload(doors: tuple[str, ...], needs: dict[str, list[str]]) -> bytes:
     addresses = dict.fromkeys(address for door in doors for address in needs.get(door, []))
-    link = '<link rel="modulepreload" crossorigin href="{}">'
-    return "".join(link.format(address) for address in addresses).encode()
+    return "".join(
+        f'<link rel="{"stylesheet" if ".css?" in address else "modulepreload"}" crossorigin'
+        f' href="{address}">'
+        for address in addresses
+    ).encode()
 
 
 def _text(text: str, status: int) -> Response[bytes]:
