@@ -190,3 +190,54 @@ def test_notes_that_somebody_else_wrote_are_written_over_by_enter_only(
     assert box.input_value() == "ours"
     box.press("Enter")
     until(lambda: stored()["notes"] == "ours", what="the notes that Enter sent")
+
+
+def test_two_people_write_about_one_run_and_nothing_is_lost(
+    server: Server, page: Page, stored: Callable[[], Any], visit: Callable[..., Visitor]
+) -> None:
+    """What is typed stays where it is; who would write over the other is told, and chooses."""
+    server_says = "Failed to load resource: the server responded with a status of 409"
+    ours, theirs = visit(server.url), visit(server.url)
+    ours.forgiven = theirs.forgiven = (server_says,)
+    one, other = ours.go("/p/edit/r/mine"), theirs.go("/p/edit/r/mine")
+    notes = one.get_by_label("Notes", exact=True)
+    notes.fill("mine, not sent yet")
+    other.get_by_label("Notes", exact=True).fill("from the other")
+    other.get_by_label("Add a tag").fill("theirs")
+    other.keyboard.press("Enter")
+    one.get_by_role("alert").get_by_text("from the other").wait_for()
+    assert notes.input_value() == "mine, not sent yet"
+    assert stored()["notes"] == "from the other"
+    one.get_by_role("button", name="Put theirs below mine").click()
+    one.get_by_label("Add a tag").fill("ours")
+    one.keyboard.press("Enter")
+    until(lambda: stored()["notes"] == "mine, not sent yet\n\nfrom the other")
+    until(lambda: stored()["tags"] == ["first", "theirs", "ours"])
+
+    one.get_by_role("button", name="Rename mine").click()
+    name = one.get_by_label("Name of the run")
+    name.fill("ours")
+    uid = stored()["uid"]
+    ask(server.url, f"/api/v1/runs/{uid}", {"name": "theirs"}, method="PATCH")
+    name.press("Enter")
+    one.get_by_role("alert").get_by_text("renamed the run to 'theirs'").wait_for()
+    assert (name.input_value(), stored()["name"]) == ("ours", "theirs")
+    name.press("Enter")
+    until(lambda: stored()["name"] == "ours")
+
+
+def test_tags_of_a_dialog_leave_alone_what_others_tagged_meanwhile(
+    server: Server, stored: Callable[[], Any], visit: Callable[..., Visitor]
+) -> None:
+    """The dialog knows the tags of when it was opened, and says only what to change."""
+    page = visit(server.url).workspace("edit", "?sort=name")
+    page.keyboard.press("j")
+    page.keyboard.press("t")
+    field = page.get_by_role("dialog").get_by_label("Add")
+    field.fill("ours")
+    page.get_by_role("dialog").get_by_role("button", name="first").click()
+    run = f"/api/v1/runs/{stored()['uid']}"
+    ask(server.url, run, {"add_tags": ["theirs"]}, method="PATCH")
+    field.press("Enter")
+    field.wait_for(state="detached")
+    assert stored()["tags"] == ["theirs", "ours"]

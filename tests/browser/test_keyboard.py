@@ -76,6 +76,8 @@ def test_question_mark_opens_the_help_with_every_key(page: Page) -> None:
     dialog.wait_for()
     listed = dialog.locator("kbd").all_inner_texts()
     assert {"?", "/", "d", "j", "k", "space", "[", "l", "0", "s", "f"} <= set(listed)
+    assert {"J", "K", "x", "X", "m", "Delete", "C", "v", "Ctrl A", "PageUp", "End"} <= set(listed)
+    assert {"Tab", "←", "→"} <= set(listed)
     page.keyboard.press("Escape")
     dialog.wait_for(state="detached")
 
@@ -213,3 +215,63 @@ def test_digits_open_the_tabs_of_a_run(page: Page) -> None:
     for number, name in enumerate(names[:9], 1):
         page.keyboard.press(str(number))
         page.get_by_role("tab", name=name, selected=True).wait_for()
+
+
+def selected(page: Page) -> list[str | None]:
+    """What a screen reader hears of each row."""
+    rows = page.locator("#runs-grid .grid-row:not([hidden])")
+    return [row.get_attribute("aria-selected") for row in rows.all()]
+
+
+def test_ranges_are_selected_by_keys_and_told(page: Page) -> None:
+    """J and K on and back, X from where x was, Ctrl+A all; the keyboard is in the table then."""
+    for keys, count in (
+        (("j", "J", "J"), 3),
+        (("K",), 2),
+        (("Escape", "Home", "x", "End", "X"), 6),
+    ):
+        for key in keys:
+            page.keyboard.press(key)
+        until(lambda: selected(page).count("true") == count, what=f"{count} rows, by {keys}")  # noqa: B023
+    assert page.evaluate("document.activeElement.id") == "runs-grid"
+    page.get_by_role("status").get_by_text("6 selected").wait_for()
+    page.keyboard.press("Escape")
+    until(lambda: selected(page).count("true") == 0)
+    page.keyboard.press("Shift+ArrowUp")
+    until(lambda: selected(page).count("true") == 2)
+    page.keyboard.press("Control+a")
+    until(lambda: selected(page).count("true") == 6)
+    for key, title in (("m", "Move 6 runs"), ("Delete", "Delete 6 runs for good?")):
+        page.keyboard.press(key)
+        page.get_by_role("dialog", name=title).wait_for()
+        page.keyboard.press("Escape")
+        page.get_by_role("dialog").wait_for(state="detached")
+    for key, name in (("C", "Columns"), ("v", "Saved views")):
+        page.keyboard.press(key)
+        page.get_by_role("dialog", name=name).wait_for()
+        page.keyboard.press("Escape")
+        page.get_by_role("dialog").wait_for(state="detached")
+
+
+def test_heads_of_the_table_are_walked_by_keys(page: Page) -> None:
+    """From head to head, also to one that was out of view; Enter sorts, with Shift as well."""
+    page.locator("#runs-grid").focus()
+    where = "() => document.activeElement.closest('.grid-headcell')?.dataset.column"
+    for key in ("Tab", "Tab"):
+        page.keyboard.press(key)
+    until(lambda: page.evaluate(where) == "0")
+    last = int(page.locator("#runs-grid").get_attribute("aria-colcount") or 0) - 1
+    for column in range(1, last + 1):
+        page.keyboard.press("ArrowRight")
+        until(lambda: page.evaluate(where) == str(column), what=f"head {column}")  # noqa: B023
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowLeft")
+    until(lambda: page.evaluate(where) == str(last - 1))
+    page.keyboard.press("Enter")
+    wait_address(page, "sort=")
+    first = page.url
+    until(lambda: page.evaluate(where) == str(last - 1))
+    page.keyboard.press("ArrowLeft")
+    until(lambda: page.evaluate(where) == str(last - 2))
+    page.keyboard.press("Shift+Enter")
+    page.wait_for_url(lambda url: url != first and "," in url.split("sort=")[1])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Request
 
 from tests.browser.visitor import Visitor, until
 from tests.conftest import Server
@@ -48,6 +50,35 @@ def test_a_hundred_projects_are_drawn_and_all_are_found(
     assert "1 run began in the last 30 days" in (days.get_attribute("aria-label") or "")
     table.first.click()
     page.wait_for_url("**/p/p120")
+
+
+def test_projects_in_view_show_their_key_metric_and_no_others_are_asked_about(
+    projects: Server, visit: Callable[..., Visitor]
+) -> None:
+    """One question for what is seen, another after a scroll; the curve says what it is."""
+    visitor = visit(projects.url)
+    asked: list[list[str]] = []
+
+    def note(request: Request) -> None:
+        if request.url.endswith("/projects/key-metrics"):
+            asked.append(
+                [one["project"] for one in json.loads(request.post_data or "")["projects"]]
+            )
+
+    visitor.page.on("request", note)
+    page = visitor.go("/")
+    until(lambda: page.locator("a.spark path[d]").count() == 1, what="the curve")
+    assert page.get_by_title("loss of r, the newest run: 1 at last").is_visible()
+    seen = {name for names in asked for name in names}
+    assert "busy" in seen
+    assert len(seen) < 60
+    assert "p090" not in seen
+    page.get_by_role("link", name="p090").scroll_into_view_if_needed()
+    until(
+        lambda: page.evaluate("1") and any("p090" in names for names in asked),
+        what="a question about what is seen",
+    )
+    assert not any("p050" in names for names in asked), "passed over"
 
 
 def test_a_home_without_projects_teaches_the_first_lines(

@@ -1,6 +1,6 @@
 /** Law: what the window claims to show covers the view, and every row can be reached, however many there are. */
 import { describe, expect, it } from "vitest";
-import { columnEdges, columnWindow, contentHeight, MAX_HEIGHT, rowWindow, scrollTopFor, topRow } from "../src/core/grid";
+import { columnEdges, columnWindow, contentHeight, MAX_HEIGHT, rowWindow, scrollLeftFor, scrollTopFor, topRow } from "../src/core/grid";
 
 describe("rows", () => {
   it.each([[0, 28], [1, 28], [10_000, 28], [1_000_000, 18], [50_000_000, 18]])("of a table of %i rows cover the view at every position", (rows, height) => {
@@ -47,6 +47,14 @@ describe("columns", () => {
     expect(columnWindow(0, 450, edges)).toEqual({ first: 1, end: 4 });
     expect(columnWindow(150, 450, edges)).toEqual({ first: 2, end: 5 });
     expect(columnWindow(250, 450, edges)).toEqual({ first: 3, end: 6 });
+  });
+
+  it("are scrolled to only as far as needed, and not at all when they stay anyway", () => {
+    expect(scrollLeftFor(2, 0, 450, edges)).toBe(0);
+    expect(scrollLeftFor(5, 0, 450, edges)).toBe(250);
+    expect(scrollLeftFor(2, 250, 450, edges)).toBe(100);
+    expect(scrollLeftFor(0, 250, 450, edges)).toBe(250);
+    expect(scrollLeftFor(1, 250, 450, edges, 2)).toBe(250);
   });
 
   it("cope with a table of one column", () => {

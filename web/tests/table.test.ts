@@ -1,10 +1,10 @@
-/** What the runs table does with values: sheets, tags, changes of many runs, cells of groups, small curves. */
+/** What the runs table does with values: sheets, changes of many runs, cells of groups, small curves. */
 import { describe, expect, it } from "vitest";
-import { forEachRun, refusedText, retagged } from "../src/core/bulk";
+import { forEachRun, refusedText } from "../src/core/bulk";
 import { groupText, groupTitle } from "../src/core/groupcell";
 import { columnEdges, columnWindow } from "../src/core/grid";
 import { csvCell, sheetRows, sheetText } from "../src/core/sheet";
-import { pathOf } from "../src/core/sparkline";
+import { curveOf, pathOf } from "../src/core/sparkline";
 import type { GroupCell, RunPage, RunRow } from "../src/core/wire";
 
 const run = (name: string, more: Partial<RunRow> = {}): RunRow => ({ uid: name, name, id: name, tags: [], created_us: 0, updated_us: 2_500_000, ended_us: null, ...more }) as RunRow;
@@ -32,10 +32,14 @@ describe("a change of many runs", () => {
     expect(refusedText(outcome)).toBe("1 run did not change (c): it is being written");
     expect(refusedText({ done: 1, failed: [] })).toBeNull();
   });
+});
 
-  it("adds tags once and takes others away", () => {
-    expect(retagged(["a", "b"], ["b", "c"], new Set(["a"]))).toEqual(["b", "c"]);
-    expect(retagged(["a"], ["a"], new Set(["a"]))).toEqual(["a"]);
+describe("a small curve", () => {
+  it("fills its box, breaks where there is no value, and is none without any", () => {
+    expect(curveOf([[100, 2], [150, null], [200, 4]])).toEqual([[0, 0], null, [1, 1]]);
+    expect(curveOf([[7, 3]])).toEqual([[1, 0.5]]);
+    expect(curveOf([[0, null]])).toBeNull();
+    expect(curveOf([])).toBeNull();
   });
 });
 

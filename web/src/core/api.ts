@@ -8,7 +8,7 @@
 import { decodeColumns, type ColumnMessage } from "./columns";
 import { Session } from "./session";
 import type {
-  BucketHead, BucketQuery, GroupPage, GroupQuery, Info, LogFind, LogPage, PointHead, PointQuery, Project, ProjectKeys, RunDetail, RunPage, RunPatch, RunQuery, RunRow,
+  BucketHead, BucketQuery, GroupPage, GroupQuery, Info, KeyMetric, LogFind, LogPage, PointHead, PointQuery, Project, ProjectKeys, RunDetail, RunPage, RunPatch, RunQuery, RunRow,
 } from "./wire";
 
 export class ApiError extends Error {
@@ -31,6 +31,8 @@ export class ApiError extends Error {
 
 const PROBE_FIRST_MS = 1000;
 const PROBE_LAST_MS = 5000;
+/** Characters of a request that surely are less than the 64 kB that may outlive a page. */
+const SHORT = 15_000;
 const TAGS = "/ajax-api/2.0/mlflow/runs";
 const SESSION = "/api/v1/session";
 const INFO = "/api/v1/info";
@@ -81,6 +83,12 @@ export class Api {
 
   async projects(): Promise<Project[]> {
     return (await this.json<{ projects: Project[] }>("GET", "/api/v1/projects")).projects;
+  }
+
+  /** Of each project what it is told by in a list; null where nothing is charted. */
+  async keyMetrics(projects: readonly Project[]): Promise<(KeyMetric | null)[]> {
+    const asked = projects.map(({ entity, name }) => ({ entity, project: name }));
+    return (await this.json<{ metrics: (KeyMetric | null)[] }>("POST", "/api/v1/projects/key-metrics", { projects: asked })).metrics;
   }
 
   keys(entity: string, project: string): Promise<ProjectKeys> {
@@ -225,7 +233,10 @@ export class Api {
   private async fetch(method: string, path: string, body: unknown, signal: AbortSignal | undefined, more: Record<string, string>): Promise<Response> {
     const headers = body === undefined ? more : { "content-type": "application/json", ...more };
     try {
-      const response = await fetch(this.base + path, { method, headers, body: body === undefined ? null : JSON.stringify(body), signal });
+      const text = body === undefined ? null : JSON.stringify(body);
+      // A change of somebody who leaves the page is sent all the same; browsers do so for short ones.
+      const keepalive = method === "PATCH" && (text?.length ?? 0) < SHORT;
+      const response = await fetch(this.base + path, { method, headers, body: text, signal, keepalive });
       this.found();
       return response;
     } catch {

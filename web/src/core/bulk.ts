@@ -41,8 +41,3 @@ export function refusedText({ failed }: Outcome): string | null {
   const more = failed.length > NAMED ? ` and ${failed.length - NAMED} more` : "";
   return `${failed.length === 1 ? "1 run" : `${failed.length} runs`} did not change (${named}${more}): ${failed[0].message}`;
 }
-
-/** A run's tags with some added and some taken away, in their order. */
-export function retagged(tags: readonly string[], add: readonly string[], remove: ReadonlySet<string>): string[] {
-  return [...new Set([...tags, ...add])].filter((tag) => !remove.has(tag) || add.includes(tag));
-}

@@ -61,3 +61,11 @@ export function columnWindow(scrollLeft: number, viewWidth: number, edges: reado
   while (end < count && edges[end] < scrollLeft + viewWidth) end++;
   return { first: Math.min(first, count), end };
 }
+
+/** Where to scroll sideways so that a column is seen whole, as near as may be; those before `frozen` always are. */
+export function scrollLeftFor(column: number, scrollLeft: number, viewWidth: number, edges: readonly number[], frozen = 1): number {
+  if (column < frozen) return scrollLeft;
+  const least = edges[column + 1] - viewWidth;
+  const most = edges[column] - edges[frozen];
+  return Math.min(most, Math.max(least, scrollLeft));
+}

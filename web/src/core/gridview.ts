@@ -5,7 +5,8 @@
  * stay in view, the pinned ones as long as half of the view is left for others; the ARIA grid pattern holds (row and column counts, indices,
  * active descendant). Text goes in as text, never as markup.
  */
-import { columnEdges, columnWindow, contentHeight, rowWindow, scrollTopFor, topRow } from "./grid";
+import { columnEdges, columnWindow, contentHeight, rowWindow, scrollLeftFor, scrollTopFor, topRow } from "./grid";
+import { focusedHead } from "./tablehead";
 
 export interface GridColumn {
   id: string;
@@ -23,6 +24,8 @@ export interface GridSource {
   text(row: number, column: number): string;
   /** Classes of a row and of a cell, space separated. */
   rowClass(row: number): string;
+  /** Whether a row is selected; null for lines that cannot be. */
+  selected?(row: number): boolean | null;
   cellClass(row: number, column: number): string;
   head(cell: HTMLElement, column: number): void;
   /** Fills a cell that shows more than text; false leaves it to `text`. */
@@ -47,6 +50,7 @@ interface RowSlot {
   cells: Cell[];
   row: number;
   top: number;
+  selected: boolean | null;
 }
 
 export class GridView {
@@ -81,6 +85,7 @@ export class GridView {
   ) {
     root.setAttribute("role", "grid");
     root.setAttribute("aria-label", label);
+    if (source.selected) root.setAttribute("aria-multiselectable", "true");
     root.tabIndex = 0;
     this.head.className = "grid-head";
     this.head.setAttribute("role", "row");
@@ -144,7 +149,7 @@ export class GridView {
 
   /** Heads of the columns from `first` to before `end`, in their order; one that has the focus is to get it back. */
   private drawHeads(first: number, end: number): void {
-    if (this.headsStale) this.refocus ??= this.focusedHead();
+    if (this.headsStale) this.refocus ??= focusedHead(this.head);
     if (this.headsStale) {
       const stay = document.createElement("div");
       stay.className = "grid-stay";
@@ -226,18 +231,15 @@ export class GridView {
     else if (row >= top + fits) this.root.scrollTop = scrollTopFor(row - fits + 1, view, this.rows, this.rowHeight);
   }
 
+  /** Scrolls sideways only as far as needed to show a column. */
+  revealColumn(column: number): void {
+    this.root.scrollLeft = scrollLeftFor(column, this.root.scrollLeft, this.root.clientWidth, this.edges, this.frozen);
+  }
+
   /** The row that holds an element of this grid, -1 for none. */
   rowOf(element: Element | null): number {
     const row = element?.closest<HTMLElement>(".grid-row");
     return row && this.body.contains(row) ? Number(row.dataset.row) : -1;
-  }
-
-  /** A selector of the head's button that has the focus, so that sorting by keyboard does not lose it. */
-  private focusedHead(): string | null {
-    const element = document.activeElement;
-    if (!(element instanceof HTMLElement) || !this.head.contains(element)) return null;
-    const column = element.closest<HTMLElement>(".grid-headcell")?.dataset.column;
-    return `[data-column="${column}"] [data-act="${element.dataset.act}"]`;
   }
 
   private viewHeight(): number {
@@ -296,7 +298,7 @@ export class GridView {
     for (let column = 1; column < this.frozen; column++) pinned.push(this.newCell(stay));
     element.append(stay);
     this.body.append(element);
-    return { element, lead: this.source.lead(lead), pinned, cells: [], row: -1, top: -1 };
+    return { element, lead: this.source.lead(lead), pinned, cells: [], row: -1, top: -1, selected: null };
   }
 
   private fill(slot: RowSlot, row: number, top: number, first: number, end: number): void {
@@ -313,6 +315,12 @@ export class GridView {
       slot.element.dataset.row = String(row);
       slot.element.id = `${this.root.id}-row-${row}`;
       slot.element.setAttribute("aria-rowindex", String(row + 2));
+      const selected = this.source.selected?.(row) ?? null;
+      if (selected !== slot.selected) {
+        slot.selected = selected;
+        if (selected === null) slot.element.removeAttribute("aria-selected");
+        else slot.element.setAttribute("aria-selected", String(selected));
+      }
       slot.lead(row);
       for (const [i, cell] of slot.pinned.entries()) this.fillCell(cell, row, i + 1, this.frozen, true);
     }

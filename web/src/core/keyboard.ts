@@ -6,7 +6,8 @@
 export interface Shortcut {
   keys: string;
   what: string;
-  run: (event: KeyboardEvent) => void;
+  /** None where a part of the page hears the keys itself while it has the focus: they are only told in the help. */
+  run?: (event: KeyboardEvent) => void;
   /** Group in the help. */
   group: string;
   /** Where it means nothing now, an older shortcut of the same key answers. */
@@ -92,7 +93,7 @@ export function startKeyboard(): void {
     const pressed = held ? `Ctrl+${event.key}` : event.key;
     for (const shortcut of stack.flat().reverse()) {
       const keys = shortcut.keys.split(" ").map((k) => (k === "Space" ? " " : k));
-      if (!keys.includes(pressed) || shortcut.when?.() === false) continue;
+      if (!shortcut.run || !keys.includes(pressed) || shortcut.when?.() === false) continue;
       event.preventDefault();
       shortcut.run(event);
       return;

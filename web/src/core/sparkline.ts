@@ -1,12 +1,24 @@
-/** A curve in a table cell, as one SVG path that is used again for the next row. */
+/** Small curves: in a table cell as one SVG path that is used again for the next row. */
 
 const NS = "http://www.w3.org/2000/svg";
 const WIDTH = 100;
 const HEIGHT = 20;
 const PAD = 2;
 
-/** Draws points with x and y from 0 to 1 into a cell; null breaks the line. */
-export function drawSpark(cell: HTMLElement, points: readonly (readonly [number, number] | null)[] | null, color: string): void {
+/** A curve as x and y from 0 to 1, y upwards; null where it breaks. */
+export type Curve = readonly (readonly [number, number] | null)[];
+
+/** The curve of values over x, in ascending x; null when none of them is finite. */
+export function curveOf(points: readonly (readonly [x: number, y: number | null])[]): Curve | null {
+  const finite = points.flatMap(([, y]) => (y === null ? [] : [y]));
+  if (finite.length === 0) return null;
+  const [lo, hi] = [Math.min(...finite), Math.max(...finite)];
+  const [from, to] = [points[0][0], points[points.length - 1][0]];
+  return points.map(([x, y]) => (y === null ? null : ([to > from ? (x - from) / (to - from) : 1, hi > lo ? (y - lo) / (hi - lo) : 0.5] as const)));
+}
+
+/** Draws a curve into a cell. */
+export function drawSpark(cell: HTMLElement, points: Curve | null, color: string): void {
   let path = cell.querySelector("path");
   if (!path) {
     const svg = document.createElementNS(NS, "svg");
@@ -22,7 +34,7 @@ export function drawSpark(cell: HTMLElement, points: readonly (readonly [number,
   path.setAttribute("d", points ? pathOf(points) : "");
 }
 
-export function pathOf(points: readonly (readonly [number, number] | null)[]): string {
+export function pathOf(points: Curve): string {
   let d = "";
   let pen = false;
   for (const point of points) {

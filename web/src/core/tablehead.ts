@@ -53,3 +53,11 @@ export function usualWidth(id: string, grouped: boolean, numeric: boolean): numb
   const extra = kind === "metric" || kind === "at" || kind === "spark" ? 70 : 40;
   return Math.max(!numeric ? 78 : grouped ? 152 : 96, Math.min(180, columnTitle(id).length * 7 + extra));
 }
+
+/** A selector of the head's button that has the focus, so that sorting by keyboard does not lose it. */
+export function focusedHead(head: HTMLElement): string | null {
+  const element = document.activeElement;
+  if (!(element instanceof HTMLElement) || !head.contains(element)) return null;
+  const column = element.closest<HTMLElement>(".grid-headcell")?.dataset.column;
+  return `[data-column="${column}"] [data-act="${element.dataset.act}"]`;
+}

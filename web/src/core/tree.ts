@@ -13,6 +13,8 @@ export interface TreeRow {
   /** Number of members of a branch, null for a leaf. */
   members: number | null;
   text: string;
+  /** Of a leaf. */
+  value: Value;
 }
 
 /**
@@ -32,14 +34,14 @@ export function treeRows(root: { [key: string]: Value }, folded: ReadonlySet<str
       const path = above + name;
       if (isBranch(value)) {
         const at = rows.length;
-        rows.push({ id, path, name, depth, members: Object.keys(value).length, text: "" });
+        rows.push({ id, path, name, depth, members: Object.keys(value).length, text: "", value: null });
         const found = (wanted !== "" || !folded.has(path)) && walk(value, id, path + (slashed.has(value) ? "/" : "."), depth + 1);
         if (wanted !== "" && !found) rows.length = at;
         else any = true;
       } else {
         const text = typeof value === "number" ? String(value) : formatValue(value);
         if (wanted !== "" && !path.toLowerCase().includes(wanted) && !text.toLowerCase().includes(wanted)) continue;
-        rows.push({ id, path, name, depth, members: null, text });
+        rows.push({ id, path, name, depth, members: null, text, value });
         any = true;
       }
     }

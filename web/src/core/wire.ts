@@ -32,6 +32,15 @@ export interface Project {
   days: number[];
 }
 
+/** The series that a project is told by: that of the first chart, in the newest run that has one. */
+export interface KeyMetric {
+  run: string;
+  name: string;
+  key: string;
+  last: Value;
+  curve: [step: number, mean: number | null][];
+}
+
 export interface MetricKey {
   key: string;
   runs: number;
@@ -242,8 +251,12 @@ export interface LoggedModel {
 }
 
 export type RunPatch = Partial<Pick<RunRow, "name" | "notes" | "tags" | "group" | "job_type" | "archived" | "color">> & {
-  /** Nothing is changed when the notes are other ones by now. */
+  /** Nothing is changed when the notes or the name are others by now. */
   notes_were?: string;
+  name_were?: string;
+  /** Leave alone what others do to the tags. */
+  add_tags?: string[];
+  remove_tags?: string[];
 };
 
 export type XAxis = "step" | "wall" | "relative" | { metric: string };

@@ -7,6 +7,7 @@
 import { api } from "../core/api";
 import { seriesOf, type BucketSeries } from "../core/buckets";
 import { parseColumn } from "../core/columnid";
+import { curveOf, type Curve } from "../core/sparkline";
 import type { BucketQuery, Change, RunRow } from "../core/wire";
 
 const REST_MS = 120;
@@ -14,9 +15,6 @@ const POINTS = 40;
 /** A value at a step is that of the last point of so many steps up to it. */
 export const STEPS_BACK = 200;
 const MOST_KEPT = 5000;
-
-/** A curve as x and y from 0 to 1, y upwards; null where it breaks. */
-export type Curve = readonly (readonly [number, number] | null)[];
 
 export class Glimpses {
   /** Counts what arrived, for views to watch. */
@@ -89,7 +87,7 @@ export class Glimpses {
     if (this.curves.size + this.values.size > MOST_KEPT) (this.curves.clear(), this.values.clear());
     for (const [i, { column, uid }] of cells.entries()) {
       const buckets = found[i];
-      if (step === "") this.curves.set(`${column}|${uid}`, curveOf(buckets));
+      if (step === "") this.curves.set(`${column}|${uid}`, pictureOf(buckets));
       else this.values.set(`${column}|${uid}`, buckets ? lastUntil(buckets, Number(step)) : null);
     }
     for (const { uid } of cells) this.stale.delete(uid);
@@ -110,15 +108,7 @@ function lastUntil(s: BucketSeries, step: number): number | null {
   return null;
 }
 
-function curveOf(s: BucketSeries | undefined): Curve | null {
-  if (!s || s.length === 0 || !s.mean) return null;
-  const finite = Array.from(s.mean).filter(Number.isFinite);
-  if (finite.length === 0) return null;
-  const [lo, hi] = [Math.min(...finite), Math.max(...finite)];
-  const [from, to] = [s.index[0], s.index[s.length - 1]];
-  return Array.from({ length: s.length }, (_, i) => {
-    const y = s.mean?.[i] ?? NaN;
-    if (!Number.isFinite(y)) return null;
-    return [to > from ? (s.index[i] - from) / (to - from) : 1, hi > lo ? (y - lo) / (hi - lo) : 0.5] as const;
-  });
+function pictureOf(s: BucketSeries | undefined): Curve | null {
+  const mean = s?.mean;
+  return s && mean ? curveOf(Array.from(s.index, (x, i) => [x, Number.isFinite(mean[i]) ? mean[i] : null])) : null;
 }

@@ -38,14 +38,13 @@ export function chartPath(route: Route, key: string): string | null {
   return here && projectPath(here.entity, here.project) + full;
 }
 
-/** What shortcuts do, under the names that the help has for them. Tabs are places, and what closes something has nothing to close. */
+/** What shortcuts do, under the names that the help has for them. Tabs are places, what closes something has nothing to close, and what a part of the page hears itself is nothing without it. */
 export function actions(shortcuts: readonly Shortcut[]): Entry[] {
-  return shortcuts
-    .filter(({ keys, group, when }) => group !== "Tabs" && keys !== "Escape" && !keys.startsWith("Ctrl+") && when?.() !== false)
-    .map(({ keys, what, run }) => {
-      const [key] = keys.split(" ");
-      return { title: what.charAt(0).toUpperCase() + what.slice(1), hint: key, run: () => run(new KeyboardEvent("keydown", { key: key === "Space" ? " " : key })) };
-    });
+  return shortcuts.flatMap(({ keys, what, group, when, run }) => {
+    if (!run || group === "Tabs" || keys === "Escape" || keys.startsWith("Ctrl+") || when?.() === false) return [];
+    const [key] = keys.split(" ");
+    return [{ title: what.charAt(0).toUpperCase() + what.slice(1), hint: key, run: () => run(new KeyboardEvent("keydown", { key: key === "Space" ? " " : key })) }];
+  });
 }
 
 /** The condition that finds runs by a part of their name or id; none for no words. */
