@@ -165,7 +165,7 @@ class Home:
 
     def __init__(self, api: Api) -> None:
         self.api = api
-        self.tail = uuid.uuid4().hex[:8]
+        self.tail = f"{uuid.uuid4().int % 10**8:08}"  # letters would be found by patterns
         make = api.make
         self.experiment = make("experiments/create", {"name": f"alike-{self.tail}"})[
             "experiment_id"
