@@ -104,3 +104,14 @@ class Seen:
             "entries"
         ]
         return entries
+
+
+def write_elsewhere(directory: Path, code: str, **environment: str) -> str:
+    """Run a script of another client than wandb's in a process of its own; what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        env={**os.environ, "HOME": str(directory), **environment}, cwd=directory,
+        capture_output=True, text=True, timeout=150, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.protocols.wandb.conftest import Script, run_script
+from tests.protocols.wandb.conftest import Script, run_script, write_elsewhere
 from tests.server.processes import Running
 
 LOG = """
@@ -54,16 +50,10 @@ def logged(server: Running, tmp_path_factory: pytest.TempPathFactory) -> Running
     directory = tmp_path_factory.mktemp("logging")
     run_script(server, directory, LOG)
     for code in (NATIVE, MLFLOW):
-        environment = {
-            **os.environ, "EPOCHAL_URL": server.address.url, "EPOCHAL_HOME": str(directory),
-            "MLFLOW_TRACKING_URI": server.address.url, "HOME": str(directory),
-            "EPOCHAL_API_KEY": server.address.token,
-        }  # fmt: skip
-        done = subprocess.run(
-            [sys.executable, "-c", textwrap.dedent(code)], env=environment, cwd=directory,
-            capture_output=True, text=True, timeout=150, check=False,
+        write_elsewhere(
+            directory, code, EPOCHAL_URL=server.address.url, EPOCHAL_HOME=str(directory),
+            MLFLOW_TRACKING_URI=server.address.url, EPOCHAL_API_KEY=server.address.token,
         )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
     return server
 
 

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
 from typing import Any
 
 import numpy
 
 from tests.cli.conftest import run_cli
-from tests.protocols.wandb.conftest import Seen, run_script
+from tests.protocols.wandb.conftest import Seen, run_script, write_elsewhere
 from tests.server.processes import Running, serving
 
 READ = """
@@ -72,15 +68,8 @@ with mlflow.start_run(run_name="theirs too", tags={"kind": "cnn"}):
 
 def write(server: Running, directory: Path, code: str) -> Any:
     """Run a script of another client in a process of its own; the JSON of its last line."""
-    environment = {
-        **os.environ, "HOME": str(directory), "MLFLOW_TRACKING_URI": server.address.url,
-    }  # fmt: skip
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], env=environment, cwd=directory,
-        capture_output=True, text=True, timeout=150, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    lines = done.stdout.strip().splitlines()
+    printed = write_elsewhere(directory, code, MLFLOW_TRACKING_URI=server.address.url)
+    lines = printed.strip().splitlines()
     return json.loads(lines[-1]) if lines and lines[-1][0] == "{" else None
 
 
