@@ -222,6 +222,41 @@ def test_an_answer_before_the_end_of_a_body_is_heard(
     play(scenario)
 
 
+@pytest.mark.parametrize("most", [1, LARGE + 1])
+@pytest.mark.parametrize("size", [LARGE // 2, len(BODY)])
+def test_a_client_that_ends_its_connection_is_not_cut_off_as_it_sends(
+    play: Callable[[Scenario], None], most: int, size: int
+) -> None:
+    """It hears what was wrong, and then the end, as soon as it has sent all."""
+
+    async def scenario(app: App) -> None:
+        app.most = most
+        async with talking(app) as peer:
+            first = min(most, size)
+            await peer.say(head(size, b"connection: close") + BODY[:first])
+            assert await app.ends.get() == "whole"
+            for at in range(first, size, 65_536):
+                await peer.say(BODY[at : min(size, at + 65_536)])
+                await asyncio.sleep(0)
+            assert (await peer.hear())[0] == 200
+            assert await peer.reader.read() == b""
+
+    play(scenario)
+
+
+def test_a_client_that_sends_no_more_of_a_refused_body_hears_the_end(
+    play: Callable[[Scenario], None],
+) -> None:
+    async def scenario(app: App) -> None:
+        app.most = 1
+        async with talking(app) as peer:
+            await peer.say(head(len(BODY), b"connection: close") + b"x")
+            assert (await peer.hear())[0] == 200
+            assert await peer.reader.read() == b""
+
+    play(scenario)
+
+
 def test_who_asks_for_a_body_after_the_answer_takes_nothing_of_the_next_request(
     play: Callable[[Scenario], None],
 ) -> None:

@@ -6,7 +6,9 @@ short body is served once the body is there, which mostly is at once, and otherw
 `SOON_SECONDS`: then whoever serves it waits. While a large body is read past the parser nothing
 else is read. What is left of a body that nobody wanted to the end is dropped before the next
 request, and must keep coming like any other: silence, or falling behind
-`SLOWEST_BYTES_PER_SECOND`, ends the connection after the time in which it may rest.
+`SLOWEST_BYTES_PER_SECOND`, ends the connection after the time in which it may rest. A connection
+that ends with such an answer takes in what is on its way first, for `LINGER_SECONDS` at most: cut
+off as it sends, a client would hear of a broken connection in place of what is wrong.
 """
 
 from __future__ import annotations
@@ -35,6 +37,10 @@ HEADER_TIMEOUT: Final = 10.0
 SHORT: Final = HIGH_WATER_LIMIT
 """Bytes of a body that the parser collects without a pause."""
 SOON_SECONDS: Final = 0.25
+LINGER_SECONDS: Final = 30.0
+"""How long the body of a refused request may go on where the connection ends with the answer."""
+LINGER_SILENCE: Final = 2.0
+"""Seconds without a byte of it that end the wait."""
 
 
 class Connection(HttpToolsProtocol):
@@ -44,7 +50,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Remember the peer and start the clock."""
-        self._out = Joining(transport)
+        self._out = Joining(transport, self._stays)
         super().connection_made(self._out)
         self.app_state = {**self.app_state, STATE_KEY: Peer(self.client, self.server_address())}
         self._timer: asyncio.TimerHandle | None = None
@@ -56,6 +62,7 @@ class Connection(HttpToolsProtocol):
         self._in_head = False
         self._answered = 0.0
         self._dropped = 0
+        self._lingers = False
         self._start_clock()
 
     def server_address(self) -> tuple[str, int] | None:
@@ -83,7 +90,10 @@ class Connection(HttpToolsProtocol):
             if self._in_head and self._timer is None:
                 self._start_clock()
         if is_unwanted and self.cycle.response_complete and not self.transport.is_closing():
-            self._let_rest(size)
+            if self._lingers and not self._drops_body():
+                self.transport.close()
+            else:
+                self._let_rest(size)
 
     def on_message_begin(self) -> None:
         """A request's first byte: its head must be complete in time."""
@@ -101,6 +111,7 @@ class Connection(HttpToolsProtocol):
         """The head is there."""
         self._stop_clock()
         self._in_head, self._in_body = False, True
+        self._answered = 0.0
         length = announced_length(self.headers)
         # Who waits to be told to go on sends its body only then.
         self._is_short = 0 < length <= SHORT and not self.expect_100_continue
@@ -163,17 +174,31 @@ class Connection(HttpToolsProtocol):
             self._large.close()
         self._answered, self._dropped = self.loop.time(), 0
         super().on_response_complete()
+        if self._lingers:
+            self._let_rest(0)
+
+    def _is_body_coming(self) -> bool:
+        return self._in_body or (self._large is not None and self._large.missing > 0)
 
     def _drops_body(self) -> bool:
         """Whether what comes belongs to a body of which the answer is out."""
         if not self._answered or not self.cycle.response_complete:
             return False
-        return self._in_body or (self._large is not None and self._large.missing > 0)
+        return self._is_body_coming()
+
+    def _stays(self) -> bool:
+        """Whether this connection, which is to end with an answer, waits for the body's end."""
+        is_unheard = self._is_body_coming() and not self._answered
+        self._lingers = is_unheard and self.cycle.response_complete
+        return self._lingers
 
     def _let_rest(self, size: int) -> None:
         """Set the clock anew after so many bytes of a body that nobody wants."""
         self._dropped += size
         patience: float = self.timeout_keep_alive
+        if self._lingers:
+            left = self._answered + LINGER_SECONDS - self.loop.time()
+            patience = min(patience, LINGER_SILENCE, max(0.0, left))
         if self._drops_body():
             due = self._answered + patience + self._dropped / SLOWEST_BYTES_PER_SECOND
             patience = min(patience, max(0.0, due - self.loop.time()))

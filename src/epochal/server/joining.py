@@ -8,6 +8,7 @@ event loop; nothing waits for more to come.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Final
 
 SHORT: Final = 16 * 1024
@@ -19,11 +20,13 @@ class Joining(asyncio.Transport):
 
     Args:
         transport: what sends.
+        stays: asked by `close`; while it says so, the connection does not end.
     """
 
-    def __init__(self, transport: asyncio.Transport) -> None:
+    def __init__(self, transport: asyncio.Transport, stays: Callable[[], bool]) -> None:
         super().__init__()
         self._transport = transport
+        self._stays = stays
         self._loop = asyncio.get_running_loop()
         self._held: list[bytes] = []
 
@@ -45,7 +48,8 @@ class Joining(asyncio.Transport):
     def close(self) -> None:
         """Send what there is, then end the connection."""
         self._send()
-        self._transport.close()
+        if not self._stays():
+            self._transport.close()
 
     def abort(self) -> None:
         """End the connection at once."""
