@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import sqlalchemy as sa
 
 from epochal.domain.view import KeyUse
 from epochal.store.enroll import last_revision
 from epochal.store.filters import CONFIG, SUMMARY, TEXT
 from epochal.store.labels import LABEL
+from epochal.store.remembered import KeyUses
 from epochal.store.scalars import NUMBER_KINDS, Kind
 from epochal.store.schema import key, latest, param, run
 from epochal.store.store import Store
-
-
-class KeyUses(NamedTuple):
-    """The keys that a project's runs use, each list in alphabetical order."""
-
-    metrics: list[KeyUse]
-    config: list[KeyUse]
-    summary: list[KeyUse]
-    labels: list[KeyUse]
 
 
 def key_uses(store: Store, connection: sa.Connection, project_id: int) -> KeyUses:

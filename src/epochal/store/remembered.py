@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
+
+from epochal.domain.view import KeyUse
 
 _Found = TypeVar("_Found")
 
 _KEPT: Final = 32
 """So many projects are remembered."""
+
+
+class KeyUses(NamedTuple):
+    """The keys that a project's runs use, each list in alphabetical order."""
+
+    metrics: list[KeyUse]
+    config: list[KeyUse]
+    summary: list[KeyUse]
+    labels: list[KeyUse]
 
 
 class Remembered(Generic[_Found]):

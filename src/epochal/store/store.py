@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from epochal.domain.view import RunChange, RunChanges, RunRow
 from epochal.journal.blobs import Blobs
@@ -19,11 +19,8 @@ from epochal.store.durable import Disk
 from epochal.store.eras import Eras
 from epochal.store.lock import release_lock
 from epochal.store.opened import OpenSegments
-from epochal.store.remembered import Remembered
+from epochal.store.remembered import KeyUses, Remembered
 from epochal.store.tail import JournalKey, Tails
-
-if TYPE_CHECKING:
-    from epochal.store.keyuse import KeyUses
 
 DIRECTORY_MODE = 0o700
 
