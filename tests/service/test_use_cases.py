@@ -129,6 +129,7 @@ CALLS: dict[Any, tuple[Permission, tuple[Any, ...], dict[str, Any]]] = {
     media.media_keys: (Permission.READ, (UID,), {}),
     media.query_media: (Permission.READ, (MediaQuery([UID]),), {}),
     media.list_files: (Permission.READ, (UID,), {}),
+    media.unfiled_media: (Permission.READ, (UID,), {}),
     media.run_file: (Permission.READ, (UID, "a.txt"), {}),
     media.run_blob: (Permission.READ, (UID, DIGEST), {}),
     media.run_parcel: (Permission.READ, (UID, [DIGEST]), {}),

@@ -1,7 +1,7 @@
 /** Laws: what is drawn of a Plotly figure is its data; what would be drawn wrongly is not drawn. */
 import { describe, expect, it } from "vitest";
 import { plotlyTitle, readPlotly } from "../src/core/plots/plotly";
-import type { BarSpec, HistogramSpec, XYSpec } from "../src/core/plots/spec";
+import type { BarSpec, ConfusionSpec, HistogramSpec, XYSpec } from "../src/core/plots/spec";
 import type { Value } from "../src/core/wire";
 
 type Trace = { [key: string]: Value };
@@ -45,13 +45,39 @@ describe("a Plotly figure", () => {
     expect((figure([{ type: "histogram", x: [2, 2] }]) as HistogramSpec).counts.reduce((a, b) => a + b)).toBe(2);
   });
 
+  it("of days has them on the clock of who looks", () => {
+    const x = ["2026-01-02", "2026-01-02 12:30:00.5", null, "2026-01-03T00:00:00Z"];
+    const spec = figure([{ mode: "lines", x, y: [1, 2, 3, 4] }]) as XYSpec;
+    const at = (...parts: [number, number, number, number?, number?, number?, number?]) => new Date(...parts).getTime() * 1000;
+    expect([spec.days, [...spec.series[0].x]]).toEqual([true, [at(2026, 0, 2), at(2026, 0, 2, 12, 30, 0, 500), NaN, at(2026, 0, 3)]]);
+    expect((figure([{ y: [1] }]) as XYSpec).days).toBe(false);
+  });
+
+  it("of a pie is its parts as bars", () => {
+    const spec = figure([{ type: "pie", labels: ["a", "b"], values: [3, 1] }]) as BarSpec;
+    expect([spec.kind, spec.labels, [...spec.values]]).toEqual(["bar", ["a", "b"], [3, 1]]);
+  });
+
+  it("of a heat map has the first row below, unless the axis is turned", () => {
+    const z = [[1, 2, null], [4, 5, 9]];
+    const spec = figure([{ type: "heatmap", z, y: ["low", "high"], zmin: 0 }], { xaxis: { title: "epoch" } }) as ConfusionSpec;
+    expect([spec.classes, spec.counts.map((row) => [...row])]).toEqual([["high", "low"], [[4, 5, 9], [1, 2, NaN]]]);
+    expect(spec.heat).toEqual({ columns: ["0", "1", "2"], x: "epoch", y: "", lo: 0, hi: 9 });
+    const packed2 = { dtype: "u1", bdata: "AQIDBAUG", shape: "2, 3" };
+    const turned = figure([{ type: "heatmap", z: packed2 }], { yaxis: { autorange: "reversed" } }) as ConfusionSpec;
+    expect([turned.classes, turned.counts.map((row) => [...row])]).toEqual([["0", "1"], [[1, 2, 3], [4, 5, 6]]]);
+    expect([turned.heat?.lo, turned.heat?.hi]).toEqual([1, 6]);
+  });
+
   it("leaves out hidden traces", () => {
     expect((figure([{ y: [1] }, { y: [2], visible: "legendonly" }]) as XYSpec).series.length).toBe(1);
   });
 
   it("is not drawn where the drawing would be another", () => {
     const none: [Trace[], Trace?][] = [
-      [[]], [[{ type: "pie", values: [1] }]], [[{ x: ["2026-01-01"], y: [1] }]], [[{ y: [1], stackgroup: "one" }]], [[{ y: [1], mode: "text" }]],
+      [[]], [[{ type: "violin", y: [1] }]], [[{ x: ["2026-01-01"], y: [1] }, { y: [1] }]], [[{ x: ["2026-01-01", "b"], y: [1, 2] }]],
+      [[{ type: "heatmap", z: [[1, 2], [3]] }]], [[{ type: "heatmap", z: [[1]], x: ["a", "b"] }]], [[{ type: "heatmap", z: [["a"]] }]], [[{ type: "heatmap" }]],
+      [[{ y: [1], stackgroup: "one" }]], [[{ y: [1], mode: "text" }]],
       [[{ y: [1] }, { y: [1], yaxis: "y2" }]], [[{ y: [1] }], { xaxis: { type: "log" } }], [[{ type: "bar", y: [1] }, { type: "bar", y: [1] }]],
       [[{ type: "bar", y: [1], base: [1] }]], [[{ type: "histogram", x: [1], histnorm: "percent" }]], [[{ type: "histogram", x: [] }]],
       [[{ type: "histogram", x: [9], xbins: { start: 0, end: 1, size: 1 } }]], [[{ y: { dtype: "f8", bdata: "?" } }]], [[{ y: { dtype: "i8", bdata: "" } }]],

@@ -21,7 +21,7 @@ from epochal.api.fetch import fetch_bytes, fetch_to
 from epochal.api.frames import Column
 from epochal.api.object_questions import QueryMedia
 from epochal.api.question import Source
-from epochal.domain.encode import TYPES
+from epochal.domain.encode import suffix_of
 from epochal.domain.objects import MediaEntry, MediaQuery, MediaView
 from epochal.domain.table import decode_table
 from epochal.domain.values import number_from_json, to_json
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 DATA = "data"
 PAGE = 1000
-_SUFFIXES = {kind: suffix for suffix, kind in reversed(TYPES.items())}
 
 
 class MediaItem:
@@ -101,7 +100,7 @@ class MediaItem:
         blob = self._view.blobs.get(DATA)
         if blob is None:
             return "txt" if "text" in self.meta else "json"
-        return _SUFFIXES.get(blob.type, "bin")
+        return suffix_of(blob.type)
 
     def data(self, role: str = DATA) -> bytes:
         """The bytes: the encoded image, the audio file, the lines of a table.
@@ -206,7 +205,7 @@ class MediaItem:
         name = "-".join("".join(c if c.isalnum() or c in "._" else "-" for c in w) for w in words)
         suffix = self.suffix
         if role != DATA:
-            suffix = _SUFFIXES.get(self._view.blobs[role].type, "bin")
+            suffix = suffix_of(self._view.blobs[role].type)
         return f"{name.lstrip('.')[:200]}.{suffix}"
 
 

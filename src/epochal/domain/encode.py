@@ -56,6 +56,7 @@ TYPES = {
     "bin": "application/octet-stream",
 }
 """Media types by suffix."""
+_SUFFIXES = {kind: suffix for suffix, kind in reversed(TYPES.items())}
 
 _COLORS = {1: 0, 2: 4, 3: 2, 4: 6}  # channels to PNG's color type
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -71,6 +72,11 @@ class Encoded(NamedTuple):
 def type_of(suffix: str) -> str:
     """The media type for a file's suffix, with or without its dot."""
     return TYPES.get(suffix.lower().lstrip("."), TYPES["bin"])
+
+
+def suffix_of(type: str) -> str:
+    """The usual suffix of a file of a media type, without a dot."""
+    return _SUFFIXES.get(type, "bin")
 
 
 def pack_array(shape: tuple[int, ...], item_size: int) -> bytes:

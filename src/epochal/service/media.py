@@ -7,11 +7,11 @@ import msgspec
 from epochal.domain.access import Permission, Principal
 from epochal.domain.artifact import check_digest, check_path
 from epochal.domain.names import check_uid
-from epochal.domain.objects import FileList, MediaKeys, MediaPage, MediaQuery
+from epochal.domain.objects import FileList, MediaEntry, MediaKeys, MediaPage, MediaQuery
 from epochal.errors import InvalidInput, NotFound
 from epochal.service import bounds
 from epochal.service.permission import require
-from epochal.store import contents, derived, files, parcels
+from epochal.store import contents, derived, files, parcels, unfiled
 from epochal.store import media as stored
 from epochal.store.contents import Content
 from epochal.store.owner import Store
@@ -67,6 +67,16 @@ def list_files(store: Store, principal: Principal | None, uid: str) -> FileList:
         return saved
     rows = sorted([*saved.files, *made], key=lambda row: row.path)
     return FileList(saved.run, rows, saved.size + sum(row.size for row in made))
+
+
+def unfiled_media(store: Store, principal: Principal | None, uid: str) -> list[MediaEntry]:
+    """Media whose bytes are here and lie in no file of the run.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    require(principal, Permission.READ)
+    return unfiled.unfiled_media(store, check_uid(uid))
 
 
 def run_file(

@@ -1,4 +1,4 @@
-"""What was computed last for each project, as of a revision of the store."""
+"""What was computed last for each project or run, as of a revision of the store."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from epochal.domain.view import KeyUse
 _Found = TypeVar("_Found")
 
 _KEPT: Final = 32
-"""So many projects are remembered."""
+"""So many projects, or runs, are remembered."""
 
 
 class KeyUses(NamedTuple):
@@ -24,22 +24,22 @@ class KeyUses(NamedTuple):
 
 
 class Remembered(Generic[_Found]):
-    """Values by project, each of one revision; thread-safe. Nobody changes a value."""
+    """Values by row id, each of one revision; thread-safe. Nobody changes a value."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: OrderedDict[int, tuple[int, _Found]] = OrderedDict()
 
-    def get(self, project_id: int, revision: int) -> _Found | None:
-        """The project's value if it is of this very revision."""
+    def get(self, id: int, revision: int) -> _Found | None:
+        """The value of a project or run if it is of this very revision."""
         with self._lock:
-            known = self._known.get(project_id)
+            known = self._known.get(id)
         return known[1] if known is not None and known[0] == revision else None
 
-    def put(self, project_id: int, revision: int, found: _Found) -> None:
-        """Remember a value, and forget the project that was computed longest ago."""
+    def put(self, id: int, revision: int, found: _Found) -> None:
+        """Remember a value, and forget the one that was computed longest ago."""
         with self._lock:
-            self._known[project_id] = (revision, found)
-            self._known.move_to_end(project_id)
+            self._known[id] = (revision, found)
+            self._known.move_to_end(id)
             if len(self._known) > _KEPT:
                 self._known.popitem(last=False)

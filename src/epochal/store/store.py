@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from epochal.domain.objects import MediaEntry
 from epochal.domain.view import RunChange, RunChanges, RunRow
 from epochal.journal.blobs import Blobs
 from epochal.store.database import Database
@@ -42,6 +43,7 @@ class Store:
         unread: what could not be read when the database was made anew at opening, in sentences.
         eras: what artifacts were called, while a lost database is made anew; else None.
         key_uses: the keys that the runs of each project use.
+        unfiled: the media of each run whose bytes lie in no file of it.
         mended: received journals whose copies are known to end with a whole frame.
         since_us: since when a server answers for the home; 0 while none does. Who was silent
             before that may have had nobody to talk to.
@@ -55,6 +57,7 @@ class Store:
         self.segments = OpenSegments(home)
         self.disk = Disk()
         self.key_uses: Remembered[KeyUses] = Remembered()
+        self.unfiled: Remembered[list[MediaEntry]] = Remembered()
         self.moving = threading.RLock()
         self.unread: list[str] = []
         self.mended: set[JournalKey] = set()

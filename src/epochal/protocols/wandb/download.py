@@ -19,15 +19,15 @@ OCTETS: Final = "application/octet-stream"
 SANDBOX: Final = "sandbox; default-src 'none'; frame-ancestors 'none'"
 
 
+def answer_bytes(data: bytes, name: str) -> Response[bytes]:
+    """Bytes that were made for this answer, whole; ranges of them there are none."""
+    return Response(data, headers=_headers(name), media_type=OCTETS)
+
+
 def answer(call: Call, content: Content) -> Response[Any]:
     """The bytes of a content, or the range of them that the request names."""
-    name = content.name.rpartition("/")[2]
-    headers = {
-        "etag": f'"{content.digest}"',
-        "accept-ranges": "bytes",
-        "content-disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
-        "content-security-policy": SANDBOX,
-    }
+    headers = _headers(content.name)
+    headers |= {"etag": f'"{content.digest}"', "accept-ranges": "bytes"}
     asked = call.headers.get("range")
     found = read_range(asked, content.size) if asked else None
     if found == ():
@@ -43,3 +43,11 @@ def answer(call: Call, content: Content) -> Response[Any]:
         headers=headers,
         media_type=OCTETS,
     )
+
+
+def _headers(path: str) -> dict[str, str]:
+    name = quote(path.rpartition("/")[2], safe="")
+    return {
+        "content-disposition": f"attachment; filename*=UTF-8''{name}",
+        "content-security-policy": SANDBOX,
+    }

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import functools
 import hashlib
 import mimetypes
@@ -17,6 +16,7 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 from litestar import Response, get, put
 from litestar.params import FromPath, FromQuery
 
@@ -27,11 +27,12 @@ from epochal.protocols.call import Call
 from epochal.protocols.wandb import arrivals
 from epochal.protocols.wandb.addresses import GET, PUT, run_file
 from epochal.protocols.wandb.arguments import Given
-from epochal.protocols.wandb.download import answer
+from epochal.protocols.wandb.download import answer, answer_bytes
 from epochal.protocols.wandb.execution import Asked, Fields, Object
 from epochal.protocols.wandb.ids import Place, read_id, write_id
+from epochal.protocols.wandb.media_files import is_made, measure, media_rows, table_bytes
 from epochal.protocols.wandb.pages import page
-from epochal.protocols.wandb.projects import detail_of, moment
+from epochal.protocols.wandb.projects import moment
 from epochal.protocols.wandb.shown import digest_in
 from epochal.service import capabilities, deposits, foreign, media
 from epochal.service.foreign import Recorder, Recording
@@ -118,7 +119,11 @@ async def download(
     content: Content = await request.workers.look(
         media.run_file, principal, uid, name, digest=digest_in(name)
     )
-    return answer(request, content)
+    if content.name != name and is_made(name, content.digest, content.size):
+        return answer_bytes(
+            await table_bytes(request.workers, principal, uid, name, content), name
+        )
+    return answer(request, msgspec.structs.replace(content, name=name))
 
 
 # ------------------------------------------------------------------------------------------ lists
@@ -137,11 +142,10 @@ async def rows_of(asked: Asked, place: Place) -> list[FileRow]:
 
 async def list_files(asked: Asked, parent: Place, given: Given) -> dict[str, Any]:
     """A page of a run's files: those of some names, or those that fit an SQL pattern."""
-    rows = await rows_of(asked, parent)
+    rows = await all_rows(asked, parent)
     names = {normal(name) for name in given.texts("names")}
     if names:
         rows = [row for row in rows if row.path in names]
-        rows += await _media(asked, parent, names - {row.path for row in rows})
     if pattern := given.text("pattern"):
         fits = like(pattern)
         rows = [row for row in rows if fits.fullmatch(row.path)]
@@ -155,17 +159,9 @@ async def list_files(asked: Asked, parent: Place, given: Given) -> dict[str, Any
     return found
 
 
-async def _media(asked: Asked, place: Place, names: set[str]) -> list[FileRow]:
-    """Media of other clients by the paths under which they are shown; lists leave them out."""
-    found = []
-    for name in sorted(names):
-        if digest := digest_in(name):
-            with contextlib.suppress(NotFound):
-                content = await asked.call.read(media.run_file, place.uid, name, digest=digest)
-                at = (await detail_of(asked, place)).created_us
-                row = FileRow(name, digest, content.size, content.type, "now", at, at, True)
-                found.append(row)
-    return found
+async def all_rows(asked: Asked, place: Place) -> list[FileRow]:
+    """The files of a run, and media that other clients logged and that lie in none of them."""
+    return [*await rows_of(asked, place), *await media_rows(asked, place)]
 
 
 def like(pattern: str) -> re.Pattern[str]:
@@ -176,7 +172,7 @@ def like(pattern: str) -> re.Pattern[str]:
 
 async def file_count(asked: Asked, parent: Place, given: Given) -> int:
     """How many files a run has."""
-    return len(await rows_of(asked, parent))
+    return len(await all_rows(asked, parent))
 
 
 async def _id(asked: Asked, parent: tuple[Place, FileRow], given: Given) -> str:
@@ -197,7 +193,10 @@ async def _direct_url(asked: Asked, parent: tuple[Place, FileRow], given: Given)
 
 
 async def _size(asked: Asked, parent: tuple[Place, FileRow], given: Given) -> int:
-    return parent[1].size
+    place, row = parent
+    if is_made(row.path, row.digest, row.size):
+        return (await measure(asked, place, row)).size
+    return row.size
 
 
 async def _type(asked: Asked, parent: tuple[Place, FileRow], given: Given) -> str:
@@ -209,11 +208,13 @@ async def _updated(asked: Asked, parent: tuple[Place, FileRow], given: Given) ->
 
 
 async def _md5(asked: Asked, parent: tuple[Place, FileRow], given: Given) -> str | None:
-    row = parent[1]
+    place, row = parent
     if not row.present or row.size > MAX_MD5:
         return None
+    if is_made(row.path, row.digest, row.size):
+        return (await measure(asked, place, row)).md5
     digest = digest_in(row.path)
-    content = await asked.call.read(media.run_file, parent[0].uid, row.path, digest=digest)
+    content = await asked.call.read(media.run_file, place.uid, row.path, digest=digest)
     return await asyncio.to_thread(md5_of, content.path)
 
 
@@ -231,11 +232,22 @@ async def delete(asked: Asked, parent: Any, given: Given) -> dict[str, Any]:
     for id in given.texts("files"):
         uid, path = read_file_id(id)
         gone.setdefault(uid, []).append(path)
-    recorder = asked.call.workers.recorder
     for uid, paths in gone.items():
         for path in paths:
-            await asked.call.record(deposits.remove, recorder, uid, path)
+            await _remove(asked, uid, path)
     return {"success": True}
+
+
+async def _remove(asked: Asked, uid: str, path: str) -> None:
+    try:
+        await asked.call.record(deposits.remove, asked.call.workers.recorder, uid, path)
+    except NotFound:
+        if digest_in(path) is None:
+            raise
+        raise InvalidInput(
+            f"{path!r:.200} belongs to the history that a client logged, and goes with the run; "
+            "files that were saved can be deleted alone"
+        ) from None
 
 
 def read_file_id(id: str) -> tuple[str, str]:

@@ -2,17 +2,20 @@
 
 What wandb's own client logged is shown as it was given. Of other media the bytes are named by the
 path of the run's file that holds them; media of other clients lie in no file of the run, and have
-a path that names their bytes (`blob_path`), by which `files` finds them.
+a path that names their bytes (`path_of`), by which `files` lists and finds them.
 """
 
 from __future__ import annotations
 
-import mimetypes
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Any, Final
 
-from epochal.domain.objects import MediaEntry, MediaView
+from epochal.domain.artifact import check_path
+from epochal.domain.encode import suffix_of
+from epochal.domain.objects import BlobView, MediaEntry, MediaView
+from epochal.errors import InvalidInput
 from epochal.protocols.wandb.media import SAID
 
 TYPES: Final = {
@@ -24,9 +27,17 @@ LISTS: Final = {
     "object3d": ("object3D", "object3D"), "plot": ("plotly", "plotly"),
 }  # fmt: skip
 """Type of a list of each kind, and where it holds its items."""
-_WHOLE: Final = frozenset({"image", "audio", "video", "html"})
-"""Kinds whose bytes are a file as wandb's client would have written it."""
-_BLOB: Final = re.compile(r"media/[a-z]+/([0-9a-f]{64})\.\w+")
+FOLDERS: Final = {
+    "image": "images", "audio": "audio", "video": "videos", "html": "html", "table": "table",
+    "object3d": "object3D", "plot": "plotly",
+}  # fmt: skip
+"""Where wandb's client puts the files of each kind."""
+TABLE: Final = ".table.json"
+MAX_TABLE: Final = 64 * 1024 * 1024
+"""Larger tables have no file in wandb's form."""
+_OWN: Final = re.compile(r"media/\w+/.*_([0-9a-f]{64})(\.\w{1,16}){1,2}")
+_UNFIT: Final = re.compile(r"[^\w .()@+=,-]")
+_MOST_PARTS, _MOST_BYTES = 4, 100
 TEXTS: Final = ("text", "markdown")
 """Kinds that are a text themselves, unless they are so long that they have a blob."""
 _KEPT: Final = ("width", "height", "caption", "sample_rate")
@@ -57,17 +68,48 @@ def value_of(entry: MediaEntry, paths: Mapping[str, str]) -> Any:
     return items
 
 
-def blob_path(kind: str, digest: str, type: str) -> str | None:
+def path_of(entry: MediaEntry, item: MediaView) -> str | None:
     """A path for the bytes of a medium that lie in no file; None where they are no file."""
-    if kind not in _WHOLE or not digest:
+    data = item.blobs.get("data")
+    if data is None or not data.digest or SAID in item.meta:
         return None
-    return f"media/{kind}/{digest}{mimetypes.guess_extension(type) or '.bin'}"
+    suffix = _suffix(item, data)
+    return None if suffix is None else named(entry, item.kind, data, suffix)
+
+
+def named(entry: MediaEntry, kind: str, data: BlobView, suffix: str = "") -> str:
+    """A path as wandb's client makes them: of folder, key, step and digest."""
+    parts = [_fit(part) for part in unicodedata.normalize("NFC", entry.key).split("/")]
+    key = "/".join([part for part in parts if part][-_MOST_PARTS:]) or "media"
+    suffix = suffix or f".{suffix_of(data.type)}"
+    return f"media/{FOLDERS.get(kind, kind)}/{key}_{entry.step}_{data.digest}{suffix}"
 
 
 def digest_in(path: str) -> str | None:
-    """The digest that a path of `blob_path` names."""
-    found = _BLOB.fullmatch(path)
+    """The digest that a path of `path_of` names."""
+    found = _OWN.fullmatch(path)
     return None if found is None else found[1]
+
+
+def _suffix(item: MediaView, data: BlobView) -> str | None:
+    form = str(item.meta.get("format") or "")
+    if item.kind == "table":
+        return TABLE if data.size <= MAX_TABLE else None
+    if item.kind == "plot":
+        return ".plotly.json" if item.meta.get("type") == "plotly" else None
+    if item.kind == "object3d":
+        return f".{form}" if form.isalnum() and form != "f32" else None
+    return "" if item.kind in FOLDERS else None
+
+
+def _fit(part: str) -> str:
+    """A part of a key as a part of a path; one without anything that fits is left out."""
+    text = _UNFIT.sub("_", part).encode()[:_MOST_BYTES].decode(errors="ignore")
+    text = text.strip(" .")
+    try:
+        return check_path(text) if text else text
+    except InvalidInput:  # a device of Windows
+        return f"_{text}"
 
 
 def is_drawn(entry: MediaEntry) -> bool:
@@ -84,9 +126,10 @@ def _item(item: MediaView, entry: MediaEntry, paths: Mapping[str, str]) -> Any:
     found: dict[str, Any] = {"_type": TYPES.get(item.kind, f"{item.kind}-file")}
     data = item.blobs.get("data")
     if data is not None:
-        path = paths.get(data.digest) or _named(entry, paths)
-        path = path or blob_path(item.kind, data.digest, data.type)
-        found |= {"sha256": data.digest, "size": data.size}
+        own = paths.get(data.digest) or _named(entry, paths)
+        path = own or path_of(entry, item)
+        if own or item.kind != "table":
+            found |= {"sha256": data.digest, "size": data.size}
         if path:
             found |= {"path": path, "format": path.rpartition(".")[2]}
     if item.kind == "table":

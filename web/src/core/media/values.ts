@@ -6,7 +6,7 @@
  */
 import { cell, line } from "../charts/csv";
 import { readHistogram, readSpec, type PlotSpec } from "../plots/spec";
-import { wireNumber } from "../format";
+import { formatTime, wireNumber } from "../format";
 import type { Value } from "../wire";
 import { previewOf, readTable } from "./table";
 import type { MediaView } from "./shapes";
@@ -65,9 +65,13 @@ function sheetOfPlot(spec: PlotSpec): Sheet {
   const all = (values: ArrayLike<number>): number[] => Array.from(values);
   if (spec.kind === "bar") return { head: [spec.label || "label", spec.value || "value"], rows: spec.labels.map((label, i) => [label, spec.values[i]]) };
   if (spec.kind === "histogram") return { head: ["from", "to", "count"], rows: all(spec.counts).map((count, i) => [spec.edges[i], spec.edges[i + 1], count]) };
-  if (spec.kind === "confusion") return { head: ["actual", "predicted", "count"], rows: spec.classes.flatMap((actual, row) => spec.classes.map((predicted, column): Cells => [actual, predicted, spec.counts[row][column]])) };
+  if (spec.kind === "confusion") {
+    const { classes, counts, heat } = spec;
+    const rows = classes.flatMap((name, row) => (heat?.columns ?? classes).map((other, column): Cells => [name, other, counts[row][column]]));
+    return { head: heat ? [heat.y || "y", heat.x || "x", "value"] : ["actual", "predicted", "count"], rows };
+  }
   const limits = spec.series.some((s) => s.thresholds);
-  const rows = spec.series.flatMap((s) => all(s.x).map((x, i): Cells => [s.name, x, s.y[i], ...(limits ? [s.thresholds?.[i] ?? ""] : [])]));
+  const rows = spec.series.flatMap((s) => all(s.x).map((x, i): Cells => [s.name, spec.days && Number.isFinite(x) ? formatTime(x) : x, s.y[i], ...(limits ? [s.thresholds?.[i] ?? ""] : [])]));
   return { head: ["series", spec.x || "x", spec.y || "y", ...(limits ? ["threshold"] : [])], rows };
 }
 

@@ -25,7 +25,7 @@ export function overlaid(runs: readonly OfRun[]): { spec: XYSpec; colors: number
   const specs = runs.flatMap(({ spec }) => (isCurve(spec.kind) ? [spec as XYSpec] : []));
   const [first] = specs;
   if (specs.length !== runs.length || runs.length < 2) return null;
-  if (specs.some((s) => s.kind !== first.kind || s.x !== first.x || s.y !== first.y)) return null;
+  if (specs.some((s) => s.kind !== first.kind || s.x !== first.x || s.y !== first.y || s.days !== first.days)) return null;
   const curves = runs.flatMap(({ name, color }, r) =>
     specs[r].series.map((one, at): [Series, number] => {
       const alone = specs[r].series.length === 1;

@@ -1,7 +1,7 @@
 /** Common Plotly figures as plots of ours: their data, not their styling. Pure; what we would draw wrongly is null. */
 import { wireNumber } from "../format";
 import type { Value } from "../wire";
-import type { HistogramSpec, PlotSpec, Series } from "./spec";
+import type { ConfusionSpec, HistogramSpec, PlotSpec, Series } from "./spec";
 
 type Plain = { [key: string]: Value };
 
@@ -9,6 +9,10 @@ const MOST = 10_000;
 /** Plotly draws markers on short lines of its own accord. */
 const SHORT = 20;
 const LINES = new Set(["scatter", "scattergl"]);
+/** Cells of a heat map that are drawn. */
+const CELLS = 1 << 20;
+/** A day, with a time or without; zones are left out, as Plotly does. */
+const DAY = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?)?/;
 /** Bytes of a number, and how to read it, by numpy's name. */
 const PACKED: { [dtype: string]: [number, (view: DataView, at: number) => number] } = {
   i1: [1, (v, at) => v.getInt8(at)], u1: [1, (v, at) => v.getUint8(at)],
@@ -26,7 +30,7 @@ const titled = (value: Value | undefined): string => {
 /** The title of a figure. */
 export const plotlyTitle = (figure: Value | undefined): string => titled(plain(plain(figure).layout).title);
 
-/** Reads a figure of lines and points, of one group of bars or of one histogram. */
+/** Reads a figure of lines and points, of one group of bars, one pie, one histogram or one heat map. */
 export function readPlotly(figure: Plain): PlotSpec | null {
   const layout = plain(figure.layout);
   const traces = (Array.isArray(figure.data) ? figure.data : []).map(plain).filter((t) => t.visible !== false && t.visible !== "legendonly");
@@ -38,15 +42,19 @@ export function readPlotly(figure: Plain): PlotSpec | null {
   if (traces.every((t) => LINES.has(String(t.type ?? "scatter")))) return readLines(traces, names, up.type === "log");
   if (traces.length > 1 || up.type === "log") return null;
   if (first.type === "bar") return readBars(first, names);
+  if (first.type === "pie") return readBars({ x: first.labels, y: first.values }, names);
+  if (first.type === "heatmap") return readHeat(first, names, up.autorange === "reversed");
   return first.type === "histogram" ? readHistogram(first, names.x) : null;
 }
 
 function readLines(traces: Plain[], { x, y }: { x: string; y: string }, logY: boolean): PlotSpec | null {
   const series: Series[] = [];
-  let rows = 0;
+  let [rows, days] = [0, 0];
   for (const trace of traces) {
     const ys = numbersOf(trace.y);
-    const xs = trace.x === undefined ? ys?.map((_, i) => i) : numbersOf(trace.x);
+    const when = daysOf(trace.x);
+    if (when) days++;
+    const xs = trace.x === undefined ? ys?.map((_, i) => i) : (when ?? numbersOf(trace.x));
     const mode = typeof trace.mode === "string" ? trace.mode : (ys?.length ?? 0) < SHORT ? "lines+markers" : "lines";
     if (!xs || !ys || trace.stackgroup !== undefined || !/lines|markers/.test(mode)) return null;
     const stride = Math.ceil(ys.length / MOST);
@@ -55,7 +63,8 @@ function readLines(traces: Plain[], { x, y }: { x: string; y: string }, logY: bo
     rows ||= length;
     series.push({ name: titled(trace.name), x: thin(xs.subarray(0, length)), y: thin(ys.subarray(0, length)), thresholds: null, area: null, dots: !mode.includes("lines") });
   }
-  return { kind: series.every((s) => s.dots) ? "scatter" : "line", x, y, series, rows, logY };
+  if (days > 0 && days < traces.length) return null;
+  return { kind: series.every((s) => s.dots) ? "scatter" : "line", x, y, series, rows, logY, days: days > 0 };
 }
 
 function readBars(trace: Plain, { x, y }: { x: string; y: string }): PlotSpec | null {
@@ -91,6 +100,36 @@ function readHistogram(trace: Plain, value: string): HistogramSpec | null {
   return { kind: "histogram", value, edges: Float64Array.from({ length: bins + 1 }, (_, i) => begin + i * width), counts, other: all.length - found.length };
 }
 
+/** A heat map; the first row is the lowest, unless the axis is turned. */
+function readHeat(trace: Plain, { x, y }: { x: string; y: string }, turned: boolean): ConfusionSpec | null {
+  const shape = String(plain(trace.z).shape ?? "").split(",").map(Number);
+  const flat = shape.length === 2 ? numbersOf({ ...plain(trace.z), shape: null }) : null;
+  const given = flat ? Array.from({ length: shape[0] }, (_, r) => flat.subarray(r * shape[1], (r + 1) * shape[1])) : Array.isArray(trace.z) ? trace.z.map(numbersOf) : [];
+  const counts = given.filter((row) => row !== null);
+  const wide = counts[0]?.length ?? 0;
+  const [columns, classes] = [labelsOf(trace.x, wide), labelsOf(trace.y, counts.length)];
+  const fits = counts.length === given.length && counts.every((row) => row.length === wide);
+  if (!fits || wide === 0 || wide * counts.length > CELLS || !columns || !classes || trace.transpose) return null;
+  const values = counts.flatMap((row) => [...row]).filter(Number.isFinite);
+  const [lo, hi] = values.reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [Infinity, -Infinity]);
+  const least = wireNumber(trace.zmin) ?? lo;
+  const heat = { columns, x, y, lo: least, hi: wireNumber(trace.zmax) ?? hi };
+  return { kind: "confusion", classes: turned ? classes : classes.reverse(), counts: turned ? counts : counts.reverse(), heat };
+}
+
+/** The names of so many rows or columns: those that are given, or their numbers; null where they do not fit. */
+function labelsOf(value: Value | undefined, count: number): string[] | null {
+  const given = Array.isArray(value) ? value : value === undefined || value === null ? [...Array(count).keys()] : [...(numbersOf(value) ?? [])];
+  return given.length === count ? given.map(String) : null;
+}
+
+/** Days and times in microseconds, as the axis of time takes them: on the clock of who looks, like all others of this page. */
+function daysOf(value: Value | undefined): Float64Array | null {
+  if (!Array.isArray(value) || typeof value.find((v) => v !== null) !== "string") return null;
+  const found = value.map((v) => (v === null ? NaN : new Date((DAY.exec(String(v))?.[0] ?? "").replace(/^.{10}$/, "$&T00:00").replace(" ", "T")).getTime() * 1000));
+  return found.every((time, i) => value[i] === null || Number.isFinite(time)) ? Float64Array.from(found) : null;
+}
+
 /** Numbers of a list, or packed as Plotly 6 does; null where something else stands among them, such as names or days. */
 function numbersOf(value: Value | undefined): Float64Array | null {
   if (Array.isArray(value)) {
@@ -98,7 +137,7 @@ function numbersOf(value: Value | undefined): Float64Array | null {
   }
   const { dtype, bdata, shape } = plain(value);
   const way = PACKED[String(dtype)];
-  if (!way || typeof bdata !== "string" || shape !== undefined) return null;
+  if (!way || typeof bdata !== "string" || (shape !== undefined && shape !== null)) return null;
   try {
     const bytes = Uint8Array.from(atob(bdata), (c) => c.charCodeAt(0));
     const view = new DataView(bytes.buffer);

@@ -44,8 +44,8 @@ export function padded([lo, hi]: readonly [number, number], log = false): [numbe
   return [lo - room, hi + room];
 }
 
-export function scaleOf(range: readonly [number, number], length: number, options: { log?: boolean; up?: boolean; count?: number } = {}): Scale {
-  const { log = false, up = false, count = 5 } = options;
+export function scaleOf(range: readonly [number, number], length: number, options: { log?: boolean; up?: boolean; count?: number; days?: boolean } = {}): Scale {
+  const { log = false, up = false, count = 5, days = false } = options;
   const [lo, hi] = range;
   const [from, to] = log ? [Math.log10(lo), Math.log10(hi)] : [lo, hi];
   const place = (value: number): number => {
@@ -53,7 +53,7 @@ export function scaleOf(range: readonly [number, number], length: number, option
     return (up ? 1 - part : part) * length;
   };
   // The axis of logarithms labels powers of ten by itself; between close bounds plain ticks read better.
-  const kind = log && hi / lo >= 8 ? "log" : "number";
+  const kind = days ? "time" : log && hi / lo >= 8 ? "log" : "number";
   const values = ticks(kind, lo, hi, count);
   const labels = tickLabels(kind, values);
   return { lo, hi, log, place, ticks: values.map((value, i) => ({ at: place(value), text: labels[i] })) };

@@ -23,6 +23,8 @@ export interface XYSpec {
   /** Rows before thinning. */
   rows: number | null;
   logY?: boolean;
+  /** x is a time in microseconds. */
+  days?: boolean;
 }
 
 export interface BarSpec {
@@ -47,6 +49,8 @@ export interface ConfusionSpec {
   classes: string[];
   /** A row per actual class, a column per predicted one. */
   counts: Float64Array[];
+  /** Of a heat map: its columns, what the axes are called, and which values have the first and the last color. Its rows are the classes. */
+  heat?: { columns: string[]; x: string; y: string; lo: number; hi: number };
 }
 
 export type PlotSpec = XYSpec | BarSpec | HistogramSpec | ConfusionSpec;
