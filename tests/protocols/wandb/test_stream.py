@@ -330,6 +330,7 @@ BAD: dict[str, Any] = {
     "no list of lines": {"history": (0, "text")},
     "no lines of text": {"history": (0, [1, 2])},
     "an offset of text": {"history": ("x", [])},
+    "an exit code that none has": {"complete": True, "exitcode": 2**70},
 }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 import numpy as np
@@ -40,7 +40,7 @@ class Message(msgspec.Struct, frozen=True):
     files: dict[str, Chunk] | None = None
     uploaded: list[str] | None = None
     complete: bool | None = None
-    exitcode: int | None = None
+    exitcode: Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**32)] | None = None
     preempting: bool | None = None
     dropped: int | None = None
 
