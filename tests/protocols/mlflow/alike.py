@@ -1,7 +1,7 @@
 """Searches of runs among values of every kind, the same for every server of MLflow's protocol.
 
 ``python -m tests.protocols.mlflow.alike URL`` makes what they are about there, asks and prints
-what was found as JSON. `alike.json` is what ``mlflow server`` 3.17.2 found, on SQLite. What is
+what was found as JSON. `alike.json` is what ``mlflow server`` 3.18.0 found, on SQLite. What is
 found is told by names of one letter, pages with a bar between them, a refusal by its status and
 code.
 """
@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
-from tests.protocols.mlflow.wrong import Api
+from tests.protocols.mlflow.api import Api
 
 Found = dict[str, str]
 Question = tuple[str, str, dict[str, Any]]

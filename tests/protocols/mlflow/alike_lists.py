@@ -2,7 +2,7 @@
 
 ``python -m tests.protocols.mlflow.alike_lists URL`` makes what they are about there, asks and
 prints what was found as JSON, as `alike` does for runs. `alike_lists.json` is what
-``mlflow server`` 3.17.2 found, on SQLite.
+``mlflow server`` 3.18.0 found, on SQLite.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from tests.protocols.mlflow.alike import OPERATORS, VALUES, Found, Home, Question
-from tests.protocols.mlflow.wrong import Api
+from tests.protocols.mlflow.api import Api
 
 EXPERIMENTS: dict[str, dict[str, str]] = {
     "a": {"team": "red", "a.b": "1", "x y": "1"}, "b": {"team": "Red"}, "c": {"team": ""},
@@ -279,6 +279,9 @@ def _of(kind: str, home: Lists) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _of_logged(home: Lists) -> Iterator[tuple[str, dict[str, Any]]]:
     here: dict[str, Any] = {"experiment_ids": [home.experiment]}
+    for text in ("= 'READY'", "= 'PENDING'", "= 'FAILED'", "!= 'READY'", "IN ('READY', 'FAILED')",
+                 "NOT IN ('READY')", "= 'UPLOAD_FAILED'", "= 'ready'"):  # fmt: skip
+        yield f"status {text}", {**here, "filter": f"status {text}"}
     for field, up in itertools.product(LOGGED_ORDERS, (True, False)):
         order = [{"field_name": field, "ascending": up}]
         yield f"by {field} {up}", {**here, "order_by": order}

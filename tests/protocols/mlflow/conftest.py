@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from mlflow import MlflowClient
@@ -31,3 +34,21 @@ def client(server: Running, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
 def experiment(client: MlflowClient) -> str:
     """A new experiment."""
     return client.create_experiment(f"e-{uuid.uuid4().hex[:8]}")
+
+
+@pytest.fixture(scope="module")
+def told(request: pytest.FixtureRequest, server: Running) -> dict[str, Any]:
+    """What this server answers to all that the test's ``ASKING`` ask, modules beside it."""
+    answers: dict[str, Any] = {}
+    for asking in request.module.ASKING:
+        answers |= asking.found(server.address.url)
+    return answers
+
+
+@pytest.fixture(scope="module")
+def recorded(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """What MLflow's server answered to them: the JSON of the same names."""
+    answers: dict[str, Any] = {}
+    for asking in request.module.ASKING:
+        answers |= json.loads(Path(asking.__file__).with_suffix(".json").read_text())
+    return answers

@@ -1,6 +1,7 @@
 """Prints every route of the MLflow that runs this: ``python list_routes.py``, with a full MLflow.
 
-`routes.txt` is what MLflow 3.17.2 and 2.22.5 printed, joined, without pages. Parameters are `7`.
+`routes.txt` is what MLflow 3.18.0, 3.17.2 and 2.22.5 printed, joined, without pages. Parameters
+are `7`.
 """
 
 from __future__ import annotations

@@ -6,16 +6,15 @@ with why, and in the guide.
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
 import pytest
 
-from tests.protocols.mlflow.alike import Found, found
-from tests.server.processes import Running
+from tests.protocols.mlflow import alike
+from tests.protocols.mlflow.alike import Found
 
-RECORDED = Path(__file__).with_name("alike.json")
+ASKING = (alike,)
 
 NAMED = r"(?:by )?(?:tags\.a/b|params\.p/q|metrics\.val/loss|metrics\.a-b|M\w+\.loss)\b.*"
 DIFFERENT = {
@@ -33,19 +32,6 @@ DIFFERENT = {
         "a user's mistake is no 500, which clients send again",
 }  # fmt: skip
 """By pattern of a question: why another answer is better."""
-
-
-@pytest.fixture(scope="module")
-def told(server: Running) -> Found:
-    """What this server finds."""
-    return found(server.address.url)
-
-
-@pytest.fixture(scope="module")
-def recorded() -> Found:
-    """What MLflow's server found."""
-    answers: Found = json.loads(RECORDED.read_text())
-    return answers
 
 
 def test_searches_find_what_mlflow_finds(told: Found, recorded: Found) -> None:

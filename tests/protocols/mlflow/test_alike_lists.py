@@ -7,17 +7,15 @@ may answer it: `ANSWERED` says which.
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
 import pytest
 
+from tests.protocols.mlflow import alike_lists
 from tests.protocols.mlflow.alike import Found
-from tests.protocols.mlflow.alike_lists import found
-from tests.server.processes import Running
 
-RECORDED = Path(__file__).with_name("alike_lists.json")
+ASKING = (alike_lists,)
 GUIDE = Path(__file__).parents[3] / "docs" / "mlflow.md"
 
 _KEY = r"(?:`\w+`|\"\w+\"|attr(?:ibutes?)?\.\w+|[Tt]ags?\.\S+|Name|name|run_id|source_path)"
@@ -52,19 +50,6 @@ DIFFERENT = {
     r"logged: on \[.*": "a dataset may be named without its digest",
 }  # fmt: skip
 """By pattern of a question: why another answer is better."""
-
-
-@pytest.fixture(scope="module")
-def told(server: Running) -> Found:
-    """What this server finds."""
-    return found(server.address.url)
-
-
-@pytest.fixture(scope="module")
-def recorded() -> Found:
-    """What MLflow's server found."""
-    answers: Found = json.loads(RECORDED.read_text())
-    return answers
 
 
 def is_refusal(answer: str) -> bool:

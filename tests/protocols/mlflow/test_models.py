@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from mlflow import MlflowClient
-from mlflow.entities import Metric
+from mlflow.entities import LoggedModelStatus, Metric
 from mlflow.exceptions import MlflowException
 
 from epochal.domain.tracked import experiment_id
@@ -234,6 +234,10 @@ def test_logged_models_are_searched(client: MlflowClient, experiment: str) -> No
     assert names("name = 'b'") == ["b"]
     assert names(f"source_run_id = '{uid}' AND tags.t != 'a'") == ["c", "b"]
     assert names("params.k = 'v'") == ["alone"]
+    client.finalize_logged_model(ids["a"], LoggedModelStatus.READY)
+    client.finalize_logged_model(ids["b"], LoggedModelStatus.FAILED)
+    for word, found in (("READY", ["a"]), ("FAILED", ["b"]), ("PENDING", ["alone", "c"])):
+        assert names(f"status = '{word}'") == found
     assert names("metrics.acc >= 2", datasets=[{"dataset_name": "d"}]) == ["c", "b"]
     assert names("metrics.acc >= 2", datasets=[{"dataset_name": "e"}]) == []
     assert names(datasets=[{"dataset_name": "d"}]) == ["c", "b", "a"]

@@ -149,6 +149,7 @@ def test_aliases_tags_and_stages(client: MlflowClient, run: str) -> None:
     assert moved.current_stage == "Production"
     stages = {one.version: one.current_stage for one in newest}
     assert stages == {"1": "Archived", "2": "Production", "3": "None"}
+    assert [one.version for one in newest] == ["1", "2", "3"]
     assert [one.version for one in staged] == ["2"]
     with pytest.warns(FutureWarning), pytest.raises(MlflowException, match="Value must be one of"):
         client.transition_model_version_stage("words", "1", "unknown")

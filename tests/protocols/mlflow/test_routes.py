@@ -1,7 +1,8 @@
 """Every route that any MLflow serves answers in MLflow's shape, and what is not offered is named.
 
-`routes.txt` lists those of the full MLflow 3.17.2 and 2.22.5 (`list_routes.py` prints them); those
-of the installed client are read from its own definitions, so that a new client brings its own.
+`routes.txt` lists those of the full MLflow 3.18.0, 3.17.2 and 2.22.5 (`list_routes.py` prints
+them); those of the installed client are read from its own definitions, so that a new client
+brings its own.
 """
 
 from __future__ import annotations

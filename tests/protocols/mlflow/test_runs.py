@@ -91,3 +91,26 @@ def test_datasets_and_models_are_kept_once(client: MlflowClient, experiment: str
     found = inputs.dataset_inputs
     assert [(one.dataset.name, one.dataset.source) for one in found] == [("d", "s")]
     assert found[0].tags[0].value == "train"
+
+
+def test_tags_of_a_new_run_may_have_any_characters(client: MlflowClient, experiment: str) -> None:
+    """As MLflow's server has it: only later tags follow its rule. Names of ours are refused."""
+    odd = {"model(lr)": "0.1", "url?": "x", "größe": "", "k" * 250: "long"}
+    uid = client.create_run(experiment, tags=odd).info.run_id
+    tags = client.get_run(uid).data.tags
+    assert {key: tags[key] for key in odd} == odd
+    with pytest.raises(MlflowException, match="Names may only contain"):
+        client.set_tag(uid, "url?", "y")
+    for key in ("$client", "k" * 251, ""):
+        with pytest.raises(MlflowException) as refused:
+            client.create_run(experiment, tags={key: "x"})
+        assert code(refused) == "INVALID_PARAMETER_VALUE", key
+
+
+def test_an_id_that_no_experiment_can_have_is_of_none(client: MlflowClient) -> None:
+    """However long it is: no mistake of a user is a failure of the server."""
+    for id in ("9" * 19, "9" * 60, "-1"):
+        for ask in (client.get_experiment, client.create_run, client.delete_experiment):
+            with pytest.raises(MlflowException, match=f"No Experiment with id={id} ") as missing:
+                ask(id)
+            assert code(missing) == "RESOURCE_DOES_NOT_EXIST"

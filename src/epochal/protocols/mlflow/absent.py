@@ -44,6 +44,7 @@ AREAS: Final[dict[str, str]] = {
     "review-queues": "labeling",
     "scorer": "scorers",
     "scorers": "scorers",
+    "skills": "the registry of skills",
     "traces": "traces",
     "ui-telemetry": "telemetry",
     "unified-traces": "traces",

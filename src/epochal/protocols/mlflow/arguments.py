@@ -14,27 +14,32 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from epochal.errors import InvalidInput, TooLarge
+from epochal.errors import InvalidInput, NotFound, TooLarge
 from epochal.protocols import Caller
 from epochal.protocols.mlflow.errors import invalid
 
 _decode = msgspec.json.Decoder().decode
 _INT64: Final = 2**63
-_NONE: Final = 10**19
-"""An id that no experiment has: all have at most 18 digits."""
+_TRUTHS: Final = {"none": False, "false": False, "true": True}
+_DIGITS: Final = 18
+"""The most that the id of an experiment has."""
 
 
 class Arguments:
-    """The fields of one request.
+    """The fields of one request; one that is null is none.
 
     Attributes:
         fields: by name.
         digest: of the body, to know a request that is sent again.
+        is_query: whether they stood in the address, where a list of one looks like its entry.
     """
 
-    def __init__(self, fields: dict[str, Any], digest: bytes = b"") -> None:
+    def __init__(
+        self, fields: dict[str, Any], digest: bytes = b"", *, is_query: bool = False
+    ) -> None:
         self.fields = fields
         self.digest = digest
+        self.is_query = is_query
 
     def text(self, name: str, default: str | None = None) -> str:
         """A text.
@@ -42,7 +47,9 @@ class Arguments:
         Raises:
             InvalidInput: it is missing and has no default, or is no text.
         """
-        value = self.fields.get(name, default)
+        value = self.fields.get(name)
+        if value is None:
+            value = default
         if value is None:
             raise missing(name)
         return as_text(value, name)
@@ -53,7 +60,9 @@ class Arguments:
         Raises:
             InvalidInput: it is missing and has no default, or is no integer.
         """
-        value = self.fields.get(name, default)
+        value = self.fields.get(name)
+        if value is None:
+            value = default
         if value is None:
             raise missing(name)
         return as_integer(value, name)
@@ -62,11 +71,29 @@ class Arguments:
         """An integer, or None when it is absent."""
         return None if self.fields.get(name) is None else self.number(name)
 
+    def flag(self, name: str) -> bool:
+        """A truth; a missing one is false.
+
+        Raises:
+            InvalidInput: it is none.
+        """
+        value = self.fields.get(name)
+        found = _TRUTHS.get(str(value).lower())
+        if found is None:
+            raise bad(name, value)
+        return found
+
     def items(self, name: str) -> list[Any]:
-        """A list; a single value of an address is a list of one."""
+        """A list; a single value of an address is a list of one.
+
+        Raises:
+            InvalidInput: it is none.
+        """
         value = self.fields.get(name)
         if value is None:
             return []
+        if not isinstance(value, list) and not self.is_query:
+            raise bad(name, value)
         return value if isinstance(value, list) else [value]
 
     def texts(self, name: str) -> list[str]:
@@ -79,8 +106,6 @@ class Arguments:
         Raises:
             InvalidInput: an entry is none.
         """
-        if isinstance(self.fields.get(name), str):
-            raise bad(name, self.fields[name])
         found = self.items(name)
         for index, value in enumerate(found):
             if not isinstance(value, dict):
@@ -91,11 +116,12 @@ class Arguments:
         """A list of ``{"key", "value"}``; a missing value is an empty text."""
         pairs: list[tuple[str, str]] = []
         for index, entry in enumerate(self.objects(name)):
-            key, value = entry.get("key"), entry.get("value", "")
+            key, value = entry.get("key"), entry.get("value")
             if key is None:
                 raise missing(f"{name}[{index}].key")
             where = f"{name}[{index}]"
-            pairs.append((as_text(key, f"{where}.key"), as_text(value, f"{where}.value")))
+            text = "" if value is None else as_text(value, f"{where}.value")
+            pairs.append((as_text(key, f"{where}.key"), text))
         return pairs
 
     @property
@@ -127,7 +153,7 @@ async def read_arguments(call: Caller) -> Arguments:
         InvalidInput: the body is no JSON object.
     """
     if call.method == "GET":
-        return Arguments(_of_query(call.query))
+        return Arguments(_of_query(call.query), is_query=True)
     body = await _read_body(call)
     if not body:
         return Arguments({})
@@ -268,12 +294,16 @@ def as_experiment(value: object) -> int:
 
     Raises:
         InvalidInput: it is missing, or no number.
+        NotFound: no experiment can have it.
     """
     if value is None or value == "":
         raise missing("experiment_id")
     text = str(value)
-    if not (text.isascii() and text.isdigit()):
+    digits = text.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit()):
         raise invalid(
             f"Invalid experiment ID '{text[:80]}'. Experiment ID must be a valid integer."
         )
-    return int(text) if len(text) < 19 else _NONE
+    if digits != text or len(text) > _DIGITS:
+        raise NotFound(f"No Experiment with id={text[:80]} exists")
+    return int(text)

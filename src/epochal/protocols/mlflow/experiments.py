@@ -57,7 +57,7 @@ async def get(call: Caller, given: Arguments) -> dict[str, Any]:
 
 async def get_by_name(call: Caller, given: Arguments) -> dict[str, Any]:
     """One experiment by its name, deleted ones too."""
-    return {"experiment": experiment_json(await _by_name(call, given.text("experiment_name")))}
+    return {"experiment": experiment_json(await _by_name(call, needed(given, "experiment_name")))}
 
 
 async def search(call: Caller, given: Arguments) -> dict[str, Any]:
@@ -107,7 +107,7 @@ async def restore(call: Caller, given: Arguments) -> dict[str, Any]:
 
 async def set_tag(call: Caller, given: Arguments) -> dict[str, Any]:
     """Set a tag."""
-    changes = {check_key(given.text("key")): _tag_value(given.text("value", ""))}
+    changes = {check_key(needed(given, "key")): _tag_value(given.text("value", ""))}
     await call.write(
         experiments.tag_experiment, call.workers.recorder, given.experiment_id, changes
     )
@@ -116,7 +116,7 @@ async def set_tag(call: Caller, given: Arguments) -> dict[str, Any]:
 
 async def delete_tag(call: Caller, given: Arguments) -> dict[str, Any]:
     """Remove a tag."""
-    removed = (given.text("key"),)
+    removed = (needed(given, "key"),)
     await call.write(
         experiments.tag_experiment, call.workers.recorder, given.experiment_id, {}, removed
     )

@@ -40,7 +40,7 @@ async def list_of_run(call: Caller, given: Arguments) -> dict[str, Any]:
     run = await call.ask(tracking.read_run, call.workers.recorder, given.run_id)
     base = root(experiment_id(run.entity, run.project))
     return await _listed(
-        call, Place(RUN, run.uid, given.text("path", "").strip("/")),
+        call, Place(RUN, run.uid, _folder(given, "path")),
         f"{base}/{run.uid}/artifacts",
     )  # fmt: skip
 
@@ -49,10 +49,17 @@ async def list_of_model(call: Caller, given: Arguments) -> dict[str, Any]:
     """What lies directly in a folder of a logged model, by whole paths."""
     found = await call.read(logged.get_logged, call.workers.recorder, given.text("model_id"))
     base = root(experiment_id(found.entity, found.project))
-    folder = given.text("artifact_directory_path", "").strip("/")
+    folder = _folder(given, "artifact_directory_path")
     return await _listed(
         call, Place(MODEL, found.id, folder), f"{base}/models/{found.id}/artifacts"
     )
+
+
+def _folder(given: Arguments, name: str) -> str:
+    path = given.text(name, "")
+    if path.startswith("/"):
+        raise invalid("Invalid path")
+    return path.rstrip("/")
 
 
 async def _listed(call: Caller, place: Place, uri: str) -> dict[str, Any]:

@@ -61,6 +61,17 @@ def check_key(key: str, where: str = "key", called: str = "key") -> str:
     return check_length(key, called, MAX_KEY)
 
 
+def check_any_key(key: str) -> str:
+    """A key of a tag or param that is given when its run or model is made: of any characters.
+
+    Raises:
+        InvalidInput: it is empty or too long, or it would be one of ours.
+    """
+    if not key or key.startswith("$"):
+        raise bad("key", key, "A key is not empty and does not begin with '$'.")
+    return check_length(key, "key", MAX_KEY)
+
+
 def check_length(text: str, name: str, most: int) -> str:
     """A text that is not too long.
 
@@ -90,8 +101,16 @@ def check_params(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def check_tags(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Tags of one request; long values are cut, the last one of a key counts."""
-    return {check_key(key): value[:MAX_TAG] for key, value in pairs}
+    """Tags of one batch; long values are cut, the last one of a key counts."""
+    return {
+        check_key(key, f"tags[{at}].key", f"tags[{at}].key"): value[:MAX_TAG]
+        for at, (key, value) in enumerate(pairs)
+    }
+
+
+def check_first_tags(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Tags that a run or model is made with, as `check_tags`."""
+    return {check_any_key(key): value[:MAX_TAG] for key, value in pairs}
 
 
 def check_experiment_name(name: str) -> str:
@@ -101,7 +120,7 @@ def check_experiment_name(name: str) -> str:
         InvalidInput: it is blank or too long.
     """
     if not name.strip():
-        raise invalid("Invalid experiment name: ''. Experiment name can't be blank")
+        raise invalid(f"Invalid experiment name: '{name}'")
     return check_length(name, "name", MAX_EXPERIMENT_NAME)
 
 
@@ -176,17 +195,17 @@ def _any_metric(entry: dict[str, Any], where: str) -> tuple[str, float, int, int
         raise missing(f"{where}key")
     if not isinstance(key, str):
         raise bad(f"{where}key", key)
-    if entry.get("value") is None:
+    if entry.get("value") in (None, ""):
         raise missing(f"{where}value")
     if entry.get("timestamp") is None:
         raise missing(f"{where}timestamp")
     time_ms = as_integer(entry["timestamp"], f"{where}timestamp")
     if not 0 <= time_ms < _LATEST:
+        rule = "be a nonnegative long (64-bit integer)" if time_ms < 0 else f"be below {_LATEST}"
         raise bad(
             f"{where}timestamp",
             time_ms,
-            f"metric '{key}' (value={entry['value']}). Timestamp must be a nonnegative long "
-            f"(64-bit integer)",
+            f"metric '{key}' (value={entry['value']}). Timestamp must {rule}",
         )
     step = entry.get("step")
     return (

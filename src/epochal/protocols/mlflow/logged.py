@@ -5,8 +5,10 @@ from __future__ import annotations
 import secrets
 from typing import Any, Final
 
+import msgspec
+
 from epochal.domain.logged import READY, ModelMetric
-from epochal.domain.tracked import Sort, experiment_id
+from epochal.domain.tracked import Clause, Sort, Value, experiment_id
 from epochal.protocols import Caller
 from epochal.protocols.mlflow import filters
 from epochal.protocols.mlflow.arguments import (
@@ -17,7 +19,7 @@ from epochal.protocols.mlflow.arguments import (
     missing,
 )
 from epochal.protocols.mlflow.errors import invalid
-from epochal.protocols.mlflow.limits import MAX_PARAM, MAX_TAG, check_key
+from epochal.protocols.mlflow.limits import MAX_PARAM, check_any_key, check_first_tags
 from epochal.protocols.mlflow.pages import check_limit, read_token, write_token
 from epochal.protocols.mlflow.searching import Thing, choose
 from epochal.protocols.mlflow.shapes import logged_json, milliseconds, pairs
@@ -33,6 +35,8 @@ STATUSES: Final = {
     "LOGGED_MODEL_READY": READY, "2": READY,
     "LOGGED_MODEL_UPLOAD_FAILED": "LOGGED_MODEL_UPLOAD_FAILED", "3": "LOGGED_MODEL_UPLOAD_FAILED",
 }  # fmt: skip
+SHOWN: Final = {"PENDING": "PENDING", "READY": "READY", "FAILED": "UPLOAD_FAILED"}
+"""What clients show of them, and what an order goes by: the failed ones come last."""
 _REFUSED: Final = frozenset("/:.%\"'")
 
 
@@ -48,7 +52,7 @@ async def create(call: Caller, given: Arguments) -> dict[str, Any]:
     new = NewLogged(
         as_experiment(given.fields.get("experiment_id")), CLIENT, name,
         kind=given.text("model_type", ""), run=given.text("source_run_id", ""),
-        params=_params(given), tags=_tags(given),
+        params=_params(given), tags=check_first_tags(given.pairs("tags")),
     )  # fmt: skip
     await call.read(experiments.get_experiment, call.workers.recorder, new.experiment)
     made = await call.record(logged.create_logged, call.workers.recorder, new)
@@ -63,7 +67,9 @@ async def get(call: Caller, given: Arguments) -> dict[str, Any]:
 
 async def finalize(call: Caller, given: Arguments) -> dict[str, Any]:
     """Say that a model is ready, or that it could not be uploaded."""
-    status = STATUSES.get(str(given.fields.get("status")))
+    if given.fields.get("status") is None:
+        raise missing("status")
+    status = STATUSES.get(str(given.fields["status"]))
     if status is None:
         raise bad("status", given.fields.get("status"))
     found = await call.record(
@@ -90,8 +96,9 @@ async def log_params(call: Caller, given: Arguments) -> dict[str, Any]:
 
 async def set_tags(call: Caller, given: Arguments) -> dict[str, Any]:
     """Set tags."""
+    tags = check_first_tags(given.pairs("tags"))
     found = await call.record(
-        logged.change_logged, call.workers.recorder, given.text("model_id"), tags=_tags(given)
+        logged.change_logged, call.workers.recorder, given.text("model_id"), tags=tags
     )
     return {"model": logged_json(found)}
 
@@ -113,11 +120,13 @@ async def search(call: Caller, given: Arguments) -> dict[str, Any]:
     given_limit = given.optional("max_results")
     limit = check_limit(50 if given_limit is None else given_limit, MAX_MODELS)
     offset = read_token(given.text("page_token", ""))
-    clauses = filters.parse_filter(given.text("filter", ""), filters.LOGGED)
+    clauses = [
+        _in_our_words(clause)
+        for clause in filters.parse_filter(given.text("filter", ""), filters.LOGGED)
+    ]
     order = _order(given)
     datasets = {
-        (as_text(one.get("dataset_name"), "datasets.dataset_name"), one.get("dataset_digest"))
-        for one in given.objects("datasets")
+        (_dataset_name(one), one.get("dataset_digest")) for one in given.objects("datasets")
     }
     every = await call.read(experiments.list_experiments, call.workers.recorder)
     places = [(one.entity, one.project) for one in every if one.id in wanted]
@@ -150,8 +159,9 @@ async def log_metrics(call: Caller, metrics: list[dict[str, Any]], uid: str) -> 
         if model := one.get("model_id"):
             metric = ModelMetric(
                 one["key"], repr(float(one["value"])), int(one.get("step") or 0),
-                int(one["timestamp"]) * 1000, uid, str(one.get("dataset_name") or "")[:500],
-                str(one.get("dataset_digest") or "")[:36],
+                int(one["timestamp"]) * 1000, uid,
+                as_text(one.get("dataset_name") or "", "dataset_name")[:500],
+                as_text(one.get("dataset_digest") or "", "dataset_digest")[:36],
             )  # fmt: skip
             by_model.setdefault(as_text(model, "model_id"), []).append(metric)
     for id, noted in by_model.items():
@@ -159,12 +169,35 @@ async def log_metrics(call: Caller, metrics: list[dict[str, Any]], uid: str) -> 
 
 
 def _params(given: Arguments) -> dict[str, str]:
-    pairs = given.pairs("params")
-    return {check_key(key, called="Param key"): value[:MAX_PARAM] for key, value in pairs}
+    return {check_any_key(key): value[:MAX_PARAM] for key, value in given.pairs("params")}
 
 
-def _tags(given: Arguments) -> dict[str, str]:
-    return {check_key(key): value[:MAX_TAG] for key, value in given.pairs("tags")}
+def _dataset_name(given: dict[str, Any]) -> str:
+    name = given.get("dataset_name")
+    if not name:
+        raise invalid("`dataset_name` in the `datasets` clause must be specified.")
+    return as_text(name, "datasets.dataset_name")
+
+
+def _in_our_words(clause: Clause) -> Clause:
+    """A condition on the status has the words that the client shows.
+
+    Raises:
+        InvalidInput: no model has such a status, or it is asked for in another way.
+    """
+    if (clause.kind, clause.key) != ("attribute", "status"):
+        return clause
+    if clause.operator not in ("=", "!=", "in", "not in"):
+        raise invalid(f"Invalid comparison operator for status: {clause.operator.upper()}")
+    values = clause.value if isinstance(clause.value, tuple) else (clause.value,)
+    unknown = [value for value in values if value not in SHOWN]
+    if unknown:
+        raise invalid(
+            f"Unknown model status in filter: {unknown[0]!r}. Value must be one of {list(SHOWN)}."
+        )
+    ours = tuple(SHOWN[str(value)] for value in values)
+    value: Value = ours if isinstance(clause.value, tuple) else ours[0]
+    return msgspec.structs.replace(clause, value=value)
 
 
 def _order(given: Arguments) -> list[Sort]:
@@ -205,17 +238,12 @@ def _thing(one: LoggedModel, datasets: set[tuple[str, Any]]) -> Thing:
         "created": milliseconds(facts.created_us), "updated": milliseconds(facts.updated_us),
         "experiment_id": str(experiment_id(one.entity, one.project)),
     }  # fmt: skip
-    newest: dict[tuple[str, str, str], ModelMetric] = {}
+    metrics: dict[str, float] = {}
     for metric in sorted(one.metrics, key=lambda m: (m.step, m.t_us)):
-        place = metric.key, metric.dataset, metric.digest
-        newest.pop(place, None)
-        newest[place] = metric
-    metrics: dict[str, list[float]] = {}
-    for (key, dataset, digest), metric in newest.items():
+        key, dataset, digest = metric.key, metric.dataset, metric.digest
         names = [_on(key, dataset), _on(key, dataset, digest)] if dataset else []
         if not datasets or _is_on(metric, datasets):
             names.append(key)
-        for name in names:
-            metrics.setdefault(name, []).append(float(metric.value))
+        metrics |= dict.fromkeys(names, float(metric.value))
     tags = {pair["key"]: pair["value"] for pair in pairs(facts.tags)}
     return Thing(attributes, tags, facts.params, metrics)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from epochal.protocols import Caller
-from epochal.protocols.mlflow.arguments import Arguments
+from epochal.protocols.mlflow.arguments import Arguments, missing, needed
 from epochal.protocols.mlflow.errors import invalid
 from epochal.protocols.mlflow.limits import MAX_BULK_POINTS, MAX_BULK_RUNS
 from epochal.protocols.mlflow.pages import check_limit, read_token, write_token
@@ -18,7 +18,7 @@ MOST = 2**31 - 1
 
 async def get_history(call: Caller, given: Arguments) -> dict[str, Any]:
     """A page of a metric's points by time; all of them when no limit is given."""
-    key = given.text("metric_key")
+    key = needed(given, "metric_key")
     uid = given.run_id
     limit = given.optional("max_results")
     if limit is not None:
@@ -36,11 +36,14 @@ async def get_history(call: Caller, given: Arguments) -> dict[str, Any]:
 async def get_history_bulk(call: Caller, given: Arguments) -> dict[str, Any]:
     """At most ``max_results`` points of each run, evenly chosen, the last one included."""
     uids = given.texts("run_ids")
-    key = given.text("metric_key")
-    if not 1 <= len(uids) <= MAX_BULK_RUNS:
+    if not uids:
+        raise missing("run_ids")
+    key = needed(given, "metric_key")
+    if len(uids) > MAX_BULK_RUNS:
         raise invalid(
-            f"GetMetricHistoryBulkInterval request must specify 1 to {MAX_BULK_RUNS} run_ids. "
-            f"Received {len(uids)} run_ids."
+            f"GetMetricHistoryBulkInterval request must specify at most {MAX_BULK_RUNS} run_ids. "
+            f"Received {len(uids)} run_ids. See the API docs for more information about request "
+            f"parameters."
         )
     low, high = given.optional("start_step"), given.optional("end_step")
     if (low is None) != (high is None):

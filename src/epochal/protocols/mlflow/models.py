@@ -129,7 +129,7 @@ async def set_tag(call: Caller, given: Arguments) -> dict[str, Any]:
 async def delete_tag(call: Caller, given: Arguments) -> dict[str, Any]:
     """Remove a tag; one that is not there is no mistake."""
     name = model_name(given)
-    changes = ModelChanges(tags={check_key(given.text("key")): None})
+    changes = ModelChanges(tags={check_key(needed(given, "key")): None})
     with of_model(name):
         await call.write(models.update_model, None, name, changes)
     return {}
@@ -137,8 +137,7 @@ async def delete_tag(call: Caller, given: Arguments) -> dict[str, Any]:
 
 async def set_alias(call: Caller, given: Arguments) -> dict[str, Any]:
     """Let an alias point at a version."""
-    name, number = model_name(given), version_number(given)
-    alias = given.text("alias", "")
+    name, alias, number = model_name(given), needed(given, "alias"), version_number(given)
     if not _ALIAS.fullmatch(alias):
         raise invalid(
             f"Invalid alias name: '{alias[:80]}'. Names may only contain alphanumerics, "
@@ -171,10 +170,13 @@ async def get_by_alias(call: Caller, given: Arguments) -> dict[str, Any]:
     name, alias = model_name(given), given.text("alias")
     with of_model(name):
         detail = await call.read(models.get_model, None, name)
-    number = detail.latest if alias.lower() == "latest" else detail.aliases.get(alias)
+    is_latest = alias.lower() == "latest"
+    number = detail.latest if is_latest else detail.aliases.get(alias)
     for row in detail.all_versions:
         if row.version == number:
             return {"model_version": version_json(row)}
+    if is_latest:
+        raise NotFound(f"Latest version not found for model {name}.")
     raise invalid(f"Registered model alias {alias[:80]} not found.")
 
 
@@ -195,10 +197,13 @@ def check_model_name(name: str) -> str:
     """
     if {"/", ":"} & set(name):
         raise invalid(f"Invalid model name '{name[:140]}'. Names cannot contain '/' or ':'.")
-    if set(name) & set("\\@?#%") or name != name.strip() or len(name) > 128:
+    if (
+        set(name) & set("\\@?#%") or name != name.strip() or len(name) > 128
+        or name in (".", "..") or not name.isprintable()
+    ):  # fmt: skip
         raise invalid(
             f"Invalid model name '{name[:140]}'. Names have at most 128 characters, no space at "
-            f"their ends and none of \\ @ ? # %"
+            f"their ends, none of \\ @ ? # % and no control character, and are neither . nor .."
         )
     return name
 
@@ -281,6 +286,4 @@ def _thing(row: ModelRow) -> Thing:
 
 
 def _tag(given: Arguments) -> tuple[str, str]:
-    if given.fields.get("value") is None:
-        raise missing("value")
-    return given.text("key"), given.text("value")
+    return needed(given, "key"), given.text("value", "")

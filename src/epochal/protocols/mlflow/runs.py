@@ -24,12 +24,22 @@ from epochal.domain.tracked import (
 from epochal.errors import InvalidInput, NotFound
 from epochal.protocols import Caller
 from epochal.protocols.mlflow import filters, logged
-from epochal.protocols.mlflow.arguments import Arguments, as_experiment, as_text, bad, missing
+from epochal.protocols.mlflow.arguments import (
+    Arguments,
+    as_experiment,
+    as_integer,
+    as_text,
+    bad,
+    missing,
+    needed,
+)
 from epochal.protocols.mlflow.errors import invalid
 from epochal.protocols.mlflow.experiments import view
 from epochal.protocols.mlflow.limits import (
     MAX_RUNS,
+    MAX_TAG,
     check_batch,
+    check_first_tags,
     check_key,
     check_length,
     check_params,
@@ -67,7 +77,7 @@ _INPUT_TAG: Final = {"key": 255, "value": 500}
 
 async def create(call: Caller, given: Arguments) -> dict[str, Any]:
     """Begin a run."""
-    tags = check_tags(given.pairs("tags"))
+    tags = check_first_tags(given.pairs("tags"))
     notes = tags.pop(NOTES, "")
     name = given.text("run_name", "").strip() or ""
     tagged = tags.get(RUN_NAME, "").strip()
@@ -85,7 +95,7 @@ async def create(call: Caller, given: Arguments) -> dict[str, Any]:
         labels={**tags, RUN_NAME: name, USER: user},
         notes=notes,
         user=user,
-        started_us=_micros(given.optional("start_time")),
+        started_us=_micros(given, "start_time"),
     )
     made = await call.record(tracking.create_run, call.workers.recorder, new)
     return {"run": run_json(made, new.experiment)}
@@ -114,7 +124,7 @@ async def update(call: Caller, given: Arguments) -> dict[str, Any]:
         labels[RUN_NAME] = name
     found = await call.record(
         tracking.change_run, call.workers.recorder, given.run_id, client=CLIENT, name=name,
-        state=STATES.get(word), ended_us=_micros(given.optional("end_time")), labels=labels,
+        state=STATES.get(word), ended_us=_micros(given, "end_time"), labels=labels,
     )  # fmt: skip
     return {"run_info": info_json(found, _experiment(found))}
 
@@ -170,7 +180,7 @@ async def log_batch(call: Caller, given: Arguments) -> dict[str, Any]:
 async def log_parameter(call: Caller, given: Arguments) -> dict[str, Any]:
     """Log a param; it cannot be changed later."""
     uid = given.run_id
-    params = check_params([(given.text("key"), given.text("value", ""))])
+    params = check_params([(needed(given, "key"), given.text("value", ""))])
     await call.record(tracking.log, call.workers.recorder, uid, Batch(params=params))
     return {}
 
@@ -178,7 +188,7 @@ async def log_parameter(call: Caller, given: Arguments) -> dict[str, Any]:
 async def set_tag(call: Caller, given: Arguments) -> dict[str, Any]:
     """Set a tag; ``mlflow.runName`` renames the run."""
     uid = given.run_id
-    labels = check_tags([(given.text("key"), given.text("value", ""))])
+    labels = {check_key(needed(given, "key")): given.text("value", "")[:MAX_TAG]}
     notes = labels.pop(NOTES, None)
     batch = Batch(labels=labels, name=labels.get(RUN_NAME), notes=notes)
     await call.record(tracking.log, call.workers.recorder, uid, batch)
@@ -187,7 +197,7 @@ async def set_tag(call: Caller, given: Arguments) -> dict[str, Any]:
 
 async def delete_tag(call: Caller, given: Arguments) -> dict[str, Any]:
     """Remove a tag."""
-    uid, key = given.run_id, check_key(given.text("key"))
+    uid, key = given.run_id, check_key(needed(given, "key"))
     recorder = call.workers.recorder
     if key == NOTES and (await call.ask(tracking.read_run, recorder, uid)).notes:
         await call.record(tracking.log, recorder, uid, Batch(notes=""))
@@ -227,7 +237,7 @@ async def outputs(call: Caller, given: Arguments) -> dict[str, Any]:
     items: dict[str, object] = {}
     for index, entry in enumerate(given.objects("models")):
         model = as_text(entry.get("model_id"), f"models[{index}].model_id")
-        step = entry.get("step", 0)
+        step = as_integer(entry.get("step") or 0, f"models[{index}].step")
         items[f"{model}\n{step}"] = {"model_id": model, "step": step}
     await call.record(tracking.extend_label, call.workers.recorder, given.run_id, OUTPUTS, items)
     return {}
@@ -352,9 +362,10 @@ def _experiment(found: TrackedRun) -> int:
     return experiment_id(found.entity, found.project)
 
 
-def _micros(time_ms: int | None) -> int | None:
+def _micros(given: Arguments, name: str) -> int | None:
+    time_ms = given.optional(name)
     if time_ms is not None and not 0 <= time_ms < 2**53:
-        raise bad("time", time_ms, "Timestamp must be a nonnegative long (64-bit integer)")
+        raise bad(name, time_ms, "A time is in milliseconds since 1970, from 0 to 2**53.")
     return None if time_ms is None else time_ms * 1000
 
 

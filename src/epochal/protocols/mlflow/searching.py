@@ -19,15 +19,12 @@ T = TypeVar("T")
 
 
 class Thing(NamedTuple):
-    """What may be asked of one experiment or model.
-
-    Of a metric every value may meet a condition, and the last one gives the order.
-    """
+    """What may be asked of one experiment or model; of a metric, its last value."""
 
     attributes: Mapping[str, Any]
     tags: Mapping[str, str]
     params: Mapping[str, str] = {}
-    metrics: Mapping[str, Sequence[float]] = {}
+    metrics: Mapping[str, float] = {}
 
 
 def choose(
@@ -45,7 +42,7 @@ def choose(
         order: missing values come last in both directions, NaN just before them.
     """
     seen = [(item, view(item)) for item in items]
-    chosen = [pair for pair in seen if all(_meets(clause, pair[1]) for clause in clauses)]
+    chosen = [pair for pair in seen if _meets_all(pair[1], clauses)]
     for sort in reversed(order):  # Python's sort is stable: the last criterion goes first
         chosen.sort(key=partial(_sort_key, sort), reverse=sort.descending)
     return [item for item, _ in chosen]
@@ -58,15 +55,12 @@ def _value(kind: str, key: str, thing: Thing) -> Any:
         case "param":
             return thing.params.get(key)
         case "metric":
-            values = thing.metrics.get(key)
-            return values[-1] if values else None
+            return thing.metrics.get(key)
     return thing.attributes.get(key)
 
 
-def _meets(clause: Clause, thing: Thing) -> bool:
-    if clause.kind == "metric":
-        return any(holds(clause, value) for value in thing.metrics.get(clause.key, ()))
-    return holds(clause, _value(clause.kind, clause.key, thing))
+def _meets_all(thing: Thing, clauses: Sequence[Clause]) -> bool:
+    return all(holds(clause, _value(clause.kind, clause.key, thing)) for clause in clauses)
 
 
 def _sort_key(sort: Sort, pair: tuple[Any, Thing]) -> tuple[int, Any]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from epochal.protocols import Caller
 from epochal.protocols.mlflow.arguments import Arguments
 
-LEVEL: Final = "3.17.2"
+LEVEL: Final = "3.18.0"
 """The version of MLflow whose protocol this is."""
 
 INFO: Final[dict[str, Any]] = {

@@ -221,16 +221,14 @@ def version_json(row: ModelVersionRow) -> dict[str, Any]:
 def model_json(row: ModelRow, versions: Iterable[ModelVersionRow]) -> dict[str, Any]:
     """MLflow's RegisteredModel, with the newest version of each stage."""
     newest: dict[str, ModelVersionRow] = {}
-    for one in versions:
-        stage = SHOWN_STAGES[one.stage]
-        if stage not in newest or newest[stage].version < one.version:
-            newest[stage] = one
+    for one in sorted(versions, key=lambda row: row.version):
+        newest[SHOWN_STAGES[one.stage]] = one  # stages in the order of their first versions
     return {
         "name": row.name,
         "creation_timestamp": milliseconds(row.created_us),
         "last_updated_timestamp": milliseconds(row.updated_us),
         "description": row.description,
-        "latest_versions": [version_json(one) for _, one in sorted(newest.items())],
+        "latest_versions": [version_json(one) for one in newest.values()],
         "tags": pairs(row.tags),
         "aliases": [
             {"alias": alias, "version": str(number)} for alias, number in row.aliases.items()

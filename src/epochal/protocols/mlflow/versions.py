@@ -9,7 +9,7 @@ import msgspec
 from epochal.domain.models import ModelVersionChanges, ModelVersionRow, NewModelVersion
 from epochal.protocols import Caller
 from epochal.protocols.mlflow import filters
-from epochal.protocols.mlflow.arguments import Arguments, missing
+from epochal.protocols.mlflow.arguments import Arguments, needed
 from epochal.protocols.mlflow.errors import invalid
 from epochal.protocols.mlflow.limits import check_key
 from epochal.protocols.mlflow.models import (
@@ -49,9 +49,7 @@ _ACTIVE: Final = ("staging", "production")
 async def create(call: Caller, given: Arguments) -> dict[str, Any]:
     """Make a version out of what ``source`` names. Each request makes a new one."""
     name = model_name(given)
-    if given.fields.get("source") is None:
-        raise missing("source")
-    text = check_source(given.text("source"))
+    text = check_source(needed(given, "source"))
     tags = registry_tags(given.pairs("tags"))
     with of_model(name):
         await call.read(models.get_model, None, name)
@@ -120,10 +118,8 @@ async def download_uri(call: Caller, given: Arguments) -> dict[str, Any]:
 async def transition(call: Caller, given: Arguments) -> dict[str, Any]:
     """Move a version to a stage, and perhaps archive those that are in it."""
     name, number = model_name(given), version_number(given)
-    if given.fields.get("stage") is None:
-        raise missing("stage")
-    stage = stage_of(given.text("stage"))
-    archive = given.fields.get("archive_existing_versions") in (True, "true", "True")
+    stage = stage_of(needed(given, "stage"))
+    archive = given.flag("archive_existing_versions")
     if archive and stage not in _ACTIVE:
         raise invalid(
             f"Model version transition cannot archive existing model versions because "
@@ -141,16 +137,14 @@ async def transition(call: Caller, given: Arguments) -> dict[str, Any]:
 
 async def set_tag(call: Caller, given: Arguments) -> dict[str, Any]:
     """Set a tag."""
-    if given.fields.get("value") is None:
-        raise missing("value")
-    tags = registry_tags([(given.text("key"), given.text("value"))])
+    tags = registry_tags([(needed(given, "key"), given.text("value", ""))])
     await _change(call, given, ModelVersionChanges(tags=dict(tags)))
     return {}
 
 
 async def delete_tag(call: Caller, given: Arguments) -> dict[str, Any]:
     """Remove a tag; one that is not there is no mistake."""
-    key = check_key(given.text("key"))
+    key = check_key(needed(given, "key"))
     await _change(call, given, ModelVersionChanges(tags={key: None}))
     return {}
 
