@@ -253,6 +253,24 @@ def test_ranges_are_selected_by_keys_and_told(page: Page) -> None:
         page.get_by_role("dialog").wait_for(state="detached")
 
 
+def test_a_dialog_that_was_left_does_not_end_the_next_one(page: Page) -> None:
+    """The browser tells of its end later than it ends; a key may be pressed in between."""
+    for key in ("j", "m"):
+        page.keyboard.press(key)
+    page.get_by_role("dialog", name="Move r18-5").wait_for()
+    page.evaluate(
+        """async () => {
+          document.querySelector("dialog").requestClose();
+          for (let n = 0; n < 50; n++) await null;
+          dispatchEvent(new KeyboardEvent("keydown", { key: "Delete" }));
+        }"""
+    )
+    dialog = page.get_by_role("dialog", name="Delete r18-5 for good?")
+    dialog.wait_for()
+    dialog.get_by_role("button", name="Keep").click()
+    dialog.wait_for(state="detached")
+
+
 def test_heads_of_the_table_are_walked_by_keys(page: Page) -> None:
     """From head to head, also to one that was out of view; Enter sorts, with Shift as well."""
     page.locator("#runs-grid").focus()
