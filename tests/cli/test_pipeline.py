@@ -90,9 +90,13 @@ def test_a_plan_runs_nothing(script: Path) -> None:
     assert json.loads(cli("pipeline", "ls", "--json").stdout) == []
 
 
-def test_why_shows_the_changed_line(script: Path) -> None:
+def test_why_shows_the_changed_line(script: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when it was edited within the second, to the same size, and compiled code is kept."""
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    before = script.stat()
     assert cli("pipeline", "run", "job.py").returncode == 0
     script.write_text(script.read_text().replace("x * 2", "x * 3"))
+    os.utime(script, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert cli("pipeline", "run", "job.py").returncode == 0
     why = cli("pipeline", "why", newest(), "double").stdout
     assert "function job:helper changed" in why

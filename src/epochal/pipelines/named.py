@@ -10,7 +10,8 @@ import importlib
 import importlib.util
 import os
 import sys
-from types import ModuleType
+from importlib.machinery import SourceFileLoader
+from types import CodeType, ModuleType
 from typing import Any, Final
 
 from epochal.errors import InvalidInput, NotFound
@@ -116,6 +117,19 @@ class Defined(BaseException):
     """Ends the running of a script that is opened for its definitions only."""
 
 
+class Script(SourceFileLoader):
+    """Compiles a file whenever it is opened, as Python does with the file that it is started with.
+
+    What is kept compiled is taken for current while size and second of the last change are the
+    same: a script that was edited right after a run would run as it was before.
+    """
+
+    def get_code(self, fullname: str) -> CodeType:
+        """The code of the file as it is now."""
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
+
+
 _opening = 0
 
 
@@ -169,7 +183,7 @@ def open_script(path: str) -> ModuleType:
     known = _scripts.get(stem)
     if known is not None and known.__file__ == full:
         return known
-    spec = importlib.util.spec_from_file_location(stem, full)
+    spec = importlib.util.spec_from_file_location(stem, full, loader=Script(stem, full))
     if spec is None or spec.loader is None or not os.path.isfile(full):
         raise NotFound(f"there is no Python file {path!r}; check the path")
     module = importlib.util.module_from_spec(spec)
