@@ -10,6 +10,7 @@ import pytest
 
 import epochal
 from epochal.client import guard
+from tests.client.faulty import FaultyServer
 from tests.client.scripts import QUIET
 
 
@@ -29,3 +30,11 @@ def begin(home: Path) -> Callable[..., epochal.Run]:
         return epochal.init(**{"project": "tests", "settings": settings, **arguments})
 
     return start
+
+
+@pytest.fixture
+def faulty() -> Iterator[FaultyServer]:
+    """A server that takes journals, and fails when it is told to."""
+    server = FaultyServer()
+    yield server
+    server.close()

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from epochal.domain.artifact import MANIFEST_TYPE, Entry, Manifest
+from epochal.domain.artifact import MANIFEST_TYPE, ArtifactRef, Entry, Manifest, read_reference
 from epochal.domain.record import ArtifactCommit, BlobRef
 from epochal.journal.blobs import Blobs
+from epochal.store.artifacts import list_versions
+from epochal.store.store import Store
 from tests.store.journals import Writing
 
 
@@ -37,3 +39,14 @@ def forget(home: Path, *digests: str) -> dict[str, bytes]:
     for digest in digests:
         blobs.remove(digest)
     return kept
+
+
+def ref(text: str) -> ArtifactRef:
+    """An artifact of the project ``p``, or a version of it."""
+    return read_reference(text, "p")
+
+
+def shown(store: Store, name: str = "data") -> list[tuple[int, str, list[str]]]:
+    """Number, state and aliases of every version, oldest first."""
+    found = list_versions(store, ref(name), 100, 0).versions
+    return [(row.version, row.state, row.aliases) for row in reversed(found)]

@@ -1,14 +1,9 @@
-"""Foreign runs that end with few records keep their journals, and nobody can tell.
-
-Every step on the way is cut short by SIGKILL once, and the index is lost afterwards.
-"""
+"""Foreign runs that end with few records keep their journals, and nobody can tell."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +14,8 @@ from epochal.domain.access import LOCAL_USER
 from epochal.domain.record import ArtifactCommit, BlobRef, Told
 from epochal.domain.run import RunState
 from epochal.errors import NotFound, Unavailable
-from epochal.journal.journal import Journal
 from epochal.service import runs, tracking
-from epochal.service.recorded import Point
 from epochal.service.recording import Recorder
-from epochal.service.tracking import Batch, NewRun
 from epochal.store.collect import collect
 from epochal.store.facts import FactWriter
 from epochal.store.follow import Follower
@@ -37,8 +29,7 @@ from epochal.store.series import series_points
 from epochal.store.tail import MOST_RESTING, JournalKey
 from tests.store.journals import START, Writing
 from tests.store.objects import commit
-
-KEYS = ("a", "b", "c")
+from tests.store.resting import begin, end, files, log, steps, take_in
 
 
 @pytest.fixture
@@ -48,45 +39,11 @@ def recorder(store: Store) -> Iterator[Recorder]:
     made.close()
 
 
-def begin(store: Store, recorder: Recorder, name: str = "n") -> str:
-    new = NewRun(0, "test", name, {"tag": "first"})
-    return tracking.create_run(store, LOCAL_USER, recorder, new).uid
-
-
-def log(store: Store, recorder: Recorder, uid: str, steps: range, **batch: Any) -> None:
-    points = [Point(step, step * 10, KEYS, [step / 8, step / 7, -1.0]) for step in steps]
-    tracking.log(store, LOCAL_USER, recorder, uid, Batch(points=points, **batch))
-
-
-def end(store: Store, recorder: Recorder, uid: str) -> None:
-    tracking.change_run(
-        store, LOCAL_USER, recorder, uid, client="test", state=RunState.FINISHED, ended_us=10**15
-    )
-
-
 def whole(store: Store, recorder: Recorder, name: str = "n", count: int = 3) -> str:
     uid = begin(store, recorder, name)
     log(store, recorder, uid, range(count))
     end(store, recorder, uid)
     return uid
-
-
-def take_in(store: Store) -> None:
-    follower = Follower(store)
-    while follower.poll() or follower.is_behind:
-        pass
-    assert follower.problems == []
-
-
-def files(home: Path, uid: str) -> list[str]:
-    """The kinds of files that a run has."""
-    return sorted(path.suffix for path in (home / "runs" / uid).iterdir())
-
-
-def steps(store: Store, uid: str, key: str = "b") -> list[int]:
-    points = series_points(store, uid, key, "all")
-    assert (points.value == points.step / 7).all()
-    return [int(step) for step in points.step]
 
 
 def test_a_small_run_that_ended_keeps_its_journal_and_nothing_else(
@@ -358,107 +315,3 @@ def test_a_journal_found_while_the_database_is_busy_is_not_forgotten(
         with pytest.raises(Unavailable):
             follower.poll()
     assert [change.uid for change in follower.poll()] == [writing.uid]
-
-
-# ------------------------------------------------------------------------------ SIGKILL everywhere
-def kill_at(moment: int) -> None:
-    """From now on this process dies before the ``moment``-th call that reaches disk or index."""
-    left = moment
-
-    def count(*_given: object) -> None:
-        nonlocal left
-        left -= 1
-        if left <= 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def counted(real: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*given: Any, **more: Any) -> Any:
-            count()
-            return real(*given, **more)
-
-        return call
-
-    for name in ("fsync", "fdatasync", "rename", "pwrite"):
-        setattr(os, name, counted(getattr(os, name)))
-    Journal.close = counted(Journal.close)  # type: ignore[method-assign]
-    sa.event.listen(sa.Engine, "before_cursor_execute", count)
-    sa.event.listen(sa.Engine, "commit", count)
-
-
-def live(home: Path, moment: int, told: int) -> None:
-    """A server's life with one small run; says what was acknowledged."""
-    with open_store(home) as store:
-        kill_at(moment)
-        recorder, follower = Recorder(store), Follower(store)
-        uid = begin(store, recorder)
-        os.write(told, f"{uid}\n".encode())
-        log(store, recorder, uid, range(3))
-        os.write(told, b"logged\n")
-        follower.poll()
-        end(store, recorder, uid)
-        os.write(told, b"ended\n")
-        follower.poll()
-        follower.poll()
-        recorder.settle()
-        os.write(told, b"over\n")
-        os._exit(0)
-
-
-def acknowledged(home: Path, moment: int) -> list[str]:
-    """What a server told that died at a moment."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if not child:
-        try:
-            live(home, moment, writing)
-        finally:
-            os._exit(3)
-    os.close(writing)
-    with os.fdopen(reading) as told:
-        lines = told.read().split()
-    _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status) or lines[-1:] == ["over"], (moment, status, lines)
-    return lines
-
-
-def check(home: Path, lines: list[str], moment: str) -> None:
-    """Everything acknowledged is there once, after two more looks, too."""
-    for _ in range(2):
-        with open_store(home) as store:
-            take_in(store)
-            assert store.database.check() == [], moment
-            if not lines:
-                continue
-            uid, *more = lines
-            run = runs.get_run(store, LOCAL_USER, uid)
-            found = steps(store, uid)
-            assert found in ([], [0, 1, 2]), moment
-            if "logged" in more:
-                assert found == [0, 1, 2], moment
-            assert [metric.count for metric in run.metrics] == [len(found)] * (3 if found else 0)
-            assert not run.events, moment
-            if "ended" in more:
-                assert run.state is RunState.FINISHED, moment
-                assert files(home, uid) == [".ej"], moment
-                with store.database.read() as connection:
-                    count = connection.exec_driver_sql("SELECT count(*) FROM resting").scalar()
-                assert count == 1, moment
-
-
-def test_a_kill_at_any_step_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
-    """With the index that the killed server left, and without it."""
-    moment = 0
-    while True:
-        moment += 1
-        home = tmp_path / str(moment)
-        lines = acknowledged(home, moment)
-        bare = shutil.copytree(home, tmp_path / "bare")
-        for path in bare.glob("epochal.db*"):
-            path.unlink()
-        check(home, lines, f"step {moment}")
-        check(bare, lines, f"step {moment}, without the index")
-        shutil.rmtree(home)
-        shutil.rmtree(bare)
-        if lines[-1:] == ["over"]:
-            break
-    assert moment > 60

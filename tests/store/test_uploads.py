@@ -19,8 +19,7 @@ from epochal.store.ingest import ingest_home
 from epochal.store.owner import open_store
 from epochal.store.uploads import receive_piece, receive_small, wanted_blobs
 from tests.store.journals import Writing
-from tests.store.objects import commit, forget
-from tests.store.test_artifacts import ref
+from tests.store.objects import commit, forget, ref
 
 DATA = bytes(range(256)) * 3
 SIZE = len(DATA)
