@@ -42,9 +42,18 @@ START_SECONDS = 60.0
 # A shell starts background jobs with SIGINT ignored, and children inherit that. Tests send SIGINT.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-hypothesis.settings.register_profile("dev", deadline=None, print_blob=True)
+# MLflow loads each model that is logged in one more process, which only makes a list of packages.
+os.environ.setdefault("MLFLOW_REQUIREMENTS_INFERENCE_TIMEOUT", "1")
+
+# A machine that stands still while an example is drawn is no fault of the example.
 hypothesis.settings.register_profile(
-    "ci", deadline=None, print_blob=True, derandomize=True, database=None
+    "dev",
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.register_profile(
+    "ci", hypothesis.settings.get_profile("dev"), derandomize=True, database=None
 )
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
@@ -162,7 +171,7 @@ def answers(url: str) -> bool:
         return False
 
 
-def end_process(process: subprocess.Popen[bytes], seconds: float = 30.0) -> int:
+def end_process(process: subprocess.Popen[bytes], seconds: float = 60.0) -> int:
     """End a process by its pid, politely first. Returns its exit code."""
     if process.poll() is None:
         os.kill(process.pid, signal.SIGTERM)
@@ -183,9 +192,9 @@ def server(home: Path, tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def wait_for() -> Callable[..., Any]:
-    """``wait_for(question, seconds=30)``: ask until the answer is true, and give it back."""
+    """``wait_for(question, seconds=60)``: ask until the answer is true, and give it back."""
 
-    def ask(question: Callable[[], Any], seconds: float = 30.0, interval: float = 0.02) -> Any:
+    def ask(question: Callable[[], Any], seconds: float = 60.0, interval: float = 0.02) -> Any:
         deadline = time.monotonic() + seconds
         while True:
             answer = question()

@@ -47,7 +47,7 @@ def site(elsewhere: Path) -> Iterator[str]:
     yield f"http://127.0.0.1:{server.server_address[1]}"
     server.shutdown()
     server.server_close()
-    thread.join(20)
+    thread.join(60)
 
 
 def test_files_and_web_pages_come_with_the_download(

@@ -53,7 +53,7 @@ def stored(server: Server) -> Callable[..., Any]:
                 return None
             raise
 
-    until(lambda: find("data:v1") and find("data:v1")["state"] == "committed", 30)
+    until(lambda: find("data:v1") and find("data:v1")["state"] == "committed")
     return find
 
 
@@ -152,7 +152,7 @@ def test_the_snippet_is_copied(gallery: Gallery, visit: Callable[..., Visitor]) 
     snippet = copied(page, button.click)
     assert 'run.use_artifact("belongings/digits:best", type="dataset")' in snippet
     page.get_by_role("button", name="Shell", exact=True).click()
-    assert page.get_by_text("epochal artifact get belongings/digits:best").is_visible()
+    page.get_by_text("epochal artifact get belongings/digits:best").wait_for()
 
 
 def test_aliases_tags_and_description_are_saved(page: Page, stored: Callable[..., Any]) -> None:

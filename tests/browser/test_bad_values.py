@@ -30,7 +30,8 @@ def test_a_series_that_ends_in_nan_is_listed_and_says_since_when(
     by_run = {series["run"]: series for series in drawn(page, "val/loss")}
     nan_run = next(r for r in find_runs(gallery) if r["name"] == "ends in nan")
     assert sum(by_run[nan_run["uid"]]["n_nan"]) == 10
-    assert "NaN from step 40" in page.locator('[data-panel="val/loss"]').inner_text()
+    panel = page.locator('[data-panel="val/loss"]')
+    until(lambda: "NaN from step 40" in panel.inner_text(), what="the step is named")
 
 
 def test_infinity_reads_as_infinity_and_leaves_the_scale_alone(

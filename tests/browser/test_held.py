@@ -134,7 +134,7 @@ def test_what_is_looked_at_stays_when_runs_come_above_it(
     away(page)
     for _ in range(3):
         page.keyboard.press("j")
-    assert active(page) == "old-57"
+    until(lambda: active(page) == "old-57", what="the third row is active")
     new_runs(filled, "new-1")
     until(lambda: rows(page)[0] == "new-1", what="the new row")
     assert active(page) == "old-57"

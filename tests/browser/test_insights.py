@@ -45,7 +45,7 @@ def test_findings_lead_to_their_chart_and_stay_off_when_switched_off(
     assert "NaN from step 501" in nan
     assert "Spike of train/loss" in spike
     findings.get_by_role("button", name="Why").click()
-    assert "99 of 600 points are" in findings.inner_text()
+    findings.get_by_text("99 of 600 points are").first.wait_for()
 
     findings.locator("a.chip", has_text="Spike").click()
     wait_drawn(page, "train/loss")

@@ -48,6 +48,7 @@ def test_points_that_another_process_logs_come_to_the_open_page_one_by_one(
     page = visitor.workspace("live")
     wait_drawn(page, "clock")
     page.get_by_text("live", exact=True).first.wait_for()
+    visitor.wait_rest(1)
     visitor.requests.clear()
     for step in range(1, 11):
         training.log(step, clock=step / 2)

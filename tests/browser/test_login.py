@@ -16,6 +16,7 @@ from epochal.journal.home import read_server_address
 from tests.browser.clients import run_script
 from tests.browser.visitor import Visitor, rows, until
 from tests.conftest import Server, end_process, start_server
+from tests.ports import free_port
 
 pytestmark = pytest.mark.browser
 
@@ -30,7 +31,8 @@ class Team:
     def __init__(self, home: Path, log: Path) -> None:
         self.home = home
         self._log = log
-        self.server: Server = start_server(home, "--auth", log=log)
+        self._arguments = ("--auth", f"--port={free_port()}")
+        self.server: Server = start_server(home, *self._arguments, log=log)
 
     @property
     def url(self) -> str:
@@ -39,8 +41,7 @@ class Team:
     def restart(self) -> None:
         """End the server and start it on the same port."""
         end_process(self.server.process)
-        port = self.url.rsplit(":", 1)[1]
-        self.server = start_server(self.home, "--auth", f"--port={port}", log=self._log)
+        self.server = start_server(self.home, *self._arguments, log=self._log)
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """A request with the token that lies in the home."""
@@ -178,10 +179,7 @@ def test_a_revoked_key_ends_the_session_and_nothing_stays_on_screen(
     wait_for_form(page)
     assert page.get_by_text("Your session has ended").is_visible()
     assert page.get_by_role("heading", name="mine").count() == 0
-    asked = len(visitor.requests)
-    begun = page.evaluate("performance.now()")
-    until(lambda: page.evaluate("performance.now()") > begun + 3000, seconds=30)
-    assert visitor.requests[asked:] == [], "nothing is asked while nobody is let in"
+    visitor.wait_rest(3)  # nothing is asked while nobody is let in
     log_in(page, team.key("ann again"))
     page.get_by_role("heading", name="mine").wait_for()
     assert page.url == team.url + RUN

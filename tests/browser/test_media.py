@@ -47,7 +47,7 @@ def card(page: Page, key: str) -> Locator:
         found.scroll_into_view_if_needed()
         return found.locator(".item, .none").count() > 0 and "loading" not in found.inner_text()
 
-    until(loaded, 20, f"{key} is loaded")
+    until(loaded, what=f"{key} is loaded")
     return found
 
 
@@ -222,7 +222,7 @@ def test_a_table_scrolls_and_sorts_with_its_pictures(
     last = table.locator('[data-row="149"]')
     until(lambda: last.count() == 1 and "NaN" in last.inner_text())
     table.locator(".thumb").first.click()
-    assert "val/table" in page.get_by_role("dialog").inner_text()
+    page.get_by_role("dialog").get_by_text("val/table").first.wait_for()
 
 
 def test_a_row_without_a_picture_keeps_none_of_the_row_whose_cells_it_took(

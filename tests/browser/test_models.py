@@ -39,7 +39,7 @@ def stored(server: Server) -> Callable[[], Any]:
         models = ask(server.url, "/api/v1/models")["models"]
         return any(model["versions"] == 2 and model["latest"] == 2 for model in models)
 
-    until(complete, 30, "both versions are registered")
+    until(complete, what="both versions are registered")
     return lambda: ask(server.url, "/api/v1/models/net")
 
 
@@ -163,8 +163,7 @@ def test_stages_aliases_and_description_are_saved_with_their_history(
     page.get_by_role("heading", name="net", exact=True).click()
     until(lambda: stored()["description"] == "The net.")
     page.get_by_text('epochal.load_model("models:/net@champion")').wait_for()
-    history = page.get_by_label("History")
-    assert history.get_by_text("production").is_visible()
+    page.get_by_label("History").get_by_text("production").first.wait_for()
     page.get_by_role("link", name="Models", exact=True).click()
     page.get_by_text("champion → 1").wait_for()
 

@@ -78,7 +78,8 @@ def test_a_report_is_written_frozen_printed_and_outlives_its_runs(
     dialog.get_by_role("textbox", name="Filter").fill("config.lr >= 0")
     dialog.get_by_role("textbox", name="Title").fill("Both settle")
     dialog.get_by_role("button", name="Add", exact=True).click()
-    assert "panel: lines:loss\ntitle: Both settle\nwhere: config.lr >= 0" in text.input_value()
+    panel = "panel: lines:loss\ntitle: Both settle\nwhere: config.lr >= 0"
+    until(lambda: panel in text.input_value(), what="the panel in the text")
     assert "/" not in text.input_value().split("```")[0]
     until(lambda: curves(page, 0) == 2, what="the preview")
     assert serious(page) == []

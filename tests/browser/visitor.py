@@ -83,6 +83,16 @@ class Visitor:
         page.wait_for_function("() => window.__epochal.marks['table:rows'] > 0")
         return page
 
+    def wait_rest(self, seconds: float) -> None:
+        """Wait until nothing was asked for so long; what asks again and again fails."""
+        asked, since = len(self.requests), time.monotonic()
+        end = since + PATIENCE_MS / 1000
+        while time.monotonic() < since + seconds:
+            self.page.wait_for_timeout(50)
+            if len(self.requests) > asked:
+                asked, since = len(self.requests), time.monotonic()
+            assert since < end, f"the page never rests: {self.requests[-3:]}"
+
     def leave(self) -> list[str]:
         """Close everything. Returns what must not have happened."""
         for page in self.context.pages:
@@ -92,7 +102,7 @@ class Visitor:
         return self.complaints + [f"a request to {url}" for url in self.outside]
 
 
-def until(question: Callable[[], Any], seconds: float = 30.0, what: str = "") -> Any:
+def until(question: Callable[[], Any], seconds: float = 60.0, what: str = "") -> Any:
     """Ask until the answer is true, and give it back."""
     end = time.monotonic() + seconds
     while True:

@@ -42,7 +42,7 @@ def one_kill(home: Path, number: int, rng: random.Random) -> dict[str, Any]:
     if child == 0:
         log_for_ever(shared, number)
         os._exit(1)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while shared[0:8] == bytes(8) and time.monotonic() < deadline:
         time.sleep(0.001)
     time.sleep(rng.uniform(0.0, 0.03))

@@ -27,7 +27,7 @@ def saved(home: Path) -> list[tuple[str, str, bytes]]:
     return out
 
 
-def until(done: Callable[[], bool], seconds: float = 30.0) -> None:
+def until(done: Callable[[], bool], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not done():
         assert time.monotonic() < deadline

@@ -159,7 +159,10 @@ def test_the_fast_and_the_slow_way_write_the_same(begin: Begin, home: Path) -> N
     assert all(type(values[2]) is bool for _, _, values in told.rows)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=25,
+)
 @given(st.lists(st.floats(width=64), min_size=1, max_size=30))
 def test_numbers_keep_their_bits(begin: Begin, home: Path, values: list[float]) -> None:
     """NaN, infinities, minus zero and denormals are data."""

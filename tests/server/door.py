@@ -82,10 +82,10 @@ class Door:
         trace: TracebackType | None,
     ) -> None:
         self._loop.call_soon_threadsafe(self._end.set)
-        self._life.result(20)
+        self._life.result(60)
         self.store.close()
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(60)
         self._loop.close()
 
     async def _live(self, started: threading.Event) -> None:

@@ -37,7 +37,7 @@ class Running:
             connection.sendall(text)
             if half_close:
                 connection.shutdown(socket.SHUT_WR)
-            return read_answer(connection)
+            return read_answer(connection, bodiless=text.startswith(b"HEAD "))
 
     def ask(
         self,
@@ -122,11 +122,13 @@ def serving(home: Path, **arguments: Any) -> Iterator[Running]:
             raise
 
 
-def read_answer(connection: socket.socket) -> bytes:
-    """Bytes until one whole answer is there, or the other side closes."""
+def read_answer(connection: socket.socket, *, bodiless: bool = False) -> bytes:
+    """Bytes until one whole answer is there, of its head only, or the other side closes."""
     data = b""
     while True:
         head, split, rest = data.partition(b"\r\n\r\n")
+        if split and bodiless:
+            return data
         if split:
             for line in head.split(b"\r\n"):
                 name, _, value = line.partition(b":")

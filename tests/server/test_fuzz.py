@@ -15,7 +15,10 @@ from tests.server.door import Door
 from tests.server.journals import Script
 
 SCRIPT = Script().rows(1.0, 2.0, float("nan")).finish()
-quiet = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quiet = settings(
+    max_examples=150,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 
 text = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"]), max_size=20),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -51,12 +52,15 @@ def test_a_body_that_crawls_is_given_up() -> None:
     assert asyncio.run(scenario()) < 100
 
 
-def test_a_body_that_flows_is_left_alone() -> None:
+def test_a_body_that_flows_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """1 KiB a second is enough, however long it takes."""
+    now = [0.0]
+    monkeypatch.setattr("epochal.server.pace.time", SimpleNamespace(monotonic=lambda: now[0]))
 
     async def scenario() -> None:
-        receive = watched(bodies(*[b"x" * 1024] * 20, pause=0.02), 0.2)
-        for _ in range(20):
+        receive = watched(bodies(*[b"x" * 1024] * 100), 30.0)
+        for _ in range(100):
+            now[0] += 1.0
             await receive()
 
     asyncio.run(scenario())

@@ -231,7 +231,7 @@ def test_the_workspace_brings_along_what_it_would_ask_for(site: Any) -> None:
         return json.loads(text.partition(b'id="start">')[2].partition(b"</script>")[0])
 
     keys = f"/api/v1/projects/keys?project={quote(hostile, safe='')}"
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while not door.ask("GET", keys).body.count(b"config.lr"):
         assert time.monotonic() < end, "the run was not read"
         time.sleep(0.05)

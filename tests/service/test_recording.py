@@ -80,7 +80,7 @@ def test_those_who_wait_together_share_a_sync(
         time.sleep(0.005)
     go.set()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert sorted(steps(store, recorder, uid)) == list(range(10))
     assert len(syncs) == 2
 

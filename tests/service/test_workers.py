@@ -67,12 +67,16 @@ def test_reads_run_side_by_side_and_writes_one_at_a_time(store: Store) -> None:
 
 def test_a_full_queue_refuses_at_once() -> None:
     """Waiting for ever helps nobody: 503, and the caller may try again."""
-    release = threading.Event()
+    begun, release = threading.Event(), threading.Event()
+
+    def hold() -> bool:
+        begun.set()
+        return release.wait(60)
 
     async def scenario() -> None:
         lane = Lane("test", threads=1, size=2)
-        running = asyncio.ensure_future(lane.run(lambda: release.wait(60)))
-        await asyncio.sleep(0.05)
+        running = asyncio.ensure_future(lane.run(hold))
+        assert await asyncio.to_thread(begun.wait, 60)
         waiting = [asyncio.ensure_future(lane.run(lambda: 1)) for _ in range(2)]
         await asyncio.sleep(0)
         with pytest.raises(Unavailable):
@@ -123,15 +127,19 @@ def test_a_thread_that_rests_holds_nothing(wait_for: Callable[..., Any]) -> None
 
 def test_a_stuck_job_does_not_keep_the_process(store: Store) -> None:
     """Closing gives up at its deadline, and the threads are daemons."""
-    release = threading.Event()
+    begun, release = threading.Event(), threading.Event()
+
+    def hold(_: Store) -> bool:
+        begun.set()
+        return release.wait(60)
 
     async def scenario() -> None:
         workers = Workers(store)
-        stuck = asyncio.ensure_future(workers.read(lambda _: release.wait(60)))
-        await asyncio.sleep(0.05)
-        begun = time.monotonic()
-        assert not await asyncio.to_thread(workers.close, begun + 0.2)
-        assert time.monotonic() - begun < 30
+        stuck = asyncio.ensure_future(workers.read(hold))
+        assert await asyncio.to_thread(begun.wait, 60)
+        asked = time.monotonic()
+        assert not await asyncio.to_thread(workers.close, asked + 0.2)
+        assert time.monotonic() - asked < 30
         release.set()
         await stuck
         assert workers.close(soon())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
+import sqlalchemy as sa
 
 from epochal.domain.record import Attributes, Config, Definition, Labels, Summary, Text
 from epochal.store.ingest import ingest_home
@@ -61,3 +62,16 @@ def filled(tmp_path_factory):
     with open_store(home) as store:
         ingest_home(store)
         yield store
+
+
+@pytest.fixture
+def statements():
+    """What was asked of the database."""
+    asked: list[str] = []
+
+    def note(connection, cursor, statement, *_) -> None:
+        asked.append(statement)
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", note)
+    yield asked
+    sa.event.remove(sa.Engine, "before_cursor_execute", note)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-import sqlalchemy as sa
-
 from epochal.domain.moving import MoveTo
 from epochal.domain.record import Config, Labels, Summary
 from epochal.store.ingest import ingest_home
@@ -17,19 +14,6 @@ from tests.store.journals import Writing
 def uses(store, project="p") -> dict[str, int]:
     keys = project_keys(store, "local", project)
     return {use.key: use.runs for use in keys.metrics + keys.config + keys.tags + keys.summary}
-
-
-@pytest.fixture
-def statements():
-    """What was asked of the database."""
-    asked: list[str] = []
-
-    def note(connection, cursor, statement, *_) -> None:
-        asked.append(statement)
-
-    sa.event.listen(sa.Engine, "before_cursor_execute", note)
-    yield asked
-    sa.event.remove(sa.Engine, "before_cursor_execute", note)
 
 
 def test_every_way_to_change_them_is_seen_at_once(store):

@@ -96,7 +96,9 @@ def test_each_bucket_holds_exactly_its_points(data):
 
 @given(runs(), st.data())
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_mips_answer_exactly_what_the_points_answer(tmp_path, run, data):
     """At any zoom and under any cut, as on the linear grid."""

@@ -224,7 +224,7 @@ def test_a_server_killed_in_the_middle_of_uploads_holds_every_point_once(tmp_pat
         upload = Upload(server.port, w, ends)
         upload.start()
         goal = len(w.bytes) * (kill + 1) // (KILLS + 2)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while upload.acknowledged < goal and upload.is_alive() and time.monotonic() < deadline:
             time.sleep(0.001)
         server.kill()

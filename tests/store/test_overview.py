@@ -55,7 +55,9 @@ def runs(draw):
 
 @given(runs(), st.data())
 @settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=80,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_mips_answer_exactly_what_the_points_answer(tmp_path, run, data):
     """At any zoom and under any cut: extremes, ends and every NaN are equal, not close."""

@@ -7,7 +7,6 @@ import os
 import pwd
 import random
 import shutil
-import socket
 import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -55,6 +54,7 @@ from epochal.store.search import query_runs_in
 from epochal.store.series import series_points
 from epochal.store.store import Store
 from epochal.store.uploads import receive_piece, wanted_blobs
+from tests.ports import free_port
 from tests.store.journals import START, Writing
 from tests.store.objects import commit, forget
 from tests.store.test_search import random_expression
@@ -83,9 +83,7 @@ def as_user(*command: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def address():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with tempfile.TemporaryDirectory(prefix="pg") as place:
         os.chmod(place, 0o777)
         data = Path(place) / "data"

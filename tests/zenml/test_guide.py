@@ -46,7 +46,6 @@ def run_script(text: str, folder: Path, images: Path) -> str:
         "IMAGES": str(images),
         "IMAGES_LIMIT": str(IMAGES),
         "OMP_NUM_THREADS": "1",
-        "MLFLOW_REQUIREMENTS_INFERENCE_TIMEOUT": "1",  # it only makes a list of packages
         "PYTHONPATH": str(HERE.parent / "stand_ins"),
     }
     done = subprocess.run(

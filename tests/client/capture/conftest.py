@@ -25,7 +25,7 @@ def sink(stream, first, lines):
 console = Console()
 console.start(sink)
 """
-STOP = "\nconsole.stop(10)\n"
+STOP = "\nconsole.stop(60)\n"
 
 
 @dataclass(frozen=True)

@@ -110,15 +110,14 @@ print("done")
 def test_rounds_are_at_most_ten_a_second(run_script):
     """A chatty program does not flood the sink."""
     body = """
-end = time.monotonic() + 1.5
-while time.monotonic() < end:
+for _ in range(600):
     print("x", flush=True)
     time.sleep(0.002)
 """
     result = run_script(body + STOP)
     times = [batch[0] for batch in result.batches]
     assert len(times) <= (times[-1] - times[0]) * 10 + 3
-    assert len(result.lines) > 50
+    assert len(result.lines) == 600
 
 
 def test_secrets_do_not_reach_the_sink(run_script):

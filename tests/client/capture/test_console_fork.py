@@ -107,7 +107,7 @@ try:
 except ChildProcessError:
     print("none left")
 """
-    result = run_script(body + STOP, seconds=20)
+    result = run_script(body + STOP)
     assert result.texts() == ["x", "none left"]
 
 

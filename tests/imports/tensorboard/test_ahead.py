@@ -103,7 +103,7 @@ def test_a_process_that_tells_without_a_pause_is_asked_to_end(
     endless = "from epochal.imports.tensorboard import Importer; Importer.turn = lambda _: True; "
     monkeypatch.setattr(ahead, "_PROGRAM", endless + ahead._PROGRAM)
     monkeypatch.setattr(ahead, "_LOOK_SECONDS", 600.0)
-    deadline = time.monotonic() + 30.0
+    deadline = time.monotonic() + 60.0
     told: list[dict[str, str]] = []
     for problems in read_ahead(importer, lambda: bool(told)):
         told.append(problems)

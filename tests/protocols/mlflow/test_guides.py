@@ -88,7 +88,6 @@ def run(server: Running, title: str, folder: Path, images: Path) -> str:
     environment = os.environ | {
         "MLFLOW_TRACKING_URI": server.address.url,
         "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_REQUIREMENTS_INFERENCE_TIMEOUT": "1",  # it only makes a list of packages
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
         "OMP_NUM_THREADS": "1",
         "IMAGES": str(images),

@@ -96,8 +96,8 @@ def test_autologging_leaves_checkpoints_and_models_that_load(
     best one, `load_checkpoint`, and the model from its run and from the registry; scikit-learn's
     model with its example.
     """
-    quick = {"MLFLOW_REQUIREMENTS_INFERENCE_TIMEOUT": "1", "OMP_NUM_THREADS": "1"}
-    told = json.loads(python(server, str(TRAINED), str(tmp_path), **quick).splitlines()[-1])
+    said = python(server, str(TRAINED), str(tmp_path), OMP_NUM_THREADS="1")
+    told = json.loads(said.splitlines()[-1])
     each, best, scikit = told["each"], told["best"], told["scikit"]
     assert each["files"] == [
         f"checkpoints/epoch_{epoch}/{name}"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+from tests.ports import free_port
 from tests.protocols.wandb.conftest import Seen, environment, run_script
 from tests.server.processes import Running, serving, start
 
@@ -28,12 +28,6 @@ with wandb.init(project="lives", id="r", settings=settings) as run:
             while not pathlib.Path("go").exists():
                 time.sleep(0.02)
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def points(server: Running, uid: str) -> list[tuple[int, float]]:
@@ -60,7 +54,7 @@ def test_a_server_that_is_killed_twice_loses_and_repeats_nothing(tmp_path: Path)
             [sys.executable, "-c", LOG], env=environment(running, tmp_path), cwd=tmp_path,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         ) as client:  # fmt: skip
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 120
             while count(running) < 50 and time.monotonic() < deadline:
                 time.sleep(0.05)
             assert count(running) >= 50

@@ -18,9 +18,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
 from tests.protocols.wandb.conftest import Seen, environment
 from tests.protocols.wandb.faulty import FAULTS, STREAM, Faulty, faulty
-from tests.protocols.wandb.test_lives import free_port, points
+from tests.protocols.wandb.test_lives import points
 from tests.server.processes import Running, start
 
 VERSIONS = ("0.16.6", "0.18.7")
