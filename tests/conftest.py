@@ -42,6 +42,8 @@ START_SECONDS = 60.0
 # A shell starts background jobs with SIGINT ignored, and children inherit that. Tests send SIGINT.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Workers share the processors: further threads of PyTorch's would only wait there, ceaselessly.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # MLflow loads each model that is logged in one more process, which only makes a list of packages.
 os.environ.setdefault("MLFLOW_REQUIREMENTS_INFERENCE_TIMEOUT", "1")
 
