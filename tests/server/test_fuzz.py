@@ -68,6 +68,18 @@ BODIES: dict[str, dict[str, Any]] = {
         "name": text, "notes": text, "tags": st.lists(text, max_size=3), "group": text,
         "job_type": text, "archived": st.booleans(), "color": number,
     },
+    "PATCH /api/v1/runs": {
+        "runs": st.lists(text | st.just(SCRIPT.uid), max_size=3),
+        "changes": st.fixed_dictionaries({}, optional={
+            "name": text, "tags": st.lists(text, max_size=3), "add_tags": st.lists(text),
+            "notes": text, "notes_were": text, "archived": st.booleans(), "color": number,
+        }),
+    },
+    "POST /api/v1/runs/delete": {"runs": st.lists(text, max_size=3)},
+    "POST /api/v1/runs/move": {
+        "runs": st.lists(text, max_size=3),
+        "to": st.fixed_dictionaries({"project": text}, optional={"entity": text, "id": text}),
+    },
     "POST /api/v1/views": {
         "project": text, "entity": text, "name": text, "query": text, "preferred": st.booleans(),
     },

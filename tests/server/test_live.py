@@ -334,3 +334,32 @@ def test_logging_out_ends_the_streams_of_the_session(home: Path) -> None:
         assert second.event()[0] == "changes"
         for stream in (first, second):
             stream.close()
+
+
+def test_a_wish_for_many_runs_is_told_of_each(running: Running, wait_for: Any) -> None:
+    """Other pages hear of it as if each had been changed, and deleted, alone."""
+    scripts = [Script(f"many{number}", project="many").rows(1.0).finish() for number in range(3)]
+    for script in scripts:
+        assert running.ask("PUT", f"{script.address}?offset=0", script.bytes())[0] == 200
+    uids = [script.uid for script in scripts]
+    for uid in uids:
+        wait_for(lambda uid=uid: running.ask("GET", f"/api/v1/runs/{uid}")[0] == 200)
+    stream = Stream(running, "?project=many")
+
+    def await_all(what: str) -> None:
+        heard: set[str] = set()
+        while heard != set(uids):
+            name, data = stream.event()
+            assert name == "changes"
+            heard |= {one["uid"] for one in data["runs"] if what in one["what"]}
+
+    try:
+        assert stream.event()[0] == "hello"
+        wish = {"runs": uids, "changes": {"add_tags": ["x"]}}
+        assert running.json("PATCH", "/api/v1/runs", wish) == {"done": 3, "refused": []}
+        await_all("facts")
+        told = running.json("POST", "/api/v1/runs/delete", {"runs": uids})
+        assert told == {"done": 3, "refused": []}
+        await_all("deleted")
+    finally:
+        stream.close()

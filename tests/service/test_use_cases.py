@@ -16,6 +16,7 @@ import epochal.service
 from epochal.domain.access import LOCAL_USER, Permission, Principal, Role
 from epochal.domain.alert import MailSettings, NewRule, When
 from epochal.domain.artifact import read_reference
+from epochal.domain.bulk import ChangeRuns, DeleteRuns, MoveRuns
 from epochal.domain.importance import ImportanceQuery
 from epochal.domain.insight import InsightSettings
 from epochal.domain.key_metric import KeyMetricQuery
@@ -113,6 +114,9 @@ CALLS: dict[Any, tuple[Permission, tuple[Any, ...], dict[str, Any]]] = {
     runs.update_run: (Permission.WRITE, (UID, RunChanges(name="x")), {}),
     runs.delete_run: (Permission.WRITE, (UID,), {}),
     runs.move_run: (Permission.WRITE, (UID, MoveTo("q")), {}),
+    runs.change_runs: (Permission.WRITE, (ChangeRuns([UID], RunChanges(name="x")),), {}),
+    runs.delete_runs: (Permission.WRITE, (DeleteRuns([UID]),), {}),
+    runs.move_runs: (Permission.WRITE, (MoveRuns([UID], MoveTo("q")),), {}),
     runs.stop_run: (Permission.WRITE, (UID,), {}),
     runs.stop_of: (Permission.READ, (UID,), {}),
     series.query_buckets: (Permission.READ, (BucketQuery([]),), {}),

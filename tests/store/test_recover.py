@@ -14,11 +14,12 @@ from epochal.domain.record import Config, Definition, Summary
 from epochal.domain.view import RunChanges, RunDetail, RunQuery
 from epochal.errors import CorruptFile, StoreLocked
 from epochal.store.compact import MERGE_COUNT
+from epochal.store.deletion import DELETED_PREFIX
 from epochal.store.ingest import apply_journal, compact_journal, ingest_home
 from epochal.store.logs import read_logs
 from epochal.store.owner import open_store
 from epochal.store.recover import rebuild
-from epochal.store.runs import DELETED_PREFIX, get_run, list_projects, update_run
+from epochal.store.runs import get_run, list_projects, update_run
 from epochal.store.search import query_runs
 from epochal.store.series import series_points
 from epochal.store.sweep import sweep

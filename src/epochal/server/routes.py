@@ -13,6 +13,7 @@ from litestar.response import Stream
 
 from epochal._version import __version__
 from epochal.domain.access import Permission, Principal
+from epochal.domain.bulk import ChangeRuns, DeleteRuns, MoveRuns, RunsOutcome
 from epochal.domain.importance import ImportanceQuery, ImportanceReport
 from epochal.domain.key_metric import KeyMetricQuery, KeyMetrics
 from epochal.domain.moving import MoveTo
@@ -168,6 +169,30 @@ async def move_run(request: Call, uid: FromPath[str], data: JSONBody[MoveTo]) ->
     return row
 
 
+@patch("/api/v1/runs", opt=WRITE)
+async def change_runs(request: Call, data: JSONBody[ChangeRuns]) -> RunsOutcome:
+    """The same changes for many runs."""
+    told = await request.write(runs.change_runs, data)
+    request.app.state.tailer.nudge()
+    return told
+
+
+@post("/api/v1/runs/delete", opt=WRITE, status_code=200)
+async def delete_runs(request: Call, data: JSONBody[DeleteRuns]) -> RunsOutcome:
+    """Delete many runs for good."""
+    told = await request.write(runs.delete_runs, data)
+    request.app.state.tailer.nudge()
+    return told
+
+
+@post("/api/v1/runs/move", opt=WRITE, status_code=200)
+async def move_runs(request: Call, data: JSONBody[MoveRuns]) -> RunsOutcome:
+    """Move many runs that have ended to another project."""
+    told = await request.write(runs.move_runs, data)
+    request.app.state.tailer.nudge()
+    return told
+
+
 @post("/api/v1/runs/{uid:str}/stop", opt=WRITE, status_code=202)
 async def stop_run(request: Call, uid: FromPath[str]) -> None:
     """Ask the process of a run to end it."""
@@ -269,6 +294,9 @@ ROUTES: Final[list[Any]] = [
     update_run,
     delete_run,
     move_run,
+    change_runs,
+    delete_runs,
+    move_runs,
     stop_run,
     query_buckets,
     query_points,

@@ -25,6 +25,10 @@ MAX_POINT_KEYS: Final = 1_000
 MAX_LOG_LINES: Final = 5_000
 MAX_TAGS: Final = 1_000
 MAX_DIGESTS: Final = 1_000
+MAX_CHANGED: Final = 1_000
+"""Runs that one request changes or deletes: others who write wait for it."""
+MAX_MOVED: Final = 100
+"""Runs that one request moves: all that they hold is copied."""
 
 
 def clamp(value: int, low: int, high: int) -> int:

@@ -7,6 +7,7 @@ import time
 import msgspec
 
 from epochal.domain.access import Permission, Principal
+from epochal.domain.bulk import ChangeRuns, DeleteRuns, MoveRuns, RunsOutcome, outcome
 from epochal.domain.moving import MoveTo
 from epochal.domain.names import MAX_NAME, MAX_TAG, check_name, check_run_id, check_uid
 from epochal.domain.run import StopRequest
@@ -19,7 +20,7 @@ from epochal.domain.view import (
     RunQuery,
     RunRow,
 )
-from epochal.errors import InvalidInput
+from epochal.errors import EpochalError, InvalidInput
 from epochal.service import bounds
 from epochal.service.permission import require
 from epochal.store import groups, moves, search
@@ -138,11 +139,67 @@ def move_run(store: Store, principal: Principal | None, uid: str, to: MoveTo) ->
             was changed.
     """
     require(principal, Permission.WRITE)
-    checked = MoveTo(
+    return moves.move_run(store, check_uid(uid), _target(to))
+
+
+def change_runs(store: Store, principal: Principal | None, wish: ChangeRuns) -> RunsOutcome:
+    """Make the same changes to many runs, in one transaction; see `update_run`.
+
+    Runs that refuse are told, the others are changed.
+
+    Raises:
+        InvalidInput: a value cannot be used for any run, or there are too many; nothing was
+            changed.
+    """
+    require(principal, Permission.WRITE)
+    uids = _several(wish.runs, bounds.MAX_CHANGED)
+    return outcome(len(uids), stored.update_runs(store, uids, _checked(wish.changes)))
+
+
+def delete_runs(store: Store, principal: Principal | None, wish: DeleteRuns) -> RunsOutcome:
+    """Delete many runs for good; see `delete_run`. Runs that refuse are told, the others go.
+
+    Raises:
+        InvalidInput: there are too many; none was deleted.
+    """
+    require(principal, Permission.WRITE)
+    uids = _several(wish.runs, bounds.MAX_CHANGED)
+    return outcome(len(uids), stored.delete_runs(store, uids))
+
+
+def move_runs(store: Store, principal: Principal | None, wish: MoveRuns) -> RunsOutcome:
+    """Move many runs, one after the other; see `move_run`.
+
+    Runs that refuse are told, the others go.
+
+    Raises:
+        InvalidInput: a name cannot be used, or there are too many; none was moved.
+    """
+    require(principal, Permission.WRITE)
+    uids = _several(wish.runs, bounds.MAX_MOVED)
+    to = _target(wish.to)
+    if to.id and len(uids) > 1:
+        raise InvalidInput(f"{len(uids)} runs cannot all have the id {to.id!r}; leave out the id")
+    refused: dict[str, EpochalError] = {}
+    for uid in uids:
+        try:
+            moves.move_run(store, check_uid(uid), to)
+        except EpochalError as error:
+            refused[uid] = error
+    return outcome(len(uids), refused)
+
+
+def _several(uids: list[str], limit: int) -> list[str]:
+    """The runs that a wish names, each once."""
+    bounds.at_most(uids, limit, "runs")
+    return list(dict.fromkeys(uids))
+
+
+def _target(to: MoveTo) -> MoveTo:
+    return MoveTo(
         bounds.project_name(to.project), bounds.entity_name(to.entity),
         check_run_id(to.id) if to.id else "",
     )  # fmt: skip
-    return moves.move_run(store, check_uid(uid), checked)
 
 
 def stop_run(store: Store, principal: Principal | None, uid: str) -> None:

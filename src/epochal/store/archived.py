@@ -9,31 +9,40 @@ restored alone or begun afterwards.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from epochal.journal.home import run_directory
 from epochal.journal.syncing import at_once
-from epochal.store.durable import SYNC_THREADS, durable_file
+from epochal.store.durable import SYNC_THREADS, durable_files
 from epochal.store.store import DIRECTORY_MODE, Store
 
 NAME: Final = "archived"
 
 
-def set_mark(store: Store, uid: str, *, on: bool) -> None:
-    """Say that a run is archived, or that it is not.
+def set_marks(store: Store, uids: Sequence[str], *, on: bool) -> None:
+    """Say that runs are archived, or that they are not, with one wait for the disk.
 
     Raises:
-        StorageFull: no room.
+        StorageFull: no room; nothing is said of those of which it was not said before.
     """
     if not on:
-        unmark(store, [uid])
+        unmark(store, uids)
         return
-    directory = run_directory(store.home, uid)
-    directory.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
-    with durable_file(directory / NAME, store.disk) as write:
-        write(b"")
+    fresh = [uid for uid in uids if not is_marked(run_directory(store.home, uid))]
+    try:
+        with durable_files(store.disk) as files:
+            for uid in fresh:
+                directory = run_directory(store.home, uid)
+                directory.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
+                with files.write(directory / NAME):
+                    pass  # it has no content
+    except BaseException:
+        with contextlib.suppress(OSError):
+            unmark(store, fresh)
+        raise
 
 
 def unmark(store: Store, uids: Iterable[str]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from epochal.domain.expression import Field
+from epochal.store.dialect import plain_rows
 from epochal.store.filters import (
     CONFIG,
     MEAN,
@@ -93,7 +94,7 @@ def _fill_params(
         given = {"keys": [id for id, uses in wanted.items() if uses], "scope": scope, "runs": ids}
         if not given["keys"]:
             continue
-        for key_id, run_id, stored, num, txt in connection.execute(_PARAMS, given).all():
+        for key_id, run_id, stored, num, txt in plain_rows(connection.execute(_PARAMS, given)):
             value = num if stored == Kind.FLOAT else decode_value(stored, num, txt)
             for cells in wanted[key_id]:
                 cells[run_id] = value
@@ -111,7 +112,7 @@ def _fill_latest(connection: sa.Connection, keyed: Keyed, ids: list[int]) -> Non
                 others.setdefault(key_id, []).append((field, cells))
     if lasts:
         given = {"keys": list(lasts), "runs": ids}
-        for key_id, run_id, kind, num, txt in connection.execute(_LASTS, given).all():
+        for key_id, run_id, kind, num, txt in plain_rows(connection.execute(_LASTS, given)):
             value = num if kind == Kind.FLOAT else decode_value(kind, num, txt)
             for cells in lasts[key_id]:
                 cells[run_id] = value

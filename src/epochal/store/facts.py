@@ -36,7 +36,7 @@ from epochal.domain.record import (
 )
 from epochal.domain.values import merge_nested
 from epochal.journal.blobs import Blobs
-from epochal.store.dialect import replace, upsert
+from epochal.store.dialect import batches, replace, upsert
 from epochal.store.eras import Eras
 from epochal.store.filters import CONFIG, SUMMARY, TEXT
 from epochal.store.labels import store_labels
@@ -369,11 +369,23 @@ def naming(columns: frozenset[str]) -> sa.Update:
 
 def set_tags(connection: sa.Connection, run_id: int, tags: Sequence[str]) -> bytes:
     """Give a run exactly these tags; returns the value of ``run.tags``."""
-    clean = list(dict.fromkeys(storable(text)[:MAX_TAG] for text in tags if text))[:MAX_TAGS]
-    connection.execute(sa.delete(tag).where(tag.c.run_id == run_id))
-    if clean:
-        connection.execute(sa.insert(tag), [{"tag": text, "run_id": run_id} for text in clean])
-    return _encode(clean)
+    return set_tags_of(connection, {run_id: tags})[run_id]
+
+
+def set_tags_of(
+    connection: sa.Connection, wanted: Mapping[int, Sequence[str]]
+) -> dict[int, bytes]:
+    """Give runs exactly these tags; returns the values of ``run.tags``."""
+    clean = {
+        run_id: list(dict.fromkeys(storable(text)[:MAX_TAG] for text in tags if text))[:MAX_TAGS]
+        for run_id, tags in wanted.items()
+    }
+    for part in batches(list(clean)):
+        connection.execute(sa.delete(tag).where(tag.c.run_id.in_(part)))
+    rows = [{"tag": text, "run_id": run_id} for run_id, tags in clean.items() for text in tags]
+    if rows:
+        connection.execute(sa.insert(tag), rows)
+    return {run_id: _encode(tags) for run_id, tags in clean.items()}
 
 
 def without(data: Mapping[str, Any], dotted: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeAlias
 import msgspec
 import numpy as np
 import sqlalchemy as sa
+from numpy.typing import NDArray
 
 from epochal.domain.expression import Expression, Field, Order, asks_archived, fields_of
 from epochal.domain.query import parse_field, parse_order, parse_where
@@ -240,11 +241,8 @@ def _condition(field: str, mark: Mark) -> str:
 
 
 def _cell(values: list[Any], members: list[int]) -> GroupCell:
-    present = [values[member] for member in members if values[member] is not None]
-    marks = {_mark(value) for value in present}
-    numbers = np.array(
-        [v for v in present if isinstance(v, (int, float)) and not isinstance(v, bool)], np.float64
-    )
+    present = [value for value in map(values.__getitem__, members) if value is not None]
+    numbers, distinct = _numbers(present)
     finite = numbers[np.isfinite(numbers)]
     some = finite.size > 0
     with np.errstate(over="ignore"):
@@ -253,13 +251,23 @@ def _cell(values: list[Any], members: list[int]) -> GroupCell:
     return GroupCell(
         n=len(present),
         bad=numbers.size - finite.size,
-        distinct=len(marks),
-        value=present[0] if len(marks) == 1 else None,
+        distinct=distinct,
+        value=present[0] if distinct == 1 else None,
         mean=mean,
         std=std,
         min=float(finite.min()) if some else None,
         max=float(finite.max()) if some else None,
     )
+
+
+def _numbers(present: list[Any]) -> tuple[NDArray[np.float64], int]:
+    """The numbers among some values, and how many of all the values differ."""
+    if set(map(type, present)) <= {int, float}:  # as in nearly every column
+        plain = np.array(present, np.float64)
+        return plain, np.unique(plain).size
+    marks = {_mark(value) for value in present}
+    some = [v for v in present if isinstance(v, (int, float)) and not isinstance(v, bool)]
+    return np.array(some, np.float64), len(marks)
 
 
 def _finite(value: np.floating[Any]) -> float | None:

@@ -8,7 +8,7 @@ version that people or foreign clients register is in no journal at all: its rec
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -20,6 +20,7 @@ from epochal.domain.objects import RunRef
 from epochal.domain.record import ArtifactCommit, BlobRef, ModelLink
 from epochal.errors import CorruptFile
 from epochal.store.artifacts import versions_by_id
+from epochal.store.dialect import batches
 from epochal.store.durable import durable_file
 from epochal.store.schema_objects import artifact_version, model, model_version
 from epochal.store.store import DIRECTORY_MODE, Store
@@ -55,6 +56,24 @@ def keep_records(store: Store, run_id: int, ref: RunRef) -> None:
         )
     if records:
         _write(store, ref.uid, Kept(ref, records))
+
+
+def leaving(connection: sa.Connection, runs: Mapping[int, RunRef]) -> set[int]:
+    """Those of some runs of which `keep_records` may have something to write down.
+
+    Args:
+        connection: any.
+        runs: by row id.
+    """
+    makers = {msgspec.msgpack.encode(ref): run_id for run_id, ref in runs.items()}
+    found: set[int] = set()
+    for part in batches(list(runs)):
+        made = sa.select(artifact_version.c.run_id).where(artifact_version.c.run_id.in_(part))
+        found.update(connection.execute(made.distinct()).scalars())
+    for several in batches(list(makers)):
+        query = sa.select(model_version.c.maker).where(model_version.c.maker.in_(several))
+        found.update(makers[maker] for maker in connection.execute(query.distinct()).scalars())
+    return found
 
 
 class Creation(NamedTuple):

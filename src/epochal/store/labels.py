@@ -105,14 +105,15 @@ def read_origin(connection: sa.Connection, run_id: int) -> Origin:
     return origin_of(labels, {name: text or "" for name, text in others})
 
 
-def remove_label(connection: sa.Connection, run_id: int, name: str) -> None:
-    """Take a label from a run, where it has it."""
+def remove_label(connection: sa.Connection, run_ids: Sequence[int], name: str) -> None:
+    """Take a label from runs, where they have it."""
     which = sa.select(key.c.id).where(key.c.name == name).scalar_subquery()
-    connection.execute(
-        sa.delete(param).where(
-            param.c.key_id == which, param.c.scope == LABEL, param.c.run_id == run_id
+    for part in batches(run_ids):
+        connection.execute(
+            sa.delete(param).where(
+                param.c.key_id == which, param.c.scope == LABEL, param.c.run_id.in_(part)
+            )
         )
-    )
 
 
 class Found(msgspec.Struct, frozen=True):

@@ -30,7 +30,9 @@ from epochal.journal.spool import finish_spool, spool_directory
 from epochal.store import arrivals
 from epochal.store.apply import RunNews, describe_change
 from epochal.store.archive import ARCHIVE_VERSION, Archive
+from epochal.store.changes import update_run
 from epochal.store.copying import Place, Rewriting, copy_files, write_archive_to
+from epochal.store.deletion import refuse_written
 from epochal.store.durable import durable_files
 from epochal.store.ingest import Problem, apply_journal
 from epochal.store.labels import read_labels
@@ -38,7 +40,6 @@ from epochal.store.moved import came_from, children, moved_to, share_versions
 from epochal.store.recover import Late, restore_journal, restore_run
 from epochal.store.resume import write_resumes
 from epochal.store.rows import find_run_id, run_rows
-from epochal.store.runs import refuse_written, update_run
 from epochal.store.schema import experiment, journal, run
 from epochal.store.store import Store
 from epochal.store.tail import JournalKey, find_journals

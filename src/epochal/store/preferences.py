@@ -6,10 +6,11 @@ They are in no journal: a database that was rebuilt has the defaults again.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from epochal.store.dialect import replace, upsert
+from epochal.store.dialect import batches, replace, upsert
 from epochal.store.schema import preference
 from epochal.store.store import Store
 
@@ -44,10 +45,13 @@ def name_of_run(name: str, uid: str) -> str:
     return f"{name}/{uid}"
 
 
-def forget_run(connection: sa.Connection, uid: str) -> None:
-    """Remove what was chosen for a run."""
-    gone = preference.c.name.endswith(name_of_run("", uid), autoescape=True)
-    connection.execute(sa.delete(preference).where(gone))
+def forget_runs(connection: sa.Connection, uids: Sequence[str]) -> None:
+    """Remove what was chosen for runs."""
+    about = preference.c.name.contains(name_of_run("", ""), autoescape=True)
+    names = connection.execute(sa.select(preference.c.name).where(about).distinct()).scalars()
+    gone = [name for name in names if name.rpartition("/")[2] in set(uids)]
+    for part in batches(gone):
+        connection.execute(sa.delete(preference).where(preference.c.name.in_(part)))
 
 
 def read_all(store: Store, name: str) -> dict[tuple[str, str], bytes]:

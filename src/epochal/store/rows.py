@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from epochal.domain.run import RunState
 from epochal.domain.view import RunRow
 from epochal.errors import NotFound
+from epochal.store.dialect import batches
 from epochal.store.schema import project, run
 
 _decode = msgspec.msgpack.decode
@@ -31,7 +32,10 @@ _ROWS = (
 
 def run_rows(connection: sa.Connection, ids: list[int]) -> list[RunRow]:
     """The runs with these database ids, in this order; missing ones are left out."""
-    found = {id: _run_row(*rest) for id, *rest in connection.execute(_ROWS, {"ids": ids}).all()}
+    found: dict[int, RunRow] = {}
+    for part in batches(ids):
+        rows = connection.execute(_ROWS, {"ids": part}).all()
+        found.update((id, _run_row(*rest)) for id, *rest in rows)
     return [found[id] for id in ids if id in found]
 
 
@@ -61,6 +65,15 @@ def find_run_id(connection: sa.Connection, uid: str) -> int:
     found: int | None = connection.execute(sa.select(run.c.id).where(run.c.uid == uid)).scalar()
     if found is None:
         raise no_run(uid)
+    return found
+
+
+def find_runs(connection: sa.Connection, uids: Sequence[str]) -> dict[str, int]:
+    """The database ids of those of some runs that exist, by uid."""
+    found: dict[str, int] = {}
+    for part in batches(uids):
+        query = sa.select(run.c.uid, run.c.id).where(run.c.uid.in_(part))
+        found.update((row.uid, row.id) for row in connection.execute(query))
     return found
 
 

@@ -19,8 +19,8 @@ from epochal.journal.frame import SUFFIX
 from epochal.journal.home import RUNS
 from epochal.store.arrivals import drop_arrivals
 from epochal.store.compact import SEGMENT_SUFFIX, segment_range
+from epochal.store.deletion import DELETED_PREFIX, remove_rows
 from epochal.store.durable import TEMPORARY_SUFFIX
-from epochal.store.runs import DELETED_PREFIX, remove_rows
 from epochal.store.schema import journal, run, segment
 from epochal.store.store import Store
 
@@ -52,7 +52,7 @@ def _finish_deletion(store: Store, name: str, path: str, report: SweepReport) ->
     with store.database.write() as connection:
         run_id = connection.execute(sa.select(run.c.id).where(run.c.uid == uid)).scalar()
         if run_id is not None and not os.path.exists(os.path.join(store.home, RUNS, uid)):
-            remove_rows(connection, run_id)
+            remove_rows(connection, [run_id])
     shutil.rmtree(path, ignore_errors=True)
     report.removed.append(name)
 
