@@ -229,11 +229,7 @@ def test_runs_move_to_another_project_and_old_links_lead_there(
     run_script(server.home, _MOVING)
     wait_known(server.url, "going", "m2")
     wait_known(server.url, "taken", "m1")
-    visitor = visit(server.url)
-    visitor.forgiven = (
-        "Failed to load resource: the server responded with a status of 409 (Conflict)",
-    )
-    page = table(visitor, "going", "?sort=name")
+    page = table(visit(server.url), "going", "?sort=name")
     until(lambda: len(rows(page)) == 3)
     page.get_by_label("Select the loaded runs").check()
     page.get_by_role("toolbar", name="Selected runs").get_by_role("button", name="Move").click()

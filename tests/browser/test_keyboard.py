@@ -77,7 +77,7 @@ def test_question_mark_opens_the_help_with_every_key(page: Page) -> None:
     listed = dialog.locator("kbd").all_inner_texts()
     assert {"?", "/", "d", "j", "k", "space", "[", "l", "0", "s", "f"} <= set(listed)
     assert {"J", "K", "x", "X", "m", "Delete", "C", "v", "Ctrl A", "PageUp", "End"} <= set(listed)
-    assert {"Tab", "←", "→"} <= set(listed)
+    assert {"Tab", "←", "→", "Shift Enter", "Alt ←", "Alt Shift →", "!"} <= set(listed)
     page.keyboard.press("Escape")
     dialog.wait_for(state="detached")
 

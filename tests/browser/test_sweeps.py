@@ -14,6 +14,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.axe import serious
 from tests.browser.clients import QUIET, run_script
+from tests.browser.gallery import ask, wait_known
 from tests.browser.visitor import Visitor, until
 from tests.conftest import Server
 
@@ -30,12 +31,27 @@ def train():
         run.log({{"loss": (run.config.lr - 0.3) ** 2 + WIDTHS[run.config.width]}})
 epochal.agent(sys.argv[1], train)
 """
+PATIENT = TRAIN.replace(
+    "        run.log(",
+    """        while not run.should_stop:
+            time.sleep(0.05)
+        run.log(""",
+).replace("import sys", "import sys, time")
+_BEFORE = """
+for number, lr in enumerate((0.1, 0.25, 0.5)):
+    run = epochal.init(project="prior", id=f"r{number}", settings=QUIET, config={"lr": lr},
+                       reinit="create_new")
+    run.log({"loss": lr**2})
+    run.finish()
+"""
 SECONDS = 120_000
 
 
-def _agent(sweep: str, server: Server, place: Path) -> subprocess.Popen[bytes]:
+def _agent(
+    sweep: str, server: Server, place: Path, source: str = TRAIN
+) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "EPOCHAL_URL": server.url, "EPOCHAL_HOME": str(place)}
-    return subprocess.Popen([sys.executable, "-c", TRAIN, sweep], env=environment)
+    return subprocess.Popen([sys.executable, "-c", source, sweep], env=environment)
 
 
 def _numbers(page: Page) -> list[int]:
@@ -207,3 +223,44 @@ print(sweep)
     until(lambda: len(_numbers(page)) == 12, 60, "each trial has its row")
     assert page.locator("[data-trial]").filter(has_text="★").count() > 0
     _good_for_everybody(page)
+
+
+def test_a_trial_that_runs_is_asked_to_end_and_the_sweep_goes_on(
+    server: Server, visit: Callable[..., Visitor], tmp_path: Path
+) -> None:
+    """Its program hears it, logs what it has, and the agent takes the next trial."""
+    config = {
+        "method": "random", "metric": {"name": "loss"}, "run_cap": 2,
+        "parameters": {"lr": {"min": 0.0, "max": 1.0}, "width": {"value": "wide"}},
+    }  # fmt: skip
+    made = ask(server.url, "/api/v1/sweeps", {"config": config, "project": "patient"})
+    page = visit(server.url).go(f"/p/patient/sweeps/{made['id']}")
+    agent = _agent(made["id"], server, tmp_path / "agent", PATIENT)
+    for trial in ("0", "1"):
+        row = page.locator(f"[data-trial='{trial}']")
+        row.get_by_role("button", name=f"End trial {trial}").click(timeout=SECONDS)
+        expect(row).to_contain_text("finished", timeout=SECONDS)
+        expect(row.get_by_role("button")).to_have_count(0)
+    assert agent.wait(120) == 0
+    _says(page, "2 of 2")
+
+
+def test_a_sweep_made_on_the_page_learns_from_runs_that_a_filter_finds(
+    server: Server, visit: Callable[..., Visitor]
+) -> None:
+    """They are its first trials, with what they came to."""
+    run_script(server.home, _BEFORE)
+    wait_known(server.url, "prior", "r2")
+    page = visit(server.url).go("/p/prior/sweeps")
+    page.get_by_role("button", name="New sweep").click()
+    page.get_by_label("Metric").fill("loss")
+    _fill(page, 1, "lr", "0 to 1")
+    page.get_by_role("button", name="Take parameter 2 away").click()
+    page.get_by_label("Runs to learn from").fill('name == "nobody"')
+    page.get_by_role("button", name="Make the sweep").click()
+    expect(page.get_by_role("alert")).to_contain_text("No run fits", timeout=SECONDS)
+    page.get_by_label("Runs to learn from").fill("config.lr > 0.2")
+    page.get_by_role("button", name="Make the sweep").click()
+    page.wait_for_url("**/sweeps/*", timeout=SECONDS)
+    until(lambda: len(_numbers(page)) == 2, 60, "the runs from before")
+    expect(page.locator(".facts")).to_contain_text("0.0625")

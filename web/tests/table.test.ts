@@ -1,11 +1,11 @@
 /** What the runs table does with values: sheets, changes of many runs, cells of groups, small curves. */
 import { describe, expect, it } from "vitest";
-import { forEachRun, refusedText } from "../src/core/bulk";
+import { inPieces, refusedText } from "../src/core/bulk";
 import { groupText, groupTitle } from "../src/core/groupcell";
 import { columnEdges, columnWindow } from "../src/core/grid";
 import { csvCell, sheetRows, sheetText } from "../src/core/sheet";
 import { curveOf, pathOf } from "../src/core/sparkline";
-import type { GroupCell, RunPage, RunRow } from "../src/core/wire";
+import type { GroupCell, RunPage, RunRow, RunsOutcome } from "../src/core/wire";
 
 const run = (name: string, more: Partial<RunRow> = {}): RunRow => ({ uid: name, name, id: name, tags: [], created_us: 0, updated_us: 2_500_000, ended_us: null, ...more }) as RunRow;
 
@@ -24,13 +24,35 @@ describe("a sheet", () => {
 });
 
 describe("a change of many runs", () => {
-  it("goes on after a refusal and names who refused", async () => {
+  const many = ["a", "b", "c", "d", "e"].map((name) => run(name));
+
+  it("goes by pieces, goes on after a refusal and names who refused", async () => {
     const seen: number[] = [];
-    const outcome = await forEachRun(["a", "b", "c", "d", "e", "f"].map((n) => run(n)), (r) => (r.name === "c" ? Promise.reject(new Error("it is being written")) : Promise.resolve()), (n) => seen.push(n));
-    expect(outcome.done).toBe(5);
-    expect(seen).toEqual([1, 2, 3, 4, 5, 6]);
+    const sent: string[][] = [];
+    const send = (uids: string[]): Promise<RunsOutcome> => {
+      sent.push(uids);
+      const refused = uids.includes("c") ? [{ run: "c", code: "conflict", message: "it is being written" }] : [];
+      return Promise.resolve({ done: uids.length - refused.length, refused });
+    };
+    const outcome = await inPieces(many, 2, send, { progress: (n) => seen.push(n) });
+    expect(sent).toEqual([["a", "b"], ["c", "d"], ["e"]]);
+    expect(seen).toEqual([2, 4, 5]);
+    expect([outcome.done, outcome.left]).toEqual([4, 0]);
     expect(refusedText(outcome)).toBe("1 run did not change (c): it is being written");
-    expect(refusedText({ done: 1, failed: [] })).toBeNull();
+    expect(refusedText({ asked: 1, done: 1, failed: [], left: 0 })).toBeNull();
+  });
+
+  it("begins nothing after a piece that failed as a whole, or after it was stopped", async () => {
+    let calls = 0;
+    const broken = await inPieces(many, 2, () => (++calls === 2 ? Promise.reject(new Error("it is away")) : Promise.resolve({ done: 2, refused: [] })));
+    expect(refusedText(broken)).toBe("2 of 5 runs are done, 1 was not tried. 2 runs did not change (c, d): it is away");
+    const stopped = await inPieces(many, 2, () => Promise.resolve({ done: 2, refused: [] }), { stopped: () => true });
+    expect(refusedText(stopped)).toBe("0 of 5 runs are done, 5 were not tried.");
+  });
+
+  it("tells of several reasons the first, and that there are others", () => {
+    const failed = ["a", "b", "c", "d"].map((name, i) => ({ run: run(name), message: `reason ${Math.min(i, 2)}` }));
+    expect(refusedText({ asked: 4, done: 0, failed, left: 0 })).toBe("4 runs did not change (a, b, c and 1 more): reason 0 (and 2 other reasons)");
   });
 });
 

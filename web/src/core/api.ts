@@ -8,7 +8,7 @@
 import { decodeColumns, type ColumnMessage } from "./columns";
 import { Session } from "./session";
 import type {
-  BucketHead, BucketQuery, GroupPage, GroupQuery, Info, KeyMetric, LogFind, LogPage, PointHead, PointQuery, Project, ProjectKeys, RunDetail, RunPage, RunPatch, RunQuery, RunRow,
+  BucketHead, BucketQuery, GroupPage, GroupQuery, Info, KeyMetric, LogFind, LogPage, PointHead, PointQuery, Project, ProjectKeys, RunDetail, RunPage, RunPatch, RunQuery, RunRow, RunsOutcome,
 } from "./wire";
 
 export class ApiError extends Error {
@@ -124,9 +124,18 @@ export class Api {
     await this.send("POST", `${TAGS}/delete-tag`, { run_id: uid, key });
   }
 
-  /** Moves a run to another project; what it is there. */
-  moveRun(uid: string, to: { entity: string; project: string }): Promise<RunRow> {
-    return this.json("POST", `/api/v1/runs/${uid}/move`, to);
+  /** The same for many; who refuses is told. */
+  changeRuns(runs: string[], changes: RunPatch): Promise<RunsOutcome> {
+    return this.json("PATCH", "/api/v1/runs", { runs, changes });
+  }
+
+  deleteRuns(runs: string[]): Promise<RunsOutcome> {
+    return this.json("POST", "/api/v1/runs/delete", { runs });
+  }
+
+  /** Moves runs to another project, where they have other uids. */
+  moveRuns(runs: string[], to: { entity: string; project: string }): Promise<RunsOutcome> {
+    return this.json("POST", "/api/v1/runs/move", { runs, to });
   }
 
   /** Asks the run's process to end; it hears within seconds. */

@@ -1,43 +1,62 @@
 /**
  * One change for many runs.
  *
- * Promises: a few requests at a time; a run that refuses does not keep the others from changing, and is told by name;
- * nothing is tried again by itself.
+ * Promises: it goes by pieces, one after the other, and can be stopped between them; a run that refuses does not keep
+ * the others from changing, and is told by name; nothing is tried again by itself, and nothing is begun after a piece
+ * that failed as a whole.
  */
-import type { RunRow } from "./wire";
+import { formatCount } from "./format";
+import type { RunRow, RunsOutcome } from "./wire";
 
-const AT_ONCE = 4;
+/** Runs of one request: as many as are done within a moment. */
+export const CHANGED_AT_ONCE = 250;
+export const DELETED_AT_ONCE = 100;
+export const MOVED_AT_ONCE = 10;
 const NAMED = 3;
 
 export interface Outcome {
+  asked: number;
   done: number;
   failed: { run: RunRow; message: string }[];
+  /** How many were not tried. */
+  left: number;
 }
 
-export async function forEachRun(runs: readonly RunRow[], change: (run: RunRow) => Promise<unknown>, progress: (done: number) => void = () => undefined): Promise<Outcome> {
-  const outcome: Outcome = { done: 0, failed: [] };
-  let next = 0;
-  let finished = 0;
-  const worker = async (): Promise<void> => {
-    while (next < runs.length) {
-      const run = runs[next++];
-      try {
-        await change(run);
-        outcome.done++;
-      } catch (error) {
-        outcome.failed.push({ run, message: error instanceof Error ? error.message : String(error) });
-      }
-      progress(++finished);
+export async function inPieces(
+  runs: readonly RunRow[],
+  size: number,
+  send: (uids: string[]) => Promise<RunsOutcome>,
+  { progress, stopped }: { progress?: (tried: number) => void; stopped?: () => boolean } = {},
+): Promise<Outcome> {
+  const outcome: Outcome = { asked: runs.length, done: 0, failed: [], left: 0 };
+  for (let at = 0; at < runs.length; at += size) {
+    if (stopped?.()) return { ...outcome, left: runs.length - at };
+    const piece = runs.slice(at, at + size);
+    try {
+      const { done, refused } = await send(piece.map((run) => run.uid));
+      const byUid = new Map(piece.map((run) => [run.uid, run]));
+      outcome.done += done;
+      for (const { run, message } of refused) outcome.failed.push({ run: byUid.get(run) ?? piece[0], message });
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      outcome.failed.push(...piece.map((run) => ({ run, message })));
+      return { ...outcome, left: runs.length - at - piece.length };
     }
-  };
-  await Promise.all(Array.from({ length: Math.min(AT_ONCE, runs.length) }, worker));
+    progress?.(Math.min(at + size, runs.length));
+  }
   return outcome;
 }
 
-/** One sentence about runs that refused; null when none did. */
-export function refusedText({ failed }: Outcome): string | null {
-  if (failed.length === 0) return null;
-  const named = failed.slice(0, NAMED).map((f) => f.run.name).join(", ");
-  const more = failed.length > NAMED ? ` and ${failed.length - NAMED} more` : "";
-  return `${failed.length === 1 ? "1 run" : `${failed.length} runs`} did not change (${named}${more}): ${failed[0].message}`;
+/** Sentences about runs that are as they were; null when there are none. */
+export function refusedText({ asked, done, failed, left }: Outcome): string | null {
+  const told: string[] = [];
+  if (left > 0) told.push(`${formatCount(done)} of ${formatCount(asked)} runs are done, ${formatCount(left)} ${left === 1 ? "was" : "were"} not tried.`);
+  if (failed.length > 0) {
+    const named = failed.slice(0, NAMED).map((f) => f.run.name).join(", ");
+    const more = failed.length > NAMED ? ` and ${formatCount(failed.length - NAMED)} more` : "";
+    const why = [...new Set(failed.map((f) => f.message))];
+    const others = why.length > 1 ? ` (and ${why.length - 1} other ${why.length === 2 ? "reason" : "reasons"})` : "";
+    told.push(`${failed.length === 1 ? "1 run" : `${formatCount(failed.length)} runs`} did not change (${named}${more}): ${why[0]}${others}`);
+  }
+  return told.length === 0 ? null : told.join(" ");
 }

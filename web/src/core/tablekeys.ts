@@ -6,8 +6,11 @@ import type { Shortcut } from "./keyboard";
 export const TABLE_KEYS: Shortcut[] = [
   { keys: "Ctrl+a", what: "in the table: select all that are loaded", group: "Runs" },
   { keys: "PageUp PageDown Home End", what: "in the table: far up and down", group: "Runs" },
-  { keys: "Tab", what: "from the table to its heads", group: "Runs" },
-  { keys: "ArrowLeft ArrowRight", what: "in the heads: next column; with Alt move it, with Alt and Shift make it narrower or wider", group: "Runs" },
+  { keys: "Tab", what: "from the table to the heads of its columns, and to what a column can do", group: "Columns" },
+  { keys: "ArrowLeft ArrowRight", what: "in the heads: next column", group: "Columns" },
+  { keys: "Enter Shift+Enter", what: "in a head: sort by the column, alone or as a further one", group: "Columns" },
+  { keys: "Alt+ArrowLeft Alt+ArrowRight", what: "in a head: move the column", group: "Columns" },
+  { keys: "Alt+Shift+ArrowLeft Alt+Shift+ArrowRight", what: "in a head: make the column narrower or wider", group: "Columns" },
 ];
 
 /** How far PageUp and PageDown go. */

@@ -82,7 +82,8 @@ export function defaultView(): View {
 /** Only what separates or escapes is escaped inside an item, so that addresses stay readable. */
 const list = (values: string[]): string => values.map((v) => v.replace(/[%,]/g, encodeURIComponent)).join(",");
 
-function unlist(text: string): string[] {
+/** The items of a list in an address. */
+export function listOf(text: string): string[] {
   return text.split(",").filter((t) => t !== "").map(safeDecode);
 }
 
@@ -130,19 +131,19 @@ export function parseView(query: string): View {
   const params = new URLSearchParams(query);
   const view = defaultView();
   view.q = params.get("q") ?? "";
-  if (params.get("sort")) view.sort = unlist(params.get("sort") ?? "").slice(0, MOST_SORTS);
-  view.cols = params.has("cols") ? unlist(params.get("cols") ?? "") : null;
+  if (params.get("sort")) view.sort = listOf(params.get("sort") ?? "").slice(0, MOST_SORTS);
+  view.cols = params.has("cols") ? listOf(params.get("cols") ?? "") : null;
   view.pin = Math.min(view.cols?.length ?? 0, parseCount(params.get("pin")));
   view.w = parseWidths(params.get("w"));
-  view.group = unlist(params.get("group") ?? "").slice(0, MOST_LEVELS);
-  view.sel = params.has("sel") ? unlist(params.get("sel") ?? "") : null;
+  view.group = listOf(params.get("group") ?? "").slice(0, MOST_LEVELS);
+  view.sel = params.has("sel") ? listOf(params.get("sel") ?? "") : null;
   view.x = parseX(params.get("x"));
   view.xl = parseLog(params.get("xl"));
   view.yl = parseLog(params.get("yl"));
   view.sm = parseSmooth(params.get("sm"));
   view.z = parseZoom(params.get("z"));
   view.pf = params.get("pf") ?? "";
-  for (const key of [...ARRANGEMENT, "clip"] as const) view[key] = [...new Set(unlist(params.get(key) ?? ""))];
+  for (const key of [...ARRANGEMENT, "clip"] as const) view[key] = [...new Set(listOf(params.get(key) ?? ""))];
   view.full = params.get("full") ?? "";
   const band = params.get("band");
   view.band = band === "std" || band === "none" || band === "runs" ? band : "range";
@@ -155,7 +156,7 @@ function parseCount(text: string | null): number {
 
 function parseWidths(text: string | null): Record<string, number> {
   const widths: Record<string, number> = {};
-  for (const item of unlist(text ?? "")) {
+  for (const item of listOf(text ?? "")) {
     const match = /^(\d{2,4})~(.+)$/s.exec(item);
     if (match) widths[match[2]] = Number(match[1]);
   }
@@ -172,7 +173,7 @@ function parseX(text: string | null): XAxis | null {
 
 function parseLog(text: string | null): "all" | string[] {
   if (!text) return [];
-  return text === "1" ? "all" : unlist(text);
+  return text === "1" ? "all" : listOf(text);
 }
 
 function parseSmooth(text: string | null): number {

@@ -259,6 +259,12 @@ export type RunPatch = Partial<Pick<RunRow, "name" | "notes" | "tags" | "group" 
   remove_tags?: string[];
 };
 
+/** What came of a wish for many runs: those that are as they were, each with the reason. */
+export interface RunsOutcome {
+  done: number;
+  refused: { run: string; code: string; message: string }[];
+}
+
 export type XAxis = "step" | "wall" | "relative" | { metric: string };
 export type BucketField = "first" | "last" | "min" | "max" | "mean";
 

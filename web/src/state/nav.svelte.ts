@@ -3,6 +3,7 @@
  * What is embedded in another page stays what it is: whatever leads elsewhere opens a page of its own.
  */
 import "../core/fresh";
+import { oddParameters, type Oddity } from "../core/odd";
 import { parseRoute, type Route } from "../core/route";
 import { formatView, parseView, VIEW_KEYS, type View } from "../core/url";
 
@@ -25,6 +26,9 @@ class Nav {
   line = $state.raw<number | null>(lineOf(location.search));
   /** What else the address says: parameters of single pages, such as the `file` that is looked at. */
   rest = $state.raw<Readonly<Record<string, string>>>(restOf(location.search));
+
+  /** What the address said when it was opened and cannot be used. */
+  odd = $state.raw<readonly Oddity[]>(oddOf(this.route));
 
   /** What the last undone change was of, a new list each time: what is kept beside the address follows. */
   undone = $state.raw<readonly string[]>([]);
@@ -111,6 +115,15 @@ class Nav {
     this.view = parseView(location.search);
     this.line = lineOf(location.search);
     this.rest = restOf(location.search);
+    this.odd = oddOf(this.route);
+  }
+
+  /** Takes what cannot be used out of the address. */
+  leaveOdd(): void {
+    this.odd = [];
+    const { page } = this.route;
+    if (page === "workspace") this.rest = Object.fromEntries(Object.entries(this.rest).filter(([name, value]) => oddParameters(`${encodeURIComponent(name)}=${encodeURIComponent(value)}`, true).length === 0));
+    this.write();
   }
 
   private follow(event: MouseEvent): void {
@@ -120,6 +133,10 @@ class Nav {
     event.preventDefault();
     this.go(link.pathname + link.search);
   }
+}
+
+function oddOf({ page }: Route): Oddity[] {
+  return page === "embed" ? [] : oddParameters(location.search, page === "workspace");
 }
 
 function lineOf(search: string): number | null {

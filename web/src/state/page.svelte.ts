@@ -28,6 +28,8 @@ class Page {
   outdated = $state(false);
   help = $state(false);
   finder = $state(false);
+  /** The project whose alerts are shown. */
+  alerts = $state.raw<{ entity: string; project: string } | null>(null);
   /** Seconds tick for "3 min ago". */
   now = $state(Date.now() * 1000);
 
