@@ -11,6 +11,9 @@ import sys
 import urllib.request
 from pathlib import Path
 
+import psutil
+import pytest
+
 import epochal
 from epochal.journal.home import read_server_address
 
@@ -55,6 +58,23 @@ def test_the_demo_serves_on_until_ctrl_c(home: Path, wait_for) -> None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(address.pid, signal.SIGKILL)
     assert "Traceback" not in output.read_text()
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGHUP], ids=["killed", "hung up"])
+def test_whatever_ends_the_demo_ends_its_server_and_its_training(
+    home: Path, wait_for, end: signal.Signals
+) -> None:
+    """A terminal that is closed takes along what was started in it; so does a polite kill."""
+    command = [*DEMO, "--runs", "1", "--epochs", "50", "--home", str(home)]
+    with (home.parent / "demo.txt").open("wb") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
+    demo = psutil.Process(process.pid)
+    # The server and a training, with the relay of what that prints.
+    started = wait_for(lambda: len(found := demo.children(recursive=True)) >= 2 and found)
+    os.kill(process.pid, end)
+    process.wait(60)
+    assert psutil.wait_procs(started, 60)[1] == []
+    assert not (home / "server.json").exists()
 
 
 def test_a_wrong_folder_is_one_clear_message(home: Path, tmp_path: Path) -> None:

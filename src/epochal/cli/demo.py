@@ -1,12 +1,14 @@
 """``epochal demo``: train a small CNN on real images and watch it live.
 
 Promises: the link is printed before training starts; every process that it started is gone when it
-ends; the data stays in the home. Without a terminal, or with ``--exit``, it ends by itself.
+ends, also with its terminal; the data stays in the home. Without one, or with ``--exit``, it ends
+by itself.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -52,6 +54,7 @@ def demo(
         raise MissingExtra("epochal demo", "demo")
     if runs > len(RECIPES):
         raise InvalidInput(f"--runs {runs} is too many: the demo has {len(RECIPES)} recipes.")
+    _hear_all_ends()
     folder = find_folder(data)
     chosen_home = find_home(home)
     console = Console(highlight=False)
@@ -76,6 +79,14 @@ def demo(
         console.print(f"The data lies in {chosen_home}")
         _serve_on(console, link, keep=sys.stdin.isatty() if keep is None else keep)
     console.print(f"Look again with: epochal ui --home {chosen_home}")
+
+
+def _hear_all_ends() -> None:
+    """A terminal that is closed, and a polite kill, end the demo as Ctrl-C does."""
+    for name in ("SIGHUP", "SIGTERM"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
 
 
 def _train(recipe: Recipe, home: Path, folder: Path | None, epochs: int, images: int) -> None:
