@@ -13,6 +13,8 @@ import pytest
 from epochal.api import RunView, connect
 from epochal.errors import EpochalError, InvalidInput, NotFound
 from epochal.imports.mlflow import Importer, open_store
+from epochal.imports.mlflow.nouns import Elsewhere
+from epochal.imports.mlflow.places import Places, list_folder
 from epochal.imports.outcome import Outcome
 from tests.cli.conftest import run_cli
 from tests.conftest import Server
@@ -179,6 +181,23 @@ def test_artifacts_outside_of_the_store_are_not_read(home: Path, store: Written)
     with Importer(home, str(store.path), artifacts=outside.parent.parent) as importer:
         importer.carry()
     assert own_files(connect(home=home).run(store.facts["parent"])) == ["secret.txt"]
+
+
+def test_what_a_run_of_a_server_never_had_is_not_missing(tmp_path: Path) -> None:
+    """In the folder that a server writes; in another one nothing says that there was nothing."""
+    run, other = "a" * 32, "b" * 32
+    kept, else_where = tmp_path / "kept", tmp_path / "other"
+    (kept / "1" / run / "artifacts").mkdir(parents=True)
+    (else_where / "photos" / "2026").mkdir(parents=True)
+    places = Places([str(kept)], kept=[str(kept)])
+    assert list_folder(places.find(f"mlflow-artifacts:/2/{other}/artifacts")) == []
+    wrong = Places([str(else_where)], kept=[str(else_where)])
+    for asked, uri in (
+        (wrong, f"mlflow-artifacts:/2/{other}/artifacts"),
+        (places, "mlflow-artifacts:/../../none"),
+    ):
+        with pytest.raises(Elsewhere, match="--artifacts"):
+            asked.find(uri)
 
 
 def redirect(store: Written, place: Path) -> None:

@@ -57,7 +57,8 @@ class DatabaseStore:
         self._db.need("metrics", "run_uuid", "key", "value", "timestamp")
         beside = os.path.dirname(path)
         roots = [beside, os.path.join(beside, "mlruns"), os.path.join(beside, "mlartifacts")]
-        self._places = Places([*([artifacts] if artifacts else []), *roots])
+        named = [artifacts] if artifacts else []
+        self._places = Places([*named, *roots], kept=[*named, roots[-1]])
         self._params = self._texts("params", "run_uuid", "key", "value")
         self._tags = self._texts("tags", "run_uuid", "key", "value")
         self._counts: dict[str, str] = {}

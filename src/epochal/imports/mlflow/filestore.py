@@ -44,7 +44,8 @@ class FileStore:
         self.source = root
         self.problems: list[str] = []
         self._root = Path(root)
-        self._places = Places([root, *([artifacts] if artifacts else [])])
+        named = [artifacts] if artifacts else []
+        self._places = Places([root, *named], kept=named)
         self._folders: dict[str, Path] = {}
 
     def experiments(self) -> list[Experiment]:

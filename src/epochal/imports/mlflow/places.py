@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import functools
 import os
+import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from epochal.domain.encode import type_of
@@ -17,16 +20,20 @@ from epochal.domain.record import BlobRef
 from epochal.imports.mlflow.nouns import Artifact, Elsewhere
 from epochal.journal.blobs import Blobs
 
+_OF_SERVER: Final = re.compile(r"[0-9a-f]{32}|models")
+
 
 class Places:
     """The folders of a store.
 
     Args:
         roots: folders below which artifacts may be read; real paths.
+        kept: those of them that may be what a server writes.
     """
 
-    def __init__(self, roots: list[str]) -> None:
+    def __init__(self, roots: list[str], kept: Sequence[str] = ()) -> None:
         self._roots = [os.path.realpath(root) for root in roots]
+        self._kept = [os.path.realpath(root) for root in kept]
 
     def find(self, uri: str) -> str:
         """The folder that an artifact URI means.
@@ -52,6 +59,9 @@ class Places:
         if above is not None and not os.path.isdir(path):
             return os.path.join(above, *path.split("/")[-2:])  # as above, in a moved store
         if parts.scheme == "mlflow-artifacts":
+            empty = self._never_made(path)
+            if empty is not None:
+                return empty
             raise Elsewhere(
                 "artifacts that a server keeps: name the folder that it writes with --artifacts"
             )
@@ -60,6 +70,14 @@ class Places:
                 f"artifacts outside of the store, below {_shown(path)}: name that with --artifacts"
             )
         raise Elsewhere(f"artifacts below {_shown(path)}, which is not there")
+
+    def _never_made(self, path: str) -> str | None:
+        """Where a server keeps what was never put there, if it keeps others in our folders."""
+        for root in self._kept:
+            found = os.path.realpath(os.path.join(root, path.lstrip("/")))
+            if self._contains(found) and not os.path.lexists(found) and _is_kept(root):
+                return found
+        return None
 
     def _contains(self, path: str) -> bool:
         return any(path == root or path.startswith(root + os.sep) for root in self._roots)
@@ -73,6 +91,15 @@ class Places:
                 if self._contains(found) and os.path.isdir(found):
                     return found
         return None
+
+
+@functools.cache
+def _is_kept(root: str) -> bool:
+    """Whether a folder holds ``EXPERIMENT/RUN`` or ``EXPERIMENT/models``, as that of a server."""
+    return any(
+        found.parent.name.isdigit() and _OF_SERVER.fullmatch(found.name)
+        for found in Path(root).glob("*/*")
+    )
 
 
 def list_folder(folder: str) -> list[Artifact]:
