@@ -68,6 +68,20 @@ def test_a_saved_model_tells_what_it_takes_and_gives(
     assert page.get_by_text('epochal.load_model("runs:/trainer-1/classifier")').is_visible()
 
 
+def test_times_of_models_stay_in_the_table(page: Page) -> None:
+    """The longest words for a time, in the narrow last column."""
+    page.get_by_role("link", name="Models", exact=True).click()
+    cell = page.get_by_label("Registered models").locator("tbody tr td:last-child").first
+    cell.wait_for()
+    for words in ("59 min ago", "2026-12-28"):
+        width, room = cell.evaluate(
+            "(cell, text) => { cell.textContent = text; "
+            "return [cell.scrollWidth, cell.clientWidth]; }",
+            words,
+        )
+        assert width <= room, words
+
+
 @pytest.mark.parametrize("run,operation", [("trainer-1", "conv2d"), ("onnx", "Conv")])
 def test_the_graph_of_a_program_is_drawn(
     gallery: Gallery, visit: Callable[..., Visitor], run: str, operation: str
