@@ -7,6 +7,7 @@ a path that names their bytes (`path_of`), by which `files` lists and finds them
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -79,10 +80,9 @@ def path_of(entry: MediaEntry, item: MediaView) -> str | None:
 
 def named(entry: MediaEntry, kind: str, data: BlobView, suffix: str = "") -> str:
     """A path as wandb's client makes them: of folder, key, step and digest."""
-    parts = [_fit(part) for part in unicodedata.normalize("NFC", entry.key).split("/")]
-    key = "/".join([part for part in parts if part][-_MOST_PARTS:]) or "media"
     suffix = suffix or f".{suffix_of(data.type)}"
-    return f"media/{FOLDERS.get(kind, kind)}/{key}_{entry.step}_{data.digest}{suffix}"
+    folder = f"media/{FOLDERS.get(kind, kind)}"
+    return f"{folder}/{_key_in_path(entry.key)}_{entry.step}_{data.digest}{suffix}"
 
 
 def digest_in(path: str) -> str | None:
@@ -100,6 +100,12 @@ def _suffix(item: MediaView, data: BlobView) -> str | None:
     if item.kind == "object3d":
         return f".{form}" if form.isalnum() and form != "f32" else None
     return "" if item.kind in FOLDERS else None
+
+
+@functools.lru_cache(maxsize=1024)
+def _key_in_path(key: str) -> str:
+    parts = [_fit(part) for part in unicodedata.normalize("NFC", key).split("/")]
+    return "/".join([part for part in parts if part][-_MOST_PARTS:]) or "media"
 
 
 def _fit(part: str) -> str:
