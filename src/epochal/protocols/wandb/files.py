@@ -213,8 +213,10 @@ async def _md5(asked: Asked, parent: tuple[Place, FileRow], given: Given) -> str
         return None
     if is_made(row.path, row.digest, row.size):
         return (await measure(asked, place, row)).md5
-    digest = digest_in(row.path)
-    content = await asked.call.read(media.run_file, place.uid, row.path, digest=digest)
+    if digest_in(row.path) == row.digest:
+        content = await asked.call.read(media.run_blob, place.uid, row.digest)
+    else:
+        content = await asked.call.read(media.run_file, place.uid, row.path)
     return await asyncio.to_thread(md5_of, content.path)
 
 

@@ -87,9 +87,7 @@ async def measure(asked: Asked, place: Place, row: FileRow) -> Measure:
     key = ("made", row.path)
     if key not in asked.memory:
         workers, principal = asked.call.workers, asked.call.principal
-        content = await workers.read(
-            media.run_file, principal, place.uid, row.path, digest=row.digest
-        )
+        content = await workers.read(media.run_blob, principal, place.uid, row.digest)
         made = await table_bytes(workers, principal, place.uid, row.path, content)
         md5 = hashlib.md5(made, usedforsecurity=False).digest()
         asked.memory[key] = Measure(len(made), base64.b64encode(md5).decode())
