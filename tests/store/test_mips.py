@@ -36,7 +36,7 @@ def test_what_was_used_last_is_kept_within_the_limit(tmp_path, monkeypatch):
         assert recent.get((tmp_path, 0, number), partial(made.__getitem__, number)) is made[number]
     assert recent.get((tmp_path, 0, 0), refuse) is made[0]
     assert recent.get((tmp_path, 0, 2), lambda: made[2]) is made[2]
-    assert recent.cells == 80
+    assert recent.weight == 80
     assert recent.get((tmp_path, 0, 0), refuse) is made[0]
     assert recent.get((tmp_path, 0, 2), refuse) is made[2]
     again = make_mip(40)
@@ -47,7 +47,7 @@ def test_a_mip_beyond_the_limit_is_given_but_not_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(mips, "KEPT_CELLS", 10)
     recent: RecentMips[Mip] = RecentMips()
     assert len(recent.get((tmp_path, 0, 0), lambda: make_mip(40)).cells) == 40
-    assert recent.cells == 0
+    assert recent.weight == 0
 
 
 def test_a_failure_to_decode_is_told_and_not_kept(tmp_path):

@@ -7,7 +7,7 @@ not locked; nobody writes into them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -52,6 +52,14 @@ class Stretch(Protocol):
         """Greatest step."""
 
     @property
+    def wall_min(self) -> int:
+        """Earliest time."""
+
+    @property
+    def wall_max(self) -> int:
+        """Latest time."""
+
+    @property
     def order_first(self) -> int:
         """Arrival number of the first point."""
 
@@ -84,7 +92,7 @@ class Stretch(Protocol):
         """Value of each point, float64 or int64."""
 
     @property
-    def place(self) -> Place | None:
+    def place(self) -> Hashable | None:
         """What names the column for good, where it never changes; None in memory."""
 
     def mip(self) -> Mip | None:
@@ -122,6 +130,16 @@ class Part:
         """Greatest step."""
         return int(self.step.max())
 
+    @cached_property
+    def wall_min(self) -> int:
+        """Earliest time."""
+        return int(self.wall_us.min())
+
+    @cached_property
+    def wall_max(self) -> int:
+        """Latest time."""
+        return int(self.wall_us.max())
+
     @property
     def order_first(self) -> int:
         """Arrival number of the first point."""
@@ -143,7 +161,7 @@ class Part:
         return None
 
     @property
-    def place(self) -> Place | None:
+    def place(self) -> None:
         """None: points in memory move to segments."""
         return None
 

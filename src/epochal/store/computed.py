@@ -20,6 +20,7 @@ from epochal.domain.formula import Formula, Metric, metrics_of, parse_formula
 from epochal.domain.values import INT64_MAX, INT64_MIN
 from epochal.store.buckets import bucket_series
 from epochal.store.codec import Floats, Integers, Values
+from epochal.store.columns import Stretch
 from epochal.store.formulas import evaluate, meet
 from epochal.store.gather import RunSeries
 from epochal.store.grid import Grid
@@ -182,7 +183,6 @@ class ComputedStretch:
     """
 
     rising: Final = True
-    place: Final = None
 
     def __init__(
         self,
@@ -196,7 +196,8 @@ class ComputedStretch:
         self._piece = piece
         self._lately = lately
         self._kept = kept
-        self._name = expression.place(piece) if piece.rows >= MIN_ROWS else None
+        self.place = expression.place(piece)
+        self._name = self.place if piece.rows >= MIN_ROWS else None
         self.count = piece.count
         self.step_min, self.step_max = piece.step_min, piece.step_max
         self.order_first, self.order_last = order_first, order_first + piece.count - 1
@@ -233,10 +234,24 @@ class ComputedStretch:
         Raises:
             ValueError: they do not.
         """
+        return self._timed.wall_us
+
+    @property
+    def wall_min(self) -> int:
+        """Earliest time, where the metrics stand together."""
+        return self._timed.wall_min
+
+    @property
+    def wall_max(self) -> int:
+        """Latest time, where the metrics stand together."""
+        return self._timed.wall_max
+
+    @property
+    def _timed(self) -> Stretch:
         if not self._piece.together:
             raise ValueError("the times of metrics that do not stand together are several")
         first = next(iter(self._piece.windows.values()))
-        return first[0].stretch.wall_us
+        return first[0].stretch
 
     def mip(self) -> Mip | None:
         """The coarse copy, made when it is not kept."""

@@ -63,6 +63,26 @@ class CrossedCells(Mip):
         self.positive = positive
 
 
+class TimedCells(Mip):
+    """The cells of a series over time.
+
+    Args:
+        grid: over microseconds from a moment.
+        cells: its buckets.
+        bounds: the first and the last of those microseconds; None when there is no point.
+        rising: the points follow each other in time as they do in steps.
+    """
+
+    __slots__ = ("bounds", "rising")
+
+    def __init__(
+        self, grid: Grid, cells: Buckets, bounds: tuple[int, int] | None, *, rising: bool
+    ) -> None:
+        super().__init__(grid, cells)
+        self.bounds = bounds
+        self.rising = rising
+
+
 def cell_grid(step_min: int, step_max: int, rows: int) -> Grid:
     """The grid whose cells hold about 64 of ``rows`` evenly spread steps."""
     width = POINTS_PER_CELL * (step_max - step_min + 1) // max(rows, 1)

@@ -8,8 +8,9 @@ from collections import OrderedDict
 from pathlib import Path
 
 from epochal.journal.home import RUNS
-from epochal.store.mip import CrossedCells, Mip
+from epochal.store.mip import CrossedCells, Mip, TimedCells
 from epochal.store.mips import RecentMips
+from epochal.store.reading import RecentAxes
 from epochal.store.segment import Segment
 
 KEPT = 512
@@ -24,14 +25,17 @@ class OpenSegments:
     Attributes:
         computed: coarse copies of formulas over segments.
         crossed: those of series over the values of another one.
+        timed: those of series over time.
     """
 
     def __init__(self, home: Path) -> None:
         self._home = home
         self._open: OrderedDict[tuple[str, str], Segment] = OrderedDict()
         self._mips: RecentMips[Mip] = RecentMips()
+        self._axes = RecentAxes()
         self.computed: RecentMips[Mip] = RecentMips()
         self.crossed: RecentMips[CrossedCells] = RecentMips()
+        self.timed: RecentMips[TimedCells] = RecentMips()
         self._lock = threading.Lock()
 
     def path(self, run: str, file: str) -> Path:
@@ -52,7 +56,7 @@ class OpenSegments:
             if found is not None:
                 self._open.move_to_end(name)
                 return found
-        segment = Segment(self.path(run, file), self._mips)
+        segment = Segment(self.path(run, file), self._mips, self._axes)
         with self._lock:
             self._open[name] = segment
             if len(self._open) > KEPT:

@@ -47,16 +47,18 @@ def bucket_steps(
     if smooth is not None and not is_long(windows):
         step, value = step_values(windows, INT64_MIN, INT64_MAX)
         return bucket_series(step, value, grid, smooth=smooth)
-    lo, hi = _bounds(grid)
-    parts = [_bucket_cluster(cluster, grid, lo, hi) for cluster in _clusters(windows, lo, hi)]
+    lo, hi = grid_bounds(grid)
+    parts = [
+        _bucket_cluster(cluster, grid, lo, hi) for cluster in cluster_windows(windows, lo, hi)
+    ]
     found = join_buckets([part for part in parts if len(part)])
     if smooth is None:
         return found
     return replace(found, smooth=averages_at(windows, last_places(found, grid), smooth))
 
 
-def _bounds(grid: AnyGrid) -> tuple[int, int]:
-    """The first and the last step that may have a bucket."""
+def grid_bounds(grid: AnyGrid) -> tuple[int, int]:
+    """The first and the last step or microsecond that may have a bucket."""
     if isinstance(grid, LogGrid):
         start, end = grid.bounds
         return INT64_MIN if grid.below else math.floor(start), min(INT64_MAX, math.ceil(end) - 1)
@@ -75,7 +77,9 @@ def step_extent(writers: Sequence[WriterPoints]) -> tuple[int, int] | None:
     return min(w.stretch.step_min for w in windows), max(w.step_max for w in windows)
 
 
-def _clusters(windows: Sequence[Window], lo: int, hi: int) -> list[list[Window]]:
+def cluster_windows(
+    windows: Sequence[Window], lo: int = INT64_MIN, hi: int = INT64_MAX
+) -> list[list[Window]]:
     """Windows in view, those whose steps overlap together; ascending, each in arrival order."""
     seen = [(w.stretch.step_min, at, w) for at, w in enumerate(windows)]
     clusters: list[list[tuple[int, Window]]] = []

@@ -187,6 +187,12 @@ def step_values(windows: Sequence[Window], lo: int, hi: int) -> tuple[Integers, 
     return step, value
 
 
+def timed_values(windows: Sequence[Window]) -> tuple[Integers, Values]:
+    """The time and value of the last point of each step, by step."""
+    _, wall_us, value = gather(windows, "last", INT64_MIN, INT64_MAX, (_wall_us, _value))
+    return wall_us, value
+
+
 def gather(
     windows: Sequence[Window],
     view: View,

@@ -1,9 +1,9 @@
 """The reading end of a segment: columns on demand, each byte checked as it is read.
 
 A `Segment` holds the directory in memory and no open file: it costs nothing to keep and cannot run
-out of descriptors. Decoded axes are kept until `release` (at most 24 bytes a row). Compaction may
-delete a segment that a reader still knows; reading then raises FileNotFoundError, and the reader
-should look up the run's segments again.
+out of descriptors. The axes that were decoded last are kept, `KEPT_ROWS` rows of all segments that
+share them. Compaction may delete a segment that a reader still knows; reading then raises
+FileNotFoundError, and the reader should look up the run's segments again.
 """
 
 from __future__ import annotations
@@ -32,9 +32,19 @@ from epochal.store.directory import (
 from epochal.store.grid import Grid
 from epochal.store.mip import Mip, decode_mip
 from epochal.store.mips import RecentMips
+from epochal.store.recent import Recent
 from epochal.store.statistics import Number
 
 _SMALLEST: Final = len(MAGIC) + FOOTER_SIZE
+KEPT_ROWS: Final = 1 << 23
+"""64 MB of decoded steps, times and arrival numbers."""
+
+
+class RecentAxes(Recent[Integers]):
+    """The decoded axes that were used last."""
+
+    def __init__(self) -> None:
+        super().__init__(len, KEPT_ROWS)
 
 
 class KeyEntry(msgspec.Struct, frozen=True):
@@ -91,6 +101,7 @@ class Segment:
     Args:
         path: the ``.eps`` file.
         mips: where decoded mips are kept; of its own by default.
+        axes: where decoded axes are kept; likewise.
 
     Raises:
         OSError: it cannot be read.
@@ -98,16 +109,18 @@ class Segment:
         NewerFormat: a newer Epochal wrote it.
     """
 
-    def __init__(self, path: Path, mips: RecentMips[Mip] | None = None) -> None:
+    def __init__(
+        self, path: Path, mips: RecentMips[Mip] | None = None, axes: RecentAxes | None = None
+    ) -> None:
         self.path = path
         self._mips: RecentMips[Mip] = RecentMips() if mips is None else mips
+        self._axes = RecentAxes() if axes is None else axes
         self.directory = _read_directory(path)
         self._offsets = list(accumulate(self.directory.lengths, initial=len(MAGIC)))
         self._places: dict[str, list[tuple[int, int]]] = {}
         for number, group in enumerate(self.directory.groups):
             for index, key in enumerate(group.columns.keys):
                 self._places.setdefault(key, []).append((number, index))
-        self._axes: dict[int, Integers] = {}
         self._packed: tuple[int, Values] | None = None
 
     def keys(self) -> list[str]:
@@ -135,11 +148,6 @@ class Segment:
     def mip(self, key: str) -> list[Mip | None]:
         """The coarse copy of each stretch of a key; None where there is none."""
         return [part.mip() for part in self.parts(key)]
-
-    def release(self) -> None:
-        """Forget decoded axes; they are read again when needed."""
-        self._axes = {}
-        self._packed = None
 
     def block(self, index: int) -> bytes:
         """The bytes of a block, checked.
@@ -216,15 +224,14 @@ class Segment:
             raise CorruptFile(self.path, f"mip block {index} cannot be read: {error}") from error
 
     def _axis_block(self, index: int, rows: int) -> Integers:
-        known = self._axes.get(index)
-        if known is not None:
-            return known
+        return self._axes.get((self.path, index), lambda: self._decode_axis(index, rows))
+
+    def _decode_axis(self, index: int, rows: int) -> Integers:
         values = self._decode(index)
         if values.dtype != np.int64 or len(values) != rows:
             raise CorruptFile(self.path, f"axis block {index} does not hold {rows} integers")
         axis: Integers = values.view(np.int64)
         axis.flags.writeable = False
-        self._axes[index] = axis
         return axis
 
     def _decode(self, index: int) -> Values:
@@ -285,6 +292,16 @@ class SegmentPart:
     def step_max(self) -> int:
         """Greatest step."""
         return self._axis.step_max
+
+    @property
+    def wall_min(self) -> int:
+        """Earliest time, microseconds since 1970 UTC."""
+        return self._axis.wall_min
+
+    @property
+    def wall_max(self) -> int:
+        """Latest time."""
+        return self._axis.wall_max
 
     @property
     def order_first(self) -> int:

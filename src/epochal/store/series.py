@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epochal.domain.formula import Metric, parse_formula
+from epochal.domain.values import INT64_MAX, INT64_MIN
 from epochal.domain.view import BucketQuery, MetricAxis, PointQuery, SeriesRef
 from epochal.errors import InvalidInput
 from epochal.store.answer import pack_buckets, pack_points
@@ -26,10 +27,10 @@ from epochal.store.gather import RunSeries, gather, gather_all
 from epochal.store.grid import choose_grid
 from epochal.store.loggrid import AnyGrid, choose_log_grid
 from epochal.store.overview import bucket_steps, step_extent
-from epochal.store.points import Points, WriterPoints, assemble, find_windows
+from epochal.store.points import Points, WriterPoints, assemble, find_windows, step_values
 from epochal.store.rows import no_run
 from epochal.store.store import Store
-from epochal.store.times import bucket_times, time_extent
+from epochal.store.times import find_timed
 
 MAX_SERIES = 5000
 MAX_BUCKETS = 8192
@@ -164,26 +165,26 @@ def _on_steps(
 ) -> tuple[AnyGrid, list[Buckets], tuple[float, float]]:
     """Buckets over steps: long series from their mips, short ones stacked."""
     sources: list[list[WriterPoints]] = []
-    points: dict[int, Points] = {}
+    pairs: dict[int, Pair] = {}
     for index, member in enumerate(members):
         source = member.source(store, runs[member.run], smooth=query.smooth is not None)
         if source is None:
-            points[index] = member.points(store, runs[member.run])
+            points = member.points(store, runs[member.run])
+            pairs[index] = points.step, points.value
         sources.append(source or [])
     known = [step_extent(source) for source in sources]
-    extent = _extent([*known, *(_bounds(found.step) for found in points.values())], query)
+    extent = _extent([*known, *(_bounds(step) for step, _ in pairs.values())], query)
     grid = _grid(query, extent, max(1, extent[0]))
     found: list[Buckets | None] = [None] * len(sources)
     for index, source in enumerate(sources):
-        if index in points:
+        if index in pairs:
             continue
         if members[index].formula or _size(source) >= LONG:
             found[index] = bucket_steps(source, grid, smooth=query.smooth)
         else:
-            points[index] = assemble(source, "last")
-    pairs = [(one.step, one.value) for one in points.values()]
-    stacked = bucket_many(pairs, grid, smooth=query.smooth)
-    for index, part in zip(points, stacked, strict=True):
+            pairs[index] = step_values(find_windows(source), INT64_MIN, INT64_MAX)
+    stacked = bucket_many(list(pairs.values()), grid, smooth=query.smooth)
+    for index, part in zip(pairs, stacked, strict=True):
         found[index] = part
     return grid, [part for part in found if part is not None], extent
 
@@ -245,15 +246,14 @@ def _find_long(
             return None
         return _Long(crossed.bounds, crossed.positive, crossed.buckets)
     source = member.source(store, series, smooth=True)
-    windows = find_windows(source or [])
-    ends = time_extent(windows)
-    if ends is None:
-        return None
     shift = series.created_us if query.x == "relative" else 0
-    lo, hi = ends[0] - shift, ends[1] - shift
-    return _Long(
-        (lo, hi), max(1, lo), lambda grid: bucket_times(windows, grid, shift, smooth=query.smooth)
+    timed = find_timed(
+        find_windows(source or []), shift, store.segments.timed, smooth=query.smooth is not None
     )
+    if timed is None:
+        return None
+    positive = max(1, timed.bounds[0]) if timed.bounds else math.inf
+    return _Long(timed.bounds, positive, lambda grid: timed.buckets(grid, query.smooth))
 
 
 def _size(source: Sequence[WriterPoints]) -> int:

@@ -32,6 +32,7 @@ _NOTHING: Final = 39.0
 """A share of ``exp(-39)`` is lost in the rounding of a sum."""
 
 Axis = Callable[[Stretch], NDArray[np.int64]]
+Begin = Callable[[Stretch], int]
 Rows = tuple[NDArray[np.int64], NDArray[np.float64]]
 
 
@@ -49,11 +50,16 @@ def _steps(stretch: Stretch) -> NDArray[np.int64]:
     return stretch.step
 
 
+def _first_step(stretch: Stretch) -> int:
+    return stretch.step_min
+
+
 def averages_at(
     windows: Sequence[Window],
     steps: NDArray[np.int64],
     weight: float,
     axis: Axis = _steps,
+    begin: Begin = _first_step,
 ) -> NDArray[np.float64]:
     """The debiased average at each of some places of an axis.
 
@@ -62,6 +68,7 @@ def averages_at(
         steps: ascending, each that of a point.
         weight: between 0 and 1, both excluded.
         axis: the places of a stretch, which rise with its steps; those steps by default.
+        begin: the first of them, known without reading.
 
     Raises:
         CorruptFile: a segment is damaged.
@@ -70,7 +77,7 @@ def averages_at(
     stretches = sorted((window.stretch for window in windows), key=lambda one: one.step_min)
     read = _Reader(stretches, axis)
     needed = math.ceil(min(_NOTHING / -math.log(weight), FARTHEST)) + 1
-    begins = np.array([axis(one)[0] for one in stretches])
+    begins = np.array([begin(one) for one in stretches])
     holders = np.searchsorted(begins, steps, "right") - 1
     places = list(zip(holders.tolist(), steps.tolist(), strict=True))
     typical = _typical(read, places[:: max(1, len(places) // SAMPLES)])
