@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -135,9 +136,69 @@ def test_a_restarted_server_is_found_again_without_a_reload(
         end_process(third.process)
 
 
+@pytest.mark.parametrize("typed", [False, True])
+def test_a_tab_that_slept_through_an_upgrade_opens_no_half_of_two_pages(
+    home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    client: Callable[..., Client],
+    visit: Callable[..., Visitor],
+    typed: bool,
+) -> None:
+    """Shown again, it is told; a part that it has not loaded yet comes with a page of one build.
+
+    By itself, unless somebody typed something: then they are asked to save it first.
+    """
+    first = start_server(home, log=tmp_path / "first.log")
+    port = first.url.rsplit(":", 1)[1]
+    training = client(project="asleep", id="asleep")
+    training.log(0, loss=1.0)
+    wait_known(first.url, "asleep", "asleep")
+    visitor = visit(first.url)
+    visitor.forgiven = ("Failed to load resource: net::ERR_",)
+    page = visitor.workspace("asleep")
+    wait_drawn(page, "loss")
+    page.get_by_text("live", exact=True).wait_for()
+    page.evaluate("window.__same = true")
+    if typed:
+        page.get_by_label("Filter charts").fill("lo")
+    hide(page)
+    page.get_by_text("paused", exact=True).wait_for()
+    end_process(first.process)
+    monkeypatch.setenv("PYTHONPATH", upgraded(tmp_path / "new"))
+    second = start_server(home, f"--port={port}", log=tmp_path / "second.log")
+    try:
+        hide(page, hidden=False)
+        page.get_by_text("The Epochal server was upgraded.").wait_for()
+        training.log(1, loss=0.5)
+        page.wait_for_function(f"() => window.__epochal.lastPoint['{training.uid}'].loss.x === 1")
+        assert page.evaluate("window.__same")
+        if typed:
+            page.keyboard.press("Control+k")
+            lost = page.get_by_role("alert").filter(has_text="could not be loaded")
+            lost.get_by_text("Save what you typed, then load the page again.").wait_for()
+            assert page.evaluate("window.__same")
+            assert page.get_by_label("Filter charts").input_value() == "lo"
+            lost.get_by_role("button", name="Load the page again").click()
+            page.wait_for_function("() => !window.__same && window.__epochal")
+            wait_drawn(page, "loss")
+        else:
+            page.locator(".grid-lead a").click()
+            page.get_by_role("region", name="Summary", exact=True).wait_for()
+            assert not page.evaluate("window.__same ?? false")
+            assert page.evaluate("location.pathname") == "/p/asleep/r/asleep"
+        assert page.get_by_text("The Epochal server was upgraded.").count() == 0
+    finally:
+        end_process(second.process)
+
+
 def upgraded(place: Path) -> str:
-    """A copy of the package with another page; what to put before the module path."""
+    """A copy of the package with another page; what to put before the module path.
+
+    All addresses within the page are others, as when each of its files had changed.
+    """
     shutil.copytree(Path(epochal.__file__).parent, place / "epochal")
-    index = place / "epochal/server/static/index.html"
-    index.write_text(index.read_text().replace("<title>", "<title>New "))
+    for file in (place / "epochal/server/static").iterdir():
+        if file.suffix in {".html", ".js", ".json"}:
+            file.write_text(re.sub(r"\?v=([0-9a-f]{11})", r"?v=\g<1>0", file.read_text()))
     return str(place)

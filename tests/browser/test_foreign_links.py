@@ -1,18 +1,33 @@
-"""What MLflow's users look for: the links that its client prints, and what it said of a run."""
+"""What other trackers' users look for: links that a client prints, what it said of a run."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag
 
-from tests.browser.gallery import Gallery
+from tests.browser.axe import serious
+from tests.browser.gallery import Gallery, ask, wait_known
 from tests.browser.visitor import Visitor, until
 from tests.conftest import Server
 
 pytestmark = pytest.mark.browser
+
+FORK = """
+import wandb
+with wandb.init(project="told", id="trunk", name="the trunk") as run:
+    for step in range(20):
+        run.log({"loss": 20 - step})
+with wandb.init(project="told", id="branch", fork_from="trunk?_step=9") as run:
+    run.log({"loss": 1.0})
+"""
+MISSING = ("Failed to load resource: the server responded with a status of 404",)
 
 
 def test_links_of_mlflow_open_the_run_and_its_project(
@@ -68,6 +83,37 @@ def test_the_page_of_a_run_of_mlflows_tells_what_its_client_said(
     page.get_by_role("heading", name="mother").wait_for()
     page.get_by_role("region", name="Notes and tags").wait_for()
     assert page.get_by_role("region", name="Code", exact=True).count() == 0
+
+
+def test_a_run_that_wandbs_client_forked_says_from_where(
+    server: Server, visit: Callable[..., Visitor], tmp_path: Path
+) -> None:
+    """A link to the run that it began as; its id, once that run is not there any more."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
+    told = {
+        "WANDB_BASE_URL": server.url, "WANDB_API_KEY": "local-" + "0" * 40, "HOME": str(tmp_path),
+        "WANDB_DIR": str(tmp_path), "WANDB_SILENT": "true", "WANDB_DISABLE_GIT": "true",
+    }  # fmt: skip
+    command = [sys.executable, "-c", FORK]
+    subprocess.run(command, env={**own, **told}, cwd=tmp_path, check=True, timeout=150)
+    trunk = wait_known(server.url, "told", "trunk")
+    wait_known(server.url, "told", "branch", 10)
+    visitor = visit(server.url)
+    visitor.forgiven = MISSING
+    page = visitor.go("/p/told/r/branch")
+    said = page.locator("p", has_text="Forked from")
+    said.get_by_role("link", name="the trunk").wait_for()
+    assert "at step 9" in said.inner_text()
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)
+        assert serious(page) == [], theme
+    said.get_by_role("link", name="the trunk").click()
+    page.get_by_role("heading", name="the trunk").wait_for()
+    assert page.locator("p", has_text="Forked from").count() == 0
+    ask(server.url, f"/api/v1/runs/{trunk['uid']}", method="DELETE")
+    visitor.go("/p/told/r/branch")
+    said.get_by_text("trunk", exact=True).wait_for()
+    assert said.get_by_role("link").count() == 0
 
 
 def test_tags_that_the_page_changes_are_those_that_mlflows_client_reads(

@@ -82,6 +82,27 @@ def test_times_of_models_stay_in_the_table(page: Page) -> None:
         assert width <= room, words
 
 
+def test_a_registered_model_tells_what_the_version_in_use_takes_and_gives(
+    gallery: Gallery, visit: Callable[..., Visitor]
+) -> None:
+    """The signature stands on the model's own page, of the version that "Use it" loads."""
+    page = visit(gallery.url).go("/models/digits")
+    signature = page.get_by_label("Signature", exact=True)
+    signature.get_by_text("[any, 1, 8, 8]").wait_for()
+    assert signature.get_by_text("[any, 10]").is_visible()
+    model = ask(gallery.url, "/api/v1/models/digits")
+    alias, version = next(iter(model["aliases"].items()))
+    assert signature.get_by_text(f"version {version}", exact=True).is_visible()
+    page.get_by_text(f"models:/digits@{alias}").first.wait_for()
+
+
+def test_a_model_that_says_nothing_of_itself_has_no_signature(page: Page) -> None:
+    """Bytes that a run linked: their versions are listed, and no empty card stands beside."""
+    page.get_by_label("Versions").locator("tbody tr").first.wait_for()
+    page.get_by_text("epochal.", exact=False).first.wait_for()
+    assert page.get_by_label("Signature", exact=True).count() == 0
+
+
 @pytest.mark.parametrize("run,operation", [("trainer-1", "conv2d"), ("onnx", "Conv")])
 def test_the_graph_of_a_program_is_drawn(
     gallery: Gallery, visit: Callable[..., Visitor], run: str, operation: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page
@@ -176,3 +177,74 @@ def test_a_view_that_somebody_saved_meanwhile_is_not_written_over(
     other.get_by_label("changed").wait_for(state="detached")
     third = visit(seen).go("/p/seen?v=ours")
     until(lambda: rows(third) == ["n3", "n2"], what="what was saved last")
+
+
+def saved_by_another(seen: str, query: str) -> None:
+    """Somebody else saves the view."""
+    address = "/api/v1/views?project=seen&name=ours"
+    ask(seen, address, {"query": query}, method="PATCH")
+
+
+def stored(seen: str) -> Any:
+    return ask(seen, "/api/v1/views/resolve?project=seen&name=ours")["query"]
+
+
+@pytest.mark.parametrize("between", ["reload", "pin", "rename"])
+def test_what_was_not_seen_is_not_written_over_after(
+    seen: str, visit: Callable[..., Visitor], between: str
+) -> None:
+    """Neither a reload nor another change of the view makes somebody's state one that I saw."""
+    visitor = visit(seen)
+    visitor.forgiven = CONFLICT
+    page = visitor.workspace("seen", "?sort=name")
+    menu(page)
+    page.get_by_label("Name of a new view").fill("ours")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.wait_for_url("**v=ours*")
+    page.keyboard.press("Escape")
+    page.get_by_title("Sort by name").click()
+    page.get_by_label("changed").wait_for()
+    saved_by_another(seen, "q=config.lr+%3E+2")
+    name = "ours"
+    if between == "reload":
+        page.reload()
+        page.get_by_label("changed").wait_for()
+    menu(page)
+    if between == "pin":
+        page.get_by_role("button", name="Open the project with ours").click()
+        page.get_by_text("opens first").wait_for()
+    if between == "rename":
+        page.get_by_role("button", name="Rename ours").click()
+        page.get_by_label("New name of the view").fill("mine")
+        page.get_by_role("button", name="Rename", exact=True).click()
+        page.get_by_role("button", name="Delete mine").wait_for()
+        name = "mine"
+    page.get_by_role("button", name=f"Save changes to {name}").click()
+    page.get_by_role("alert").filter(has_text=f"saved {name}").wait_for()
+    kept = ask(seen, f"/api/v1/views/resolve?project=seen&name={name}")["query"]
+    assert kept == "q=config.lr+%3E+2"
+    page.get_by_role("button", name="Show theirs").click()
+    until(lambda: rows(page) == ["n3"], what="theirs")
+
+
+def test_a_view_that_somebody_saved_meanwhile_is_deleted_at_the_second_wish(
+    seen: str, visit: Callable[..., Visitor]
+) -> None:
+    """The first one tells who saved it."""
+    visitor = visit(seen)
+    visitor.forgiven = CONFLICT
+    page = visitor.workspace("seen", "?sort=name")
+    menu(page)
+    page.get_by_label("Name of a new view").fill("ours")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.wait_for_url("**v=ours*")
+    page.keyboard.press("Escape")
+    saved_by_another(seen, "q=config.lr+%3E+2")
+    menu(page)
+    page.get_by_role("button", name="Delete ours").click()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_role("alert").filter(has_text="look at that before you delete it").wait_for()
+    assert stored(seen) == "q=config.lr+%3E+2"
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_role("button", name="Delete ours").wait_for(state="detached")
+    page.get_by_role("button", name="Delete", exact=True).wait_for(state="detached")

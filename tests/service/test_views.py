@@ -70,6 +70,18 @@ def test_who_saved_a_view_meanwhile_is_told_and_nothing_is_written_over(store):
     assert views.change_view(store, ann, None, "mnist", "a", again).updated_by == "ann"
 
 
+def test_a_view_that_somebody_saved_meanwhile_is_not_deleted_unseen(store):
+    save(store, "a")
+    seen = views.find_view(store, LOCAL_USER, None, "mnist", "a")
+    ben = Principal("ben", Role.WRITER)
+    after = views.change_view(store, ben, None, "mnist", "a", ViewChanges(query="q=ben"))
+    with pytest.raises(Conflict, match=r"ben saved the view 'a' at .*; look at that before you"):
+        views.delete_view(store, LOCAL_USER, None, "mnist", "a", seen.updated_us)
+    assert views.find_view(store, LOCAL_USER, None, "mnist", "a").query == "q=ben"
+    views.delete_view(store, LOCAL_USER, None, "mnist", "a", after.updated_us)
+    assert views.list_views(store, LOCAL_USER, None, "mnist").views == []
+
+
 def test_a_project_has_one_preferred_view_and_its_keys_say_which(store):
     save(store, "a", preferred=True)
     save(store, "b", query="q=x")

@@ -80,3 +80,19 @@ describe("merging buckets", () => {
     expect([c.run, firstX(c, 0), c.max?.[0]]).toEqual(["c", 3, 7]);
   });
 });
+
+describe("columns that say the same", () => {
+  it("are one where each bucket is a point, whatever its value", () => {
+    const one = bucketed([[0, 1.5], [1, NaN], [2, -2], [3, 7]], 1);
+    expect(one.max).toBe(one.min);
+    expect(one.last).toBe(one.min);
+    expect([...(one.max ?? [])]).toEqual([1.5, NaN, -2, 7]);
+  });
+
+  it("are apart where one bucket differs", () => {
+    const several = bucketed([[0, 1], [1, 2], [4, 3]], 4);
+    expect(several.max).not.toBe(several.min);
+    expect([...(several.min ?? [])]).toEqual([1, 3]);
+    expect([...(several.max ?? [])]).toEqual([2, 3]);
+  });
+});

@@ -1,6 +1,17 @@
 /** Law: a value reads short, without losing what makes it different: NaN, infinities, signs, integers. */
 import { describe, expect, it } from "vitest";
 import { formatAgo, formatBytes, formatCount, formatDuration, formatNumber, formatValue, wireNumber } from "../src/core/format";
+import { digits, px } from "../src/core/words";
+
+describe("whole numbers", () => {
+  it.each([[0, "0"], [-0, "0"], [41, "41"], [-7, "-7"], [2 ** 53, "9007199254740992"], [12.5, "13"]] as const)("%d has the digits %s", (value, text) => {
+    expect(digits(value)).toBe(text);
+  });
+
+  it("are sizes in pixels, and fractions of them are, too", () => {
+    expect([px(0), px(418), px(15_000_000), px(12.345), px(-3)]).toEqual(["0px", "418px", "15000000px", "12.35px", "-3px"]);
+  });
+});
 
 describe("numbers", () => {
   it.each<[number, string]>([

@@ -88,15 +88,21 @@ def change_view(
 
 
 def delete_view(
-    store: Store, principal: Principal | None, entity: str | None, project: str, name: str
+    store: Store,
+    principal: Principal | None,
+    entity: str | None,
+    project: str,
+    name: str,
+    updated_us: int | None = None,
 ) -> None:
     """Forget a view.
 
     Raises:
         NotFound: there is none of that name.
+        Conflict: somebody saved it at another time than ``updated_us``.
     """
     require(principal, Permission.WRITE)
-    saved.delete_view(store, *_place(entity, project, name))
+    saved.delete_view(store, *_place(entity, project, name), updated_us)
 
 
 def _place(entity: str | None, project: str, name: str) -> tuple[str, str, str]:

@@ -94,12 +94,7 @@ def change_view(
         values["preferred"] = changes.preferred
     with store.database.write() as connection:
         before = _find(connection, entity, project, name)
-        if changes.updated_us not in (None, before.updated_us):
-            raise Conflict(
-                f"{before.updated_by} saved the view {name!r} at "
-                f"{datetime.fromtimestamp(before.updated_us / 1e6, UTC):%Y-%m-%d %H:%M:%S} UTC, "
-                f"after you opened it; look at that, or save under another name"
-            )
+        _check_seen(before, changes.updated_us, "look at that, or save under another name")
         if changes.name is not None and changes.name != name:
             values["name"] = changes.name
             taken = _ROWS.where(*_of(entity, project), view.c.name == changes.name)
@@ -118,15 +113,29 @@ def change_view(
         return _find(connection, entity, project, values.get("name", name))
 
 
-def delete_view(store: Store, entity: str, project: str, name: str) -> None:
+def delete_view(
+    store: Store, entity: str, project: str, name: str, updated_us: int | None = None
+) -> None:
     """Forget a view.
 
     Raises:
         NotFound: there is none of that name.
+        Conflict: somebody saved it at another time than ``updated_us``.
     """
     with store.database.write() as connection:
-        _find(connection, entity, project, name)
+        before = _find(connection, entity, project, name)
+        _check_seen(before, updated_us, "look at that before you delete it")
         connection.execute(sa.delete(view).where(*_of(entity, project), view.c.name == name))
+
+
+def _check_seen(row: ViewRow, updated_us: int | None, what_to_do: str) -> None:
+    """Refuse whoever saw another state of the view; None has seen every state."""
+    if updated_us not in (None, row.updated_us):
+        raise Conflict(
+            f"{row.updated_by} saved the view {row.name!r} at "
+            f"{datetime.fromtimestamp(row.updated_us / 1e6, UTC):%Y-%m-%d %H:%M:%S} UTC, "
+            f"after you opened it; {what_to_do}"
+        )
 
 
 def _of(entity: str, project: str) -> tuple[sa.ColumnElement[bool], ...]:

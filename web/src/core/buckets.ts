@@ -54,6 +54,7 @@ export function seriesOf(message: ColumnMessage<BucketHead>): BucketSeries[] {
       const column = cut(name);
       return column?.some((n) => n > 0) ? column : null;
     };
+    const min = cut("min");
     return {
       run,
       key,
@@ -62,9 +63,9 @@ export function seriesOf(message: ColumnMessage<BucketHead>): BucketSeries[] {
       length: count,
       ...places(start, count),
       first: cut("first"),
-      last: cut("last"),
-      min: cut("min"),
-      max: cut("max"),
+      last: sameAs(min, cut("last")),
+      min,
+      max: sameAs(min, cut("max")),
       mean: cut("mean"),
       smooth: cut("smooth"),
       nNan: counted(COUNT_COLUMNS.nNan),
@@ -74,6 +75,13 @@ export function seriesOf(message: ColumnMessage<BucketHead>): BucketSeries[] {
       runs: cut("runs"),
     };
   });
+}
+
+/** A column, or the other one where nothing differs: where each bucket is one point, its least value is its greatest and its last. */
+function sameAs(other: Numbers | null, column: Numbers | null): Numbers | null {
+  if (!other || !column) return column;
+  for (let i = 0; i < column.length; i++) if (!Object.is(column[i], other[i])) return column;
+  return other;
 }
 
 /** Where buckets lie, the same object for a series as for the one before it when nothing differs. */

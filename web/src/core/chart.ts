@@ -19,6 +19,7 @@ import { chartColors } from "./theme";
 import { hideTooltip, showTooltip } from "./tooltip";
 import { xName } from "./url";
 import type { XAxis } from "./wire";
+import { px } from "./words";
 
 export interface ChartSeries {
   run: string;
@@ -246,8 +247,8 @@ function blank(canvas: HTMLCanvasElement, size: Size, ratio: number): CanvasRend
   }
   canvas.width = width;
   canvas.height = height;
-  canvas.style.width = `${size.width}px`;
-  canvas.style.height = `${size.height}px`;
+  canvas.style.width = px(size.width);
+  canvas.style.height = px(size.height);
   return ctx;
 }
 

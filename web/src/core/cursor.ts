@@ -6,6 +6,7 @@
  */
 import { xAt, xMap } from "./paint";
 import type { Layout } from "./axes";
+import { px } from "./words";
 
 /** Where the pointer is: within the plot, and on screen. CSS pixels. */
 export interface Spot {
@@ -62,10 +63,10 @@ export class Cursor {
     const { style } = this.over;
     const before = this.layout;
     this.layout = layout;
-    if (before?.left !== layout.left) style.left = `${layout.left}px`;
-    if (before?.width !== layout.width) style.width = `${layout.width}px`;
-    if (before?.height !== layout.height) style.height = `${layout.height}px`;
-    if (before?.top !== layout.top) style.top = `${layout.top}px`;
+    if (before?.left !== layout.left) style.left = px(layout.left);
+    if (before?.width !== layout.width) style.width = px(layout.width);
+    if (before?.height !== layout.height) style.height = px(layout.height);
+    if (before?.top !== layout.top) style.top = px(layout.top);
     let ring = rings.get(kind);
     if (!ring) rings.set(kind, (ring = { members: new Set(), at: null, from: null }));
     if (this.ring !== ring) {

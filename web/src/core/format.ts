@@ -1,5 +1,6 @@
 /** Numbers, times and durations as people read them. Pure; the clock comes in as an argument. */
 import type { Value } from "./wire";
+import { digits } from "./words";
 
 /** Reads a number off the wire; undefined when the value is none. */
 export function wireNumber(value: Value | undefined): number | undefined {
@@ -27,7 +28,7 @@ function sign(value: number): string {
 }
 
 function grouped(size: number): string {
-  const text = size.toString();
+  const text = digits(size);
   if (size >= 1e21) return text; // 1e+21
   let out = text.slice(-3);
   for (let end = text.length - 3; end > 0; end -= 3) out = `${text.slice(Math.max(0, end - 3), end)}\u2009${out}`;
@@ -58,7 +59,7 @@ function tidyExponent(text: string): string {
 export function formatValue(value: Value | undefined, digits = 5): string {
   if (value === undefined || value === null) return "";
   // A seed or a process id is a name, not a quantity: no separators.
-  if (typeof value === "number") return Number.isSafeInteger(value) ? String(value).replace("-", "−") : formatNumber(value, digits);
+  if (typeof value === "number") return Number.isSafeInteger(value) ? value.toFixed().replace("-", "−") : formatNumber(value, digits);
   if (value === "Infinity") return "∞";
   if (value === "-Infinity") return "−∞";
   if (typeof value === "string") return value;
@@ -71,9 +72,9 @@ export function formatValue(value: Value | undefined, digits = 5): string {
 export function formatDuration(us: number): string {
   const s = us / 1e6;
   if (us <= 0) return "0 s";
-  if (s < 0.001) return `${Math.round(us)} µs`;
-  if (s < 1) return `${Math.round(s * 1000)} ms`;
-  if (s < 60) return `${s < 10 ? s.toFixed(1) : Math.round(s)} s`;
+  if (s < 0.001) return `${digits(us)} µs`;
+  if (s < 1) return `${digits(s * 1000)} ms`;
+  if (s < 60) return `${s.toFixed(s < 10 ? 1 : 0)} s`;
   const whole = Math.round(s);
   if (whole < 3600) return two(Math.floor(whole / 60), "m", whole % 60, "s");
   if (whole < 86400) return two(Math.floor(whole / 3600), "h", Math.floor((whole % 3600) / 60), "m");

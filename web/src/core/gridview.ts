@@ -7,6 +7,7 @@
  */
 import { columnEdges, columnWindow, contentHeight, rowWindow, scrollLeftFor, scrollTopFor, topRow } from "./grid";
 import { focusedHead } from "./tablehead";
+import { digits, px } from "./words";
 
 export interface GridColumn {
   id: string;
@@ -114,8 +115,8 @@ export class GridView {
     if (same) return this.renewHeads();
     this.edges = columnEdges(columns.map((c) => c.width));
     const total = this.edges[columns.length];
-    this.root.setAttribute("aria-colcount", String(columns.length));
-    this.head.style.width = this.body.style.width = `max(100%, ${total}px)`;
+    this.root.setAttribute("aria-colcount", digits(columns.length));
+    this.head.style.width = this.body.style.width = `max(100%, ${px(total)})`;
     this.rebuild();
   }
 
@@ -135,7 +136,7 @@ export class GridView {
 
   private rebuild(): void {
     this.frozen = this.frozenFitting();
-    this.root.style.scrollPaddingLeft = `${this.edges[this.frozen]}px`;
+    this.root.style.scrollPaddingLeft = px(this.edges[this.frozen]);
     this.renewHeads();
     for (const slot of this.slots) slot.element.remove();
     this.slots.length = 0;
@@ -186,8 +187,8 @@ export class GridView {
 
   setRows(rows: number): void {
     this.rows = rows;
-    this.root.setAttribute("aria-rowcount", String(rows + 1));
-    this.body.style.height = `${contentHeight(rows, this.rowHeight)}px`;
+    this.root.setAttribute("aria-rowcount", digits(rows + 1));
+    this.body.style.height = px(contentHeight(rows, this.rowHeight));
     this.schedule(true);
   }
 
@@ -292,7 +293,7 @@ export class GridView {
     lead.className = "grid-lead";
     lead.setAttribute("role", "rowheader");
     lead.setAttribute("aria-colindex", "1");
-    lead.style.width = `${this.columns[0].width}px`;
+    lead.style.width = px(this.columns[0].width);
     stay.append(lead);
     const pinned: Cell[] = [];
     for (let column = 1; column < this.frozen; column++) pinned.push(this.newCell(stay));
@@ -306,15 +307,16 @@ export class GridView {
     if (slot.element.hidden) slot.element.hidden = false;
     if (slot.top !== Math.round(top)) {
       slot.top = Math.round(top);
-      slot.element.style.transform = `translateY(${slot.top}px)`;
+      slot.element.style.transform = `translateY(${px(slot.top)})`;
     }
     if (fresh) {
       slot.row = row;
       const name = `grid-row ${row === this.active ? "active " : ""}${this.source.rowClass(row)}`;
       if (slot.element.className !== name) slot.element.className = name;
-      slot.element.dataset.row = String(row);
-      slot.element.id = `${this.root.id}-row-${row}`;
-      slot.element.setAttribute("aria-rowindex", String(row + 2));
+      const number = digits(row);
+      slot.element.dataset.row = number;
+      slot.element.id = `${this.root.id}-row-${number}`;
+      slot.element.setAttribute("aria-rowindex", digits(row + 2));
       const selected = this.source.selected?.(row) ?? null;
       if (selected !== slot.selected) {
         slot.selected = selected;
@@ -363,10 +365,10 @@ export class GridView {
     const { element } = cell;
     if (cell.column < 0) element.hidden = false;
     cell.column = column;
-    element.dataset.column = String(column);
-    element.style.left = `${this.edges[column]}px`;
-    element.style.width = `${this.columns[column].width}px`;
-    element.setAttribute("aria-colindex", String(column + 1));
+    element.dataset.column = digits(column);
+    element.style.left = px(this.edges[column]);
+    element.style.width = px(this.columns[column].width);
+    element.setAttribute("aria-colindex", digits(column + 1));
   }
 
   private newCell(row: HTMLElement): Cell {
@@ -381,10 +383,10 @@ export class GridView {
     const cell = document.createElement("div");
     cell.className = `grid-headcell${column === 0 ? " first" : ""}${this.columns[column].numeric ? " num" : ""}`;
     cell.setAttribute("role", "columnheader");
-    cell.setAttribute("aria-colindex", String(column + 1));
-    cell.dataset.column = String(column);
-    cell.style.left = `${this.edges[column]}px`;
-    cell.style.width = `${this.columns[column].width}px`;
+    cell.setAttribute("aria-colindex", digits(column + 1));
+    cell.dataset.column = digits(column);
+    cell.style.left = px(this.edges[column]);
+    cell.style.width = px(this.columns[column].width);
     this.source.head(cell, column);
     return cell;
   }

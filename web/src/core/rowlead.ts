@@ -4,6 +4,7 @@ import { glyphOf } from "./glyph";
 import { lookOf, swatchOf, type Theme } from "./palette";
 import { runPath } from "./route";
 import type { GroupRow, RunRow } from "./wire";
+import { digits } from "./words";
 
 export interface LeadLine {
   run?: RunRow;
@@ -87,7 +88,7 @@ function fillRun(line: LeadLine, run: RunRow, theme: Theme, parts: { swatch: HTM
   if (turned || before?.run.name !== run.name) swatch.setAttribute("aria-label", `${plotted ? "Hide" : "Plot"} ${run.name}`);
   if (before?.run.name !== run.name) link.textContent = link.title = run.name;
   if (before?.run.id !== run.id) link.href = runPath(run.entity, run.project, run.id);
-  if (run.nan_key !== null) nan.title = `${run.nan_key} is NaN from step ${run.nan_step}`;
+  if (run.nan_key !== null) nan.title = `${run.nan_key} is NaN from step ${digits(run.nan_step ?? 0)}`;
   return { run, plotted, theme };
 }
 

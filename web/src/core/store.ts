@@ -11,6 +11,7 @@ import type { ColumnMessage } from "./columns";
 import type { Opening } from "./opening";
 import { bucketsOf, changeFor, entryKey, gridOf, queryOf, refOf, sameRuns, type SeriesId, type Want } from "./want";
 import type { BucketHead, BucketQuery, Change, XAxis } from "./wire";
+import { digits } from "./words";
 
 export type { SeriesId, Want } from "./want";
 
@@ -187,7 +188,7 @@ export class SeriesStore {
         const range = entry.grid === own ? want.range : null;
         const delta = entry.freshness === "stale" && !isWhole(entry) && entry.buckets !== null && entry.buckets.length > 0 && typeof want.x === "string";
         const groups = delta ? partly : whole;
-        const name = delta ? `${entry.grid} ${entry.buckets?.width}` : `${entry.grid} ${want.buckets}`;
+        const name = delta ? `${entry.grid} ${entry.buckets?.width}` : `${entry.grid} ${digits(want.buckets)}`;
         const group = groups.get(name) ?? { want: { ...want, range, logX: entry.log }, entries: new Set() };
         groups.set(name, group);
         group.entries.add(entry);

@@ -11,5 +11,14 @@ export const flag = (on: unknown): "true" | "false" => (on ? "true" : "false");
 /** `hidden`. */
 export const unless = (shown: unknown): "" | null => (shown ? null : "");
 
+/**
+ * A whole number as text. The engine's own conversion keeps a table of the numbers that it has written, which grows to 64 kB with the
+ * first two that share a place in it; this one keeps nothing.
+ */
+export const digits = (whole: number): string => whole.toFixed();
+
+/** A size in pixels. */
+export const px = (size: number): string => `${Number.isInteger(size) ? digits(size) : size.toFixed(2)}px`;
+
 /** A number, which Svelte's types do not take as a word. */
-export const word = (size: number): number => String(size) as unknown as number;
+export const word = (whole: number): number => digits(whole) as unknown as number;

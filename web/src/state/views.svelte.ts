@@ -13,6 +13,7 @@ const MARK = "~";
 /** Longer addresses are kept by the server, so that a link stays short. */
 const SHORT = 200;
 const ROUTE = "/api/v1/views";
+const OPENED = "epochal:view:";
 
 export class Views {
   list = $state.raw<ViewRow[] | null>(null);
@@ -22,6 +23,8 @@ export class Views {
   /** The current view as somebody else saved it since it was opened here; the person chooses. */
   theirs = $state.raw<ViewRow | null>(null);
 
+  /** The state of a view whose deletion was refused once, as it had not been seen here. */
+  private warned: number | null = null;
   /** Whether the address said nothing when the page was opened. */
   private untouched = location.search === "";
 
@@ -43,7 +46,7 @@ export class Views {
       const found = await api.ask<ViewRow>("GET", `${ROUTE}/resolve?${this.place(name)}`);
       if (nav.rest.v !== name) return;
       if (nav.query("v") === "") this.show(found);
-      else if (!name.startsWith(MARK)) this.current = found;
+      else if (!name.startsWith(MARK)) this.current = { ...found, updated_us: this.kept(found) };
     } catch (error) {
       this.error = error instanceof ApiError ? error.message : String(error);
       nav.set({ v: null });
@@ -61,7 +64,10 @@ export class Views {
     nav.show(view.query);
     // What this page would write is what later changes are compared with.
     this.current = named ? { ...view, query: nav.query("v") } : null;
-    if (named) nav.set({ v: view.name });
+    if (named) {
+      this.keep(view);
+      nav.set({ v: view.name });
+    }
     this.error = this.theirs = null;
   }
 
@@ -92,29 +98,54 @@ export class Views {
     if (found && found.updated_us !== over.updated_us) [this.theirs, this.error] = [found, null];
   }
 
+  /** Gives a view another name. */
+  rename(view: ViewRow, name: string): Promise<boolean> {
+    return this.change(view, { name, updated_us: view.updated_us });
+  }
+
   /** Changes a view: its name, what it shows, or whether the project opens with it. */
   async change(view: ViewRow, changes: Partial<Pick<ViewRow, "name" | "query" | "preferred" | "updated_us">>): Promise<boolean> {
     const made = await this.told(() => api.ask<ViewRow>("PATCH", `${ROUTE}?${this.place(view.name)}`, changes));
-    const { error } = this;
-    if (made && this.current?.name === view.name) this.take(made);
+    const { error, current } = this;
+    if (made && current?.name === view.name) this.take(changes.query === undefined ? seen(current, made, changes.updated_us ?? made.updated_us) : made);
     else await this.load();
     this.error = error;
     return made !== null;
   }
 
-  async remove(view: ViewRow): Promise<void> {
-    await this.told(() => api.ask("DELETE", `${ROUTE}?${this.place(view.name)}`));
-    if (this.current?.name === view.name) {
+  /** Deletes a view; where somebody saved it since it was opened or listed here, not before the second time. */
+  async remove({ name, updated_us }: ViewRow): Promise<void> {
+    const opened = this.current?.name === name && updated_us !== this.warned ? this.current.updated_us : updated_us;
+    const gone = await this.told(async () => (await api.ask("DELETE", `${ROUTE}?${this.place(name)}&updated_us=${opened}`), true));
+    const { error } = this;
+    if (gone && this.current?.name === name) {
       this.current = null;
       nav.set({ v: null });
     }
     await this.load();
+    this.error = error;
+    this.warned = this.list?.find((v) => v.name === name)?.updated_us ?? null;
   }
 
   private take(view: ViewRow): void {
     this.current = view;
+    this.keep(view);
     nav.set({ v: view.name });
     void this.load();
+  }
+
+  /** Remembers which state of a view this tab shows, so that a reload does not make it the newest. */
+  private keep({ name, updated_us }: ViewRow): void {
+    try {
+      sessionStorage.setItem(OPENED + this.place(name), String(updated_us));
+    } catch {
+      // A full storage: after a reload the newest state counts as seen.
+    }
+  }
+
+  /** When the state that this tab showed of a view was saved; of one that it did not show, the newest. */
+  private kept({ name, updated_us }: ViewRow): number {
+    return Number(sessionStorage.getItem(OPENED + this.place(name)) ?? updated_us);
   }
 
   private place(name: string): string {
@@ -131,6 +162,12 @@ export class Views {
       return null;
     }
   }
+}
+
+/** A view whose name or pin was changed as this page knows it: what others saved meanwhile, at another time than `before`, it has not seen. */
+function seen(known: ViewRow, made: ViewRow, before: number): ViewRow {
+  const { name, preferred } = made;
+  return { ...known, name, preferred, updated_us: known.updated_us === before ? made.updated_us : known.updated_us };
 }
 
 /** A link to what is shown: the address, or a short one where the address is long and may be kept. */

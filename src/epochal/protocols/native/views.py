@@ -60,9 +60,10 @@ async def delete_view(
     project: FromQuery[str],
     name: FromQuery[str],
     entity: FromQuery[str | None] = None,
+    updated_us: FromQuery[int | None] = None,
 ) -> None:
-    """Forget a view."""
-    await request.write(views.delete_view, entity, project, name)
+    """Forget a view, if it is still as it was at a time."""
+    await request.write(views.delete_view, entity, project, name, updated_us)
 
 
 ROUTES: Final[list[Any]] = [list_views, find_view, create_view, change_view, delete_view]
