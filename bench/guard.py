@@ -155,7 +155,7 @@ def long_series_ratios() -> Iterator[Check]:
         return found[which]
 
     yield Check("1M points to 1,500 buckets, times faster", lambda: value(0), 200.0, True)
-    yield Check("1M points read back, times faster than rows", lambda: value(1), 20.0, True)
+    yield Check("1M points read back, times faster than rows", lambda: value(1), 10.0, True)
 
 
 def list_cost() -> float:
@@ -281,7 +281,7 @@ def checks() -> Iterator[Check]:
     yield Check("log() of 500 scalars, in JSON lines", lambda: log_cost(500, 500), 0.19)
     yield Check("import, in starts of Python", import_cost, 4.0)
     yield Check("import of the server, in starts of Python", server_import, 50.0)
-    yield Check("a run from import to end, in starts of Python", life_cost, 12.0)
+    yield Check("a run from import to end, in starts of Python", life_cost, 5.0)
     yield from ingest_ratios()
     yield Check("short runs taken in, in plain files and rows", short_runs_cost, 10.0)
     yield from step_ratios()
