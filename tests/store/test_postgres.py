@@ -33,7 +33,7 @@ from epochal.domain.record import (
     Summary,
 )
 from epochal.domain.sweep import NewAgent, NewSweep, Repeat, Suggest, TrialReport
-from epochal.domain.view import RunQuery
+from epochal.domain.view import RunChanges, RunQuery
 from epochal.journal.blobs import Blobs
 from epochal.service import agents, bests, suggesting, sweeps
 from epochal.store import curation, search
@@ -48,7 +48,8 @@ from epochal.store.media import media_keys, query_media
 from epochal.store.model_versions import update_version
 from epochal.store.models import delete_model, get_model
 from epochal.store.owner import open_store
-from epochal.store.runs import get_run, list_projects, project_keys
+from epochal.store.preferences import name_of_run, read_preference, write_preference
+from epochal.store.runs import delete_runs, get_run, list_projects, project_keys, update_runs
 from epochal.store.schema import REVISION
 from epochal.store.search import query_runs_in
 from epochal.store.series import series_points
@@ -198,6 +199,18 @@ def test_both_databases_give_the_same_answers(address, tmp_path, monkeypatch):
                 if page.cursor is None:
                     break
                 query = replace(query, cursor=page.cursor)
+        wish = RunChanges(archived=True, notes="n", add_tags=["new"], remove_tags=["x"])
+        every = RunQuery("p", archived=True, limit=100, columns=["last(m/a)", "config.n"])
+        pages = []
+        for store in (sqlite, postgres):
+            assert list(update_runs(store, [*uids[:3], "0" * 32], wish)) == ["0" * 32]
+            write_preference(store, "local", "p", name_of_run("off", uids[4]), b"1")
+            assert delete_runs(store, uids[3:6]) == {}
+            assert read_preference(store, "local", "p", name_of_run("off", uids[4])) is None
+            pages.append(query_runs_in(store.database, every, START + 10_000_000))
+        assert [(row.archived, row.notes) for row in pages[0].runs].count((True, "n")) == 3
+        assert repr(pages[0].runs) == repr(pages[1].runs)
+        assert repr(pages[0].columns) == repr(pages[1].columns)
     postgres.close()
 
 
