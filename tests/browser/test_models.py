@@ -103,6 +103,22 @@ def test_a_model_that_says_nothing_of_itself_has_no_signature(page: Page) -> Non
     assert page.get_by_label("Signature", exact=True).count() == 0
 
 
+def test_a_metric_with_a_space_in_its_name_stands_beside_its_version(
+    server: Server, visit: Callable[..., Visitor]
+) -> None:
+    """As MLflow's keys may have one: the other metrics are there as well."""
+    run_script(server.home, REGISTER.replace('"lr": 0.1', '"top 1 %": 0.25'))
+    until(lambda: ask(server.url, "/api/v1/models")["models"][:1], what="the model is registered")
+    page = visit(server.url).go("/models/net")
+    table = page.get_by_role("table", name="Versions")
+    table.get_by_role("columnheader", name="val/acc", exact=True).wait_for()
+    for metric in ("top 1 %", "val/acc"):
+        if not table.get_by_role("columnheader", name=metric, exact=True).count():
+            page.get_by_label("Show a metric").select_option(label=metric)
+    table.get_by_role("cell", name="0.25", exact=True).first.wait_for()
+    table.get_by_role("cell", name="0.97", exact=True).wait_for()
+
+
 @pytest.mark.parametrize("run,operation", [("trainer-1", "conv2d"), ("onnx", "Conv")])
 def test_the_graph_of_a_program_is_drawn(
     gallery: Gallery, visit: Callable[..., Visitor], run: str, operation: str
@@ -166,6 +182,7 @@ def test_a_run_without_a_model_says_how_to_get_one(
 def test_versions_stand_side_by_side_with_their_metrics(page: Page) -> None:
     """The metrics of the runs; which ones is chosen, and stands in the address."""
     table = page.get_by_role("table", name="Versions")
+    table.get_by_role("columnheader", name="val/acc", exact=True).wait_for()
     table.get_by_role("cell", name="0.97", exact=True).wait_for()
     assert table.get_by_role("cell", name="0.91", exact=True).count() == 1
     assert table.get_by_role("link", name="trainer 1").count() == 1

@@ -1,5 +1,6 @@
 /** The metrics of the runs that made a model's versions: which there are, and their last values. */
 import { api } from "../api";
+import { factColumn, metricColumn } from "../columnid";
 import { compareText, isSystem, keyRank } from "../sections";
 import type { Value } from "../wire";
 import type { RunRef } from "./wire";
@@ -11,9 +12,6 @@ export interface RunMetrics {
   values: Map<string, Map<string, Value>>;
 }
 
-/** What a column is called. */
-export const columnLabel = (column: string): string => /^last\((.*)\)$/s.exec(column)?.[1] ?? column.replace(/^summary\./, "");
-
 /** Columns of the projects that the runs belong to. */
 export async function askColumns(runs: readonly RunRef[]): Promise<string[]> {
   const projects = new Map(runs.map((r) => [`${r.entity}\0${r.project}`, r]));
@@ -21,7 +19,7 @@ export async function askColumns(runs: readonly RunRef[]): Promise<string[]> {
   const metrics = new Set(found.flatMap((keys) => keys?.metrics.map((m) => m.key) ?? []).filter((key) => !isSystem(key) && !/^(gradients|parameters)\//.test(key)));
   const facts = new Set(found.flatMap((keys) => keys?.summary.map((s) => s.key) ?? []));
   const ranked = [...metrics].sort((a, b) => keyRank(a) - keyRank(b) || compareText(a, b));
-  return [...ranked.map((key) => `last(${key})`), ...[...facts].sort(compareText).map((key) => `summary.${key}`)];
+  return [...ranked.map((key) => metricColumn("last", key)), ...[...facts].sort(compareText).map((key) => factColumn("summary", key))];
 }
 
 const MOST_RUNS = 1_000;
