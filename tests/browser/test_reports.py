@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import zlib
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,6 +29,9 @@ for number in range(2):
         run.log({{"loss": 1 / (step + 1 + number), "acc": step / 60}}, step=step)
     run.finish()
 """
+LIGHT = ("#7d131a", "#9a9709")
+DARK = ("#e29893", "#f2ee43")
+"""The colors of the first two runs in each theme."""
 DRAWN = "(name) => (window.__epochal.drawn(name) ?? []).length"
 REFUSED = ("Failed to load resource: the server responded with a status of 40",)
 
@@ -127,6 +133,42 @@ def test_a_report_is_written_frozen_printed_and_outlives_its_runs(
     page.get_by_text("1 deleted").click()
     page.get_by_role("button", name="Restore").click()
     until(lambda: curves(page, 0) == 2, what="the report that was restored")
+
+
+def strokes(pdf: bytes) -> Counter[str]:
+    """How often lines are drawn in each color, as ``#rrggbb``."""
+    found: Counter[str] = Counter()
+    for packed in re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL):
+        try:
+            text = zlib.decompress(packed)
+        except zlib.error:  # a font, or a picture of another kind
+            continue
+        for color in re.findall(rb"([\d.]+) ([\d.]+) ([\d.]+) RG\b", text):
+            found["#" + "".join(f"{round(float(part) * 255):02x}" for part in color)] += 1
+    return found
+
+
+def test_every_panel_of_a_long_report_is_on_paper(
+    told: Server, visit: Callable[..., Visitor]
+) -> None:
+    """Printed from a dark screen that shows its beginning only: light, and nothing is missing."""
+    words = "Some words that take their room.\n\n" * 8
+    panels = ["lines:loss", "lines:loss|acc", "formula:loss * 2", "scatter:config.lr;last(loss)"]
+    blocks = [f"## Part {n}\n\n{words}```panel\npanel: {panels[n % 4]}\n```\n" for n in range(8)]
+    ask(told.url, "/api/v1/reports", {"project": "told", "title": "Long", "text": "".join(blocks)})
+    page = visit(told.url, color_scheme="dark").go("/p/told/reports/long")
+    page.locator("figure").nth(7).wait_for()
+    until(lambda: page.locator('figure[data-panel-state="shown"]').count() == 8, 30, "all panels")
+    lines = [n for n in range(8) if n % 4 != 3]
+    until(lambda: all(curves(page, n) >= 2 for n in lines), 30, "what is out of view")
+    until(lambda: page.locator("figure .scatter canvas").count() == 2, 30, "the scatter plots")
+    assert page.evaluate("document.scrollingElement.scrollTop") == 0
+    pdf = page.pdf()
+    assert len(re.findall(rb"/Type\s*/Page\b", pdf)) > 1
+    drawn = strokes(pdf)
+    # Two runs in four panels of one line each, and in two panels of two.
+    assert sum(drawn[color] for color in LIGHT) >= 16, drawn
+    assert not any(drawn[color] for color in DARK), drawn
 
 
 def test_charts_and_comparisons_are_put_into_reports(
