@@ -23,6 +23,18 @@ class KeyUses(NamedTuple):
     labels: list[KeyUse]
 
 
+class UsedKeys(NamedTuple):
+    """The keys that each run of a project has, and what follows from them.
+
+    Attributes:
+        had: for each run what `store.keyuse` read of it, by row id; None where it is too much.
+        uses: of all runs.
+    """
+
+    had: dict[int, str] | None
+    uses: KeyUses
+
+
 class Remembered(Generic[_Found]):
     """Values by row id, each of one revision; thread-safe. Nobody changes a value."""
 
@@ -35,6 +47,11 @@ class Remembered(Generic[_Found]):
         with self._lock:
             known = self._known.get(id)
         return known[1] if known is not None and known[0] == revision else None
+
+    def last(self, id: int) -> tuple[int, _Found] | None:
+        """The value that was remembered last, and of which revision it is."""
+        with self._lock:
+            return self._known.get(id)
 
     def put(self, id: int, revision: int, found: _Found) -> None:
         """Remember a value, and forget the one that was computed longest ago."""

@@ -20,7 +20,7 @@ from epochal.store.durable import Disk
 from epochal.store.eras import Eras
 from epochal.store.lock import release_lock
 from epochal.store.opened import OpenSegments
-from epochal.store.remembered import KeyUses, Remembered
+from epochal.store.remembered import Remembered, UsedKeys
 from epochal.store.tail import JournalKey, Tails
 
 DIRECTORY_MODE = 0o700
@@ -56,7 +56,7 @@ class Store:
         self.tails = Tails()
         self.segments = OpenSegments(home)
         self.disk = Disk()
-        self.key_uses: Remembered[KeyUses] = Remembered()
+        self.key_uses: Remembered[UsedKeys] = Remembered()
         self.unfiled: Remembered[list[MediaEntry]] = Remembered()
         self.moving = threading.RLock()
         self.unread: list[str] = []
