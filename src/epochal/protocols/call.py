@@ -10,7 +10,7 @@ from litestar.datastructures import State
 
 from epochal.domain.access import Principal
 from epochal.errors import InvalidInput
-from epochal.protocols import Caller
+from epochal.protocols import Caller, P, T, UseCase
 from epochal.service.deposits import Deposit
 from epochal.service.receiving import POUR, Pour, receive
 from epochal.service.workers import Workers
@@ -43,6 +43,12 @@ class Call(Request[Principal | None, Any, State], Caller):
     def query(self) -> bytes:
         """What stands behind the question mark of the address."""
         return self.scope["query_string"]
+
+    async def change(self, use_case: UseCase[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a use case that changes what pages show, as this principal; they hear of it soon."""
+        found = await self.write(use_case, *args, **kwargs)
+        self.app.state.tailer.nudge()
+        return found
 
     async def take_in(self, deposit: Deposit) -> None:
         """Take the body into a file; by threads of its own when it is large.

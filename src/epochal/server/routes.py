@@ -149,55 +149,43 @@ async def get_run(request: Call, uid: FromPath[str]) -> RunDetail:
 @patch("/api/v1/runs/{uid:str}", opt=WRITE)
 async def update_run(request: Call, uid: FromPath[str], data: JSONBody[RunChanges]) -> RunRow:
     """Change name, notes, tags, group, job type, archived or color."""
-    row = await request.write(runs.update_run, uid, data)
-    request.app.state.tailer.nudge()
-    return row
+    return await request.change(runs.update_run, uid, data)
 
 
 @delete("/api/v1/runs/{uid:str}", opt=WRITE)
 async def delete_run(request: Call, uid: FromPath[str]) -> None:
     """Delete a run for good."""
-    await request.write(runs.delete_run, uid)
-    request.app.state.tailer.nudge()
+    await request.change(runs.delete_run, uid)
 
 
 @post("/api/v1/runs/{uid:str}/move", opt=WRITE, status_code=200)
 async def move_run(request: Call, uid: FromPath[str], data: JSONBody[MoveTo]) -> RunRow:
     """Move a run that has ended to another project."""
-    row = await request.write(runs.move_run, uid, data)
-    request.app.state.tailer.nudge()
-    return row
+    return await request.change(runs.move_run, uid, data)
 
 
 @patch("/api/v1/runs", opt=WRITE)
 async def change_runs(request: Call, data: JSONBody[ChangeRuns]) -> RunsOutcome:
     """The same changes for many runs."""
-    told = await request.write(runs.change_runs, data)
-    request.app.state.tailer.nudge()
-    return told
+    return await request.change(runs.change_runs, data)
 
 
 @post("/api/v1/runs/delete", opt=WRITE, status_code=200)
 async def delete_runs(request: Call, data: JSONBody[DeleteRuns]) -> RunsOutcome:
     """Delete many runs for good."""
-    told = await request.write(runs.delete_runs, data)
-    request.app.state.tailer.nudge()
-    return told
+    return await request.change(runs.delete_runs, data)
 
 
 @post("/api/v1/runs/move", opt=WRITE, status_code=200)
 async def move_runs(request: Call, data: JSONBody[MoveRuns]) -> RunsOutcome:
     """Move many runs that have ended to another project."""
-    told = await request.write(runs.move_runs, data)
-    request.app.state.tailer.nudge()
-    return told
+    return await request.change(runs.move_runs, data)
 
 
 @post("/api/v1/runs/{uid:str}/stop", opt=WRITE, status_code=202)
 async def stop_run(request: Call, uid: FromPath[str]) -> None:
     """Ask the process of a run to end it."""
-    await request.write(runs.stop_run, uid)
-    request.app.state.tailer.nudge()
+    await request.change(runs.stop_run, uid)
 
 
 @post("/api/v1/series/buckets", opt=READ, status_code=200, media_type=COLUMNS)

@@ -58,8 +58,7 @@ async def update_artifact(
 @delete("/api/v1/artifacts", opt=WRITE)
 async def delete_artifact(request: Call, name: FromQuery[str]) -> None:
     """Delete an artifact with all its versions."""
-    await request.write(artifacts.delete_artifact, reference(name))
-    request.app.state.tailer.nudge()
+    await request.change(artifacts.delete_artifact, reference(name))
 
 
 @get("/api/v1/artifacts/versions", opt=READ)
@@ -129,9 +128,7 @@ async def update_version(
     request: Call, name: FromQuery[str], data: JSONBody[VersionChanges]
 ) -> VersionRow:
     """Change the aliases, tags, metadata, description or lifetime of a version."""
-    row = await request.write(artifacts.update_version, reference(name), data)
-    request.app.state.tailer.nudge()
-    return row
+    return await request.change(artifacts.update_version, reference(name), data)
 
 
 @delete("/api/v1/artifacts/version", opt=WRITE)
@@ -139,8 +136,7 @@ async def delete_version(
     request: Call, name: FromQuery[str], force: FromQuery[bool] = False
 ) -> None:
     """Delete a version."""
-    await request.write(artifacts.delete_version, reference(name), force=force)
-    request.app.state.tailer.nudge()
+    await request.change(artifacts.delete_version, reference(name), force=force)
 
 
 @get("/api/v1/runs/{uid:str}/artifacts", opt=READ)

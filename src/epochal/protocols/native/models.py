@@ -85,9 +85,7 @@ async def create_version(
     entity: FromQuery[str | None] = None,
 ) -> ModelVersionRow:
     """Make a version out of an artifact version."""
-    row = await request.write(models.create_version, entity, name, data)
-    request.app.state.tailer.nudge()
-    return row
+    return await request.change(models.create_version, entity, name, data)
 
 
 @get("/api/v1/models/{name:str}/versions/{number:int}", opt=READ)
@@ -110,9 +108,7 @@ async def update_version(
     entity: FromQuery[str | None] = None,
 ) -> ModelVersionRow:
     """Promote, name, tag or describe a version."""
-    row = await request.write(models.update_version, entity, name, number, data)
-    request.app.state.tailer.nudge()
-    return row
+    return await request.change(models.update_version, entity, name, number, data)
 
 
 @delete("/api/v1/models/{name:str}/versions/{number:int}", opt=WRITE)
@@ -123,8 +119,7 @@ async def delete_version(
     entity: FromQuery[str | None] = None,
 ) -> None:
     """Delete a version of a model; the artifact version stays."""
-    await request.write(models.delete_version, entity, name, number)
-    request.app.state.tailer.nudge()
+    await request.change(models.delete_version, entity, name, number)
 
 
 ROUTES: Final[list[Any]] = [

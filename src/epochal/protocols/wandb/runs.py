@@ -200,8 +200,7 @@ async def delete(asked: Asked, parent: Any, given: Given) -> dict[str, Any]:
     place = read_run_key(given.needed("id"))
     made = given.values.get("deleteArtifacts") is True
     with contextlib.suppress(NotFound):
-        await asked.call.write(stored.delete_run, place.uid, versions=made)
-    asked.call.app.state.tailer.nudge()
+        await asked.call.change(stored.delete_run, place.uid, versions=made)
     return {"success": True, "clientMutationId": None}
 
 
