@@ -47,12 +47,7 @@ class Arguments:
         Raises:
             InvalidInput: it is missing and has no default, or is no text.
         """
-        value = self.fields.get(name)
-        if value is None:
-            value = default
-        if value is None:
-            raise missing(name)
-        return as_text(value, name)
+        return as_text(self._given(name, default), name)
 
     def number(self, name: str, default: int | None = None) -> int:
         """An integer of 64 bits.
@@ -60,12 +55,15 @@ class Arguments:
         Raises:
             InvalidInput: it is missing and has no default, or is no integer.
         """
+        return as_integer(self._given(name, default), name)
+
+    def _given(self, name: str, default: object) -> object:
         value = self.fields.get(name)
         if value is None:
             value = default
         if value is None:
             raise missing(name)
-        return as_integer(value, name)
+        return value
 
     def optional(self, name: str) -> int | None:
         """An integer, or None when it is absent."""
