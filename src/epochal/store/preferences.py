@@ -47,9 +47,10 @@ def name_of_run(name: str, uid: str) -> str:
 
 def forget_runs(connection: sa.Connection, uids: Sequence[str]) -> None:
     """Remove what was chosen for runs."""
+    wanted = set(uids)
     about = preference.c.name.contains(name_of_run("", ""), autoescape=True)
     names = connection.execute(sa.select(preference.c.name).where(about).distinct()).scalars()
-    gone = [name for name in names if name.rpartition("/")[2] in set(uids)]
+    gone = [name for name in names if name.rpartition("/")[2] in wanted]
     for part in batches(gone):
         connection.execute(sa.delete(preference).where(preference.c.name.in_(part)))
 
