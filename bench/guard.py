@@ -135,14 +135,19 @@ def long_series_gains() -> tuple[float, float]:
         baseline.insert_series(table, values)
         with stores.open_store(home) as store:
             stores.ingest_home(store)
-            ours = lambda: [stores.query_buckets(store, query) for _ in range(5)]  # noqa: E731
-            ours()
-            theirs = lambda: baseline.buckets(table, -(-points // buckets))  # noqa: E731
-            gain = 5 / least(ours, theirs, 4)
+            stores.query_buckets(store, query)
+            charted = least(
+                lambda: [stores.query_buckets(store, query) for _ in range(5)],
+                lambda: baseline.buckets(table, -(-points // buckets)),
+                4,
+            )
             whole = stores.PointQuery(run=ref.run, keys=["loss"])
-            ours = lambda: stores.query_points(store, whole)  # noqa: E731
-            theirs = lambda: table.execute("SELECT step, wall, value FROM point").fetchall()  # noqa: E731
-            return gain, 1 / least(ours, theirs, 4)
+            read = least(
+                lambda: stores.query_points(store, whole),
+                lambda: table.execute("SELECT step, wall, value FROM point").fetchall(),
+                4,
+            )
+            return 5 / charted, 1 / read
 
 
 def long_series_ratios() -> Iterator[Check]:
@@ -171,8 +176,12 @@ def list_cost() -> float:
     with tempfile.TemporaryDirectory() as text:
         lists.fill(Path(text), count)
         with stores.open_store(Path(text)) as store:
-            ours = lambda: stores.query_runs(store, lists.QUERY)  # noqa: E731
-            return least(ours, lambda: [search() for _ in range(4)], 2 * ROUNDS) * 4
+            found = least(
+                lambda: stores.query_runs(store, lists.QUERY),
+                lambda: [search() for _ in range(4)],
+                2 * ROUNDS,
+            )
+            return found * 4
 
 
 def short_runs_cost() -> float:
@@ -276,6 +285,11 @@ def asking_cost() -> float:
     return ours / min(sweeps.plain_asking(1_000, 50) for _ in range(2))
 
 
+def panel_gain() -> float:
+    """A panel of 100 series of 10,000 points beside GROUP BY over point rows."""
+    return float(stores.panel(100, 10_000, 1000)["ratio"])
+
+
 def checks() -> Iterator[Check]:
     yield Check("log() of 5 scalars, in JSON lines", lambda: log_cost(5, 20_000), 0.9)
     yield Check("log() of 500 scalars, in JSON lines", lambda: log_cost(500, 500), 0.19)
@@ -289,8 +303,7 @@ def checks() -> Iterator[Check]:
     yield from long_series_ratios()
     yield Check("a search's best after 60 trials, in those of chance", search_gain, 0.3)
     yield Check("a sweep's next trial of 1,001, p99, in Optuna's asks", asking_cost, 2.2)
-    panel = lambda: float(stores.panel(100, 10_000, 1000)["ratio"])  # noqa: E731
-    yield Check("100 series x 10k, times faster", panel, 25.0, True)
+    yield Check("100 series x 10k, times faster", panel_gain, 25.0, True)
 
 
 def main() -> int:

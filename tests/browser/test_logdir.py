@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,7 +45,10 @@ def test_an_open_chart_follows_two_directories_and_a_restart_hides_what_it_purge
     page = visitor.workspace("digits")
     wait_drawn(page, "loss")
     (run,) = connect(address.url).runs("digits")
-    newest = lambda: page.evaluate(NEWEST, [run.uid, "loss"])  # noqa: E731
+
+    def newest() -> Any:
+        return page.evaluate(NEWEST, [run.uid, "loss"])
+
     until(lambda: (newest() or {}).get("x") == 3, what="all that was there is drawn")
     for step in range(4, 9):
         with file.open("ab") as growing:

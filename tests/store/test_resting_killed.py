@@ -38,9 +38,9 @@ def kill_at(moment: int) -> None:
 
         return call
 
-    for name in ("fsync", "fdatasync", "rename", "pwrite"):
-        setattr(os, name, counted(getattr(os, name)))
-    Journal.close = counted(Journal.close)  # type: ignore[method-assign]
+    calls = [(os, name) for name in ("fsync", "fdatasync", "rename", "pwrite")]
+    for owner, name in (*calls, (Journal, "close")):
+        setattr(owner, name, counted(getattr(owner, name)))
     sa.event.listen(sa.Engine, "before_cursor_execute", count)
     sa.event.listen(sa.Engine, "commit", count)
 
