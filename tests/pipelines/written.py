@@ -11,6 +11,13 @@ from types import ModuleType
 from typing import Any
 
 HEAD = "from epochal.pipelines import *\nfrom typing import *\n"
+FLOW = """
+@pipeline
+def flow():
+    work()
+"""
+STEP = "@step\ndef work() -> Any:\n    return {}\n" + FLOW
+"""A pipeline of one step, which returns what stands in the braces."""
 
 
 @contextmanager

@@ -1,5 +1,3 @@
-import errno
-import os
 import struct
 import threading
 import zlib
@@ -10,12 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from epochal.errors import CorruptFile, InvalidInput, NewerFormat, StorageFull
+from epochal.errors import CorruptFile, NewerFormat
 from epochal.store import reading
 from epochal.store.buckets import bucket_series
 from epochal.store.codec import encode
 from epochal.store.directory import FOOTER_SIZE, MAGIC
-from epochal.store.durable import Disk
 from epochal.store.segment import MAX_ROWS, Segment, verify, write_segment
 from tests.store.arrays import (
     BITS,
@@ -176,14 +173,6 @@ def test_an_unknown_key_has_no_parts(tmp_path):
     assert (segment.parts("w"), segment.entries("w"), segment.mip("w")) == ([], [], [])
 
 
-@pytest.mark.parametrize("nothing", [[], [group_of({"v": np.empty(0)})]])
-def test_an_empty_segment_is_not_written(tmp_path, nothing):
-    """A file without rows would mean nothing."""
-    with pytest.raises(InvalidInput, match="at least one row"):
-        write_segment(tmp_path / "a.eps", nothing)
-    assert list(tmp_path.iterdir()) == []
-
-
 @pytest.fixture
 def small(tmp_path):
     """A segment with packed blocks, a long group with a mip, and irregular axes."""
@@ -335,84 +324,6 @@ def test_a_block_that_does_not_fit_its_column_is_refused(tmp_path, block):
     rewrite_ending(path, msgspec.msgpack.encode(items), 1)
     with pytest.raises(CorruptFile):
         Segment(path).read("v")
-
-
-class FailingDisk(Disk):
-    """A disk whose n-th call fails."""
-
-    def __init__(self, fail_at, code):
-        self.calls = 0
-        self.fail_at = fail_at
-        self.code = code
-
-    def _count(self):
-        self.calls += 1
-        if self.calls == self.fail_at:
-            raise OSError(self.code, os.strerror(self.code))
-
-    def create(self, path):
-        self._count()
-        return super().create(path)
-
-    def write(self, descriptor, data):
-        self._count()
-        return super().write(descriptor, data[: max(1, len(data) // 2)])
-
-    def sync(self, descriptor):
-        self._count()
-        super().sync(descriptor)
-
-    def rename(self, source, target):
-        self._count()
-        super().rename(source, target)
-
-    def sync_directory(self, path):
-        self._count()
-        super().sync_directory(path)
-
-
-@pytest.mark.parametrize("code, error", [(errno.EIO, OSError), (errno.ENOSPC, StorageFull)])
-@pytest.mark.parametrize("existing", [None, b"the old one"])
-def test_whichever_call_fails_no_half_file_has_the_name(tmp_path, code, error, existing):
-    """Create, every write, sync, rename, directory sync: the name is untouched or whole."""
-    path = tmp_path / "a.eps"
-    group = group_of({f"k{i}": np.arange(1100.0) * i for i in range(3)})
-    counter = FailingDisk(0, code)
-    write_segment(path, [group], disk=counter)
-    assert counter.calls > 20
-    for fail_at in range(1, counter.calls + 1):
-        path.unlink()
-        if existing is not None:
-            path.write_bytes(existing)
-        with pytest.raises(error):
-            write_segment(path, [group], disk=FailingDisk(fail_at, code))
-        if fail_at == counter.calls:  # named already; only its durability is unknown
-            assert verify(path) == []
-        elif existing is None:
-            assert not path.exists()
-        else:
-            assert path.read_bytes() == existing
-        assert [entry.name for entry in tmp_path.iterdir() if entry.name != path.name] == []
-        path.write_bytes(b"")
-
-
-def test_what_a_killed_process_leaves_has_another_name(tmp_path):
-    """Without any clean-up the half file is a hidden temporary one that nobody reads."""
-    path = tmp_path / "a.eps"
-
-    class Killed(Disk):
-        def write(self, descriptor, data):
-            os._exit(9)
-
-    child = os.fork()
-    if child == 0:
-        write_segment(path, [group_of({"v": np.arange(10.0)})], disk=Killed())
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    assert os.waitstatus_to_exitcode(status) == 9
-    (left,) = tmp_path.iterdir()
-    assert left.name.startswith(".a.eps.")
-    assert left.name.endswith(".tmp")
 
 
 def test_threads_share_a_segment(small, monkeypatch):
