@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
+from playwright.sync_api import Page
 
 import epochal
 from tests.browser.clients import Client
@@ -93,14 +94,7 @@ def test_a_restarted_server_is_found_again_without_a_reload(
     port = free_port()
     first = start_server(home, f"--port={port}", log=tmp_path / "first.log")
     training = client(project="outage", id="outage")
-    training.log(0, loss=1.0)
-    wait_known(first.url, "outage", "outage")
-    visitor = visit(first.url)
-    visitor.forgiven = ("Failed to load resource: net::ERR_",)
-    page = visitor.workspace("outage")
-    wait_drawn(page, "loss")
-    page.get_by_text("live", exact=True).wait_for()
-    page.evaluate("window.__same = true")
+    page = open_live(visit(first.url), training, "outage")
 
     end_process(first.process)
     training.log(1, loss=0.5)
@@ -149,17 +143,10 @@ def test_a_tab_that_slept_through_an_upgrade_opens_no_half_of_two_pages(
 
     By itself, unless somebody typed something: then they are asked to save it first.
     """
-    first = start_server(home, log=tmp_path / "first.log")
-    port = first.url.rsplit(":", 1)[1]
+    port = free_port()
+    first = start_server(home, f"--port={port}", log=tmp_path / "first.log")
     training = client(project="asleep", id="asleep")
-    training.log(0, loss=1.0)
-    wait_known(first.url, "asleep", "asleep")
-    visitor = visit(first.url)
-    visitor.forgiven = ("Failed to load resource: net::ERR_",)
-    page = visitor.workspace("asleep")
-    wait_drawn(page, "loss")
-    page.get_by_text("live", exact=True).wait_for()
-    page.evaluate("window.__same = true")
+    page = open_live(visit(first.url), training, "asleep")
     if typed:
         page.get_by_label("Filter charts").fill("lo")
     hide(page)
@@ -190,6 +177,18 @@ def test_a_tab_that_slept_through_an_upgrade_opens_no_half_of_two_pages(
         assert page.get_by_text("The Epochal server was upgraded.").count() == 0
     finally:
         end_process(second.process)
+
+
+def open_live(visitor: Visitor, training: Client, name: str) -> Page:
+    """The project of a run that begins, on a page that follows it and will miss its server."""
+    training.log(0, loss=1.0)
+    wait_known(visitor.base, name, name)
+    visitor.forgiven = ("Failed to load resource: net::ERR_",)
+    page = visitor.workspace(name)
+    wait_drawn(page, "loss")
+    page.get_by_text("live", exact=True).wait_for()
+    page.evaluate("window.__same = true")
+    return page
 
 
 def upgraded(place: Path) -> str:
