@@ -17,6 +17,7 @@ from epochal.domain.access import LOCAL_USER, Permission, Principal, Role
 from epochal.domain.alert import MailSettings, NewRule, When
 from epochal.domain.artifact import read_reference
 from epochal.domain.bulk import ChangeRuns, DeleteRuns, MoveRuns
+from epochal.domain.group import GroupQuery
 from epochal.domain.importance import ImportanceQuery
 from epochal.domain.insight import InsightSettings
 from epochal.domain.key_metric import KeyMetricQuery
@@ -36,7 +37,7 @@ from epochal.domain.sweep import (
     TrialReport,
 )
 from epochal.domain.tracked import TrackedQuery
-from epochal.domain.view import BucketQuery, GroupQuery, PointQuery, RunChanges, RunQuery
+from epochal.domain.view import BucketQuery, PointQuery, RunChanges, RunQuery
 from epochal.errors import Conflict, InvalidInput, NotFound, PermissionDenied, Unauthenticated
 from epochal.reports.panel import read_panel
 from epochal.service import (

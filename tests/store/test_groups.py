@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
+from epochal.domain.group import GroupQuery
 from epochal.domain.record import Attributes, Config
-from epochal.domain.view import GroupQuery, RunChanges, RunQuery
+from epochal.domain.view import RunChanges, RunQuery
 from epochal.errors import InvalidInput, QuerySyntaxError
 from epochal.store import groups
 from epochal.store.groups import query_groups

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from epochal.domain.expression import Field, Scalar, fields_of, matches
+from epochal.domain.group import GroupQuery
 from epochal.domain.query import parse_field, parse_where
-from epochal.domain.view import GroupQuery, RunChanges, RunDetail, RunQuery
+from epochal.domain.view import RunChanges, RunDetail, RunQuery
 from epochal.errors import InvalidInput, NotFound, QuerySyntaxError
 from epochal.store import search
 from epochal.store.groups import query_groups

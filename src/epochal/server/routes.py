@@ -14,14 +14,13 @@ from litestar.response import Stream
 from epochal._version import __version__
 from epochal.domain.access import Permission, Principal
 from epochal.domain.bulk import ChangeRuns, DeleteRuns, MoveRuns, RunsOutcome
+from epochal.domain.group import GroupPage, GroupQuery
 from epochal.domain.importance import ImportanceQuery, ImportanceReport
 from epochal.domain.key_metric import KeyMetricQuery, KeyMetrics
 from epochal.domain.moving import MoveTo
 from epochal.domain.names import check_uid
 from epochal.domain.view import (
     BucketQuery,
-    GroupPage,
-    GroupQuery,
     LogFind,
     LogPage,
     LogPlace,

@@ -8,18 +8,11 @@ import msgspec
 
 from epochal.domain.access import Permission, Principal
 from epochal.domain.bulk import ChangeRuns, DeleteRuns, MoveRuns, RunsOutcome, outcome
+from epochal.domain.group import GroupPage, GroupQuery
 from epochal.domain.moving import MoveTo
 from epochal.domain.names import MAX_NAME, MAX_TAG, check_name, check_run_id, check_uid
 from epochal.domain.run import StopRequest
-from epochal.domain.view import (
-    GroupPage,
-    GroupQuery,
-    RunChanges,
-    RunDetail,
-    RunPage,
-    RunQuery,
-    RunRow,
-)
+from epochal.domain.view import RunChanges, RunDetail, RunPage, RunQuery, RunRow
 from epochal.errors import EpochalError, InvalidInput
 from epochal.service import bounds
 from epochal.service.permission import require

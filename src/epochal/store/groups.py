@@ -19,9 +19,9 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from epochal.domain.expression import Expression, Field, Order, asks_archived, fields_of
+from epochal.domain.group import GroupCell, GroupPage, GroupQuery, GroupRow
 from epochal.domain.query import parse_field, parse_order, parse_where
 from epochal.domain.values import to_json
-from epochal.domain.view import GroupCell, GroupPage, GroupQuery, GroupRow
 from epochal.errors import InvalidInput
 from epochal.store.cells import read_columns
 from epochal.store.filters import Filters
