@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -293,47 +294,49 @@ def test_wrong_filters_are_refused(running: Running) -> None:
         assert (status, b"invalid_input" in body) == (400, True)
 
 
-def first_key(running: Running) -> str:
-    return next(word for word in running.log.read_text().split() if word.startswith("ep_"))
+@pytest.fixture
+def guarded(home: Path, wait_for: Any) -> Iterator[tuple[Running, str]]:
+    """A server that asks for keys, and its first one, which it tells once it answers."""
+    with serving(home, auth=True) as running:
+        yield running, wait_for(lambda: re.search(r"\bep_\S+(?=\s)", running.log.read_text()))[0]
 
 
-def test_a_revoked_key_ends_its_open_streams_and_no_others(home: Path) -> None:
+def test_a_revoked_key_ends_its_open_streams_and_no_others(guarded: tuple[Running, str]) -> None:
     """AU-14: who lost the right hears nothing more, though the connection was there before."""
-    with serving(home, auth=True) as running:
-        admin = first_key(running)
-        headers = {"Authorization": f"Bearer {admin}", "Content-Type": "application/json"}
-        status, body = running.ask("POST", "/api/v1/keys", b'{"name": "x"}', headers)
-        assert status == 201
-        key = json.loads(body)["key"]
-        theirs, ours = Stream(running, key=key), Stream(running, key=admin)
-        for stream in (theirs, ours):
-            assert stream.event()[0] == "hello"
-        assert running.ask("DELETE", f"/api/v1/keys/{key[3:11]}", None, headers)[0] == 204
-        assert theirs.event() == ("", None)
-        script = Script().rows(1.0)
-        assert running.ask("PUT", f"{script.address}?offset=0", script.bytes(), headers)[0] == 200
-        assert ours.event()[0] == "changes"
-        for stream in (theirs, ours):
-            stream.close()
+    running, admin = guarded
+    headers = {"Authorization": f"Bearer {admin}", "Content-Type": "application/json"}
+    status, body = running.ask("POST", "/api/v1/keys", b'{"name": "x"}', headers)
+    assert status == 201
+    key = json.loads(body)["key"]
+    theirs, ours = Stream(running, key=key), Stream(running, key=admin)
+    for stream in (theirs, ours):
+        assert stream.event()[0] == "hello"
+    assert running.ask("DELETE", f"/api/v1/keys/{key[3:11]}", None, headers)[0] == 204
+    assert theirs.event() == ("", None)
+    script = Script().rows(1.0)
+    assert running.ask("PUT", f"{script.address}?offset=0", script.bytes(), headers)[0] == 200
+    assert ours.event()[0] == "changes"
+    for stream in (theirs, ours):
+        stream.close()
 
 
-def test_logging_out_ends_the_streams_of_the_session(home: Path) -> None:
+def test_logging_out_ends_the_streams_of_the_session(guarded: tuple[Running, str]) -> None:
     """And leaves those of other sessions alone."""
-    with serving(home, auth=True) as running:
-        login = json.dumps({"key": first_key(running)}).encode()
-        cookies = [running.cookie(login) for _ in range(2)]
-        first, second = (Stream(running, cookie=cookie) for cookie in cookies)
-        for stream in (first, second):
-            assert stream.event()[0] == "hello"
-        headers = {"Cookie": cookies[0]}
-        assert running.ask("DELETE", "/api/v1/session", None, headers)[0] == 204
-        assert first.event() == ("", None)
-        script = Script().rows(1.0)
-        target = f"{script.address}?offset=0"
-        assert running.ask("PUT", target, script.bytes(), {"Cookie": cookies[1]})[0] == 200
-        assert second.event()[0] == "changes"
-        for stream in (first, second):
-            stream.close()
+    running, key = guarded
+    login = json.dumps({"key": key}).encode()
+    cookies = [running.cookie(login) for _ in range(2)]
+    first, second = (Stream(running, cookie=cookie) for cookie in cookies)
+    for stream in (first, second):
+        assert stream.event()[0] == "hello"
+    headers = {"Cookie": cookies[0]}
+    assert running.ask("DELETE", "/api/v1/session", None, headers)[0] == 204
+    assert first.event() == ("", None)
+    script = Script().rows(1.0)
+    target = f"{script.address}?offset=0"
+    assert running.ask("PUT", target, script.bytes(), {"Cookie": cookies[1]})[0] == 200
+    assert second.event()[0] == "changes"
+    for stream in (first, second):
+        stream.close()
 
 
 def test_a_wish_for_many_runs_is_told_of_each(running: Running, wait_for: Any) -> None:
