@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from epochal.errors import InvalidInput
+from epochal.errors import StepFailed
 from tests.pipelines.written import STEP, modules, run
 
 
@@ -60,7 +60,7 @@ def test_blind_spots_are_named_once_and_strict_refuses_them(tmp_path: Path) -> N
         run(tmp_path, {"main": source.format("")})
     with (
         modules(tmp_path, {"main": source.format("(cache='strict')")}) as made,
-        pytest.raises(InvalidInput, match="cannot see everything"),
+        pytest.raises(StepFailed, match="cannot see everything"),
     ):
         made["main"].flow()
     assert run(tmp_path, {"main": source.format("(cache='strict', version='1')")})[0] == "finished"
