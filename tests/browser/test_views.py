@@ -40,6 +40,17 @@ def menu(page: Page) -> None:
     page.get_by_role("dialog", name="Saved views").wait_for()
 
 
+def saved_view(visitor: Visitor) -> Page:
+    """The project by name, saved as the view "ours", which somebody else may save meanwhile."""
+    page = visitor.workspace("seen", "?sort=name")
+    menu(page)
+    page.get_by_label("Name of a new view").fill("ours")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.wait_for_url("**v=ours*")
+    page.keyboard.press("Escape")
+    return page
+
+
 def test_a_view_is_saved_shared_changed_and_opened_first(
     seen: str, visit: Callable[..., Visitor]
 ) -> None:
@@ -151,12 +162,7 @@ def test_a_view_that_somebody_saved_meanwhile_is_not_written_over(
     seen: str, visit: Callable[..., Visitor]
 ) -> None:
     """Who and when is told; theirs can be shown, or mine saved over it."""
-    page = visit(seen).workspace("seen", "?sort=name")
-    menu(page)
-    page.get_by_label("Name of a new view").fill("ours")
-    page.get_by_role("button", name="Save", exact=True).click()
-    page.wait_for_url("**v=ours*")
-    page.keyboard.press("Escape")
+    page = saved_view(visit(seen))
     visitor = visit(seen)
     visitor.forgiven = CONFLICT
     other = visitor.go("/p/seen?v=ours")
@@ -196,12 +202,7 @@ def test_what_was_not_seen_is_not_written_over_after(
     """Neither a reload nor another change of the view makes somebody's state one that I saw."""
     visitor = visit(seen)
     visitor.forgiven = CONFLICT
-    page = visitor.workspace("seen", "?sort=name")
-    menu(page)
-    page.get_by_label("Name of a new view").fill("ours")
-    page.get_by_role("button", name="Save", exact=True).click()
-    page.wait_for_url("**v=ours*")
-    page.keyboard.press("Escape")
+    page = saved_view(visitor)
     page.get_by_title("Sort by name").click()
     page.get_by_label("changed").wait_for()
     saved_by_another(seen, "q=config.lr+%3E+2")
@@ -227,18 +228,31 @@ def test_what_was_not_seen_is_not_written_over_after(
     until(lambda: rows(page) == ["n3"], what="theirs")
 
 
+def test_a_view_opens_where_the_browser_keeps_nothing(
+    seen: str, visit: Callable[..., Visitor]
+) -> None:
+    """With storage switched off, a reload keeps what was changed of it as elsewhere."""
+    visitor = visit(seen)
+    visitor.context.add_init_script(
+        "Object.defineProperty(window, 'sessionStorage', "
+        "{ get() { throw new DOMException('denied', 'SecurityError'); } });"
+    )
+    page = saved_view(visitor)
+    page.get_by_title("Sort by name").click()
+    page.get_by_label("changed").wait_for()
+    page.reload()
+    page.get_by_label("changed").wait_for()
+    assert "v=ours" in page.url
+    until(lambda: rows(page) == ["n3", "n2", "n1", "n0"], what="the order that was chosen")
+
+
 def test_a_view_that_somebody_saved_meanwhile_is_deleted_at_the_second_wish(
     seen: str, visit: Callable[..., Visitor]
 ) -> None:
     """The first one tells who saved it."""
     visitor = visit(seen)
     visitor.forgiven = CONFLICT
-    page = visitor.workspace("seen", "?sort=name")
-    menu(page)
-    page.get_by_label("Name of a new view").fill("ours")
-    page.get_by_role("button", name="Save", exact=True).click()
-    page.wait_for_url("**v=ours*")
-    page.keyboard.press("Escape")
+    page = saved_view(visitor)
     saved_by_another(seen, "q=config.lr+%3E+2")
     menu(page)
     page.get_by_role("button", name="Delete ours").click()

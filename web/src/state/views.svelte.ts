@@ -139,13 +139,17 @@ export class Views {
     try {
       sessionStorage.setItem(OPENED + this.place(name), String(updated_us));
     } catch {
-      // A full storage: after a reload the newest state counts as seen.
+      // No storage, or none left: after a reload the newest state counts as seen.
     }
   }
 
   /** When the state that this tab showed of a view was saved; of one that it did not show, the newest. */
   private kept({ name, updated_us }: ViewRow): number {
-    return Number(sessionStorage.getItem(OPENED + this.place(name)) ?? updated_us);
+    try {
+      return Number(sessionStorage.getItem(OPENED + this.place(name)) ?? updated_us);
+    } catch {
+      return updated_us;
+    }
   }
 
   private place(name: string): string {
