@@ -46,7 +46,19 @@ const preload = `<link rel="modulepreload" crossorigin href="/static/base.js?v=$
 html = html.replace(/<link rel="modulepreload"[^>]*>\s*/, "").replace('<link rel="stylesheet"', `${preload}<link rel="stylesheet"`);
 writeFileSync(index, html);
 
-// Which style sheets and chunks a chunk needs with it, by address: the server's documents ask for those of their tab at once.
+// Which style sheets and chunks show a tab of a run, by address: the server's documents ask for those of their tab at once.
+// Charts wait for nothing that comes later.
+const RUN = ["run.js", "insights.js"];
+const TABS = {
+  "": RUN,
+  overview: RUN,
+  logs: RUN,
+  notes: RUN,
+  media: ["media.js", ...RUN],
+  gradients: ["gradients.js", ...RUN],
+  files: ["objects.js", ...RUN],
+  model: ["objects.js", ...RUN],
+};
 const STATIC_IMPORT = /(?:\bfrom|\bimport)\s*["'`]\.\/([\w.-]+\.js)\?v=/g;
 const EVERYWHERE = ["app.js", "base.js"];
 
@@ -57,9 +69,12 @@ function closure(name, found = new Set()) {
   return found;
 }
 
-const doors = ["gradients.js", "insights.js", "media.js", "objects.js", "run.js"];
-const needsOf = (chunks) => [...new Set(chunks.map(sheetFor).filter((sheet) => sheet)), ...chunks].map((name) => `/static/${name}?v=${hashOf(name)}`);
-const needs = Object.fromEntries(doors.map((door) => [door, needsOf([...closure(door)])]));
+function addresses(doors) {
+  const chunks = [...doors.reduce((found, door) => closure(door, found), new Set())];
+  const sheets = new Set(chunks.map(sheetFor).filter((sheet) => sheet));
+  return [...sheets, ...chunks].map((name) => `/static/${name}?v=${hashOf(name)}`);
+}
+const tabs = Object.fromEntries(Object.entries(TABS).map(([tab, doors]) => [tab, addresses(doors)]));
 
 const bundle = Object.fromEntries(names.filter((f) => f !== "BUILD.json").map((f) => [f, sha256(readFileSync(join(out, f)))]));
-writeFileSync(join(out, "BUILD.json"), `${JSON.stringify({ sources: sourceDigest(web), needs, bundle }, null, 2)}\n`);
+writeFileSync(join(out, "BUILD.json"), `${JSON.stringify({ sources: sourceDigest(web), tabs, bundle }, null, 2)}\n`);

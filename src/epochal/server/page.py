@@ -55,17 +55,7 @@ MISSING: Final = (
 END: Final = b"</body>"
 HEAD_END: Final = b"</head>"
 BUILD: Final = "BUILD.json"
-DOORS: Final[dict[str, tuple[str, ...]]] = {
-    "": ("run.js", "insights.js"),
-    "overview": ("run.js", "insights.js"),
-    "logs": ("run.js", "insights.js"),
-    "notes": ("run.js", "insights.js"),
-    "media": ("media.js", "run.js", "insights.js"),
-    "gradients": ("gradients.js", "run.js", "insights.js"),
-    "files": ("objects.js", "run.js", "insights.js"),
-    "model": ("objects.js", "run.js", "insights.js"),
-}
-"""The chunks that show a tab of a run. Charts wait for nothing that comes later."""
+"""Tells, among others, the chunks and styles that show a tab of a run."""
 _PACKABLE: Final = frozenset({".html", ".js", ".css", ".json", ".svg", ".map", ".txt"})
 
 
@@ -110,8 +100,8 @@ class Page:
                 self.files[name] = File(name, path.read_bytes())
 
         built = self.files.get(BUILD)
-        needs: dict[str, list[str]] = json.loads(built.body).get("needs", {}) if built else {}
-        self._links = {tab: _preload(doors, needs) for tab, doors in DOORS.items()}
+        tabs: dict[str, list[str]] = json.loads(built.body).get("tabs", {}) if built else {}
+        self._links = {tab: _preload(addresses) for tab, addresses in tabs.items()}
 
     def document(self, place: Place) -> bytes:
         """The document of a place, which asks at once for the chunks and styles that show it."""
@@ -158,8 +148,7 @@ class Page:
         return Response(index.body, status_code=404, headers=headers, media_type=index.type)
 
 
-def _preload(doors: tuple[str, ...], needs: dict[str, list[str]]) -> bytes:
-    addresses = dict.fromkeys(address for door in doors for address in needs.get(door, []))
+def _preload(addresses: list[str]) -> bytes:
     return "".join(
         f'<link rel="{"stylesheet" if ".css?" in address else "modulepreload"}" crossorigin'
         f' href="{address}">'
