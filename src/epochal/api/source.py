@@ -8,19 +8,21 @@ that starts or stops between two questions is noticed.
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Final, TypeVar, cast
 
+from epochal._loading import load
 from epochal.api.content import Content, OpenContent, Readable, holds, open_blob
 from epochal.api.question import Question, Source
 from epochal.api.remote import HttpSource
 from epochal.client.credentials import find_key
 from epochal.errors import NotFound, Unavailable
 from epochal.journal.home import ServerAddress, find_home, read_server_address
+
+LOCAL: Final = "epochal.api.local:LocalSource"
 
 Answer = TypeVar("Answer")
 
@@ -130,8 +132,7 @@ class HomeSource:
                 f"log a run, or make one with `epochal init`"
             )
         # The store brings the database library; who talks to a server need not pay for it.
-        local = importlib.import_module("epochal.api.local")
-        return cast("Source", local.LocalSource(self.home))
+        return cast("Source", load(LOCAL)(self.home))
 
     def _live_server(self) -> HttpSource | None:
         address = read_server_address(self.home)

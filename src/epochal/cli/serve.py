@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from epochal.cli.loading import load
+from epochal._loading import load
 from epochal.cli.logdir import following, page_of, wait_for_signal
 from epochal.cli.streams import tell
 from epochal.errors import EpochalError, StoreLocked, Unavailable

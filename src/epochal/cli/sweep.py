@@ -60,8 +60,8 @@ def agent(
     executor: Annotated[
         str, typer.Option(help="Where agents run: process (here), ray or slurm.")
     ] = "process",
-    cpu: Annotated[float, typer.Option(help="Cores of each agent on a cluster.")] = 1,
-    gpu: Annotated[float, typer.Option(help="GPUs of each agent on a cluster.")] = 0,
+    cpu: Annotated[float, typer.Option(help="Cores of each agent on a cluster.")] = 1.0,
+    gpu: Annotated[float, typer.Option(help="GPUs of each agent on a cluster.")] = 0.0,
     minutes: Annotated[int, typer.Option(help="Time limit of a job of Slurm.")] = 24 * 60,
     option: Annotated[
         list[str] | None,

@@ -14,9 +14,9 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, cast
 
+from epochal._loading import not_collecting
 from epochal.errors import Unavailable
 from epochal.server.asgi import Application, Receive, Scope, Send
-from epochal.server.collecting import not_collecting
 from epochal.server.errors import send_error
 
 if TYPE_CHECKING:
