@@ -92,6 +92,7 @@ MATRIX: dict[tuple[str, str], Permission | None] = {
     ("DELETE", "/api/v1/artifacts/version"): WRITE,
     ("GET", "/api/v1/models"): READ,
     ("POST", "/api/v1/models"): WRITE,
+    ("PUT", "/api/v1/experiments"): WRITE,
     ("GET", "/api/v1/registry/resolve"): READ,
     ("GET", "/api/v1/models/{name:str}"): READ,
     ("PATCH", "/api/v1/models/{name:str}"): WRITE,

@@ -36,7 +36,7 @@ from epochal.domain.sweep import (
     SweepChanges,
     TrialReport,
 )
-from epochal.domain.tracked import TrackedQuery
+from epochal.domain.tracked import KeptExperiment, TrackedQuery
 from epochal.domain.view import BucketQuery, PointQuery, RunChanges, RunQuery
 from epochal.errors import Conflict, InvalidInput, NotFound, PermissionDenied, Unauthenticated
 from epochal.reports.panel import read_panel
@@ -214,6 +214,7 @@ CALLS: dict[Any, tuple[Permission, tuple[Any, ...], dict[str, Any]]] = {
     experiments.create_experiment: (Permission.WRITE, (Recorder, "e", {}), {}),
     experiments.rename_experiment: (Permission.WRITE, (Recorder, 5, "f"), {}),
     experiments.tag_experiment: (Permission.WRITE, (Recorder, 5, {"a": "b"}), {}),
+    experiments.keep_experiment: (Permission.WRITE, (Recorder, KeptExperiment("p", "e")), {}),
     experiments.archive_experiment: (Permission.WRITE, (Recorder, 5), {"deleted": True}),
     history.read_rows: (Permission.READ, (UID, ["loss"]), {}),
     history.read_texts: (Permission.READ, (UID,), {}),

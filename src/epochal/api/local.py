@@ -18,7 +18,7 @@ from epochal.api import question as q
 from epochal.api.content import Content, OpenContent, open_blob
 from epochal.api.object_answers import ANSWERS as OBJECT_ANSWERS
 from epochal.domain.access import LOCAL_USER
-from epochal.service import importance, insights, logs, projects, runs, series
+from epochal.service import experiments, importance, insights, logs, projects, runs, series
 from epochal.store.ingest import ingest_home
 from epochal.store.owner import Store, open_store
 
@@ -41,6 +41,9 @@ ANSWERS: Mapping[type[q.Question[Any]], Callable[[Store, Any], Any]] = {
     ),
     q.UpdateRun: lambda store, x: runs.update_run(store, LOCAL_USER, x.uid, x.changes),
     q.MoveRun: lambda store, x: runs.move_run(store, LOCAL_USER, x.uid, x.to),
+    q.KeepExperiment: lambda store, x: experiments.keep_experiment(
+        store, LOCAL_USER, None, x.told
+    ),
     q.DeleteRun: lambda store, x: runs.delete_run(store, LOCAL_USER, x.uid),
     q.StopRun: lambda store, x: runs.stop_run(store, LOCAL_USER, x.uid),
     **OBJECT_ANSWERS,

@@ -17,6 +17,7 @@ from epochal.api.content import Content, OpenContent
 from epochal.domain.importance import ImportanceQuery, ImportanceReport
 from epochal.domain.insight import InsightReport
 from epochal.domain.moving import MoveTo
+from epochal.domain.tracked import Experiment, KeptExperiment
 from epochal.domain.view import (
     BucketQuery,
     LogPage,
@@ -114,6 +115,12 @@ class MoveRun(Question[RunRow], frozen=True):
 
     uid: str
     to: MoveTo
+
+
+class KeepExperiment(Question[Experiment], frozen=True):
+    """Take over what an import tells of the experiment that a project is."""
+
+    told: KeptExperiment
 
 
 class DeleteRun(Question[None], frozen=True):

@@ -27,6 +27,7 @@ from epochal.domain.importance import ImportanceReport
 from epochal.domain.insight import InsightReport
 from epochal.domain.objects import WantedParcel
 from epochal.domain.parcel import open_parcel
+from epochal.domain.tracked import Experiment
 from epochal.domain.values import number_from_json
 from epochal.domain.view import LogPage, ProjectKeys, ProjectList, RunDetail, RunPage, RunRow
 from epochal.errors import EpochalError, InvalidInput, NotFound, QuerySyntaxError, Unavailable
@@ -90,6 +91,9 @@ ROUTES: Mapping[type[q.Question[Any]], Route] = {
     ),
     q.UpdateRun: Route("PATCH", run_path(), as_json(RunRow), body=changes),
     q.MoveRun: Route("POST", run_path("/move"), as_json(RunRow), body=lambda asked: asked.to),
+    q.KeepExperiment: Route(
+        "PUT", at("/api/v1/experiments"), as_json(Experiment), body=lambda asked: asked.told
+    ),
     q.DeleteRun: Route("DELETE", run_path(), nothing),
     q.StopRun: Route("POST", run_path("/stop"), nothing, body=lambda _: {}),
     **OBJECT_ROUTES,

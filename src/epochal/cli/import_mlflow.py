@@ -1,7 +1,7 @@
 """``epochal import mlflow``: experiments, runs and the registry of an MLflow store.
 
-Runs come in as journals. What lives in the index alone, the registry and which runs are archived,
-is then told to the home, or to the server that runs on it.
+Runs come in as journals. What lives in the index alone is then told to the home, or to the server
+that runs on it: which runs are archived, the names, tags and deletions of experiments, the registry.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Annotated, Final, cast
 import typer
 
 from epochal.api import ModelVersion, Reader, RegisteredModel, connect
+from epochal.api.question import KeepExperiment
 from epochal.cli.importing import (
     HomeToWrite,
     ProjectOfAll,
@@ -56,8 +57,10 @@ def mlflow(
         with progress_bar() as progress:
             importer.carry(progress)
         archive_deleted(where, importer.carrier)
+        reader = connect(home=where)
+        importer.keep_experiments(lambda told: reader.source.ask(KeepExperiment(told)))
         if importer.registry:
-            registry = _Registry(connect(home=where), importer.outcome)
+            registry = _Registry(reader, importer.outcome)
             for model in importer.registry:
                 registry.bring(model, importer.artifacts_of_versions())
         tell_outcome(where, importer.source, importer.outcome, json=json)

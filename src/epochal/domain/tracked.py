@@ -53,6 +53,24 @@ class Experiment(msgspec.Struct, frozen=True):
     tags: dict[str, str] = {}
 
 
+class KeptExperiment(msgspec.Struct, frozen=True):
+    """What an import tells of the experiment that a project is.
+
+    Attributes:
+        project: its project; made when there is none.
+        name: its name; counts when nobody said anything of the project before.
+        created_us: when it was made, where that is known; counts as the name does.
+        deleted: whether it is to be deleted or restored; None leaves that.
+        tags: to set; None removes one.
+    """
+
+    project: str
+    name: str
+    created_us: int = 0
+    deleted: bool | None = None
+    tags: dict[str, str | None] = {}
+
+
 class LastPoint(msgspec.Struct, frozen=True, gc=False):
     """The last point of a series."""
 

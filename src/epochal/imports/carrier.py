@@ -152,8 +152,19 @@ class Carrier:
     def notes(self) -> dict[str, str]:
         """The notes of all runs that are here."""
         return {
-            name: text for mark in self._ledger.marks.values() for name, text in mark.notes.items()
+            name: text
+            for mark in self._ledger.marks.values()
+            if mark.uid
+            for name, text in mark.notes.items()
         }
+
+    def mark(self, key: str) -> Mark | None:
+        """What is remembered of something that is no run."""
+        return self._ledger.marks.get(key)
+
+    def remember(self, mark: Mark) -> None:
+        """Remember that something that is no run is here, durably."""
+        self._ledger.write(mark)
 
     def uid_of(self, key: str) -> str | None:
         """The uid of a run that is here, by its key."""

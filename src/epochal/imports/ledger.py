@@ -38,7 +38,7 @@ class Mark(msgspec.Struct):
 
     Attributes:
         key: names it within its source.
-        uid: of the run here.
+        uid: of the run here; empty for what is no run.
         writer: of its newest journal.
         started_us: when that says that its writer started.
         items: of its stream that are here.
@@ -48,7 +48,7 @@ class Mark(msgspec.Struct):
         lines: of its console that are here.
         fingerprint: of the source when all of it was here; empty while something is missing.
         archived: whether it was archived here because its source has it as deleted.
-        notes: of the importer.
+        notes: of the importer; of an experiment, its tags as they were told last.
     """
 
     key: str

@@ -22,6 +22,7 @@ from epochal.domain.tracked import (
     DEFAULT_EXPERIMENT,
     DEFAULT_EXPERIMENT_ID,
     Experiment,
+    KeptExperiment,
     experiment_id,
 )
 from epochal.errors import Conflict, CorruptFile, InvalidInput, NotFound
@@ -157,6 +158,56 @@ def archive_experiment(store: Store, id: int, *, deleted: bool) -> None:
         uids = _archive_runs(connection, found, archived=deleted)
         if not deleted:
             unmark(store, uids)
+
+
+def keep_experiment(store: Store, told: KeptExperiment) -> Experiment:
+    """Lay what an import tells of a project over what is known of it.
+
+    It is deleted only when none of its runs is active: others may have made some in it.
+
+    Returns:
+        What it is now.
+    """
+    with store.database.write() as connection:
+        found = _begin(connection, told)
+        tags = {**found.tags, **told.tags}
+        kept = {key: storable(value) for key, value in tags.items() if value is not None}
+        deleted = found.deleted if told.deleted is None else told.deleted
+        if deleted and not found.deleted:
+            deleted = found.id != DEFAULT_EXPERIMENT_ID and not _has_active(connection, found)
+        return _change(
+            store, connection, msgspec.structs.replace(found, tags=kept, deleted=deleted)
+        )
+
+
+def _begin(connection: sa.Connection, told: KeptExperiment) -> Experiment:
+    """What is known of a project, or what is told of it when nobody said anything before."""
+    id = experiment_id(DEFAULT_ENTITY, told.project)
+    said = connection.execute(sa.select(experiment).where(experiment.c.id == id)).first()
+    if said is not None:
+        return _changed(said)
+    names = {one.name for one in _read_all(connection) if one.id != id}
+    name, number = storable(told.name), 2
+    if name in names:
+        name = told.project
+    while name in names:
+        name, number = f"{told.project} ({number})", number + 1
+    now = time.time_ns() // 1000
+    created = told.created_us or now
+    return Experiment(id, name, DEFAULT_ENTITY, told.project, created, max(created, now))
+
+
+def _has_active(connection: sa.Connection, inside: Experiment) -> bool:
+    query = (
+        sa.select(run.c.id)
+        .join(project, project.c.id == run.c.project_id)
+        .where(
+            project.c.entity == inside.entity, project.c.name == inside.project,
+            run.c.archived == sa.false(),
+        )
+        .limit(1)
+    )  # fmt: skip
+    return connection.execute(query).first() is not None
 
 
 def restore_experiments(store: Store) -> list[CorruptFile]:

@@ -28,7 +28,9 @@ def write(uri: str, folder: str) -> dict[str, Any]:
     client = MlflowClient()
     place: Any = {"artifact_location": Path(folder).as_uri()} if uri.startswith("sqlite") else {}
     first = client.create_experiment("digits: first", tags={"team": "vision"}, **place)
-    client.create_experiment("empty", **place)
+    client.set_experiment_tag(first, "k/x", "two\nlines")
+    client.create_experiment("empty", tags={"mlflow.note.content": "Later."}, **place)
+    client.delete_experiment(client.create_experiment("given up", **place))
     old = client.create_experiment("old", **place)
     with mlflow.start_run(
         experiment_id=first, run_name="parent", description="A *note*.", tags={"k/x": "two\nlines"}

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from epochal.api import connect
+from epochal.store.experiments import list_experiments
+from epochal.store.owner import open_store as open_home
 from tests.cli.conftest import run_cli
 from tests.imports.mlflow.conftest import Written, write_by_recipe
 from tests.imports.mlflow.door import door_to
@@ -52,6 +54,12 @@ def told(home: Path) -> dict[str, Any]:
         [one.version, one.stage, sorted(one.aliases), dict(one.tags), one.digest]
         for one in sorted(versions, key=lambda one: one.version)
     ]
+    with open_home(home) as opened:
+        runs["experiments"] = sorted(
+            [one.name, one.project, one.deleted, sorted(one.tags.items()), one.created_us]
+            for one in list_experiments(opened)
+            if one.tags or one.deleted
+        )
     return runs
 
 
@@ -111,4 +119,5 @@ def check_whole(store: object, home: Path, tmp_path: Path) -> None:
     found = told(home)
     assert found == told(undisturbed)
     assert len(found["registry"]) == 2
+    assert [one[0] for one in found["experiments"]] == [PROJECT, "empty", "given up", "old"]
     assert {name for name in found if name.islower()} > {"parent", "child", "model", "running"}

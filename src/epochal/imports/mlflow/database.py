@@ -66,12 +66,14 @@ class DatabaseStore:
     def experiments(self) -> list[Experiment]:
         """All experiments, by id."""
         tags = self._texts("experiment_tags", "experiment_id", "key", "value")
+        has_time = self._db.has("experiments", "creation_time")
         return [
             Experiment(
                 str(row["experiment_id"]),
                 row["name"],
                 row["lifecycle_stage"] == "deleted",
                 tags[str(row["experiment_id"])],
+                (has_time and row["creation_time"]) or 0,
             )
             for row in self._db.rows("SELECT * FROM experiments ORDER BY experiment_id")
         ]

@@ -59,7 +59,9 @@ class FileStore:
                 id = str(meta["experiment_id"])
                 self._folders[id] = folder
                 deleted = meta.get("lifecycle_stage") == "deleted" or place != self._root
-                found.append(Experiment(id, str(meta["name"]), deleted, _texts(folder / "tags")))
+                created = _number(meta.get("creation_time")) or 0
+                tags = _texts(folder / "tags")
+                found.append(Experiment(id, str(meta["name"]), deleted, tags, created))
         return found
 
     def runs(self, experiment: Experiment) -> list[Run]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
@@ -13,11 +13,14 @@ from urllib.parse import unquote
 import msgspec
 
 from epochal.domain.names import DEFAULT_ENTITY, MAX_NAME, check_name, run_uid
-from epochal.errors import EpochalError, InvalidInput, NotFound
+from epochal.domain.tracked import Experiment as KeptAs
+from epochal.domain.tracked import KeptExperiment
+from epochal.errors import EpochalError, InvalidInput, NotFound, Unavailable
 from epochal.imports.carrier import Progress, real_path
 from epochal.imports.found import Content, FoundRun
 from epochal.imports.mlflow.convert import RunReader
 from epochal.imports.mlflow.database import DatabaseStore
+from epochal.imports.mlflow.experiments import mark_key, to_tell
 from epochal.imports.mlflow.filestore import META, TRASH, FileStore
 from epochal.imports.mlflow.nouns import (
     Elsewhere,
@@ -32,6 +35,8 @@ from epochal.imports.mlflow.server import ServerStore
 from epochal.imports.source_importer import SourceImporter
 from epochal.imports.sqlite import is_sqlite
 
+Keep = Callable[[KeptExperiment], KeptAs]
+"""Tells the home of an experiment, and gives what it is there now."""
 _DATABASE: Final = "mlflow.db"
 
 
@@ -105,6 +110,9 @@ class Importer(SourceImporter):
         project: where all runs go; by default each experiment is a project.
         artifacts: a folder with artifacts that lie outside of the store.
 
+    Attributes:
+        registry: the registered models of the store.
+
     Raises:
         EpochalError: there is no store, or another process imports it.
     """
@@ -124,6 +132,7 @@ class Importer(SourceImporter):
         self._versions: dict[str, list[Version]] = defaultdict(list)
         self._runs: dict[str, tuple[Run, str]] = {}
         self.registry: list[RegisteredModel] = []
+        self._experiments: list[tuple[Experiment, str, bool]] = []
 
     @property
     def source(self) -> str:
@@ -139,6 +148,35 @@ class Importer(SourceImporter):
         self._look()
         self.carrier.carry_all(self._found(), len(self._runs), progress)
         self._tell_left()
+
+    def keep_experiments(self, keep: Keep) -> None:
+        """Tell of the names, tags and deletions of experiments that are new or changed.
+
+        Args:
+            keep: tells the home of one.
+
+        Raises:
+            Unavailable: the home cannot be told now; again goes on.
+        """
+        for experiment, project, has_runs in self._experiments:
+            before = self.carrier.mark(mark_key(experiment))
+            found = to_tell(experiment, project, has_runs=has_runs, before=before)
+            if found is None:
+                continue
+            told, mark = found
+            try:
+                here = keep(told)
+            except Unavailable:
+                raise
+            except EpochalError as error:
+                self.outcome.problems.append(f"experiment {experiment.name!r:.120}: {error}")
+                continue
+            if told.deleted and not here.deleted:
+                what = f"that experiment {experiment.name!r:.120} is deleted: it has runs here"
+                self.outcome.left[what] += 1
+                continue
+            self.carrier.remember(mark)
+            self.outcome.counts["experiments"] += 1
 
     def artifacts_of_versions(self) -> dict[str, str]:
         """From ``model/number`` to the artifact version here: ``project/name:digest``."""
@@ -159,10 +197,10 @@ class Importer(SourceImporter):
         for experiment in self._store.experiments():
             runs = self._store.runs(experiment)
             project = self._project or _project_of(experiment, taken)
-            if experiment.tags:
-                self.outcome.left["tags of experiments"] += 1
-            if not runs and experiment.name != "Default":
-                self.outcome.left["experiments without runs"] += 1
+            if self._project is None:
+                self._experiments.append((experiment, project, bool(runs)))
+            elif experiment.tags:
+                self.outcome.left[f"tags of experiments, as all runs go to {project!r}"] += 1
             for run in runs:
                 run.deleted = run.deleted or experiment.deleted
                 self._runs[run.id] = (run, project)
@@ -185,7 +223,8 @@ class Importer(SourceImporter):
             return ""
         hashing = hashlib.blake2b(state.encode("utf-8", "surrogatepass"), digest_size=16)
         models, versions = self._models[run.id], self._versions[run.id]
-        hashing.update(msgspec.msgpack.encode([run, models, versions]))
+        named = msgspec.structs.replace(run, experiment=Experiment("", run.experiment.name))
+        hashing.update(msgspec.msgpack.encode([named, models, versions]))
         try:
             for artifact in self._store.artifacts(run.artifact_uri, run.id):
                 text = f"{artifact.path}:{artifact.size}:{artifact.modified_us}"

@@ -27,6 +27,7 @@ class Experiment(msgspec.Struct):
     name: str
     deleted: bool = False
     tags: dict[str, str] = {}
+    created_ms: int = 0
 
 
 class Run(msgspec.Struct):

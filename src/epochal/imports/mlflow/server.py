@@ -56,6 +56,7 @@ class ServerStore:
                 one["name"],
                 one.get("lifecycle_stage") == "deleted",
                 _pairs(one.get("tags")),
+                int(one.get("creation_time") or 0),
             )
             for one in self._pages("POST", "/experiments/search", given, "experiments")
         ]

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from epochal.protocols.native import (
     artifacts,
+    experiments,
     journals,
     media,
     models,
@@ -28,4 +29,5 @@ ROUTES: Final[list[Any]] = [
     *sweeps.ROUTES,
     *views.ROUTES,
     *reports.ROUTES,
+    *experiments.ROUTES,
 ]
