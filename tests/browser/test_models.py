@@ -96,6 +96,34 @@ def test_a_registered_model_tells_what_the_version_in_use_takes_and_gives(
     page.get_by_text(f"models:/digits@{alias}").first.wait_for()
 
 
+ECHO = """
+import mlflow
+mlflow.set_tracking_uri(sys.argv[1])
+
+class Twice(mlflow.pyfunc.PythonModel):
+    def predict(self, model_input: list[float]) -> list[float]:
+        return [2 * value for value in model_input]
+
+with mlflow.start_run(experiment_id=mlflow.create_experiment("twice")) as run:
+    mlflow.pyfunc.log_model(name="net", python_model=Twice(), registered_model_name="twice")
+print(run.info.run_id)
+"""
+
+
+def test_what_only_mlflow_loads_is_shown_to_be_loaded_by_it(
+    server: Server, visit: Callable[..., Visitor]
+) -> None:
+    """A model of plain Python; the lines that the page shows run as they are."""
+    uid = run_script(server.home, ECHO, server.url).split()[-1]
+    run = ask(server.url, f"/api/v1/runs/{uid}")
+    places = ("/models/twice", "Use it"), (f"/p/twice/r/{run['id']}/model", "Load it")
+    for place, title in places:
+        shown = visit(server.url).go(place).get_by_label(title, exact=True).locator("pre")
+        shown.get_by_text("mlflow.pyfunc.load_model").wait_for()
+        lines = f"data = [1.5]\n{shown.inner_text()}\nprint('it says', prediction)"
+        assert "it says [3.0]" in run_script(server.home, lines)
+
+
 def test_a_model_that_says_nothing_of_itself_has_no_signature(page: Page) -> None:
     """Bytes that a run linked: their versions are listed, and no empty card stands beside."""
     page.get_by_label("Versions").locator("tbody tr").first.wait_for()

@@ -252,6 +252,7 @@ CALLS: dict[Any, tuple[Permission, tuple[Any, ...], dict[str, Any]]] = {
     deposits.begin_deposit: (Permission.WRITE, (Recorder, UID, "a.txt"), {}),
     deposits.finish_deposit: (Permission.WRITE, (Recorder, NOTHING), {}),
     deposits.list_folder: (Permission.READ, (Recorder, UID, ""), {}),
+    deposits.list_holders: (Permission.READ, (Recorder, ("local", "p")), {}),
     deposits.fetch: (Permission.READ, (Recorder, UID, "a.txt"), {}),
     deposits.remove: (Permission.WRITE, (Recorder, UID, "a.txt"), {}),
     logged.create_logged: (

@@ -277,7 +277,14 @@ describe("snippets", () => {
     expect(python.text).toContain(String.raw`run.use_artifact("p/it's \"x\":v2", type="data")`);
     expect(shell.text).toBe(String.raw`epochal artifact get 'p/it'\''s "x":v2'`);
     expect(artifactSnippets({ entity: "local", project: "team/cats", name: "x", version: 0 }, "t")[0].text).toContain('"local/team/cats/x:v0"');
-    expect(modelSnippets("m", "@best")[0].text).toContain('load_model("models:/m@best")');
-    expect(modelSnippets("m", "3")[1].text).toBe("epochal model get models:/m/3");
+    const origin = "http://127.0.0.1:7557";
+    expect(modelSnippets("m", "@best", "", origin)[0].text).toContain('epochal.load_model("models:/m@best")');
+    expect(modelSnippets("m", "3", "mlflow pytorch", origin)[0].text).toBe('import epochal\n\nmodel = epochal.load_model("models:/m/3")\nprediction = model.predict(data)');
+    expect(modelSnippets("m", "3", "", origin)[1].text).toBe("epochal model get models:/m/3");
+  });
+
+  it("load with MLflow what only MLflow loads, from this server", () => {
+    const lines = ["import mlflow", "", 'mlflow.set_tracking_uri("https://x:7557")', 'model = mlflow.pyfunc.load_model("models:/m/3")', "prediction = model.predict(data)"];
+    for (const format of ["mlflow python_function", "mlflow xgboost", "mlflow onnx_runtime"]) expect(modelSnippets("m", "3", format, "https://x:7557")[0].text).toBe(lines.join("\n"));
   });
 });

@@ -1,7 +1,7 @@
 """``epochal import mlflow``: experiments, runs and the registry of an MLflow store.
 
 Runs come in as journals. What lives in the index alone is then told to the home, or to the server
-that runs on it: which runs are archived, the names, tags and deletions of experiments, the registry.
+that runs on it: which runs are archived, names, tags and deletions of experiments, the registry.
 """
 
 from __future__ import annotations

@@ -154,6 +154,15 @@ def list_folder(
     return direct({row.path: row.size for row in files_of(store, recorder, uid)}, folder)
 
 
+def list_holders(
+    store: Store, principal: Principal | None, recorder: Recorder, place: tuple[str, str]
+) -> list[str]:
+    """The uids of the runs of a project, ``(entity, name)``, that hold files."""
+    require(principal, Permission.READ)
+    recorder.settle()
+    return files.runs_with_files(store, *place)
+
+
 def direct(sizes: Mapping[str, int], folder: str) -> list[Entry]:
     """What lies directly in a folder, of files by path; an empty folder is the root."""
     prefix = f"{folder}/" if folder else ""

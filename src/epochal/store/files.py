@@ -20,6 +20,7 @@ from epochal.store.blobs import MAX_TYPE, change_uses, intern_blobs, portions, u
 from epochal.store.dialect import replace, upsert
 from epochal.store.rows import find_run_id
 from epochal.store.scalars import clamp, storable
+from epochal.store.schema import project, run
 from epochal.store.schema_objects import blob, file, spooled
 from epochal.store.store import Store
 
@@ -171,3 +172,16 @@ def list_files(store: Store, uid: str) -> FileList:
             for row in connection.execute(query)
         ]  # fmt: skip
     return FileList(uid, rows, sum(row.size for row in rows))
+
+
+def runs_with_files(store: Store, entity: str, name: str) -> list[str]:
+    """The uids of the runs of a project that hold files, in alphabetical order."""
+    query = (
+        sa.select(run.c.uid)
+        .join(project, project.c.id == run.c.project_id)
+        .where(project.c.entity == entity, project.c.name == name)
+        .where(sa.exists().where(file.c.run_id == run.c.id, file.c.removed == sa.false()))
+        .order_by(run.c.uid)
+    )
+    with store.database.read() as connection:
+        return list(connection.execute(query).scalars())

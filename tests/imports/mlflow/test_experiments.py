@@ -1,4 +1,4 @@
-"""Experiments come over with their names, tags and deletions, as MLflow's own client reads them."""
+"""Experiments come over with their names, tags and deletions, as MLflow's client reads them."""
 
 from __future__ import annotations
 
@@ -61,7 +61,9 @@ def test_experiments_read_back_as_they_were(home: Path, store: Written) -> None:
         check_as_written(url)
         client = MlflowClient(url)
         found = every_experiment(url)
-        assert client.get_experiment_by_name("empty").experiment_id == found["empty"].experiment_id
+        named = client.get_experiment_by_name("empty")
+        assert named is not None
+        assert named.experiment_id == found["empty"].experiment_id
         run = client.create_run(found["empty"].experiment_id)
         assert [one.name for one in epochal.connect(url).runs("empty")] == [run.info.run_name]
         with pytest.raises(MlflowException, match="deleted"):
@@ -135,7 +137,7 @@ def test_an_experiment_that_was_restored_there_is_restored_here(
     bring(home, folder / "mlflow.db")
     with sqlite3.connect(folder / "mlflow.db") as database:
         for table in ("experiments", "runs"):
-            database.execute(f"UPDATE {table} SET lifecycle_stage = 'active'")  # noqa: S608
+            database.execute(f"UPDATE {table} SET lifecycle_stage = 'active'")
     database.close()
     assert bring(home, folder / "mlflow.db")["counts"]["experiments"] == 2
     assert [run.name for run in epochal.runs("old")] == ["in deleted"]

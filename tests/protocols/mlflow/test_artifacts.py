@@ -17,6 +17,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 
+import epochal
 from tests.server.processes import Running
 
 BASE = "/api/2.0/mlflow-artifacts/artifacts"
@@ -106,6 +107,73 @@ def test_what_looks_encoded_is_a_name(server: Running, run: str) -> None:
     assert (status, json.loads(answer)["error_code"]) == (501, "NOT_IMPLEMENTED")
     status, answer = server.ask("PUT", f"{BASE}/0/{'f' * 32}/artifacts/x", b"x")
     assert (status, json.loads(answer)["error_code"]) == (404, "RESOURCE_DOES_NOT_EXIST")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["%252e%252e/x", "d/%25252e%25252e%25252fx", "a%23b.txt", "%252fetc", "folder/", "f%2f"],
+)
+def test_a_name_that_fails_the_clients_list_is_refused(
+    client: MlflowClient, server: Running, run: str, path: str
+) -> None:
+    """The client decodes names until nothing changes, and then refuses the whole list."""
+    status, answer = server.ask("PUT", f"{BASE}/0/{run}/artifacts/{path}", b"x")
+    assert (status, json.loads(answer)["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
+    assert client.list_artifacts(run) == []
+
+
+def test_such_a_file_of_another_client_is_left_out_of_the_list(
+    client: MlflowClient,
+    server: Running,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    wait_for: Callable[..., Any],
+) -> None:
+    """It is where it was; the others are there for this client, too."""
+    (tmp_path / "a#b.txt").write_text("x")
+    (tmp_path / "plain.txt").write_text("y")
+    monkeypatch.setenv("EPOCHAL_HOME", server.json("GET", "/api/v1/info")["home"])
+    made = epochal.init(project="hashes", settings={"silent": True})
+    made.save(str(tmp_path / "*.txt"), base_path=str(tmp_path))
+    made.finish()
+    reader = epochal.connect(server.address.url)
+    wait_for(lambda: any(row.name == "hashes" for row in reader.projects()))
+    run = reader.run(made.id, "hashes")
+    wait_for(lambda: {"a#b.txt", "plain.txt"} <= {file.path for file in run.files()})
+    listed = [one.path for one in client.list_artifacts(run.uid)]
+    assert "plain.txt" in listed
+    assert "a#b.txt" not in listed
+
+
+def test_folders_above_those_of_runs_are_listed(
+    client: MlflowClient, server: Running, experiment: str, tmp_path: Path, monkeypatch: Any
+) -> None:
+    """What an experiment tells as its place is downloaded with all runs and logged models."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.address.url)
+    run = client.create_run(experiment).info.run_id
+    client.create_run(experiment)  # it has no files
+    client.log_text(run, "hello", "notes/a.txt")
+    model = client.create_logged_model(experiment, "net", source_run_id=run)
+    client.log_model_artifact(model.model_id, str(_file(tmp_path / "MLmodel")))
+    place = client.get_experiment(experiment).artifact_location
+    fetched = Path(download_artifacts(place, dst_path=str(tmp_path / "all")))
+    found = sorted(str(one.relative_to(fetched)) for one in fetched.rglob("*") if one.is_file())
+    assert found == sorted(
+        [f"{run}/artifacts/notes/a.txt", f"models/{model.model_id}/artifacts/MLmodel"]
+    )
+    one_run = Path(download_artifacts(f"{place}/{run}", dst_path=str(tmp_path / "one")))
+    assert (one_run / "artifacts" / "notes" / "a.txt").read_text() == "hello"
+    shown = json.loads(server.ask("GET", f"{BASE}?path=")[1])["files"]
+    assert {"path": experiment, "is_dir": True} in shown
+    for nowhere in ("123", "x", f"{experiment}/{'f' * 32}", f"{experiment}/models/m-{'f' * 32}"):
+        assert json.loads(server.ask("GET", f"{BASE}?path={nowhere}")[1]) == {"files": []}
+        assert server.ask("GET", f"{BASE}/{nowhere}")[0] == 404
+    assert server.ask("GET", f"{BASE}?path={quote('file:///etc')}")[0] == 400
+
+
+def _file(path: Path) -> Path:
+    path.write_text("flavors: {}")
+    return path
 
 
 def test_large_files_come_side_by_side(server: Running, run: str) -> None:

@@ -18,10 +18,18 @@ from epochal.errors import NotFound
 from epochal.protocols import needs
 from epochal.protocols.call import Call
 from epochal.protocols.mlflow import versions
-from epochal.protocols.mlflow.arguments import read_arguments
+from epochal.protocols.mlflow.arguments import Arguments, read_arguments
 from epochal.protocols.mlflow.errors import NotOffered, invalid
 from epochal.protocols.mlflow.folders import entries_of, writable
-from epochal.protocols.mlflow.places import CONTENT, MODEL, RUN, Place, place_of
+from epochal.protocols.mlflow.places import (
+    CONTENT,
+    MODEL,
+    RUN,
+    Place,
+    check_inside,
+    is_clients,
+    place_of,
+)
 from epochal.protocols.mlflow.shapes import encode
 from epochal.service import deposits, packing
 from epochal.service.spans import send_span
@@ -45,18 +53,35 @@ def asked(call: Call, base: str = BASE) -> Place:
         InvalidInput: it is no UTF-8, or could leave its root.
         NotOffered: it is outside of all that has artifacts.
     """
-    raw = bytes(call.scope.get("raw_path") or b"").partition(b"?")[0]
-    _, _, rest = raw.partition(base.encode() + b"/")
-    try:
-        place = place_of(unquote_to_bytes(rest).decode())
-    except UnicodeDecodeError:
-        raise invalid("Invalid path") from None
+    place = place_of(_path(call, base))
     if not place.kind:
         raise NotOffered(
             "Epochal keeps artifacts of runs and of logged models only, under "
             "EXPERIMENT/RUN/artifacts and EXPERIMENT/models/ID/artifacts"
         )
     return place
+
+
+def new_file(call: Call, base: str = BASE) -> Place:
+    """The place of a file to come, as `asked`.
+
+    Raises:
+        InvalidInput: MLflow's client could not list it.
+        NotOffered: it is outside of all that has artifacts.
+    """
+    place = asked(call, base)
+    if not is_clients(place.path):
+        raise invalid("Invalid path")
+    return place
+
+
+def _path(call: Call, base: str = BASE) -> str:
+    raw = bytes(call.scope.get("raw_path") or b"").partition(b"?")[0]
+    _, _, rest = raw.partition(base.encode() + b"/")
+    try:
+        return unquote_to_bytes(rest).decode()
+    except UnicodeDecodeError:
+        raise invalid("Invalid path") from None
 
 
 @put(
@@ -68,7 +93,9 @@ def asked(call: Call, base: str = BASE) -> Place:
 )
 async def upload(request: Call, path: FromPath[str]) -> Response[bytes]:  # noqa: ARG001 - see `asked`
     """Take a file in."""
-    target = await writable(request, asked(request))
+    if _path(request).endswith("/"):
+        raise invalid("Invalid path: it ends with a slash; name a file")
+    target = await writable(request, new_file(request))
     recorder = request.workers.recorder
     deposit = await request.upload(deposits.begin_deposit, recorder, target.uid, target.path)
     try:
@@ -82,7 +109,10 @@ async def upload(request: Call, path: FromPath[str]) -> Response[bytes]:  # noqa
 @get(f"{BASE}/{{path:path}}", opt=needs(Permission.READ), include_in_schema=False)
 async def download(request: Call, path: FromPath[str]) -> Response[Any]:  # noqa: ARG001 - see `asked`
     """Send a file."""
-    return await send(request, asked(request))
+    place = place_of(_path(request))
+    if not place.kind:
+        raise NotFound(f"No such artifact: {place.path!r:.200}")
+    return await send(request, place)
 
 
 async def send(call: Call, place: Place) -> Response[Any]:
@@ -132,7 +162,7 @@ async def listing(request: Call) -> Response[bytes]:
     """What lies directly in a folder, by last names."""
     given = await read_arguments(request)
     place = place_of(given.text("path", ""))
-    entries = await entries_of(request, place) if place.kind else []
+    entries = await entries_of(request, place)
     return Response(encode({"files": entries}), media_type="application/json")
 
 
@@ -144,7 +174,7 @@ async def listing(request: Call) -> Response[bytes]:
 async def of_run(request: Call) -> Response[Any]:
     """Send a file of a run."""
     given = await read_arguments(request)
-    return await send(request, Place(RUN, given.run_id, given.text("path")))
+    return await send(request, Place(RUN, given.run_id, _file(given, "path")))
 
 
 @get("/model-versions/get-artifact", opt=needs(Permission.READ), include_in_schema=False)
@@ -152,7 +182,7 @@ async def of_version(request: Call) -> Response[Any]:
     """Send a file of a version of a registered model."""
     given = await read_arguments(request)
     found = await versions.find(request, given)
-    return await send(request, Place(CONTENT, found.digest, given.text("path")))
+    return await send(request, Place(CONTENT, found.digest, _file(given, "path")))
 
 
 @get(
@@ -163,7 +193,13 @@ async def of_version(request: Call) -> Response[Any]:
 async def of_model(request: Call, model_id: FromPath[str]) -> Response[Any]:
     """Send a file of a logged model."""
     given = await read_arguments(request)
-    return await send(request, Place(MODEL, model_id, given.text("artifact_file_path")))
+    return await send(request, Place(MODEL, model_id, _file(given, "artifact_file_path")))
+
+
+def _file(given: Arguments, name: str) -> str:
+    """The path of a file that a query names."""
+    check_inside(path := given.text(name))
+    return path
 
 
 ROUTES: Final[list[Any]] = [upload, download, remove, listing, of_model]

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
 
 from epochal.domain.tracked import experiment_id
+from epochal.errors import NotFound
 from epochal.protocols import Caller
 from epochal.protocols.mlflow.arguments import Arguments
 from epochal.protocols.mlflow.errors import invalid
-from epochal.protocols.mlflow.places import CONTENT, MODEL, RUN, Place
+from epochal.protocols.mlflow.places import CONTENT, MODEL, RUN, Place, check_inside, is_clients
 from epochal.protocols.mlflow.shapes import root
-from epochal.service import deposits, logged, packing, tracking
+from epochal.service import deposits, experiments, logged, packing, tracking
+
+_ARTIFACTS: Final = "artifacts"
+_MODELS: Final = "models"
 
 
 class Target(NamedTuple):
@@ -57,8 +62,7 @@ async def list_of_model(call: Caller, given: Arguments) -> dict[str, Any]:
 
 def _folder(given: Arguments, name: str) -> str:
     path = given.text(name, "")
-    if path.startswith("/"):
-        raise invalid("Invalid path")
+    check_inside(path)
     return path.rstrip("/")
 
 
@@ -72,7 +76,9 @@ async def _listed(call: Caller, place: Place, uri: str) -> dict[str, Any]:
 
 
 async def entries_of(call: Caller, place: Place) -> list[dict[str, Any]]:
-    """What lies directly in a folder, by last names."""
+    """What lies directly in a folder, by last names, without those that fail a client's list."""
+    if not place.kind:
+        return await entries_above(call, place.path)
     if place.kind == CONTENT:
         found = await call.read(packing.list_packed, place.id, place.path)
     else:
@@ -84,4 +90,38 @@ async def entries_of(call: Caller, place: Place) -> list[dict[str, Any]]:
         if entry.size is None
         else {"path": entry.name, "is_dir": False, "file_size": entry.size}
         for entry in found
+        if is_clients(entry.name)
     ]
+
+
+async def entries_above(call: Caller, path: str) -> list[dict[str, Any]]:
+    """What lies directly in a folder above the artifacts of runs and logged models.
+
+    Args:
+        call: the request.
+        path: empty, ``EXPERIMENT``, ``EXPERIMENT/RUN``, ``EXPERIMENT/models`` or
+            ``EXPERIMENT/models/ID``; there is nothing anywhere else.
+    """
+    first, *rest = path.strip("/").split("/")
+    if not first:
+        every = await call.read(experiments.list_experiments, call.workers.recorder)
+        return _folders(str(one.id) for one in every)
+    try:
+        found = await call.read(experiments.get_experiment, call.workers.recorder, int(first))
+    except (ValueError, NotFound):
+        return []
+    place = (found.entity, found.project)
+    models = await call.read(logged.list_logged, call.workers.recorder, [place])
+    if rest[:1] == [_MODELS]:
+        held = [one.id for one in models]
+        inside = rest[1:]
+    else:
+        held = await call.read(deposits.list_holders, call.workers.recorder, place)
+        inside = rest
+    if not inside:
+        return _folders([*held, _MODELS] if models and not rest else held)
+    return _folders([_ARTIFACTS] if len(inside) == 1 and inside[0] in held else [])
+
+
+def _folders(names: Iterable[str]) -> list[dict[str, Any]]:
+    return [{"path": name, "is_dir": True} for name in names]

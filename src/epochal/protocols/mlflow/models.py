@@ -106,9 +106,9 @@ async def search(call: Caller, given: Arguments) -> dict[str, Any]:
 async def latest_versions(call: Caller, given: Arguments) -> dict[str, Any]:
     """The newest version of each stage, or of those asked for."""
     name = model_name(given)
-    wanted = {stage_of(stage) for stage in given.texts("stages")}
     with of_model(name):
         detail = await call.read(models.get_model, None, name)
+    wanted = {stage_of(stage) for stage in given.texts("stages")}
     found = model_json(detail, detail.all_versions)["latest_versions"]
     return {
         "model_versions": [

@@ -16,9 +16,10 @@ from epochal.domain.access import Permission
 from epochal.protocols import needs
 from epochal.protocols.call import Call
 from epochal.protocols.mlflow.arguments import Arguments, as_integer, as_text, read_arguments
-from epochal.protocols.mlflow.artifacts import asked
+from epochal.protocols.mlflow.artifacts import new_file
 from epochal.protocols.mlflow.errors import invalid
 from epochal.protocols.mlflow.folders import Target, writable
+from epochal.protocols.mlflow.places import is_clients
 from epochal.protocols.mlflow.shapes import encode
 from epochal.service import pieces
 
@@ -104,8 +105,10 @@ async def abort(request: Call, path: FromPath[str]) -> Response[bytes]:  # noqa:
 
 async def _target(call: Call, given: Arguments, action: str) -> Target:
     """The file that an upload is for: its folder is in the address, its name in the body."""
-    folder = await writable(call, asked(call, f"{BASE}/{action}"))
+    folder = await writable(call, new_file(call, f"{BASE}/{action}"))
     name = given.text("path").replace("\\", "/").rpartition("/")[2]
+    if not is_clients(name):
+        raise invalid("Invalid path")
     return Target(folder.uid, f"{folder.path}/{name}" if folder.path else name)
 
 

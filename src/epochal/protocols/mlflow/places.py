@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from typing import Final, NamedTuple
+from urllib.parse import unquote
 
 from epochal.protocols.mlflow.errors import invalid
 
@@ -35,9 +36,8 @@ def place_of(text: str) -> Place:
     Raises:
         InvalidInput: it could leave its root.
     """
+    check_inside(text)
     parts = text.split("/")
-    if ".." in parts or "\\" in text or "\0" in text or text.startswith("/"):
-        raise invalid("Invalid path")
     if parts[0] == _CONTENT and len(parts) >= 2:
         return Place(CONTENT, parts[1], "/".join(parts[2:]).rstrip("/"))
     if len(parts) >= 3 and parts[0].isdigit() and parts[2] == "artifacts":
@@ -50,6 +50,28 @@ def place_of(text: str) -> Place:
     ):
         return Place(MODEL, parts[2], "/".join(parts[4:]).rstrip("/"))
     return Place("", "", text)
+
+
+def check_inside(text: str) -> None:
+    """Refuse a path that could leave its root.
+
+    Raises:
+        InvalidInput: it could.
+    """
+    is_odd = "\\" in text or "\0" in text or "://" in text or text.startswith("/")
+    if is_odd or ".." in text.split("/"):
+        raise invalid("Invalid path")
+
+
+def is_clients(name: str) -> bool:
+    """Whether MLflow's client takes a path in a list; one that it does not fails it whole.
+
+    It decodes names over and over, and refuses those that then leave their root or have a ``#``.
+    """
+    before = ""
+    while name != before:
+        before, name = name, unquote(name) if "%" in name else name
+    return not ("#" in name or name.startswith(("/", "file:")) or ".." in name.split("/"))
 
 
 def content_uri(digest: str) -> str:

@@ -17,31 +17,38 @@ function shortName(place: Place): string {
   return place.entity === LOCAL && !place.project.includes("/") ? full.slice(LOCAL.length + 1) : full;
 }
 
+const both = (python: string, ...words: string[]): Snippet[] => [
+  { title: "Python", text: python },
+  { title: "Shell", text: shellLine(["epochal", ...words]) },
+];
+
 export function artifactSnippets(place: Place, type: string): Snippet[] {
   const name = shortName(place);
-  const python = [
-    "import epochal",
-    "",
-    `run = epochal.init(project=${pythonText(place.project)})`,
-    `artifact = run.use_artifact(${pythonText(name)}, type=${pythonText(type)})`,
-    "folder = artifact.download()",
-  ];
-  return [
-    { title: "Python", text: python.join("\n") },
-    { title: "Shell", text: shellLine(["epochal", "artifact", "get", name]) },
-  ];
+  return both(
+    `import epochal\n\nrun = epochal.init(project=${pythonText(place.project)})\nartifact = run.use_artifact(${pythonText(name)}, type=${pythonText(type)})\nfolder = artifact.download()`,
+    "artifact", "get", name,
+  );
 }
 
-/** @param word a version's number or an alias with "@" before it */
-export function modelSnippets(name: string, word: string): Snippet[] {
-  const uri = word.startsWith("@") ? `models:/${name}${word}` : `models:/${name}/${word}`;
-  const python = ["import epochal", "", `model = epochal.load_model(${pythonText(uri)})`, "prediction = model.predict(data)"];
-  return [
-    { title: "Python", text: python.join("\n") },
-    { title: "Shell", text: shellLine(["epochal", "model", "get", uri]) },
-  ];
+/** Of what MLflow saved, what `epochal.load_model` cannot load. */
+const FOREIGN = /^mlflow (?!pytorch$|onnx$|sklearn$)/;
+
+function loading(uri: string, format: string, origin = location.origin): string {
+  const [first, from] = FOREIGN.test(format) ? [`mlflow\n\nmlflow.set_tracking_uri(${pythonText(origin)})`, "mlflow.pyfunc"] : ["epochal\n", "epochal"];
+  return `import ${first}\nmodel = ${from}.load_model(${pythonText(uri)})\nprediction = model.predict(data)`;
 }
 
-export function loggedModelSnippet(run: string, name: string): Snippet {
-  return { title: "Python", text: ["import epochal", "", `model = epochal.load_model(${pythonText(`runs:/${run}/${name}`)})`, "prediction = model.predict(data)"].join("\n") };
+/**
+ * @param word a version's number or an alias with "@" before it
+ * @param format of the version, as its metadata tells it
+ */
+export function modelSnippets(name: string, word: string, format = "", origin?: string): Snippet[] {
+  const uri = `models:/${name}${word.startsWith("@") ? "" : "/"}${word}`;
+  return both(loading(uri, format, origin), "model", "get", uri);
 }
+
+/** MLflow's client knows a run by its uid alone. */
+export const loggedModelSnippet = (run: { id: string; uid: string }, name: string, format: string): Snippet => ({
+  title: "Python",
+  text: loading(`runs:/${FOREIGN.test(format) ? run.uid : run.id}/${name}`, format),
+});
