@@ -138,12 +138,12 @@ KILL = """
 import os, signal, sys
 from pathlib import Path
 from epochal.domain.moving import MoveTo
-from epochal.store import arrivals, moves
+from epochal.store import admit, arrivals, moves
 from epochal.store.owner import open_store
 home, uid, where = sys.argv[1:]
-module, name = {"copied": (arrivals, "take_place"), "placed": (moves, "_show"),
+module, name = {"copied": (arrivals, "take_places"), "placed": (moves, "_show"),
                 "shown": (arrivals, "arrived"), "arrived": (moves, "_lead_children"),
-                "inside": (moves, "write_resumes")}[where]
+                "inside": (admit, "write_resumes")}[where]
 setattr(module, name, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
 with open_store(Path(home)) as store:
     moves.move_run(store, uid, MoveTo("q"))

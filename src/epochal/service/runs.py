@@ -13,7 +13,7 @@ from epochal.domain.moving import MoveTo
 from epochal.domain.names import MAX_NAME, MAX_TAG, check_name, check_run_id, check_uid
 from epochal.domain.run import StopRequest
 from epochal.domain.view import RunChanges, RunDetail, RunPage, RunQuery, RunRow
-from epochal.errors import EpochalError, InvalidInput
+from epochal.errors import InvalidInput
 from epochal.service import bounds
 from epochal.service.permission import require
 from epochal.store import groups, moves, search
@@ -161,7 +161,7 @@ def delete_runs(store: Store, principal: Principal | None, wish: DeleteRuns) -> 
 
 
 def move_runs(store: Store, principal: Principal | None, wish: MoveRuns) -> RunsOutcome:
-    """Move many runs, one after the other; see `move_run`.
+    """Move many runs, some together; see `move_run`.
 
     Runs that refuse are told, the others go.
 
@@ -173,13 +173,7 @@ def move_runs(store: Store, principal: Principal | None, wish: MoveRuns) -> Runs
     to = _target(wish.to)
     if to.id and len(uids) > 1:
         raise InvalidInput(f"{len(uids)} runs cannot all have the id {to.id!r}; leave out the id")
-    refused: dict[str, EpochalError] = {}
-    for uid in uids:
-        try:
-            moves.move_run(store, check_uid(uid), to)
-        except EpochalError as error:
-            refused[uid] = error
-    return outcome(len(uids), refused)
+    return outcome(len(uids), moves.move_runs(store, uids, to)[1])
 
 
 def _several(uids: list[str], limit: int) -> list[str]:

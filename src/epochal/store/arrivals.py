@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +21,8 @@ import sqlalchemy as sa
 
 from epochal.journal.frame import SUFFIX
 from epochal.journal.home import RUNS, run_directory
-from epochal.store.durable import durable_file
+from epochal.journal.syncing import at_once
+from epochal.store.durable import SYNC_THREADS, DurableFiles
 from epochal.store.schema import run
 from epochal.store.store import Store
 
@@ -37,33 +39,56 @@ def staging(store: Store, uid: str) -> Path:
     return directory
 
 
-def take_place(store: Store, uid: str, directory: Path) -> None:
-    """Give a copy its place, marked as one that the index does not know yet.
+def discard(store: Store, uids: Iterable[str]) -> None:
+    """Remove copies that did not take their places."""
+    for uid in uids:
+        staging(store, uid)
+
+
+def mark(files: DurableFiles, directory: Path) -> None:
+    """Say of a copy that the index does not know it yet; durable with its other files.
+
+    Raises:
+        StorageFull: no room.
+        OSError: the file system failed.
+    """
+    with files.write(directory / MARK):
+        pass  # it has no content
+
+
+def take_places(store: Store, uids: Sequence[str]) -> None:
+    """Give copies, which are whole and marked, their places: all, or none.
 
     Raises:
         OSError: something lies there already, or the file system failed.
-        StorageFull: no room.
     """
-    with durable_file(directory / MARK, store.disk) as write:
-        write(b"")
-    os.rename(directory, run_directory(store.home, uid))
-    store.disk.sync_directory(store.home / RUNS)
+    placed: list[str] = []
+    try:
+        for uid in uids:
+            os.rename(store.home / RUNS / f"{PREFIX}{uid}", run_directory(store.home, uid))
+            placed.append(uid)
+        store.disk.sync_directory(store.home / RUNS)
+    except OSError:
+        drop(store, placed)
+        raise
 
 
-def arrived(store: Store, uid: str) -> None:
-    """The index has the run."""
-    directory = run_directory(store.home, uid)
-    (directory / MARK).unlink(missing_ok=True)
-    store.disk.sync_directory(directory)
+def arrived(store: Store, uids: Sequence[str]) -> None:
+    """The index has these runs."""
+    directories = [run_directory(store.home, uid) for uid in uids]
+    for directory in directories:
+        (directory / MARK).unlink(missing_ok=True)
+    at_once(store.disk.sync_directory, directories, SYNC_THREADS)
 
 
-def drop(store: Store, uid: str) -> None:
-    """Remove a copy that the index does not know."""
-    directory = run_directory(store.home, uid)
-    grave = directory.with_name(f"{_GONE}{uid}-{time.time_ns()}")
-    with contextlib.suppress(FileNotFoundError):
-        os.rename(directory, grave)
-    shutil.rmtree(grave, ignore_errors=True)
+def drop(store: Store, uids: Iterable[str]) -> None:
+    """Remove copies that the index does not know."""
+    for uid in uids:
+        directory = run_directory(store.home, uid)
+        grave = directory.with_name(f"{_GONE}{uid}-{time.time_ns()}")
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(directory, grave)
+        shutil.rmtree(grave, ignore_errors=True)
 
 
 def drop_arrivals(store: Store) -> list[str]:
@@ -79,9 +104,9 @@ def drop_arrivals(store: Store) -> list[str]:
             gone.append(entry.name)
         elif _UID.fullmatch(entry.name) and os.path.exists(os.path.join(entry.path, MARK)):
             if _is_known(store, entry.name) or _is_written(entry.path):
-                arrived(store, entry.name)
+                arrived(store, [entry.name])
             else:
-                drop(store, entry.name)
+                drop(store, [entry.name])
                 gone.append(entry.name)
     return gone
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ import zstandard
 
 from epochal.domain.moving import PARENT
 from epochal.domain.record import ArtifactCommit, Fact, Header, Labels, ModelLink
-from epochal.errors import Conflict
+from epochal.errors import Conflict, CorruptFile
 from epochal.store.archive import (
     ARCHIVE_SUFFIX,
     ARCHIVE_VERSION,
@@ -32,12 +31,13 @@ from epochal.store.archive import (
 )
 from epochal.store.columns import merge_groups
 from epochal.store.compact import new_name
-from epochal.store.durable import DurableFiles, durable_files
+from epochal.store.durable import DurableFiles
 from epochal.store.ingest import open_tail
+from epochal.store.reading import verify
 from epochal.store.schema import journal, segment
-from epochal.store.segment import write_segment_to
+from epochal.store.segment import SegmentInfo, write_segment_to
 from epochal.store.store import DIRECTORY_MODE, Store
-from epochal.store.tail import JournalKey, JournalRow
+from epochal.store.tail import JournalKey, JournalRow, Tail
 
 _LEFT = (ArtifactCommit, ModelLink)
 _encode = msgspec.msgpack.encode
@@ -96,20 +96,43 @@ class Rewriting(msgspec.Struct, frozen=True):
         return text.replace(self.source.uid, self.target.uid)
 
 
+class Copy(msgspec.Struct, frozen=True):
+    """The files of a run at its new place.
+
+    Attributes:
+        run_id: the row of the source.
+        target: the new place.
+        archives: the facts of each writer.
+        written: segments that hold what was in journals, by writer; the others are the source's.
+    """
+
+    run_id: int
+    target: Place
+    archives: list[Archive]
+    written: dict[str, tuple[str, SegmentInfo]]
+
+
 def copy_files(
-    store: Store, run_id: int, rewriting: Rewriting, more: Sequence[Archive], directory: Path
-) -> None:
-    """Write the files of the target into a new directory; they are durable afterwards.
+    store: Store,
+    files: DurableFiles,
+    run_id: int,
+    rewriting: Rewriting,
+    more: Archive,
+    directory: Path,
+) -> Copy:
+    """Write the files of the target into a new directory; they are durable with ``files``.
 
     Args:
         store: the home; the caller holds ``store.moving``, and every journal is applied.
+        files: the group of files that they are written with.
         run_id: the row of the source.
         rewriting: what changes.
-        more: further archives of the target.
+        more: a further archive of the target.
         directory: where; not there yet.
 
     Raises:
         Conflict: a newer Epochal wrote records that this one cannot read.
+        CorruptFile: a file of the source is damaged.
         StorageFull: no room.
         OSError: the file system failed.
     """
@@ -119,20 +142,27 @@ def copy_files(
         writers = list(connection.execute(_WRITERS, {"run": run_id}).mappings())
         contacts = read_contacts(connection, [row["id"] for row in writers])
         named = connection.execute(_SEGMENTS, {"run": run_id}).scalars().all()
-    with durable_files(store.disk) as files:
-        for row in writers:
-            _refuse_unread(row)
-            key = JournalKey(source, row["writer"])
-            if row["removed"]:
-                archive = read_archive(archive_path(store, source, row["writer"]))
-            else:
-                archive = _of_journal(store, files, key, contacts[row["id"]], directory)
-            write_archive_to(files, directory, rewriting.facts(archive))
-        for archive in more:
-            write_archive_to(files, directory, archive)
+    copy = Copy(run_id, rewriting.target, [], {})
+    for row in writers:
+        _refuse_unread(row)
+        key = JournalKey(source, row["writer"])
+        if row["removed"]:
+            archive = read_archive(archive_path(store, source, row["writer"]))
+        else:
+            tail, known = _opened(store, key)
+            archive = _of_journal(tail, known, contacts[row["id"]])
+            _write_rows(files, tail, directory, copy)
+        copy.archives.append(rewriting.facts(archive))
+    copy.archives.append(more)
+    for archive in copy.archives:
+        write_archive_to(files, directory, archive)
     for file in named:
-        _share(store.segments.path(source, file), directory / file)
-    store.disk.sync_directory(directory)
+        path = store.segments.path(source, file)
+        problems = verify(path)
+        if problems:
+            raise CorruptFile(path, problems[0])
+        _share(path, directory / file)
+    return copy
 
 
 def write_archive_to(files: DurableFiles, directory: Path, archive: Archive) -> None:
@@ -149,24 +179,29 @@ def _refuse_unread(row: Any) -> None:
         )
 
 
-def _of_journal(
-    store: Store, files: DurableFiles, key: JournalKey, contact_us: int, directory: Path
-) -> Archive:
-    """The archive of a journal that lies there; its rows go into a segment in ``directory``."""
-    tail = open_tail(store, key)
-    known = None if tail is None else tail.row
-    if tail is None or known is None:
-        raise Conflict(f"a journal of the run {key.run} is just being given up; try again")
-    groups = merge_groups(tail.content.groups)
-    if groups:
-        file = new_name(key, tail.content.position.ordinal, tail.here().ordinal)
-        write_segment_to(files, directory / file, groups)
+def _of_journal(tail: Tail, known: JournalRow, contact_us: int) -> Archive:
+    """The archive of a journal that lies there."""
     facts, ordinals, rows = facts_of(tail)
     return Archive(
-        version=ARCHIVE_VERSION, run=key.run, writer=key.writer, created_us=tail.created_us,
-        size=tail.offset, rows=rows, remote=False, lost=_is_lost(known), contact_us=contact_us,
-        ordinals=ordinals, facts=facts,
+        version=ARCHIVE_VERSION, run=tail.key.run, writer=tail.key.writer,
+        created_us=tail.created_us, size=tail.offset, rows=rows, remote=False,
+        lost=_is_lost(known), contact_us=contact_us, ordinals=ordinals, facts=facts,
     )  # fmt: skip
+
+
+def _write_rows(files: DurableFiles, tail: Tail, directory: Path, copy: Copy) -> None:
+    """The rows of a journal that lies there, as a segment of the copy."""
+    groups = merge_groups(tail.content.groups)
+    if groups:
+        file = new_name(tail.key, tail.content.position.ordinal, tail.here().ordinal)
+        copy.written[tail.key.writer] = file, write_segment_to(files, directory / file, groups)
+
+
+def _opened(store: Store, key: JournalKey) -> tuple[Tail, JournalRow]:
+    tail = open_tail(store, key)
+    if tail is None or tail.row is None:
+        raise Conflict(f"a journal of the run {key.run} is just being given up; try again")
+    return tail, tail.row
 
 
 def _is_lost(row: JournalRow) -> bool:

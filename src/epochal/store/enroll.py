@@ -98,11 +98,6 @@ class New(NamedTuple):
     """Of its run."""
 
 
-def enroll(connection: sa.Connection, new: New) -> tuple[JournalRow, bool]:
-    """`enroll_all` for a single journal."""
-    return enroll_all(connection, [new])[new.key]
-
-
 def enroll_all(
     connection: sa.Connection, journals: Sequence[New]
 ) -> dict[JournalKey, tuple[JournalRow, bool]]:

@@ -6,6 +6,7 @@ made anew, and when what lay there was deleted for good.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ import sqlalchemy as sa
 
 from epochal.domain.moving import CAME, PARENT, Came, read_came
 from epochal.domain.objects import RunRef
-from epochal.store.dialect import upsert
+from epochal.store.dialect import batches, upsert
 from epochal.store.labels import LABEL
 from epochal.store.schema import Text, key, param, project, run
 from epochal.store.schema_objects import artifact_version, version_run
@@ -50,6 +51,11 @@ _EVERY = (
     .join(key, key.c.id == param.c.key_id)
     .where(key.c.name.startswith(CAME), param.c.scope == LABEL)
 )
+_MADE = (
+    sa.select(run.c.uid, version_run.c.version_id)
+    .join(run, run.c.id == version_run.c.run_id)
+    .where(run.c.uid.in_(sa.bindparam("uids", expanding=True)))
+)
 
 
 def only_moved() -> sa.ColumnElement[bool]:
@@ -69,29 +75,48 @@ def came_from(connection: sa.Connection, run_id: int, uid: str) -> Came | None:
     return None if found is None else read_came(found)
 
 
-def children(connection: sa.Connection, project_id: int, parent: str) -> list[tuple[int, str]]:
-    """Row ids and uids of the runs of a project that name a run as the one above them."""
+def children(
+    connection: sa.Connection, entity: str, name: str, parents: Sequence[str]
+) -> list[tuple[int, str]]:
+    """Runs of a project that name one of some runs as the one above them.
+
+    Returns:
+        Their row ids, each with the uid that it names.
+    """
     query = (
-        sa.select(run.c.id, run.c.uid)
+        sa.select(run.c.id, param.c.txt)
         .join(param, param.c.run_id == run.c.id)
         .join(key, key.c.id == param.c.key_id)
+        .join(project, project.c.id == run.c.project_id)
         .where(
-            key.c.name == PARENT, param.c.scope == LABEL, param.c.txt == parent,
-            run.c.project_id == project_id,
+            key.c.name == PARENT, param.c.scope == LABEL,
+            param.c.txt.in_(sa.bindparam("parents", expanding=True)),
+            project.c.entity == entity, project.c.name == name,
         )
         .order_by(run.c.id)
     )  # fmt: skip
-    return [(row.id, row.uid) for row in connection.execute(query)]
+    return [
+        (row.id, row.txt)
+        for part in batches(parents)
+        for row in connection.execute(query, {"parents": part})
+    ]
 
 
-def share_versions(connection: sa.Connection, run_id: int, uid: str) -> None:
-    """Count a run among the makers of every version that it made as the run ``uid``.
+def share_versions(connection: sa.Connection, runs: Sequence[tuple[int, str]]) -> None:
+    """Count runs among the makers of every version that they made as what they were before.
 
     Versions stay with the project that names them, and so does the record of who made them first.
+
+    Args:
+        connection: a write transaction.
+        runs: row ids, each with the uid that the run had.
     """
-    was = sa.select(run.c.id).where(run.c.uid == uid).scalar_subquery()
-    made = sa.select(version_run.c.version_id).where(version_run.c.run_id == was)
-    _add_maker(connection, run_id, connection.execute(made).scalars().all())
+    made: dict[str, list[int]] = {}
+    for part in batches([uid for _, uid in runs]):
+        for row in connection.execute(_MADE, {"uids": part}):
+            made.setdefault(row.uid, []).append(row.version_id)
+    for run_id, uid in runs:
+        _add_maker(connection, run_id, made.get(uid, []))
 
 
 def restore_makers(connection: sa.Connection) -> None:
@@ -102,8 +127,8 @@ def restore_makers(connection: sa.Connection) -> None:
     made: dict[str, list[int]] = {}
     for row in connection.execute(sa.select(artifact_version.c.id, artifact_version.c.maker)):
         made.setdefault(_decode_maker(row.maker).uid, []).append(row.id)
+    share_versions(connection, came)
     for run_id, uid in came:
-        share_versions(connection, run_id, uid)
         _add_maker(connection, run_id, made.get(uid, []))
 
 

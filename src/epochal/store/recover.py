@@ -20,8 +20,8 @@ import msgspec
 import sqlalchemy as sa
 
 from epochal.domain.objects import RunRef
-from epochal.domain.record import ArtifactCommit, Fact, Header, ModelLink
-from epochal.errors import CorruptFile, EpochalError, NewerFormat, StorageError
+from epochal.domain.record import ArtifactCommit, Header, ModelLink
+from epochal.errors import CorruptFile, EpochalError, StorageError
 from epochal.journal.frame import SUFFIX
 from epochal.journal.home import DATABASE, RUNS
 from epochal.journal.reader import JournalReader
@@ -33,9 +33,8 @@ from epochal.store.called import call, eras_of, read_called
 from epochal.store.compact import SEGMENT_SUFFIX, segment_range
 from epochal.store.database import Database
 from epochal.store.definitions import restate_rules
-from epochal.store.enroll import New, check_header, enroll
+from epochal.store.enroll import check_header
 from epochal.store.experiments import restore_experiments
-from epochal.store.facts import FactWriter
 from epochal.store.ingest import (
     QUARANTINED,
     IngestReport,
@@ -52,18 +51,15 @@ from epochal.store.moved import restore_makers
 from epochal.store.params import intern_keys
 from epochal.store.recount import recount_keys
 from epochal.store.reports import restore_reports
-from epochal.store.schema import journal, key, latest, segment
+from epochal.store.restored import LATE, restore_journals
+from epochal.store.schema import key, latest, segment
 from epochal.store.segment import Segment
 from epochal.store.standing import lay_over, read_books
 from epochal.store.store import Store
 from epochal.store.tail import JournalKey, find_journals
-from epochal.store.together import Together
 
 _UID = re.compile(r"[0-9a-f]{32}")
 _BAD_FILE = (StorageError, OSError, ValueError)
-
-
-_LATE = (ArtifactCommit, ModelLink)
 
 
 class Late(msgspec.Struct, frozen=True):
@@ -240,10 +236,10 @@ def restore_run(store: Store, uid: str, problems: list[Problem], late: list[Late
     for archive in archives:
         waiting = _apply_earlier(store, waiting, archive)
         with store.database.write() as connection:
-            run_id, journal_id = restore_journal(store, connection, uid, archive)
+            [(run_id, journal_id)] = restore_journals(store, connection, [archive])
             maker = versions.run_ref(connection, run_id)
             late += [
-                Late(maker, run_id, fact) for fact in archive.facts if isinstance(fact, _LATE)
+                Late(maker, run_id, fact) for fact in archive.facts if isinstance(fact, LATE)
             ]
             names |= _restore_segments(
                 connection, directory, run_id, journal_id, archive, problems
@@ -291,7 +287,7 @@ def _is_late(reader: JournalReader) -> bool:
     """Whether any record of a journal gets its effect over all runs; reads the whole file."""
     while True:
         entry = reader.read()
-        if any(isinstance(fact, _LATE) for fact in entry.facts):
+        if any(isinstance(fact, LATE) for fact in entry.facts):
             return True
         if entry.end == entry.start:
             return False
@@ -303,36 +299,6 @@ def _checked(archive: Archive, path: Path, uid: str) -> Archive:
         raise CorruptFile(path, "it does not begin with the header of this run")
     check_header(JournalKey(uid, archive.writer), header, str(path))
     return archive
-
-
-def restore_journal(
-    store: Store, connection: sa.Connection, uid: str, archive: Archive
-) -> tuple[int, int]:
-    """Apply the facts of an archive; returns the rows of the run and of the journal."""
-    header = archive.facts[0]
-    if not isinstance(header, Header):
-        raise NewerFormat(f"the archive of {archive.writer} begins with an unknown record")
-    mine = JournalKey(uid, archive.writer)
-    directory = os.path.dirname(mine.path(store.home))
-    row, _ = enroll(connection, New(mine, header, archive.remote, directory))
-    now: list[tuple[Fact, int]] = [
-        (fact, ordinal)
-        for fact, ordinal in zip(archive.facts, archive.ordinals, strict=True)
-        if not isinstance(fact, _LATE)
-    ]
-    together = Together()
-    writer = FactWriter(connection, row.run_id, row.id, 0, store.blobs, {}, together)
-    effects = writer.apply([fact for fact, _ in now], [ordinal for _, ordinal in now])
-    together.run(connection)
-    connection.execute(
-        sa.update(journal)
-        .where(journal.c.id == row.id)
-        .values(
-            facts_pos=archive.size, rows_pos=archive.size, rows_ordinal=archive.rows, removed=True,
-            lost=archive.lost, lines=effects.lines, contact_us=archive.contact_us,
-        )
-    )  # fmt: skip
-    return row.run_id, row.id
 
 
 def _restore_segments(

@@ -11,7 +11,7 @@ import type { RunRow, RunsOutcome } from "./wire";
 /** Runs of one request: as many as are done within a moment. */
 export const CHANGED_AT_ONCE = 250;
 export const DELETED_AT_ONCE = 100;
-export const MOVED_AT_ONCE = 10;
+export const MOVED_AT_ONCE = 50;
 const NAMED = 3;
 
 export interface Outcome {
