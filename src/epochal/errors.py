@@ -8,6 +8,8 @@ decides these.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 
 class EpochalError(Exception):
     """Root of the tree.
@@ -287,3 +289,17 @@ class StepFailed(EpochalError):
 
 class EpochalWarning(UserWarning):
     """Something that tracking could not do. Training goes on."""
+
+
+def error_named(code: str, message: str) -> EpochalError:
+    """The exception that a code and a message stand for, as they come from a server."""
+    kind = next((kind for kind in _tree(EpochalError) if kind.code == code), EpochalError)
+    error = kind.__new__(kind)
+    EpochalError.__init__(error, message)
+    return error
+
+
+def _tree(root: type[EpochalError]) -> Iterator[type[EpochalError]]:
+    yield root
+    for child in root.__subclasses__():
+        yield from _tree(child)

@@ -9,6 +9,7 @@ from epochal import api
 from tests.api.recorded import record
 from tests.cli.conftest import run_cli
 from tests.conftest import end_process, start_server
+from tests.store.journals import Writing
 
 OFFLINE = """
 import epochal
@@ -34,6 +35,22 @@ def test_rm_deletes_nothing_when_one_name_is_wrong(recorded: Path) -> None:
     done = run_cli("rm", "beta", "nobody", "--yes", home=recorded)
     assert done.returncode == 4
     assert len(api.runs("mnist", home=recorded)) == 3
+
+
+def test_rm_goes_on_past_a_run_that_is_being_written(recorded: Path) -> None:
+    """It stays and is told; the exit code says so."""
+    busy = Writing(recorded, "busy", project="mnist")
+    busy.line(0, 3)
+    done = run_cli("rm", "beta", "mnist/busy", "gamma", "--yes", home=recorded)
+    assert done.returncode == 5
+    assert f"mnist/busy stays: run {busy.uid} is being written by a living process" in done.stderr
+    assert done.stdout.splitlines()[-1] == "deleted 2 of 3"
+    assert sorted(run.id for run in api.runs("mnist", home=recorded)) == ["alpha", "busy"]
+    told = run_cli("rm", "mnist/busy", "mnist/alpha", "--yes", "--json", home=recorded)
+    assert told.returncode == 5
+    answer = json.loads(told.stdout)
+    assert len(answer["deleted"]) == 1
+    assert [(one["uid"], one["code"]) for one in answer["failed"]] == [(busy.uid, "conflict")]
 
 
 def test_a_key_is_shown_once_and_can_be_revoked(recorded: Path) -> None:

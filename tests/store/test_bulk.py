@@ -109,15 +109,15 @@ def test_runs_that_have_the_tags_already_are_done_without_a_change(store: Store)
 
 
 class Full(Disk):
-    """Names three files, then there is no room."""
+    """Makes three files, then there is no room."""
 
-    named = 0
+    made = 0
 
-    def rename(self, source: Path, target: Path) -> None:
-        self.named += 1
-        if self.named > 3:
+    def create(self, path: Path) -> int:
+        self.made += 1
+        if self.made > 3:
             raise OSError(28, os.strerror(28))
-        super().rename(source, target)
+        return super().create(path)
 
 
 def test_a_full_disk_archives_none_and_leaves_no_mark(store: Store) -> None:

@@ -12,7 +12,6 @@ from epochal.api.files import RunFile, VersionFile
 from epochal.api.history import History
 from epochal.api.listing import Runs
 from epochal.api.media import MediaItem
-from epochal.api.moving import Moved
 from epochal.api.nested import Nested
 from epochal.api.reader import (
     Reader,
@@ -29,6 +28,7 @@ from epochal.api.registry import ModelVersion, RegisteredModel
 from epochal.api.report import Report
 from epochal.api.runview import RunView
 from epochal.api.series import Points
+from epochal.api.several import Moved
 
 __all__ = [
     "ArtifactCollection",

@@ -45,6 +45,8 @@ ANSWERS: Mapping[type[q.Question[Any]], Callable[[Store, Any], Any]] = {
         store, LOCAL_USER, None, x.told
     ),
     q.DeleteRun: lambda store, x: runs.delete_run(store, LOCAL_USER, x.uid),
+    q.MoveSeveral: lambda store, x: runs.move_runs(store, LOCAL_USER, x.wish),
+    q.DeleteSeveral: lambda store, x: runs.delete_runs(store, LOCAL_USER, x.wish),
     q.StopRun: lambda store, x: runs.stop_run(store, LOCAL_USER, x.uid),
     **OBJECT_ANSWERS,
 }

@@ -14,6 +14,7 @@ from typing import Generic, Protocol, TypeVar
 import msgspec
 
 from epochal.api.content import Content, OpenContent
+from epochal.domain.bulk import DeleteRuns, MoveRuns, RunsOutcome
 from epochal.domain.importance import ImportanceQuery, ImportanceReport
 from epochal.domain.insight import InsightReport
 from epochal.domain.moving import MoveTo
@@ -127,6 +128,18 @@ class DeleteRun(Question[None], frozen=True):
     """Delete a run with everything that belongs to it."""
 
     uid: str
+
+
+class MoveSeveral(Question[RunsOutcome], frozen=True):
+    """Move runs to another project."""
+
+    wish: MoveRuns
+
+
+class DeleteSeveral(Question[RunsOutcome], frozen=True):
+    """Delete runs with everything that belongs to them."""
+
+    wish: DeleteRuns
 
 
 class StopRun(Question[None], frozen=True):

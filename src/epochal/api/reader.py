@@ -13,7 +13,6 @@ from epochal.api.collection import ArtifactCollection
 from epochal.api.count import checked_count
 from epochal.api.find import find_destination, find_project, find_run
 from epochal.api.listing import Runs
-from epochal.api.moving import Moved, move_runs
 from epochal.api.naming import find_reference, full_name
 from epochal.api.object_questions import (
     Collect,
@@ -29,6 +28,7 @@ from epochal.api.registry import ModelVersion, RegisteredModel
 from epochal.api.report import Report
 from epochal.api.report_questions import CreateReport, GetReport, ListReports
 from epochal.api.runview import RunView
+from epochal.api.several import Moved, move_runs
 from epochal.api.source import choose_source
 from epochal.domain.importance import ImportanceQuery, ImportanceReport
 from epochal.domain.models import NewModel

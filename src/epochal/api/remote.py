@@ -23,6 +23,7 @@ from epochal.api import question as q
 from epochal.api.content import Content, OpenContent, Readable
 from epochal.api.object_routes import ROUTES as OBJECT_ROUTES
 from epochal.api.route import Route, as_json, at, changes, fields, finite_or_not, nothing, run_path
+from epochal.domain.bulk import RunsOutcome
 from epochal.domain.importance import ImportanceReport
 from epochal.domain.insight import InsightReport
 from epochal.domain.objects import WantedParcel
@@ -30,7 +31,14 @@ from epochal.domain.parcel import open_parcel
 from epochal.domain.tracked import Experiment
 from epochal.domain.values import number_from_json
 from epochal.domain.view import LogPage, ProjectKeys, ProjectList, RunDetail, RunPage, RunRow
-from epochal.errors import EpochalError, InvalidInput, NotFound, QuerySyntaxError, Unavailable
+from epochal.errors import (
+    EpochalError,
+    InvalidInput,
+    NotFound,
+    QuerySyntaxError,
+    Unavailable,
+    error_named,
+)
 
 TIMEOUT_SECONDS = 60.0
 PROBE_SECONDS = 2.0
@@ -95,6 +103,12 @@ ROUTES: Mapping[type[q.Question[Any]], Route] = {
         "PUT", at("/api/v1/experiments"), as_json(Experiment), body=lambda asked: asked.told
     ),
     q.DeleteRun: Route("DELETE", run_path(), nothing),
+    q.MoveSeveral: Route(
+        "POST", at("/api/v1/runs/move"), as_json(RunsOutcome), body=lambda x: x.wish
+    ),
+    q.DeleteSeveral: Route(
+        "POST", at("/api/v1/runs/delete"), as_json(RunsOutcome), body=lambda x: x.wish
+    ),
     q.StopRun: Route("POST", run_path("/stop"), nothing, body=lambda _: {}),
     **OBJECT_ROUTES,
 }
@@ -299,12 +313,6 @@ def no_answer(url: str, error: Exception) -> Unavailable:
     )
 
 
-def _classes(root: type[EpochalError]) -> Iterator[type[EpochalError]]:
-    yield root
-    for child in root.__subclasses__():
-        yield from _classes(child)
-
-
 def error_of(
     status: int, body: bytes, url: str, question: q.Question[Any] | None = None
 ) -> EpochalError:
@@ -327,10 +335,7 @@ def error_of(
         )
     if code == QuerySyntaxError.code and isinstance(question, q.QueryRuns):
         return _syntax_error(told, message, question)
-    chosen = next((kind for kind in _classes(EpochalError) if kind.code == code), EpochalError)
-    error = chosen.__new__(chosen)
-    EpochalError.__init__(error, message)
-    return error
+    return error_named(code, message)
 
 
 def _syntax_error(told: dict[str, Any], message: str, question: q.QueryRuns) -> QuerySyntaxError:

@@ -8,7 +8,7 @@ import typer
 
 from epochal.api import Moved, RunView
 from epochal.api.find import find_destination
-from epochal.api.moving import move_runs
+from epochal.api.several import move_runs
 from epochal.cli.options import Home, Json, Url, complete_run, reader_of
 from epochal.cli.terminal import Col, note, print_json, print_line, print_table, state_style
 from epochal.domain.moving import MoveTo

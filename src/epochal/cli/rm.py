@@ -1,4 +1,7 @@
-"""``epochal rm``: deletes runs, and only after asking. There is no way back."""
+"""``epochal rm``: deletes runs, and only after asking. There is no way back.
+
+One that cannot go does not keep the others; the exit code is that of the first.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Annotated
 import typer
 
 from epochal.api import RunView
+from epochal.api.several import Deleted, delete_runs
 from epochal.cli.figures import ago
 from epochal.cli.options import Home, Json, Url, complete_run, reader_of
 from epochal.cli.terminal import Col, note, print_json, print_line, print_table, state_style
@@ -40,13 +44,15 @@ def rm(
     if not json:
         _print_doomed(doomed)
     if dry_run:
-        _tell(doomed, json=json, word="would_delete")
+        _tell_wish(doomed, json=json)
         return
     if not yes:
         _ask(len(doomed))
-    for run in doomed:
-        run.delete()
-    _tell(doomed, json=json, word="deleted")
+    report = delete_runs(reader.source, doomed)
+    _tell(report, json=json)
+    failed = [one.error for one in report if one.error is not None]
+    if failed:
+        raise typer.Exit(failed[0].exit_code)
 
 
 def _print_doomed(runs: list[RunView]) -> None:
@@ -68,10 +74,23 @@ def _ask(count: int) -> None:
     typer.confirm(f"Delete {what} for good?", abort=True)
 
 
-def _tell(runs: list[RunView], *, json: bool, word: str) -> None:
+def _tell_wish(runs: list[RunView], *, json: bool) -> None:
     if json:
-        print_json({word: [run.uid for run in runs]})
-    elif word == "deleted":
-        print_line(f"deleted {len(runs)}")
+        print_json({"would_delete": [run.uid for run in runs]})
     else:
         note("nothing was deleted (--dry-run)")
+
+
+def _tell(report: list[Deleted], *, json: bool) -> None:
+    gone = [run for run, error in report if error is None]
+    stay = [(run, error) for run, error in report if error is not None]
+    if json:
+        failed = [
+            {"uid": run.uid, "code": error.code, "message": error.message} for run, error in stay
+        ]
+        print_json({"deleted": [run.uid for run in gone], "failed": failed})
+        return
+    for run, error in stay:
+        note(f"{run.project}/{run.id} stays: {error.message}")
+    more = f" of {len(report)}" if stay else ""
+    print_line(f"deleted {len(gone)}{more}")

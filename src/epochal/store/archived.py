@@ -16,7 +16,7 @@ from typing import Final
 
 from epochal.journal.home import run_directory
 from epochal.journal.syncing import at_once
-from epochal.store.durable import SYNC_THREADS, durable_files
+from epochal.store.durable import SYNC_THREADS, create_empty, full_is_told
 from epochal.store.store import DIRECTORY_MODE, Store
 
 NAME: Final = "archived"
@@ -31,18 +31,29 @@ def set_marks(store: Store, uids: Sequence[str], *, on: bool) -> None:
     if not on:
         unmark(store, uids)
         return
-    fresh = [uid for uid in uids if not is_marked(run_directory(store.home, uid))]
+    fresh: list[str] = []
     try:
-        with durable_files(store.disk) as files:
-            for uid in fresh:
-                directory = run_directory(store.home, uid)
-                directory.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
-                with files.write(directory / NAME):
-                    pass  # it has no content
+        for uid in uids:
+            if _mark(store, uid):
+                fresh.append(uid)  # noqa: PERF401  # what was made so far counts if one fails
+        directories = [run_directory(store.home, uid) for uid in fresh]
+        if directories:
+            with full_is_told(directories[0] / NAME):
+                at_once(store.disk.sync_directory, directories, SYNC_THREADS)
     except BaseException:
         with contextlib.suppress(OSError):
             unmark(store, fresh)
         raise
+
+
+def _mark(store: Store, uid: str) -> bool:
+    """Whether the run had no mark."""
+    path = run_directory(store.home, uid) / NAME
+    try:
+        return create_empty(path, store.disk)
+    except FileNotFoundError:
+        path.parent.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
+        return create_empty(path, store.disk)
 
 
 def unmark(store: Store, uids: Iterable[str]) -> None:
@@ -50,8 +61,8 @@ def unmark(store: Store, uids: Iterable[str]) -> None:
     changed = []
     for uid in uids:
         directory = run_directory(store.home, uid)
-        if is_marked(directory):
-            (directory / NAME).unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            (directory / NAME).unlink()
             changed.append(directory)
     at_once(store.disk.sync_directory, changed, SYNC_THREADS)
 

@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from epochal.journal.frame import SUFFIX
 from epochal.journal.home import RUNS, run_directory
 from epochal.journal.syncing import at_once
-from epochal.store.durable import SYNC_THREADS, DurableFiles
+from epochal.store.durable import SYNC_THREADS, create_empty
 from epochal.store.schema import run
 from epochal.store.store import Store
 
@@ -45,15 +45,14 @@ def discard(store: Store, uids: Iterable[str]) -> None:
         staging(store, uid)
 
 
-def mark(files: DurableFiles, directory: Path) -> None:
-    """Say of a copy that the index does not know it yet; durable with its other files.
+def mark(store: Store, directory: Path) -> None:
+    """Say of a copy that the index does not know it yet; its directory is not synced.
 
     Raises:
         StorageFull: no room.
         OSError: the file system failed.
     """
-    with files.write(directory / MARK):
-        pass  # it has no content
+    create_empty(directory / MARK, store.disk)
 
 
 def take_places(store: Store, uids: Sequence[str]) -> None:

@@ -83,7 +83,7 @@ class DurableFiles:
             OSError: any other failure of the file system.
         """
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
-        with _full_is_told(path):
+        with full_is_told(path):
             self._unnamed[temporary] = path
             self._unsynced[temporary] = self._disk.create(temporary)
             yield _writer(self._unsynced[temporary], self._disk)
@@ -100,7 +100,7 @@ class DurableFiles:
         if not self._unnamed:
             return
         directories = {path.parent for path in self._unnamed.values()}
-        with _full_is_told(next(iter(self._unnamed.values()))):
+        with full_is_told(next(iter(self._unnamed.values()))):
             self._sync()
             for temporary, path in list(self._unnamed.items()):
                 self._disk.rename(temporary, path)
@@ -157,8 +157,31 @@ def durable_file(path: Path, disk: Disk) -> Iterator[Write]:
         yield write
 
 
+def create_empty(path: Path, disk: Disk) -> bool:
+    """Make a file that says all by being there; syncing its directory makes it durable.
+
+    Its name and the file itself are one change to a file system, so that there is nothing to sync
+    but the directory.
+
+    Returns:
+        Whether it was not there before.
+
+    Raises:
+        FileNotFoundError: there is no such directory.
+        StorageFull: no room.
+        OSError: any other failure of the file system.
+    """
+    with full_is_told(path):
+        try:
+            os.close(disk.create(path))
+        except FileExistsError:
+            return False
+    return True
+
+
 @contextlib.contextmanager
-def _full_is_told(path: Path) -> Iterator[None]:
+def full_is_told(path: Path) -> Iterator[None]:
+    """Make `StorageFull` of the errors that say that there is no room."""
     try:
         yield
     except OSError as error:

@@ -166,7 +166,7 @@ def _make(store: Store, wanted: Sequence[Move]) -> list[Copy]:
             )
             directory = arrivals.staging(store, one.target.uid)
             copies.append(copy_files(store, files, one.id, rewriting, _came(one), directory))
-            arrivals.mark(files, directory)
+            arrivals.mark(store, directory)  # synced with the directory of those files
     return copies
 
 

@@ -238,9 +238,7 @@ def restore_run(store: Store, uid: str, problems: list[Problem], late: list[Late
         with store.database.write() as connection:
             [(run_id, journal_id)] = restore_journals(store, connection, [archive])
             maker = versions.run_ref(connection, run_id)
-            late += [
-                Late(maker, run_id, fact) for fact in archive.facts if isinstance(fact, LATE)
-            ]
+            late += [Late(maker, run_id, fact) for fact in archive.facts if isinstance(fact, LATE)]
             names |= _restore_segments(
                 connection, directory, run_id, journal_id, archive, problems
             )
