@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Final
 
 from epochal.journal.home import run_directory
@@ -31,12 +32,13 @@ def set_marks(store: Store, uids: Sequence[str], *, on: bool) -> None:
     if not on:
         unmark(store, uids)
         return
-    fresh: list[str] = []
+    fresh: dict[str, Path] = {}
     try:
         for uid in uids:
-            if _mark(store, uid):
-                fresh.append(uid)  # noqa: PERF401  # what was made so far counts if one fails
-        directories = [run_directory(store.home, uid) for uid in fresh]
+            directory = run_directory(store.home, uid)
+            if _mark(store, directory):
+                fresh[uid] = directory
+        directories = list(fresh.values())
         if directories:
             with full_is_told(directories[0] / NAME):
                 at_once(store.disk.sync_directory, directories, SYNC_THREADS)
@@ -46,13 +48,13 @@ def set_marks(store: Store, uids: Sequence[str], *, on: bool) -> None:
         raise
 
 
-def _mark(store: Store, uid: str) -> bool:
-    """Whether the run had no mark."""
-    path = run_directory(store.home, uid) / NAME
+def _mark(store: Store, directory: Path) -> bool:
+    """Whether the run of this directory had no mark."""
+    path = directory / NAME
     try:
         return create_empty(path, store.disk)
     except FileNotFoundError:
-        path.parent.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
+        directory.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
         return create_empty(path, store.disk)
 
 
