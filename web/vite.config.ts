@@ -9,9 +9,23 @@ import { defineConfig } from "vitest/config";
 // own would weigh more. So no chunk needs app.js, and each can be named by its content.
 const BASE = /\/src\/(core|parts|state)\/[^/]+$|\/src\/core\/media\/(address|steps|keys)\.ts$|\/src\/parts\/media\/(Scrubber\.svelte|place\.svelte\.ts)$|\/node_modules\/(svelte|esm-env|clsx)\/|^\0|\/src\/styles\//;
 
+/**
+ * No page of ours comes drawn from a server, so nothing is ever hydrated: as a constant that says so, Svelte's variable takes all that is for it
+ * out of the bundle.
+ */
+const neverHydrated = {
+  name: "never-hydrated",
+  transform(code: string, id: string): string | undefined {
+    if (!id.endsWith("svelte/src/internal/client/dom/hydration.js")) return undefined;
+    const parts = ["export let hydrating = false;", "\thydrating = value;"];
+    if (!parts.every((part) => code.includes(part))) throw new Error("Svelte tells another way what hydrates; see neverHydrated in vite.config.ts");
+    return code.replace(parts[0], "export const hydrating = false;").replace(parts[1], "");
+  },
+};
+
 export default defineConfig({
   base: "/static/",
-  plugins: [svelte()],
+  plugins: [svelte(), neverHydrated],
   build: {
     outDir: "../src/epochal/server/static",
     emptyOutDir: true,

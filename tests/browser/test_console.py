@@ -20,6 +20,17 @@ LAST_LINE = """() => {
   const shown = [...document.querySelectorAll(".logs .row .text")].at(-1);
   return shown && shown.textContent.startsWith("step 99999");
 }"""
+IN_VIEW = """() => {
+  const [box, last] = [document.querySelector(".logs .box"),
+    [...document.querySelectorAll(".logs .row")].at(-1)].map((e) => e.getBoundingClientRect());
+  return last.bottom <= box.bottom + 1;
+}"""
+FOLLOW = """(path) => {
+  const link = Object.assign(document.createElement("a"), { href: path });
+  document.body.append(link);
+  link.click();
+  link.remove();
+}"""
 READ = """() => performance.getEntriesByType("resource")
   .filter((e) => e.name.includes("/api/"))
   .reduce((sum, e) => sum + e.decodedBodySize, 0)"""
@@ -39,6 +50,8 @@ def test_a_long_log_opens_at_its_end(gallery: Gallery, visit: Callable[..., Visi
     count = page.get_by_role("status").inner_text()
     assert re.sub(r"\D", "", count) == "100000"
     assert page.locator(".logs .row").count() < 200
+    page.get_by_role("region", name="Findings").get_by_text("No findings").wait_for()
+    until(lambda: page.evaluate(IN_VIEW), what="the last line above what came later")
 
 
 def test_search_finds_the_line_and_leads_to_its_place(
@@ -56,6 +69,9 @@ def test_search_finds_the_line_and_leads_to_its_place(
     until(lambda: "the needle is in line 77777" in lines(page) and len(lines(page)) > 3)
     page.reload()
     until(lambda: "the needle is in line 77777" in lines(page), what="the line after a reload")
+    page.evaluate(FOLLOW, f"{LOGS}?line=500")
+    until(lambda: page.locator(".logs .row.here").all_inner_texts(), what="a link to a line")
+    assert "step 500 of the training" in page.locator(".logs .row.here").inner_text()
 
 
 def test_a_progress_bar_is_one_line_and_colors_are_kept(

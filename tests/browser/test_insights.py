@@ -81,7 +81,7 @@ def test_a_rule_made_on_the_page_tells_a_webhook_and_its_log_says_so(
     writing.finish()
     wait_known(server.url, "p", "r1")
     page = visit(server.url).go("/p/p/r/r1")
-    page.get_by_role("button", name="Alerts…").click()
+    page.get_by_role("button", name="Alerts", exact=True).click()
     page.get_by_role("dialog", name="Alerts of p").get_by_role("button", name="Close").click()
     page.goto(f"{server.url}/p/p")
     with webhook() as hook:

@@ -218,6 +218,12 @@ def test_a_table_scrolls_and_sorts_with_its_pictures(
     table.get_by_role("button", name="score").click()
     first = table.locator('[data-row="0"]')
     until(lambda: "14.9" in first.inner_text())
+    first.scroll_into_view_if_needed()
+    number = """(e) => {
+      const { x, y, width } = e.getBoundingClientRect();
+      return e.contains(document.elementFromPoint(x + width / 2, y + 10));
+    }"""
+    assert first.locator(".grid-lead").evaluate(number), "the head leaves its number free"
     grid.evaluate("(g) => (g.scrollTop = g.scrollHeight)")
     last = table.locator('[data-row="149"]')
     until(lambda: last.count() == 1 and "NaN" in last.inner_text())

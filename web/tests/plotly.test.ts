@@ -1,7 +1,7 @@
 /** Laws: what is drawn of a Plotly figure is its data; what would be drawn wrongly is not drawn. */
 import { describe, expect, it } from "vitest";
 import { plotlyTitle, readPlotly } from "../src/core/plots/plotly";
-import type { BarSpec, ConfusionSpec, HistogramSpec, XYSpec } from "../src/core/plots/spec";
+import type { BarSpec, BoxSpec, ConfusionSpec, HistogramSpec, XYSpec } from "../src/core/plots/spec";
 import type { Value } from "../src/core/wire";
 
 type Trace = { [key: string]: Value };
@@ -69,13 +69,34 @@ describe("a Plotly figure", () => {
     expect([turned.heat?.lo, turned.heat?.hi]).toEqual([1, 6]);
   });
 
+  it("of boxes has quartiles, whiskers and what lies beyond, of each group", () => {
+    const spec = figure([{ type: "box", name: "one", y: [1, 2, 3, 4, 5, 6, 7, 8, 50, null] }, { type: "box", name: "two", y: [2, 2] }], { yaxis: { title: "loss" } }) as BoxSpec;
+    expect([spec.kind, spec.value, spec.labels]).toEqual(["box", "loss", ["one", "two"]]);
+    // Plotly's own quartiles of these values: 2.75 and 7.25, in the way that it calls linear.
+    expect([spec.boxes[0].at, spec.boxes[0].count, [...spec.boxes[0].beyond]]).toEqual([[1, 2.75, 5, 7.25, 8], 9, [50]]);
+    expect(spec.boxes[1].at).toEqual([2, 2, 2, 2, 2]);
+    const groups = [{ type: "box", name: "a", x: ["u", "v", "u"], y: [1, 5, 3] }];
+    expect((figure(groups) as BoxSpec).labels).toEqual(["u", "v"]);
+    expect((figure([...groups, { type: "box", name: "b", x: ["u"], y: [9] }]) as BoxSpec).labels).toEqual(["u, a", "v, a", "u, b"]);
+    const lying = figure([{ type: "box", x: [1, 2, 3] }], { xaxis: { title: "loss" } }) as BoxSpec;
+    expect([lying.value, lying.labels, lying.boxes[0].at[2]]).toEqual(["loss", ["trace 0"], 2]);
+  });
+
+  it("of violins has the density of the values, the densest 1", () => {
+    const [{ shape, at }] = (figure([{ type: "violin", y: [0, 1, 1, 1, 2] }]) as BoxSpec).boxes;
+    const most = shape!.density.indexOf(1);
+    expect(shape!.lo + ((shape!.hi - shape!.lo) * most) / (shape!.density.length - 1)).toBeCloseTo(1, 1);
+    expect([shape!.lo < 0, shape!.hi > 2, at[2]]).toEqual([true, true, 1]);
+    expect((figure([{ type: "violin", y: [3, 3] }]) as BoxSpec).boxes[0].shape).toBeUndefined();
+  });
+
   it("leaves out hidden traces", () => {
     expect((figure([{ y: [1] }, { y: [2], visible: "legendonly" }]) as XYSpec).series.length).toBe(1);
   });
 
   it("is not drawn where the drawing would be another", () => {
     const none: [Trace[], Trace?][] = [
-      [[]], [[{ type: "violin", y: [1] }]], [[{ x: ["2026-01-01"], y: [1] }, { y: [1] }]], [[{ x: ["2026-01-01", "b"], y: [1, 2] }]],
+      [[]], [[{ type: "funnel", y: [1] }]], [[{ type: "box", q1: [1], median: [2], q3: [3] }]], [[{ type: "box", y: [1, 2], x: ["a"] }]], [[{ type: "violin", y: [null] }]], [[{ x: ["2026-01-01"], y: [1] }, { y: [1] }]], [[{ x: ["2026-01-01", "b"], y: [1, 2] }]],
       [[{ type: "heatmap", z: [[1, 2], [3]] }]], [[{ type: "heatmap", z: [[1]], x: ["a", "b"] }]], [[{ type: "heatmap", z: [["a"]] }]], [[{ type: "heatmap" }]],
       [[{ y: [1], stackgroup: "one" }]], [[{ y: [1], mode: "text" }]],
       [[{ y: [1] }, { y: [1], yaxis: "y2" }]], [[{ y: [1] }], { xaxis: { type: "log" } }], [[{ type: "bar", y: [1] }, { type: "bar", y: [1] }]],

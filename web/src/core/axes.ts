@@ -52,7 +52,7 @@ function characterWidth(): number {
   return (measured = ctx.measureText(SAMPLE).width / SAMPLE.length + 0.1);
 }
 /** Least pixels between ticks; times and durations read longer. */
-const APART_X = { number: 70, log: 84, duration: 84, time: 84 };
+const APART_X = { number: 70, step: 70, log: 84, duration: 84, time: 84 };
 const APART_Y = 30;
 
 /** The width of the longest label, in CSS pixels. */

@@ -5,7 +5,7 @@
 import { timeLabels, timeTicks } from "./calendar";
 import { formatCount, formatNumber } from "./format";
 
-export type AxisKind = "number" | "log" | "duration" | "time";
+export type AxisKind = "number" | "step" | "log" | "duration" | "time";
 
 const SECOND = 1e6;
 const MINUTE = 60 * SECOND;
@@ -23,7 +23,9 @@ export function ticks(kind: AxisKind, lo: number, hi: number, count: number): nu
   if (kind === "log") return logTicks(lo, hi, count);
   // A step a little below the ideal one gives one tick more rather than two fewer.
   const rough = (hi / count - lo / count) * 0.72;
-  if (kind === "number") return multiples(niceStep(rough), lo, hi);
+  // There is nothing between two steps, unless only that is shown.
+  if (kind === "step" && hi - lo >= 1) return multiples(Math.max(1, niceStep(rough)), lo, hi);
+  if (kind === "number" || kind === "step") return multiples(niceStep(rough), lo, hi);
   const step = CLOCK_STEPS.find((s) => s >= rough) ?? niceStep(rough / DAY) * DAY;
   return kind === "time" ? timeTicks(step, lo, hi) : multiples(step, lo, hi);
 }

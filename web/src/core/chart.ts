@@ -255,7 +255,7 @@ function blank(canvas: HTMLCanvasElement, size: Size, ratio: number): CanvasRend
 function axisKind(x: XAxis, log: boolean): AxisKind {
   if (log) return "log";
   if (x === "wall") return "time";
-  return x === "relative" ? "duration" : "number";
+  return x === "relative" ? "duration" : x === "step" ? "step" : "number";
 }
 
 /** A zoom on whole steps or microseconds keeps addresses short. */

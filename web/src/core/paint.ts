@@ -348,10 +348,14 @@ function paintMarks(ctx: CanvasRenderingContext2D, plane: Plane, x: Map1, curves
   }
   const bottom = plane.top + plane.height;
   const tick = 4 * plane.ratio;
-  ctx.fillStyle = fail;
-  for (const px of rug) ctx.fillRect(px, bottom - tick, Math.max(1, plane.ratio), tick);
   for (const [px, color] of up) triangle(ctx, px, plane.top, 5 * plane.ratio, color);
   for (const [px, color] of down) triangle(ctx, px, bottom, -5 * plane.ratio, color);
+  // Last, and longer than a triangle: where one run is below all numbers another may be none.
+  ctx.fillStyle = fail;
+  for (const px of rug) {
+    const length = down.has(px) ? 2 * tick : tick;
+    ctx.fillRect(px, bottom - length, Math.max(1, plane.ratio), length);
+  }
 }
 
 function triangle(ctx: CanvasRenderingContext2D, px: number, edge: number, size: number, color: string): void {

@@ -64,6 +64,7 @@ function sheetOf({ item, text }: Told): Sheet {
 function sheetOfPlot(spec: PlotSpec): Sheet {
   const all = (values: ArrayLike<number>): number[] => Array.from(values);
   if (spec.kind === "bar") return { head: [spec.label || "label", spec.value || "value"], rows: spec.labels.map((label, i) => [label, spec.values[i]]) };
+  if (spec.kind === "box") return { head: [spec.label || "label", "low", "q1", "median", "q3", "high", "count"], rows: spec.boxes.map((box, i) => [spec.labels[i], ...box.at, box.count]) };
   if (spec.kind === "histogram") return { head: ["from", "to", "count"], rows: all(spec.counts).map((count, i) => [spec.edges[i], spec.edges[i + 1], count]) };
   if (spec.kind === "confusion") {
     const { classes, counts, heat } = spec;

@@ -1,7 +1,8 @@
 /** Common Plotly figures as plots of ours: their data, not their styling. Pure; what we would draw wrongly is null. */
 import { wireNumber } from "../format";
 import type { Value } from "../wire";
-import type { ConfusionSpec, HistogramSpec, PlotSpec, Series } from "./spec";
+import { boxOf, type Box } from "./boxes";
+import type { BoxSpec, ConfusionSpec, HistogramSpec, PlotSpec, Series } from "./spec";
 
 type Plain = { [key: string]: Value };
 
@@ -9,6 +10,9 @@ const MOST = 10_000;
 /** Plotly draws markers on short lines of its own accord. */
 const SHORT = 20;
 const LINES = new Set(["scatter", "scattergl"]);
+const BOXES = new Set(["box", "violin"]);
+/** Boxes beside each other that still are boxes. */
+const MOST_BOXES = 100;
 /** Cells of a heat map that are drawn. */
 const CELLS = 1 << 20;
 /** A day, with a time or without; zones are left out, as Plotly does. */
@@ -30,7 +34,7 @@ const titled = (value: Value | undefined): string => {
 /** The title of a figure. */
 export const plotlyTitle = (figure: Value | undefined): string => titled(plain(plain(figure).layout).title);
 
-/** Reads a figure of lines and points, of one group of bars, one pie, one histogram or one heat map. */
+/** Reads a figure of lines and points, of boxes and violins, of one group of bars, one pie, one histogram or one heat map. */
 export function readPlotly(figure: Plain): PlotSpec | null {
   const layout = plain(figure.layout);
   const traces = (Array.isArray(figure.data) ? figure.data : []).map(plain).filter((t) => t.visible !== false && t.visible !== "legendonly");
@@ -40,7 +44,9 @@ export function readPlotly(figure: Plain): PlotSpec | null {
   const names = { x: titled(across.title), y: titled(up.title) };
   if (across.type === "log") return null;
   if (traces.every((t) => LINES.has(String(t.type ?? "scatter")))) return readLines(traces, names, up.type === "log");
-  if (traces.length > 1 || up.type === "log") return null;
+  if (up.type === "log") return null;
+  if (traces.every((t) => BOXES.has(String(t.type)))) return readBoxes(traces, names);
+  if (traces.length > 1) return null;
   if (first.type === "bar") return readBars(first, names);
   if (first.type === "pie") return readBars({ x: first.labels, y: first.values }, names);
   if (first.type === "heatmap") return readHeat(first, names, up.autorange === "reversed");
@@ -65,6 +71,27 @@ function readLines(traces: Plain[], { x, y }: { x: string; y: string }, logY: bo
   }
   if (days > 0 && days < traces.length) return null;
   return { kind: series.every((s) => s.dots) ? "scatter" : "line", x, y, series, rows, logY, days: days > 0 };
+}
+
+/** One for each trace, or for each of its groups; lying ones stand. */
+function readBoxes(traces: Plain[], { x, y }: { x: string; y: string }): BoxSpec | null {
+  const [labels, boxes]: [string[], Box[]] = [[], []];
+  const isLying = (t: Plain): boolean => t.orientation === "h" || t.y === undefined;
+  for (const [i, trace] of traces.entries()) {
+    const [along, given] = isLying(trace) ? [trace.y, trace.x] : [trace.x, trace.y];
+    const values = numbersOf(given);
+    const groups = Array.isArray(along) ? along : numbersOf(along);
+    if (!values || (along !== undefined && groups?.length !== values.length)) return null;
+    const name = titled(trace.name) || `trace ${i}`;
+    for (const group of new Set(groups ?? [name])) {
+      const box = boxOf(groups ? values.filter((_, k) => groups[k] === group) : values, trace.type === "violin");
+      if (!box) continue;
+      labels.push(groups && traces.length > 1 ? `${String(group)}, ${name}` : String(group));
+      boxes.push(box);
+    }
+  }
+  if (boxes.length === 0 || boxes.length > MOST_BOXES) return null;
+  return { kind: "box", label: isLying(traces[0]) ? y : x, value: isLying(traces[0]) ? x : y, labels, boxes };
 }
 
 function readBars(trace: Plain, { x, y }: { x: string; y: string }): PlotSpec | null {

@@ -1,6 +1,7 @@
 /** What plots show, read from specifications that anyone may have written. Pure: nonsense becomes null, never an exception. */
 import { wireNumber } from "../format";
 import type { Value } from "../wire";
+import type { Box } from "./boxes";
 import { readPlotly } from "./plotly";
 
 /** One line or cloud; a gap is NaN. */
@@ -53,7 +54,16 @@ export interface ConfusionSpec {
   heat?: { columns: string[]; x: string; y: string; lo: number; hi: number };
 }
 
-export type PlotSpec = XYSpec | BarSpec | HistogramSpec | ConfusionSpec;
+/** Boxes, or violins with boxes in them. */
+export interface BoxSpec {
+  kind: "box";
+  label: string;
+  value: string;
+  labels: string[];
+  boxes: Box[];
+}
+
+export type PlotSpec = XYSpec | BarSpec | BoxSpec | HistogramSpec | ConfusionSpec;
 
 type Plain = { [key: string]: Value };
 
