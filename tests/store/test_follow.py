@@ -78,17 +78,14 @@ def test_runs_that_may_wait_come_with_the_next_whole_look(store, follower):
     """New journals and what is new in known ones; others are not held up by them."""
     foreign, own = Writing(store.home, "foreign"), Writing(store.home, "own")
 
-    def seen(may_wait=None) -> list[str]:
-        return [change.uid for change in follower.poll(may_wait)]
-
-    def is_foreign(uid: str) -> bool:
-        return uid == foreign.uid
+    def seen(waiting=frozenset()) -> list[str]:
+        return [change.uid for change in follower.poll(waiting)]
 
     for row in range(2):
         foreign.row(row, loss=1.0)
         own.row(row, loss=1.0)
-        assert seen(is_foreign) == [own.uid]
-        assert seen(is_foreign) == []
+        assert seen({foreign.uid}) == [own.uid]
+        assert seen({foreign.uid}) == []
         assert seen() == [foreign.uid]
     assert len(series_points(store, foreign.uid, "loss", "all").step) == 2
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
 from epochal.domain.access import LOCAL_USER
@@ -59,7 +60,7 @@ class Application:
         self.workers.recorder.gave_up.append(self._end_trial)
         self.feed = Feed(settings.max_event_clients)
         self.tailer = Tailer(
-            store, self.feed.publish_from_thread, settings, self._is_awaited, self._may_wait
+            store, self.feed.publish_from_thread, settings, self._is_awaited, self._waiting
         )
         self.alerting = Alerting(store, settings)
         self.gatekeeper = Gatekeeper(settings, self.workers, token)
@@ -115,9 +116,9 @@ class Application:
         recorder = self.workers.recorder
         return self.feed.listeners > 0 or not all(recorder.writes(one.uid) for one in changes)
 
-    def _may_wait(self, uid: str) -> bool:
-        """Whether nobody waits for what is new of a run: who reads it takes it in first."""
-        return self.feed.listeners == 0 and self.workers.recorder.writes(uid)
+    def _waiting(self) -> AbstractSet[str]:
+        """Runs of which nobody waits for what is new: who reads them takes them in first."""
+        return frozenset() if self.feed.listeners else self.workers.recorder.foreign_runs()
 
     async def _live(self, receive: asgi.Receive, send: asgi.Send) -> None:
         """From the server's start to its end."""

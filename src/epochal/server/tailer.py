@@ -15,6 +15,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from epochal.domain.view import RunChange
@@ -40,7 +41,7 @@ class Tailer:
         publish: gets what changed; called in this thread.
         settings: how often to look.
         is_awaited: whether somebody waits for more of such changes; called in this thread.
-        may_wait: whether nobody waits for what is new of a run; called in this thread.
+        waiting: the runs of which nobody waits for what is new; called in this thread.
     """
 
     def __init__(
@@ -49,12 +50,12 @@ class Tailer:
         publish: Callable[[list[RunChange]], None],
         settings: Settings,
         is_awaited: Callable[[list[RunChange]], bool],
-        may_wait: Callable[[str], bool],
+        waiting: Callable[[], AbstractSet[str]],
     ) -> None:
         self._follower = Follower(store, patience=PATIENCE_SECONDS)
         self._publish = publish
         self._is_awaited = is_awaited
-        self._may_wait = may_wait
+        self._waiting = waiting
         self._next_whole = 0.0
         self._fast = settings.poll_interval
         self._slow = settings.idle_interval
@@ -115,7 +116,7 @@ class Tailer:
         """Take in what is new; of runs that may wait only every few seconds, but then all."""
         now = time.monotonic()
         is_whole = now >= self._next_whole
-        changes = self._follower.poll(None if is_whole else self._may_wait)
+        changes = self._follower.poll(frozenset() if is_whole else self._waiting())
         if is_whole and not self._follower.is_behind:
             self._next_whole = now + WAIT_SECONDS
         return changes

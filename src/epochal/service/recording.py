@@ -120,6 +120,11 @@ class Recorder:
             recording = self._known.get(uid)
         return recording is not None and recording.foreign
 
+    def foreign_runs(self) -> set[str]:
+        """All runs that `writes` tells of, in one go."""
+        with self._guard:
+            return {uid for uid, recording in self._known.items() if recording.foreign}
+
     @contextlib.contextmanager
     def hold(self, uid: str) -> Iterator[Recording]:
         """A run to write to, nobody else at the same time.

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -116,11 +117,11 @@ class Follower:
             if watched.problem is not None
         ]
 
-    def poll(self, may_wait: Callable[[str], bool] | None = None) -> list[RunChange]:
+    def poll(self, waiting: AbstractSet[str] = frozenset()) -> list[RunChange]:
         """Take in what is new and say which runs changed, each once.
 
         Args:
-            may_wait: whether the journals of a run need not be read this time; none by default.
+            waiting: runs whose journals need not be read this time.
 
         Raises:
             StorageFull: the disk has no room; call again later, nothing is lost.
@@ -129,10 +130,10 @@ class Follower:
         """
         now = self._clock()
         with self._store.moving:
-            for key in self._find_new(may_wait):
+            for key in self._find_new(waiting):
                 remote = is_remote(self._store, key)
                 self._watched[key] = Watched(key, key.path(self._store.home), remote, now)
-            grown = self._read(now, may_wait)
+            grown = self._read(now, waiting)
             changes = self._apply([work for _, work in grown])
             busy = {watched.key for watched, _ in grown}
             changes += self._check_writers(now, busy)
@@ -144,13 +145,13 @@ class Follower:
                 changes += settle_runs(self._store, int(self._time_of_day() * 1e6))
         return merge_changes([*changes, *self._store.take_news()])
 
-    def _find_new(self, may_wait: Callable[[str], bool] | None) -> list[JournalKey]:
+    def _find_new(self, waiting: AbstractSet[str]) -> list[JournalKey]:
         """Journals that are not watched yet and do not rest, in the order of their starts.
 
         They are found once only, so they are remembered until the database was asked for them.
         Few of them are applied together, which is in that order in any case.
         """
-        for key in self._finder.find(int(self._time_of_day() * 1e9), may_wait):
+        for key in self._finder.find(int(self._time_of_day() * 1e9), waiting):
             if key not in self._watched:
                 self._found[key] = None
         found = awake(self._store, self._found)
@@ -159,9 +160,7 @@ class Follower:
             found if len(found) <= GROUP and not self.is_behind else by_start(self._store, found)
         )
 
-    def _read(
-        self, now: float, may_wait: Callable[[str], bool] | None
-    ) -> list[tuple[Watched, Work]]:
+    def _read(self, now: float, waiting: AbstractSet[str]) -> list[tuple[Watched, Work]]:
         """One stretch of every journal that has more and may not wait, within the budget.
 
         The ones left out come first next time.
@@ -172,7 +171,7 @@ class Follower:
         due = [
             watched
             for watched in self._watched.values()
-            if now >= watched.next_look and (may_wait is None or not may_wait(watched.key.run))
+            if now >= watched.next_look and watched.key.run not in waiting
         ]
         asked, stored = self._look_up([watched.key for watched in due])
         for watched in due:

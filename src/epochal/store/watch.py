@@ -10,7 +10,8 @@ import contextlib
 import os
 import re
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from epochal.journal.home import RUNS
@@ -40,25 +41,25 @@ class JournalFinder:
         self._root = os.path.join(home, RUNS)
         self._root_time = -1
         self._listed: dict[str, int] = {}
+        self._seen: set[str] = set()
         self._hot: set[str] = set()
         self._quiet: deque[str] = deque()
 
-    def find(
-        self, now_ns: int, may_wait: Callable[[str], bool] | None = None
-    ) -> Iterator[JournalKey]:
+    def find(self, now_ns: int, waiting: AbstractSet[str] = frozenset()) -> Iterator[JournalKey]:
         """Journals in directories that changed since the last call; known ones may come again.
 
         Args:
             now_ns: the time of day in nanoseconds, as file times count it.
-            may_wait: whether a run need not be looked at this time.
+            waiting: runs that need not be looked at this time.
         """
         self._list_root(now_ns)
-        due = [name for name in self._hot if may_wait is None or not may_wait(name)]
+        due = [*(self._hot - waiting)]
         due += [self._quiet.popleft() for _ in range(min(TURN, len(self._quiet)))]
         for name in due:
             changed = self._time(f"{self._root}/{name}")
             if changed is None:
                 self._hot.discard(name)
+                self._seen.discard(name)
                 self._listed.pop(name, None)
                 continue
             if self._listed.get(name) != changed:
@@ -77,10 +78,10 @@ class JournalFinder:
         changed = self._time(self._root)
         if changed is None or changed == self._root_time:
             return
-        known = self._hot | set(self._quiet)
         with contextlib.suppress(FileNotFoundError):
-            names = {name for name in os.listdir(self._root) if _UID.fullmatch(name)}
-            self._hot |= names - known
+            new = {name for name in {*os.listdir(self._root)} - self._seen if _UID.fullmatch(name)}
+            self._seen |= new
+            self._hot |= new
         self._root_time = changed if now_ns - changed > SETTLED_NS else -1
 
     @staticmethod
