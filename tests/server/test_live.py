@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from epochal.errors import Unavailable
 from epochal.server import live
 from epochal.server.live import Feed, Wanted, merge
 from epochal.store import keys
+from tests.first_key import first_key
 from tests.server.door import Door
 from tests.server.journals import Script
 from tests.server.processes import Running, Stream, serving
@@ -295,10 +295,10 @@ def test_wrong_filters_are_refused(running: Running) -> None:
 
 
 @pytest.fixture
-def guarded(home: Path, wait_for: Any) -> Iterator[tuple[Running, str]]:
-    """A server that asks for keys, and its first one, which it tells once it answers."""
+def guarded(home: Path) -> Iterator[tuple[Running, str]]:
+    """A server that asks for keys, and its first one."""
     with serving(home, auth=True) as running:
-        yield running, wait_for(lambda: re.search(r"\bep_\S+(?=\s)", running.log.read_text()))[0]
+        yield running, first_key(running.log)
 
 
 def test_a_revoked_key_ends_its_open_streams_and_no_others(guarded: tuple[Running, str]) -> None:

@@ -20,6 +20,7 @@ from epochal.cli.serve import page_link
 from epochal.journal.home import SERVER, ServerAddress, read_server_address
 from epochal.server.address import live_server, remove_address, write_address
 from epochal.server.runner import KEEP_ALIVE_SECONDS
+from tests.first_key import first_key
 from tests.server.journals import Script
 from tests.server.processes import CODE, Stream, serving, start
 
@@ -157,15 +158,14 @@ def test_the_first_start_in_team_mode_shows_an_admin_key_once(tmp_path: Path) ->
     """AU-08, AU-09, AU-16: on its own terminal, never again, and no default account."""
     home = tmp_path / "home"
     with serving(home, auth=True) as running:
-        text = running.log.read_text()
-        key = next(word for word in text.split() if word.startswith("ep_"))
+        key = first_key(running.log)
         assert running.ask("GET", "/api/v1/projects")[0] == 401
         headers = {"Authorization": f"Bearer {key}"}
         assert running.ask("GET", "/api/v1/projects", headers=headers)[0] == 200
     running.log.write_text("")
     with serving(home, auth=True) as again:
         assert again.ask("GET", "/api/v1/projects", headers=headers)[0] == 200
-        assert "ep_" not in again.log.read_text()
+    assert "ep_" not in again.log.read_text()
 
 
 def test_ui_reuses_the_running_server(tmp_path: Path) -> None:

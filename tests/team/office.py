@@ -10,6 +10,8 @@ from pathlib import Path
 from epochal.api import Reader, connect
 from tests.cli.conftest import Result, run_cli
 from tests.conftest import Server, end_process, start_server
+from tests.first_key import first_key
+from tests.ports import free_port
 
 TRAINER = """
 import json, sys
@@ -38,9 +40,10 @@ class Office:
         self.home = root / "office"
         self.home.mkdir(mode=0o700)
         self._log = root / "office.log"
-        self.server: Server = start_server(self.home, "--auth", log=self._log)
+        self._arguments = ("--auth", f"--port={free_port()}")
+        self.start()
         self.url = self.server.url
-        self.admin_key = next(w for w in self._log.read_text().split() if w.startswith("ep_"))
+        self.admin_key = first_key(self._log)
 
     def key(self, name: str, role: str) -> str:
         """A key, made as the handbook says: on the server's machine, while it runs."""
@@ -63,9 +66,8 @@ class Office:
         end_process(self.server.process)
 
     def start(self) -> None:
-        """Start it again where it was."""
-        port = self.url.rsplit(":", 1)[1]
-        self.server = start_server(self.home, "--auth", f"--port={port}", log=self._log)
+        """Start it where it was, or for the first time."""
+        self.server: Server = start_server(self.home, *self._arguments, log=self._log)
 
     def reader(self, key: str) -> Reader:
         """The reading API with somebody's key."""
