@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from epochal.errors import InvalidInput
 from epochal.store.buckets import bucket_series
-from epochal.store.columns import Stretch
 from epochal.store.grid import Grid
 from epochal.store.loggrid import LogGrid, choose_log_grid
 from epochal.store.overview import bucket_steps, step_extent
+from epochal.store.parts import Stretch
 from epochal.store.points import WriterPoints, assemble
 from tests.store.arrays import group_of
 from tests.store.test_overview import EXACT, runs, segment_part

@@ -6,8 +6,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from epochal.store.buckets import bucket_series, choose_grid
-from epochal.store.columns import ColumnGroup, Stretch
+from epochal.store.columns import ColumnGroup
 from epochal.store.overview import bucket_steps, step_extent
+from epochal.store.parts import Stretch
 from epochal.store.points import WriterPoints, assemble
 from epochal.store.segment import Segment, write_segment
 from tests.store.arrays import group_of

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from epochal.store.columns import Part
+from epochal.store.parts import Part
 from epochal.store.points import WriterPoints, assemble, find_windows
 
 STEP = st.one_of(st.integers(0, 30), st.integers(-(2**63), 2**63 - 1))

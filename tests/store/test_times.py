@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from epochal.store import tails, times
 from epochal.store.buckets import bucket_series
-from epochal.store.columns import Stretch
 from epochal.store.grid import choose_grid
 from epochal.store.loggrid import choose_log_grid
 from epochal.store.mip import TimedCells
 from epochal.store.mips import RecentMips
+from epochal.store.parts import Stretch
 from epochal.store.points import WriterPoints, assemble, find_windows
 from epochal.store.reading import Segment
 from epochal.store.times import find_timed

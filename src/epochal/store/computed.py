@@ -20,13 +20,13 @@ from epochal.domain.formula import Formula, Metric, metrics_of, parse_formula
 from epochal.domain.values import INT64_MAX, INT64_MIN
 from epochal.store.buckets import bucket_series
 from epochal.store.codec import Floats, Integers, Values
-from epochal.store.columns import Stretch
 from epochal.store.formulas import evaluate, meet
 from epochal.store.gather import RunSeries
 from epochal.store.grid import Grid
 from epochal.store.mip import MIN_ROWS, Mip, cell_grid
 from epochal.store.mip import POINTS_PER_CELL as POINTS_PER_STORED_CELL
 from epochal.store.mips import RecentMips
+from epochal.store.parts import Stretch
 from epochal.store.points import Points, Window, WriterPoints, assemble, find_windows, step_values
 from epochal.store.store import Store
 
@@ -177,7 +177,7 @@ def find_expression(
 
 
 class ComputedStretch:
-    """A formula in a piece as a `store.columns.Stretch`.
+    """A formula in a piece as a `store.parts.Stretch`.
 
     Its count is exact where the metrics of the piece stand together and nothing is ``latest``.
     """

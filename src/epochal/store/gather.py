@@ -13,8 +13,9 @@ import msgspec
 import sqlalchemy as sa
 
 from epochal.errors import CorruptFile, Unavailable
-from epochal.store.columns import ColumnGroup, Stretch
+from epochal.store.columns import ColumnGroup
 from epochal.store.enroll import journal_row
+from epochal.store.parts import Stretch
 from epochal.store.points import CutAt, WriterPoints
 from epochal.store.rows import no_run
 from epochal.store.schema import cut, journal, resting, run, segment

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from epochal.domain.values import INT64_MAX, INT64_MIN
 from epochal.store.codec import Integers, Values
-from epochal.store.columns import Stretch
+from epochal.store.parts import Stretch
 
 View: TypeAlias = Literal["all", "last"]
 Selection: TypeAlias = slice | NDArray[np.bool_]

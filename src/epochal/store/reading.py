@@ -17,9 +17,8 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from epochal.errors import CorruptFile, EpochalError
+from epochal.errors import CorruptFile
 from epochal.store.codec import Integers, Values, decode
-from epochal.store.columns import Part, Place
 from epochal.store.directory import (
     FOOTER_SIZE,
     MAGIC,
@@ -32,6 +31,7 @@ from epochal.store.directory import (
 from epochal.store.grid import Grid
 from epochal.store.mip import Mip, decode_mip
 from epochal.store.mips import RecentMips
+from epochal.store.parts import Part, Place
 from epochal.store.recent import Recent
 from epochal.store.statistics import Number
 
@@ -355,40 +355,6 @@ class SegmentPart:
     def load(self) -> Part:
         """All four arrays at once."""
         return Part(self.order, self.step, self.wall_us, self.value)
-
-
-def verify(path: Path) -> list[str]:
-    """Check every block of a segment.
-
-    Returns:
-        One sentence for each problem, with the keys that it takes away; empty when all is sound.
-
-    Raises:
-        OSError: the file cannot be read.
-    """
-    try:
-        segment = Segment(path)
-    except EpochalError as error:
-        return [error.message]
-    problems: list[str] = []
-    for index in range(len(segment.directory.lengths)):
-        try:
-            segment.block(index)
-        except CorruptFile as error:
-            problems.append(f"{error.problem}; it holds {_users(segment.directory, index)}")
-    return problems
-
-
-def _users(directory: Directory, block: int) -> str:
-    """Whose data a block holds, in words."""
-    for group in directory.groups:
-        axis, columns = group.axis, group.columns
-        if block in (axis.step_block, axis.wall_block, axis.order_block):
-            return f"steps, times or order of {', '.join(columns.keys)}"
-        if block in columns.block:
-            found = zip(columns.keys, columns.block, strict=True)
-            return f"values of {', '.join(key for key, used in found if used == block)}"
-    return "a coarse copy that charts can do without"
 
 
 def _read_directory(path: Path) -> Directory:

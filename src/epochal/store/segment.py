@@ -35,8 +35,9 @@ from epochal.store.directory import (
 )
 from epochal.store.durable import Disk, DurableFiles, Write, durable_files
 from epochal.store.mip import MIN_ROWS, cell_grid, encode_axis, encode_cells
-from epochal.store.reading import KeyEntry, Segment, SegmentPart, verify
+from epochal.store.reading import KeyEntry, Segment, SegmentPart
 from epochal.store.statistics import summarize_group
+from epochal.store.verify import verify
 
 __all__ = [
     "KeyEntry",

@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from epochal.store.columns import Stretch
+from epochal.store.parts import Stretch
 from epochal.store.points import Window
 from epochal.store.smooth import debiased_average, typical_distance
 
