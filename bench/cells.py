@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 Results = dict[str, Any]
@@ -13,6 +14,10 @@ def number(value: Any) -> str:
     if value == 0:
         return "0"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def row(name: str, cost: Results, fields: Iterable[str]) -> list[str]:
+    return [name, *(number(cost[field]) for field in fields)]
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from bench import bars
-from bench.cells import Results, number, table
+from bench.cells import Results, number, row, table
 from bench.report_clients import (
     lightning_section,
     mlflow_section,
@@ -133,10 +133,7 @@ def lists_section(found: Results) -> str:
         "newest_ms": "newest first",
         "newest_70_columns_ms": "with 70 columns",
     }
-    rows = [
-        [f"{int(count):,}", *(number(costs[name]) for name in heads)]
-        for count, costs in found.items()
-    ]
+    rows = [row(f"{int(count):,}", costs, heads) for count, costs in found.items()]
     return "CPU ms of a page of 100 runs:\n\n" + table(["runs", *heads.values()], rows)
 
 
@@ -154,7 +151,7 @@ def transfer_section(found: Results) -> str:
         "copy_s", "log_s", "log_percent", "send_s", "send_percent", "download_s",
         "download_percent",
     )  # fmt: skip
-    rows = [[shape, *(number(cost[field]) for field in fields)] for shape, cost in found.items()]
+    rows = [row(shape, cost, fields) for shape, cost in found.items()]
     return (
         "## Artifacts over HTTP\n\nOne artifact, script and server on this machine. *Copy* reads,"
         " hashes (sha256) and writes each file once; % is the speed relative to it. *Log* takes"
@@ -181,10 +178,7 @@ def page_section(page: Results) -> str:
 
 def opening_section(found: Results) -> str:
     fields = ("first_curve_s", "megabytes", "requests", "heap_mb", "outside_hosts")
-    rows = [
-        [NAMES.get(peer, peer), *(number(cost[field]) for field in fields)]
-        for peer, cost in found.items()
-    ]
+    rows = [row(NAMES.get(peer, peer), cost, fields) for peer, cost in found.items()]
     rows += bars.beside_others(found, fields[:-1])
     head = ["page", "first curve s", "MB loaded", "requests", "heap MB", "outside hosts asked"]
     return (
@@ -195,11 +189,9 @@ def opening_section(found: Results) -> str:
 
 
 def watch_section(found: Results) -> str:
+    fields = ("step_us", "between_us", "record_us", "percent")
     rows = [
-        [
-            f"{model}, {NAMES[peer]}",
-            *(number(cost[field]) for field in ("step_us", "between_us", "record_us", "percent")),
-        ]
+        row(f"{model}, {NAMES[peer]}", cost, fields)
         for model, by_peer in found.items()
         for peer, cost in by_peer.items()
     ]
@@ -214,11 +206,7 @@ def models_section(found: Results) -> str:
     head = ["model, variant", "first save s", "save s", "load s", "predict ms", "MB"]
     fields = ("first_save_s", "save_s", "load_s", "predict_ms")
     rows = [
-        [
-            f"{model}, {variant}",
-            *(number(cost[field]) for field in fields),
-            number(cost["bytes"] / 1e6),
-        ]
+        [*row(f"{model}, {variant}", cost, fields), number(cost["bytes"] / 1e6)]
         for model, by_variant in found.items()
         for variant, cost in by_variant.items()
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.cells import Results, number, table
+from bench.cells import Results, number, row, table
 
 
 def wandb_section(found: Results) -> str:
@@ -70,20 +70,20 @@ def mlflow_section(found: Results) -> str:
     ours, one, default = found["epochal"], found["one worker"], found["default"]
     sizes = found["sizes"]
 
-    def row(label: str, bar: float, *path: str) -> list[str]:
+    def compared(label: str, bar: float, *path: str) -> list[str]:
         values = [ours, one, default]
         for name in path:
             values = [value[name] for value in values]
         ratios = [number(value / values[0]) + "x" for value in values[1:]]
         return [label, *map(number, values), *ratios, f"{bar:g}x"]
 
-    rows = [row(label, bar, name, "cpu_ms") for name, (label, bar) in MLFLOW_COSTS.items()]
+    rows = [compared(label, bar, name, "cpu_ms") for name, (label, bar) in MLFLOW_COSTS.items()]
     rows += [
-        row("client waits ms, `log_metric`, p50", 3, "log_metric", "p50_ms"),
-        row("artifact up s, median of three", 2, "upload", "wall_s"),
-        row("artifact down s, median of three", 2, "download", "wall_s"),
-        row("start to first answer s", 10, "start_s"),
-        row("memory MB after all that", 10, "memory_mb"),
+        compared("client waits ms, `log_metric`, p50", 3, "log_metric", "p50_ms"),
+        compared("artifact up s, median of three", 2, "upload", "wall_s"),
+        compared("artifact down s, median of three", 2, "download", "wall_s"),
+        compared("start to first answer s", 10, "start_s"),
+        compared("memory MB after all that", 10, "memory_mb"),
     ]
     head = ["", "**Epochal**", "one worker", "default", "ratio", "ratio to default", "wanted"]
     return (
@@ -99,8 +99,7 @@ def tensorboard_section(found: Results) -> str:
     read_head = ["event files, reader", "points", "CPU s", "million points / CPU s", "peak MB"]
     read_rows = [
         [
-            f"{name}, {variant}",
-            *(number(cost[field]) for field in ("points", "cpu_s")),
+            *row(f"{name}, {variant}", cost, ("points", "cpu_s")),
             number(cost["per_cpu_s"] / 1e6),
             number(cost["peak_mb"]),
         ]
@@ -110,7 +109,7 @@ def tensorboard_section(found: Results) -> str:
     page_head = ["event files, server", "until all is visible s", "points of a tag", "memory MB"]
     fields = ("visible_s", "points_of_a_tag", "memory_mb")
     page_rows = [
-        [f"{name}, {peer}", *(number(cost[field]) for field in fields)]
+        row(f"{name}, {peer}", cost, fields)
         for name, shape in found.items()
         for peer, cost in shape["page"].items()
     ]
@@ -133,9 +132,7 @@ def lightning_section(found: Results) -> str:
         "epochal": "**EpochalLogger**",
     }
     fields = ("p50_us", "p99_us", "mean_us", "cpu_us")
-    rows = [
-        [names[peer], *(number(cost[field]) for field in fields)] for peer, cost in found.items()
-    ]
+    rows = [row(names[peer], cost, fields) for peer, cost in found.items()]
     head = ["logger", "p50 us", "p99 us", "mean us", "CPU us/call"]
     return (
         "## Lightning\n\nFive values at every step. How long a Trainer waits in its logger, and"
