@@ -67,11 +67,12 @@ async def get(call: Caller, given: Arguments) -> dict[str, Any]:
 
 async def finalize(call: Caller, given: Arguments) -> dict[str, Any]:
     """Say that a model is ready, or that it could not be uploaded."""
-    if given.fields.get("status") is None:
+    word = given.fields.get("status")
+    if word is None:
         raise missing("status")
-    status = STATUSES.get(str(given.fields["status"]))
+    status = STATUSES.get(str(word))
     if status is None:
-        raise bad("status", given.fields.get("status"))
+        raise bad("status", word)
     found = await call.record(
         logged.change_logged, call.workers.recorder, given.text("model_id"), status=status
     )
