@@ -14,7 +14,7 @@ from epochal.store.loggrid import choose_log_grid
 from epochal.store.mip import TimedCells
 from epochal.store.mips import RecentMips
 from epochal.store.parts import Stretch
-from epochal.store.points import WriterPoints, assemble, find_windows
+from epochal.store.points import WriterPoints, assemble, find_windows, timed_values
 from epochal.store.reading import Segment
 from epochal.store.times import find_timed
 from tests.store.arrays import group_of
@@ -165,6 +165,25 @@ def test_the_second_chart_reads_no_point_and_a_close_one_what_is_in_view(tmp_pat
     assert read == set()
     again.buckets(choose_grid(31_000_000, 32_000_000, 900))
     assert read == {"30000"}
+
+
+def test_points_that_nothing_keeps_are_read_once_for_a_chart(tmp_path, monkeypatch):
+    """What a cut hides and what is in memory changes: of those no copy is kept for the next."""
+    moments = BEGUN + np.arange(1000) * 1000
+    group = replace(group_of({"v": np.arange(1000.0)}), wall_us=moments)
+    windows = find_windows([WriterPoints(segment_part(tmp_path, "0", group), [(800, 500)])])
+    read = []
+
+    def noted(windows):
+        read.append(len(windows))
+        return timed_values(windows)
+
+    monkeypatch.setattr("epochal.store.times.timed_values", noted)
+    recent: RecentMips[TimedCells] = RecentMips()
+    timed = find_timed(windows, BEGUN, recent)
+    assert timed is not None
+    timed.buckets(choose_grid(0, 999_000, 1))
+    assert (read, recent.weight) == ([1], 0)
 
 
 def test_the_coarse_copies_of_one_series_fit_beside_each_other(tmp_path, monkeypatch):

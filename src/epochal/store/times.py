@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -83,6 +83,7 @@ class Timed:
         self._clusters = clusters
         self._shift = shift
         self._recent = recent
+        self._reduced: dict[Cluster, TimedCells] = {}
         self._most = 1 << (MOST_CELLS // len(clusters)).bit_length() - 1
         known = [pair for cluster in clusters if (pair := self._bounds(cluster)) is not None]
         self.bounds = (known[0][0], known[-1][1]) if known else None
@@ -132,11 +133,14 @@ class Timed:
         return choose_grid(cluster.low - self._shift, cluster.high - self._shift, count)
 
     def _cells(self, cluster: Cluster) -> TimedCells:
-        grid = self._grid(cluster)
-        if cluster.place is None:
-            return _reduce(cluster, self._shift, grid)
-        name = (cluster.place, self._shift, grid.exponent)
-        return self._recent.get(name, lambda: _reduce(cluster, self._shift, grid))
+        """The coarse copy; one that changes is kept as long as this only."""
+        if cluster not in self._reduced:
+            grid = self._grid(cluster)
+            reduce = partial(_reduce, cluster, self._shift, grid)
+            name = (cluster.place, self._shift, grid.exponent)
+            found = reduce() if cluster.place is None else self._recent.get(name, reduce)
+            self._reduced[cluster] = found
+        return self._reduced[cluster]
 
     def _bounds(self, cluster: Cluster) -> tuple[int, int] | None:
         if cluster.alone:
@@ -166,14 +170,15 @@ def find_timed(
     if sum(window.stretch.count for window in windows) < LONG:
         return None
     clusters = _clusters(windows)
-    if smooth and not (is_long(windows) and all(cluster.alone for cluster in clusters)):
-        return None
-    if smooth and any(
-        one.windows[0].stretch.step_min > other.windows[0].stretch.step_min
-        for one, other in pairwise(clusters)
-    ):
+    if smooth and not (is_long(windows) and _is_in_step_order(clusters)):
         return None
     return Timed(clusters, shift, recent)
+
+
+def _is_in_step_order(clusters: Sequence[Cluster]) -> bool:
+    """Whether each is one stretch, and they follow each other in steps as they do in time."""
+    starts = [cluster.windows[0].stretch.step_min for cluster in clusters]
+    return all(cluster.alone for cluster in clusters) and starts == sorted(starts)
 
 
 def _clusters(windows: Sequence[Window]) -> list[Cluster]:
