@@ -1,5 +1,5 @@
 /**
- * Attributes as words.
+ * Attributes and numbers as words.
  *
  * For any other value Svelte asks the browser once for every property that such an element can be set, and the browser makes and keeps
  * functions for all of them: a tenth of what a first view holds. So what a first view consists of says its attributes in words.
@@ -7,9 +7,6 @@
 
 /** `aria-pressed` and the like. */
 export const flag = (on: unknown): "true" | "false" => (on ? "true" : "false");
-
-/** `hidden`. */
-export const unless = (shown: unknown): "" | null => (shown ? null : "");
 
 /**
  * A whole number as text. The engine's own conversion keeps a table of the numbers that it has written, which grows to 64 kB with the

@@ -1,8 +1,8 @@
 /** The browser's own dialogs: over the page, with the keyboard inside, and gone at once. */
 
 /**
- * Opens a dialog that Escape, a click beside it or the browser itself ends. `left` is told so once, and before the next key is
- * heard: the browser's event `close` comes later than that, and would end whatever was opened by that key.
+ * Opens a dialog that Escape, a click beside it or the browser itself ends; also as `use:openModal={left}`. `left` is told so once,
+ * and before the next key is heard: the browser's event `close` comes later than that, and would end whatever was opened by that key.
  */
 export function openModal(dialog: HTMLDialogElement, left: () => void): void {
   let over = false;
