@@ -33,11 +33,11 @@ from epochal.store.columns import merge_groups
 from epochal.store.compact import new_name
 from epochal.store.durable import DurableFiles
 from epochal.store.ingest import open_tail
-from epochal.store.reading import verify
 from epochal.store.schema import journal, segment
 from epochal.store.segment import SegmentInfo, write_segment_to
 from epochal.store.store import DIRECTORY_MODE, Store
 from epochal.store.tail import JournalKey, JournalRow, Tail
+from epochal.store.verify import verify
 
 _LEFT = (ArtifactCommit, ModelLink)
 _encode = msgspec.msgpack.encode
