@@ -14,6 +14,8 @@ from mlflow.entities import Experiment, ViewType
 from mlflow.exceptions import MlflowException
 
 import epochal
+from epochal.imports.mlflow.experiments import to_tell
+from epochal.imports.mlflow.nouns import Experiment as Source
 from tests.cli.conftest import run_cli
 from tests.conftest import Server
 from tests.imports.mlflow.conftest import Written
@@ -149,10 +151,12 @@ def test_an_experiment_that_was_restored_there_is_restored_here(
 def test_experiments_of_a_server_come_over(server: Server, home: Path, tmp_path: Path) -> None:
     """Made with the real client; the time of making, too, and what outlives a lost database."""
     client = MlflowClient(server.url)
+    plain = client.create_experiment("plain")
+    client.create_run(plain, start_time=1_000)
     made = client.create_experiment("remote / first", tags={"a": "b", "empty": ""})
     client.delete_experiment(client.create_experiment("gone"))
     other = tmp_path / "other"
-    assert bring(other, server.url)["counts"] == {"experiments": 2}
+    assert bring(other, server.url)["counts"] == {"experiments": 3}
     assert bring(other, server.url)["counts"] == {}
     (other / "epochal.db").unlink()
     with serving(other, quiet=True) as running:
@@ -161,3 +165,14 @@ def test_experiments_of_a_server_come_over(server: Server, home: Path, tmp_path:
         assert found["gone"].lifecycle_stage == "deleted"
         one, there = found["remote / first"], client.get_experiment(made)
         assert (one.tags, one.creation_time) == (there.tags, there.creation_time)
+        assert found["plain"].creation_time == client.get_experiment(plain).creation_time
+
+
+def test_a_name_that_no_text_here_can_be_is_made_one() -> None:
+    """MLflow keeps NUL in names and tags where its database does."""
+    odd = Source("7", "a\0b", tags={"k\0": "\ud800"}, created_ms=5)
+    found = to_tell(odd, "a b", has_runs=False, before=None)
+    assert found is not None
+    told, mark = found
+    assert (told.name, told.tags, told.created_us) == ("a\ufffdb", {"k\ufffd": "?"}, 5_000)
+    assert to_tell(odd, "a b", has_runs=False, before=mark) is None

@@ -32,13 +32,19 @@ def to_tell(
 
     Returns:
         None when nothing changed since, or when there is nothing but the name of the project.
+        What no text here may hold, NUL and halves of surrogate pairs, is replaced.
     """
+    experiment = msgspec.structs.replace(
+        experiment,
+        name=_readable(experiment.name),
+        tags={_readable(key): _readable(text) for key, text in experiment.tags.items()},
+    )
     state = [experiment.name, experiment.deleted, experiment.tags]
     digest = hashlib.blake2b(msgspec.msgpack.encode(state), digest_size=16).hexdigest()
-    is_there = has_runs or experiment.name == DEFAULT_EXPERIMENT
     is_plain = project == experiment.name and not experiment.tags and not experiment.deleted
+    is_there = has_runs and not experiment.created_ms
     if before is None:
-        if is_there and is_plain:
+        if is_plain and (is_there or (experiment.name == DEFAULT_EXPERIMENT and not has_runs)):
             return None
     elif before.fingerprint == digest:
         return None
@@ -57,3 +63,7 @@ def to_tell(
         notes=dict(experiment.tags),
     )  # fmt: skip
     return told, mark
+
+
+def _readable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
