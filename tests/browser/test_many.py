@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Request, expect
 
 from tests.browser.gallery import ask, many_runs
 from tests.browser.visitor import Visitor, held, rows, until
@@ -81,3 +82,21 @@ def test_runs_that_refuse_to_be_deleted_are_named_and_the_others_go(
     assert known(server) == 1
     until(lambda: rows(page) == ["m0007"], what="the run that stays")
     busy.finish()
+
+
+def test_a_selection_is_exported_by_pieces_as_it_stands_in_the_table(page: Page) -> None:
+    """No question names all of the runs: a server takes ten thousand names at most."""
+    named: list[int] = []
+
+    def note(request: Request) -> None:
+        if request.url.endswith("/runs/query"):
+            named.append(len((request.post_data_json or {}).get("ids", [])))
+
+    page.get_by_text(f"{RUNS} selected").wait_for()
+    page.on("request", note)
+    page.get_by_role("toolbar", name="Selected runs").get_by_role("button", name="Export").click()
+    with page.expect_download() as coming:
+        page.get_by_role("dialog").get_by_role("button", name="JSON lines").click()
+    lines = coming.value.path().read_text().splitlines()
+    assert [json.loads(line)["id"] for line in lines] == [f"m{n:04d}" for n in range(RUNS)]
+    assert [count for count in named if count] == [500, 100]
