@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from epochal.domain.access import LOCAL_USER
 from epochal.domain.artifact import read_reference
 from epochal.domain.models import ModelVersionChanges
+from epochal.domain.moving import MoveTo
 from epochal.domain.objects import MediaQuery
 from epochal.domain.record import (
     ArtifactUse,
@@ -47,6 +48,7 @@ from epochal.store.logs import read_logs
 from epochal.store.media import media_keys, query_media
 from epochal.store.model_versions import update_version
 from epochal.store.models import delete_model, get_model
+from epochal.store.moves import move_runs
 from epochal.store.owner import open_store
 from epochal.store.preferences import name_of_run, read_preference, write_preference
 from epochal.store.runs import delete_runs, get_run, list_projects, project_keys, update_runs
@@ -211,6 +213,19 @@ def test_both_databases_give_the_same_answers(address, tmp_path, monkeypatch):
         assert [(row.archived, row.notes) for row in pages[0].runs].count((True, "n")) == 3
         assert repr(pages[0].runs) == repr(pages[1].runs)
         assert repr(pages[0].columns) == repr(pages[1].columns)
+        moved = []
+        there = replace(every, project="elsewhere")
+        for store in (sqlite, postgres):
+            went, refused = move_runs(store, [*uids[6:], uids[3]], MoveTo("elsewhere"))
+            assert (list(refused), list(went)) == ([uids[3]], uids[6:])
+            page = query_runs_in(store.database, there, START + 10_000_000)
+            found = [get_run(store, uid).metrics for uid in went.values()]
+            points = [series_points(store, uid, "m/a", "all").value for uid in went.values()]
+            moved.append((
+                [row.id for row in page.runs], repr(page.columns), repr(found),
+                [values.tobytes() for values in points],
+            ))  # fmt: skip
+        assert moved[0] == moved[1]
     postgres.close()
 
 
