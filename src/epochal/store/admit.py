@@ -93,9 +93,7 @@ def admit(
 
 def _waves(several: Iterable[list[Archive]]) -> list[list[Archive]]:
     """The first archive of each run, then the second of each, and so on, as the writers began."""
-    ordered = [
-        sorted(one, key=lambda archive: (archive.created_us, archive.writer)) for one in several
-    ]
+    ordered = [sorted(one, key=_order) for one in several]
     return [[archive for archive in wave if archive] for wave in zip_longest(*ordered)]
 
 
