@@ -17,13 +17,19 @@ import pytest
 import epochal
 from epochal.journal.home import read_server_address
 
-DEMO = [sys.executable, "-m", "epochal", "demo", "--no-browser", "--images", "2000"]
+DEMO = [sys.executable, "-P", "-m", "epochal", "demo", "--no-browser", "--images", "2000"]
 
 
 def test_the_demo_ends_by_itself_and_leaves_its_runs(home: Path) -> None:
-    """The link comes first, then the runs, then a summary; the server is gone afterwards."""
+    """The link comes first, then the runs, then a summary; the server is gone afterwards.
+
+    The user's own files are no modules of it, even those that are called as Python's are.
+    """
+    (home.parent / "code.py").write_text("raise SystemExit('the wrong module')")
     command = [*DEMO, "--exit", "--runs", "2", "--epochs", "1", "--home", str(home)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=170, check=False)
+    result = subprocess.run(
+        command, capture_output=True, text=True, timeout=170, check=False, cwd=home.parent
+    )
     assert result.returncode == 0, result.stdout + result.stderr
     link = re.search(r"Live page: (\S+)", result.stdout)
     assert link is not None

@@ -91,7 +91,7 @@ def _hear_all_ends() -> None:
 
 def _train(recipe: Recipe, home: Path, folder: Path | None, epochs: int, images: int) -> None:
     """Run one recipe in a process of its own, as a user would."""
-    command = [sys.executable, "-m", "epochal.demo.train", *recipe.arguments()]
+    command = [sys.executable, "-P", "-m", "epochal.demo.train", *recipe.arguments()]
     command += [f"--epochs={epochs}", f"--images={images}"]
     if folder is not None:
         command.append(f"--data={folder}")

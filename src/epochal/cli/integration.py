@@ -70,7 +70,7 @@ def install(
     if not missing:
         note("all packages are installed")
         return
-    command = [sys.executable, "-m", "pip", "install", *missing]
+    command = [sys.executable, "-P", "-m", "pip", "install", *missing]
     print_line(shlex.join(command))
     if dry_run:
         return

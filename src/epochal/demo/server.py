@@ -51,7 +51,7 @@ def running_server(home: Path, port: int | None) -> Iterator[ServerAddress]:
     if address is not None and answers(address.url):
         yield address
         return
-    command = [sys.executable, "-m", "epochal", "server", f"--home={home}"]
+    command = [sys.executable, "-P", "-m", "epochal", "server", f"--home={home}"]
     command += [f"--host={HOST}", f"--port={port or 0}"]
     with tempfile.TemporaryFile() as words:
         process = subprocess.Popen(
