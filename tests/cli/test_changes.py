@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from epochal import api
 from tests.api.recorded import record
@@ -86,7 +88,9 @@ def test_sync_sends_offline_runs_once(tmp_path: Path) -> None:
         end_process(server.process)
 
 
-def test_sync_still_sends_what_was_read_locally_before(tmp_path: Path) -> None:
+def test_sync_still_sends_what_was_read_locally_before(
+    tmp_path: Path, wait_for: Callable[..., Any]
+) -> None:
     """Looking at an offline run does not take its journal away."""
     offline, central = tmp_path / "offline", tmp_path / "central"
     offline.mkdir(mode=0o700)
@@ -96,6 +100,8 @@ def test_sync_still_sends_what_was_read_locally_before(tmp_path: Path) -> None:
     try:
         done = run_cli("sync", str(offline), "--url", server.url)
         assert done.returncode == 0, done.stderr
+        # The server has the journals; it looks into them right afterwards.
+        wait_for(lambda: [run.id for run in api.runs("p", url=server.url)] == ["r"])
         assert len(api.run("p/r", url=server.url).series("loss")) == 1000
     finally:
         end_process(server.process)
