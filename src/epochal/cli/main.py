@@ -20,7 +20,7 @@ import typer
 
 from epochal._loading import load
 from epochal._version import __version__
-from epochal.cli.plain import command_of, read_plain
+from epochal.cli.plain import read_plain
 from epochal.cli.streams import fill_standard_streams, silence_stdout
 from epochal.errors import EpochalError
 
@@ -36,19 +36,26 @@ class Entry:
     """A command: ``place`` is ``module:name`` of a function, or of a `typer.Typer`.
 
     ``takes_command``: what follows its own options is another program's command line.
+    ``stays``: it runs for long, and all of its options are such as `read_plain` reads.
     """
 
     name: str
     place: str
     help: str
     takes_command: bool = False
+    stays: bool = False
 
 
 COMMANDS = (
     Entry("demo", "epochal.cli.demo:demo", "Train a small CNN on real images and watch it live."),
     Entry("run", "epochal.cli.run:run", "Run a command and record it.", takes_command=True),
-    Entry("ui", "epochal.cli.web:ui", "Open the page in a browser."),
-    Entry("server", "epochal.cli.web:server", "Serve a home to browsers and other machines."),
+    Entry("ui", "epochal.cli.web:ui", "Open the page in a browser.", stays=True),
+    Entry(
+        "server",
+        "epochal.cli.web:server",
+        "Serve a home to browsers and other machines.",
+        stays=True,
+    ),
     Entry("ls", "epochal.cli.ls:ls", "List projects, or the runs of one."),
     Entry("show", "epochal.cli.show:show", "Show all about a run."),
     Entry("diff", "epochal.cli.diff:diff", "Show how runs differ in config and summary."),
@@ -100,24 +107,19 @@ def main(arguments: list[str] | None = None) -> NoReturn:
             build(_chosen(given), show_trace=show_trace)(args=given, prog_name="epochal")
     except typer.Exit as leaving:
         code = leaving.exit_code
-    except typer.Abort:
-        print("Aborted!", file=sys.stderr)
-        code = 1
     except KeyboardInterrupt:
         code = INTERRUPTED
     sys.exit(code)
 
 
 def _call_plainly(given: list[str], show_trace: bool) -> bool:
-    """Run a command without Typer; False when Typer has to read what was typed."""
+    """Run a command that stays without Typer; False when Typer has to read what was typed."""
     entry = next((entry for entry in COMMANDS if given[:1] == [entry.name]), None)
-    if entry is None or entry.takes_command or COMPLETION in os.environ:
+    if entry is None or not entry.stays or COMPLETION in os.environ:
         return False
-    command, words = _loaded(entry), given[1:]
-    if isinstance(command, typer.Typer):
-        command, words = command_of(command, "".join(words[:1])), words[1:]
-    values = None if command is None else read_plain(command, words)
-    if command is None or values is None:
+    command = _loaded(entry)
+    values = read_plain(command, given[1:])
+    if values is None:
         return False
     guarded(command, show_trace)(**values)
     return True
