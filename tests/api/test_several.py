@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +50,13 @@ def asked(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return sizes
 
 
-def test_pieces_make_one_report(reader: Reader, asked: list[int], home: Path) -> None:
+def test_pieces_make_one_report(
+    reader: Reader, asked: list[int], home: Path, wait_for: Callable[..., Any]
+) -> None:
     taken = Writing(home, "b", project="q")
     taken.line(0, 1)
     taken.finish()
+    wait_for(lambda: len(reader.projects()) == 2)  # a server looks now and then
     runs = list(reader.runs("p", order="created"))
     report = move_runs(reader.source, [*runs, runs[0]], MoveTo("q"))
     assert asked == [2, 2, 1]
@@ -66,6 +69,7 @@ def test_pieces_make_one_report(reader: Reader, asked: list[int], home: Path) ->
     assert "has a run with the id 'b' already" in error.message
     busy = Writing(home, "busy", project="q")
     busy.line(0, 1)
+    wait_for(lambda: len(reader.runs("q")) == 6)
     asked.clear()
     gone = delete_runs(reader.source, reader.runs("q"))
     assert asked == [2, 2, 2]
