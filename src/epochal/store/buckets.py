@@ -226,16 +226,22 @@ def join_buckets(parts: Sequence[Buckets]) -> Buckets:
     """
     if not parts:
         return empty_buckets()
-    smooths = [part.smooth for part in parts if part.smooth is not None]
-    smooth = np.concatenate(smooths) if len(smooths) == len(parts) else None
-    columns: dict[str, NDArray[Any]] = {
-        name: np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS
-    }
-    rows = Buckets(**columns, smooth=smooth)
+    rows = parts[0] if len(parts) == 1 else _in_one(parts)
     starts = run_starts(rows.bucket)
     if len(starts) == len(rows):
         return rows
     return _combine(rows, starts, np.append(starts[1:], len(rows)))
+
+
+def _in_one(parts: Sequence[Buckets]) -> Buckets:
+    """The buckets of all parts, one after the other; averages only where each part has them."""
+    smooths = [part.smooth for part in parts if part.smooth is not None]
+    columns: dict[str, NDArray[Any]] = {
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS
+    }
+    return Buckets(
+        **columns, smooth=np.concatenate(smooths) if len(smooths) == len(parts) else None
+    )
 
 
 def _combine(rows: Buckets, starts: Integers, ends: Integers) -> Buckets:

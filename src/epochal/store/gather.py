@@ -25,6 +25,27 @@ from epochal.store.tail import Content, JournalKey, Position, Tail, rows_from
 ATTEMPTS = 5
 AT_ONCE = 500
 
+_RUNS: sa.BindParameter[int] = sa.bindparam("runs", expanding=True)
+_HEADS = sa.select(run.c.id, run.c.uid, run.c.created_us)
+_HEADS_OF = _HEADS.where(run.c.uid.in_(sa.bindparam("uids", expanding=True)))
+_HEAD_OF = _HEADS.where(run.c.id == sa.bindparam("run"))
+_JOURNALS = (
+    sa.select(journal, resting.c.journal_id.label("rests"))
+    .outerjoin(resting, resting.c.journal_id == journal.c.id)
+    .where(journal.c.run_id.in_(_RUNS))
+    .order_by(journal.c.started_us, journal.c.writer)
+)
+_FILES = (
+    sa.select(segment.c.journal_id, segment.c.file)
+    .where(segment.c.run_id.in_(_RUNS))
+    .order_by(segment.c.order_first)
+)
+_CUTS = (
+    sa.select(cut.c.journal_id, cut.c.ordinal, cut.c.step)
+    .where(cut.c.run_id.in_(_RUNS))
+    .order_by(cut.c.id)
+)
+
 
 class WriterRows(msgspec.Struct, frozen=True):
     """Rows of one writer: segment files in arrival order, then columns in memory."""
@@ -95,7 +116,7 @@ def gather_all(store: Store, uids: Sequence[str]) -> dict[str, RunSeries]:
         moved: list[str] = []
         with store.database.read() as connection:
             for at in range(0, len(left), AT_ONCE):
-                heads = _read_heads(connection, run.c.uid.in_(left[at : at + AT_ONCE]))
+                heads = _read_heads(connection, _HEADS_OF, uids=left[at : at + AT_ONCE])
                 for uid, series in _gather(store, connection, heads, contents):
                     if isinstance(series, RunSeries):
                         found[uid] = series
@@ -111,7 +132,7 @@ def gather_in(
     store: Store, connection: sa.Connection, run_id: int, contents: dict[JournalKey, Content]
 ) -> RunSeries:
     """`gather` within a transaction; ``contents`` were taken before it."""
-    heads = _read_heads(connection, run.c.id == run_id)
+    heads = _read_heads(connection, _HEAD_OF, run=run_id)
     [(_, series)] = _gather(store, connection, heads, contents)
     if isinstance(series, RunSeries):
         return series
@@ -148,39 +169,30 @@ def _gather(
 
 
 def _read_heads(
-    connection: sa.Connection, which: sa.ColumnElement[bool]
+    connection: sa.Connection, query: sa.Select[int, str, int], **which: object
 ) -> dict[int, tuple[str, int]]:
-    query = sa.select(run.c.id, run.c.uid, run.c.created_us).where(which)
-    return {id: (uid, created_us) for id, uid, created_us in connection.execute(query)}
+    return {id: (uid, created_us) for id, uid, created_us in connection.execute(query, which)}
 
 
 def _read_journals(
     connection: sa.Connection, run_ids: list[int]
 ) -> dict[int, list[sa.RowMapping]]:
-    query = (
-        sa.select(journal, resting.c.journal_id.label("rests"))
-        .outerjoin(resting, resting.c.journal_id == journal.c.id)
-        .where(journal.c.run_id.in_(run_ids))
-        .order_by(journal.c.started_us, journal.c.writer)
-    )
     journals: dict[int, list[sa.RowMapping]] = {}
-    for row in connection.execute(query).mappings():
+    for row in connection.execute(_JOURNALS, {"runs": run_ids}).mappings():
         journals.setdefault(row["run_id"], []).append(row)
     return journals
 
 
 def _read_files(connection: sa.Connection, run_ids: list[int]) -> dict[int, list[str]]:
-    query = sa.select(segment.c.journal_id, segment.c.file).where(segment.c.run_id.in_(run_ids))
     files: dict[int, list[str]] = {}
-    for journal_id, file in connection.execute(query.order_by(segment.c.order_first)):
+    for journal_id, file in connection.execute(_FILES, {"runs": run_ids}):
         files.setdefault(journal_id, []).append(file)
     return files
 
 
 def _read_cuts(connection: sa.Connection, run_ids: list[int]) -> dict[int, list[CutAt]]:
-    query = sa.select(cut.c.journal_id, cut.c.ordinal, cut.c.step).where(cut.c.run_id.in_(run_ids))
     cuts: dict[int, list[CutAt]] = {}
-    for journal_id, ordinal, step in connection.execute(query.order_by(cut.c.id)):
+    for journal_id, ordinal, step in connection.execute(_CUTS, {"runs": run_ids}):
         cuts.setdefault(journal_id, []).append(CutAt(ordinal, step))
     return cuts
 
