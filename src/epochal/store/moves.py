@@ -179,10 +179,7 @@ def _parents(store: Store, wanted: Sequence[Move]) -> dict[str, str]:
         with store.database.read() as connection:
             for above in others:
                 ref = moved_to(connection, above)
-                if ref is not None and (ref.entity, ref.project) == (
-                    target.entity,
-                    target.project,
-                ):
+                if ref is not None and _same_project(ref, target):
                     found[above] = ref.uid
     return found
 
