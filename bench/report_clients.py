@@ -52,6 +52,13 @@ def wandb_section(found: Results) -> str:
                 f" {number(file['up_hashed_percent'])} % of the speed"
                 f" ([what the bar means](decisions/0017-wandb-uploads.md)).\n"
             )
+        if "floor_down_s" in file:
+            text += (
+                f"\nOf the {number(file['down_s'])} s down it takes"
+                f" {number(file['floor_down_s'])} s ({number(file['floor_down_percent'])} %) with"
+                " a server that has the bytes in memory: it writes the file into its cache and"
+                " copies it from there.\n"
+            )
     return text
 
 

@@ -9,7 +9,8 @@ server's own part.
 `scan`: ``scan_history`` of a long run, and of the same answers from a server that does no more
 than send them. `pages`: ``Api().runs`` among many runs, as CPU time of the server. `file`: one
 large file as an artifact, up and down, beside `cp` and `sync` of it, beside a copy that hashes as
-the native bench makes it, and up to a server that throws it away (`floor`).
+the native bench makes it, and what the client takes by itself: up to a server that throws the
+bytes away, down from one that has them in memory (`floor`).
 
 Called as ``python -m bench.wandb PART NUMBER ...`` for one of them.
 """
@@ -266,12 +267,22 @@ def near(url: str, *source: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
         process.communicate()
 
 
-def floor(text: str, url: str, source: Path) -> Result:
+def floor_up(text: str, url: str, source: Path) -> Result:
     """The client's part of an upload: to a server that does nothing with the bytes."""
     with near(url, str(source)) as (address, process):
         found = told(part(Path(text, "null"), address, "put", str(source)))
         paused, _ = process.communicate()
     return {"floor_s": found["up_s"] - float(paused)}
+
+
+def floor_down(text: str, url: str) -> Result:
+    """The client's part of a download: from a server that has the answers in memory."""
+    with near(url) as (address, _):
+        for name in ("keeps", "alone"):
+            got = Path(text, name, "got")
+            found = told(part(got.parent, address, "fetch", str(got)))
+            shutil.rmtree(got.parent)
+    return {"floor_down_s": found["down_s"]}
 
 
 def one_file(mib: int, rounds: int = 3) -> Result:
@@ -287,7 +298,7 @@ def one_file(mib: int, rounds: int = 3) -> Result:
             hashed = copy_hashed(source, Path(text, "copies"))
             copies = [copied(source, target)]
             with serving(Path(text, "other home")) as (other, _, _):
-                null = floor(text, other.url, source)
+                null = floor_up(text, other.url, source)
             os.sync()
             before = cpu_of(server)
             up = told(part(Path(text, "up"), at.url, "put", str(source)))
@@ -297,6 +308,7 @@ def one_file(mib: int, rounds: int = 3) -> Result:
             spent = cpu_of(server) - before
             if not filecmp.cmp(source, Path(text, "got", "file"), shallow=False):
                 raise RuntimeError("what came back is another file")
+            null |= floor_down(text, at.url)
             os.sync()
             copies.append(copied(source, target))
         times = {"copy_s": statistics.mean(copies), "copy_hashed_s": hashed}
@@ -305,6 +317,7 @@ def one_file(mib: int, rounds: int = 3) -> Result:
     share = {f"{way}_percent": 100 * medians["copy_s"] / medians[f"{way}_s"] for way in WAYS}
     share["up_hashed_percent"] = 100 * medians["copy_hashed_s"] / medians["up_s"]
     share["floor_percent"] = 100 * medians["floor_s"] / medians["up_s"]
+    share["floor_down_percent"] = 100 * medians["floor_down_s"] / medians["down_s"]
     return {"mib": mib, **medians, **share}
 
 
