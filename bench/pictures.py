@@ -1,10 +1,9 @@
 """Makes the pictures of docs/images from a server that shows real runs.
 
 Run `epochal demo --no-browser --keep` and, beside it, `python -m bench.pictures ADDRESS` with the
-address that the demo prints, up to the port. `python -m bench.pictures ADDRESS PROJECT RUN` takes
-those of `PAGES` instead, of any project and run. Needs Playwright and a Chromium, whose path is
-EPOCHAL_TEST_CHROMIUM or /usr/bin/chromium. Each picture is 1440 by 810 pixels, and of `PAGES` 1280
-by 720.
+address that the demo prints, up to the port: those of `DEMO` in both themes, and those of `TOUR`.
+`python -m bench.pictures ADDRESS PROJECT RUN` takes those of `PAGES` instead, of any project and
+run. Needs Playwright and a Chromium, whose path is EPOCHAL_TEST_CHROMIUM or /usr/bin/chromium.
 """
 
 from __future__ import annotations
@@ -12,11 +11,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+import urllib.error
 import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 ColorScheme: TypeAlias = Literal["light", "dark"]
 
@@ -25,50 +27,140 @@ THEMES: Final[tuple[ColorScheme, ...]] = ("light", "dark")
 MOST_BYTES: Final = 250_000
 PROJECT: Final = "demo"
 DRAWN: Final = "() => 'viewport' in window.__epochal.marks"
-PAGES: Final = {
-    "projects": ("/", "table a"),
-    "table": ("/p/{project}/runs", "#runs-grid [role=row]"),
-    "charts": ("/p/{project}/r/{run}/charts", "[data-panel] canvas"),
-    "system": ("/p/{project}/r/{run}/system", "[data-panel] canvas"),
-    "logs": ("/p/{project}/r/{run}/logs", ".logs .row .text"),
-    "media": ("/p/{project}/r/{run}/media", "main svg, main img"),
-    "gradients": ("/p/{project}/r/{run}/gradients", "[data-layer] canvas"),
-    "files": ("/p/{project}/r/{run}/files", "text=output.log"),
-    "model": ("/p/{project}/r/{run}/model", "text=Signature"),
-    "notes": ("/p/{project}/r/{run}/notes", "text=Edit"),
-    "artifacts": ("/p/{project}/artifacts", "main table"),
-    "models": ("/models", "main table"),
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A page as it is to be seen: an address, what stands on it when it is there, a size."""
+
+    path: str
+    ready: str
+    size: tuple[int, int] = (1280, 720)
+    act: Callable[[Page], None] | None = None
+
+
+def search_log(page: Page) -> None:
+    """Only the lines that tell of the validation."""
+    page.get_by_label("Search the log").fill("validation")
+    page.get_by_role("button", name="Only matches").click()
+
+
+def load_panels(page: Page) -> None:
+    """Every panel of a report drawn, with its head in view."""
+    for panel in page.locator("[data-panel]").all():
+        panel.scroll_into_view_if_needed()
+        panel.locator("canvas, svg").first.wait_for()
+    page.mouse.move(0, 0)
+    page.evaluate("document.querySelector('main').scrollTop = 0")
+
+
+DEMO: Final = {
+    "workspace": Scene("/p/demo", DRAWN, (1440, 810)),
+    "run": Scene("/p/demo/r/{best}/charts", DRAWN, (1440, 810)),
 }
-"""Each page, and what stands on it when it is there. Not the overview: it shows the machine's
-paths."""
+PAGES: Final = {
+    "page-projects": Scene("/", "table a"),
+    "page-table": Scene("/p/{project}/runs", "#runs-grid [role=row]"),
+    "page-charts": Scene("/p/{project}/r/{run}/charts", "[data-panel] canvas"),
+    "page-system": Scene("/p/{project}/r/{run}/system", "[data-panel] canvas"),
+    "page-logs": Scene("/p/{project}/r/{run}/logs", ".logs .row .text"),
+    "page-media": Scene("/p/{project}/r/{run}/media", "main svg, main img"),
+    "page-gradients": Scene("/p/{project}/r/{run}/gradients", "[data-layer] canvas"),
+    "page-files": Scene("/p/{project}/r/{run}/files", "text=output.log"),
+    "page-model": Scene("/p/{project}/r/{run}/model", "text=Signature"),
+    "page-notes": Scene("/p/{project}/r/{run}/notes", "text=Edit"),
+    "page-artifacts": Scene("/p/{project}/artifacts", "main table"),
+    "page-models": Scene("/models", "main table"),
+}
+"""Not the overview: it shows the machine's paths."""
+TOUR: Final = {
+    "tour-workspace-light": Scene("/p/demo", DRAWN, (1280, 760)),
+    "tour-run-light": Scene("/p/demo/r/{too-hot}", ".insights .chip", (1280, 760)),
+    "tour-step-dark": Scene("/p/demo/r/{baseline}/charts?at=120", DRAWN, (1280, 760)),
+    "tour-logs-light": Scene("/p/demo/r/{baseline}/logs", ".logs .row", (1280, 308), search_log),
+    "tour-media-light": Scene("/p/demo/r/{baseline}/media", "main svg", (1280, 700)),
+    "tour-gradients-dark": Scene(
+        "/p/demo/r/{baseline}/gradients?layer=first.weight", "main path", (1280, 700)
+    ),
+    "tour-system-light": Scene("/p/demo/r/{baseline}/system", DRAWN, (1280, 640)),
+    "tour-compare-light": Scene(
+        "/p/demo/compare?r={baseline},{wide},{too-hot}", "main table", (1280, 642)
+    ),
+    "tour-compare-dark": Scene(
+        "/p/demo/compare?r={baseline},{wide}&tab=charts", DRAWN, (1280, 640)
+    ),
+    "tour-phone-light": Scene("/p/demo/r/{too-hot}", ".insights .chip", (390, 760)),
+    "tour-report-light": Scene(
+        "/p/demo/reports/width-against-rate", "[data-panel] canvas", (960, 1300), load_panels
+    ),
+}
+REPORT: Final = """Twice as wide learns no faster, and a rate of 2 ends it within a few steps.
+
+```panel
+panel: lines:train/loss|val/loss
+title: The loss of both widths, logarithmic
+runs: {baseline},{wide}
+log: y
+```
+
+```panel
+panel: heat:gradients/head.weight
+title: Gradients of the last layer over steps
+runs: {baseline},{wide}
+```
+
+```panel
+panel: ridge:parameters/first.weight
+title: How the weights of the first layer spread
+runs: {baseline},{wide}
+```
+"""
 
 
-def best_run(address: str) -> str:
-    """The id of the run with the best accuracy."""
-    question = json.dumps({"project": PROJECT, "order": ["-max(val/acc)"], "limit": 1}).encode()
+def ask(address: str, path: str, body: dict[str, Any]) -> Any:
+    """A question to the server, as JSON."""
     request = urllib.request.Request(
-        f"{address}/api/v1/runs/query", question, {"content-type": "application/json"}
+        address + path, json.dumps(body).encode(), {"content-type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        return str(json.load(answer)["runs"][0]["id"])
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
 
 
-def take(
-    browser: Browser, url: str, theme: ColorScheme, path: Path, ready: str, width: int = 1440
-) -> None:
-    """One picture, once ``ready`` (a function or what is to be seen) holds on the page."""
+def demo_runs(address: str) -> dict[str, str]:
+    """The ids of the demo's runs by their names, and of the one with the best accuracy."""
+    question = {"project": PROJECT, "order": ["-max(val/acc)"], "limit": 100}
+    runs = ask(address, "/api/v1/runs/query", question)["runs"]
+    return {**{run["name"]: run["id"] for run in runs}, "best": runs[0]["id"]}
+
+
+def write_report(address: str, ids: dict[str, str]) -> None:
+    """The report of the tour, unless it is there."""
+    new = {"project": PROJECT, "title": "Width against rate", "text": REPORT.format(**ids)}
+    try:
+        with urllib.request.urlopen(
+            f"{address}/api/v1/reports/resolve?project={PROJECT}&name=width-against-rate",
+            timeout=30,
+        ):
+            return
+    except urllib.error.HTTPError:
+        ask(address, "/api/v1/reports", new)
+
+
+def take(browser: Browser, url: str, theme: ColorScheme, path: Path, scene: Scene) -> None:
+    """One picture, once what the scene waits for (a function or a selector) is there."""
+    width, height = scene.size
     context = browser.new_context(
-        viewport={"width": width, "height": width * 9 // 16},
-        color_scheme=theme,
-        reduced_motion="reduce",
+        viewport={"width": width, "height": height}, color_scheme=theme, reduced_motion="reduce"
     )
     page = context.new_page()
     page.goto(url)
-    if ready.startswith("()"):
-        page.wait_for_function(ready)
+    if scene.ready.startswith("()"):
+        page.wait_for_function(scene.ready)
     else:
-        page.locator(ready).first.wait_for()
+        page.locator(scene.ready).first.wait_for()
     page.wait_for_load_state("load")
+    if scene.act is not None:
+        scene.act(page)
     page.wait_for_timeout(1000)
     path.write_bytes(page.screenshot())
     context.close()
@@ -78,23 +170,30 @@ def take(
         sys.exit(f"{path} has {size:,} bytes; docs/images takes at most {MOST_BYTES:,}")
 
 
-def main(address: str, project: str = "", run: str = "") -> None:
-    """All pages in both themes."""
-    pages, prefix, width = PAGES, "page-", 1280
-    if not project:
-        project, prefix, width = PROJECT, "", 1440
-        pages = {
-            "workspace": ("/p/{project}", DRAWN),
-            "run": (f"/p/{{project}}/r/{best_run(address)}/charts", DRAWN),
-        }
+def chosen(address: str, names: tuple[str, ...]) -> tuple[dict[str, Scene], dict[str, str]]:
+    """The scenes that the command asks for, and what stands in their addresses."""
+    if names:
+        project, run = names
+        return PAGES, {"project": project, "run": run}
+    ids = demo_runs(address)
+    write_report(address, ids)
+    return {**DEMO, **TOUR}, ids
+
+
+def main(address: str, *names: str) -> None:
+    """Scenes named after a theme in it, all others in both."""
+    scenes, ids = chosen(address, names)
     IMAGES.mkdir(exist_ok=True)
     chromium = os.environ.get("EPOCHAL_TEST_CHROMIUM", "/usr/bin/chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        for name, (path, ready) in pages.items():
+        for name, scene in scenes.items():
+            url = address + scene.path.format(**ids)
             for theme in THEMES:
-                url = address + path.format(project=project, run=run)
-                take(browser, url, theme, IMAGES / f"{prefix}{name}-{theme}.png", ready, width)
+                if name.endswith(theme):
+                    take(browser, url, theme, IMAGES / f"{name}.png", scene)
+                elif not name.endswith(THEMES):
+                    take(browser, url, theme, IMAGES / f"{name}-{theme}.png", scene)
         browser.close()
 
 

@@ -6,6 +6,7 @@
  * nothing is sent but the question who we are and the login. Owns no data.
  */
 import { decodeColumns, type ColumnMessage } from "./columns";
+import { exactJson } from "./exact";
 import { Session } from "./session";
 import type {
   BucketHead, BucketQuery, GroupPage, GroupQuery, Info, KeyMetric, LogFind, LogPage, PointHead, PointQuery, Project, ProjectKeys, RunDetail, RunPage, RunPatch, RunQuery, RunRow, RunsOutcome,
@@ -202,7 +203,7 @@ export class Api {
 
   private async parse<T>(response: Response, method: string, path: string): Promise<T> {
     try {
-      return (await response.json()) as T;
+      return exactJson(await response.text()) as T;
     } catch {
       throw new ApiError("bad_answer", `${method} ${path} gave no JSON`, response.status);
     }

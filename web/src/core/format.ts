@@ -8,7 +8,8 @@ export function wireNumber(value: Value | undefined): number | undefined {
   if (value === "NaN") return NaN;
   if (value === "Infinity") return Infinity;
   if (value === "-Infinity") return -Infinity;
-  return undefined;
+  // core/exact.ts keeps large ones as texts.
+  return typeof value === "string" && /^-?\d{16,}$/.test(value) ? Number(value) : undefined;
 }
 
 /** About four significant digits; never rounds an integer below a million. */

@@ -28,6 +28,6 @@ export function csvCell(value: Value): string {
   if (value === null) return "";
   if (typeof value === "number" || typeof value === "boolean") return String(value);
   const text = typeof value === "string" ? value : JSON.stringify(value);
-  const safe = /^[=+@\t\r]|^-(?!Infinity$)/.test(text) ? `'${text}` : text;
+  const safe = /^[=+@\t\r]|^-(?!Infinity$|\d+$)/.test(text) ? `'${text}` : text;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

@@ -3,6 +3,7 @@
  *
  * Promises: each part is given away once, as it ages; a document without it gives nothing, and the page asks.
  */
+import { exactJson } from "./exact";
 import { LOCAL } from "./route";
 import type { FirstCurves, Info, LogPage, ProjectKeys, RunDetail, RunPage } from "./wire";
 
@@ -32,7 +33,7 @@ type Start = Partial<Place & GivenProject & GivenRun & { id: string }>;
 function take(): Start {
   const element = typeof document === "undefined" ? null : document.getElementById("start");
   element?.remove();
-  return JSON.parse(element?.textContent ?? "{}") as Start;
+  return exactJson(element?.textContent ?? "{}") as Start;
 }
 
 const start = take();

@@ -1,5 +1,5 @@
 /** Several runs as rows of keys: which differ, and by how much from the first one. Pure. */
-import { formatNumber, formatValue, wireNumber } from "../format";
+import { formatCount, formatNumber, formatValue, wireNumber } from "../format";
 import { compareText, isSystem, keyRank } from "../sections";
 import { readableEnvironment } from "../shell";
 import type { RunDetail, Value } from "../wire";
@@ -142,7 +142,7 @@ const isMapping = (value: Value): value is { [key: string]: Value } => value !==
 
 function cellOf(value: Value): Cell {
   const number = wireNumber(value);
-  if (typeof value === "number" || (number !== undefined && typeof value === "string" && !Number.isFinite(number))) return { text: formatNumber(number as number, 6), number, there: true };
+  if (typeof value === "number" || (number !== undefined && typeof value === "string" && !Number.isFinite(number))) return { text: Number.isSafeInteger(number) ? formatCount(number as number) : formatNumber(number as number, 6), number, there: true };
   return { text: value === "" ? "“”" : formatValue(value).slice(0, TEXT_LIMIT), there: true };
 }
 

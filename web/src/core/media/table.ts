@@ -1,4 +1,5 @@
 /** Tables of `epochal/domain/table.py` in the browser: read, ordered, and as text. Pure. */
+import { exactJson } from "../exact";
 import { formatNumber, formatValue, wireNumber } from "../format";
 import { compareText } from "../sections";
 import type { Value } from "../wire";
@@ -30,7 +31,7 @@ export function readTable(text: string): TableData {
   const head = JSON.parse(lines[0]) as { columns?: unknown; types?: unknown };
   if (!Array.isArray(head.columns) || !Array.isArray(head.types)) throw new Error("these bytes are no table");
   const rows: Value[][] = [];
-  for (let i = 1; i < lines.length; i++) if (lines[i] !== "") rows.push(JSON.parse(lines[i]) as Value[]);
+  for (let i = 1; i < lines.length; i++) if (lines[i] !== "") rows.push(exactJson(lines[i]) as Value[]);
   return { columns: head.columns.map(String), types: head.types.map(String), rows, total: rows.length };
 }
 
@@ -60,7 +61,7 @@ export function cellText(cell: Value | undefined, type: string): string {
   if (cell === null || cell === undefined) return "";
   if (type === "number" || type === "mixed") {
     const number = wireNumber(cell);
-    if (number !== undefined && typeof cell !== "boolean") return Number.isSafeInteger(number) ? String(number).replace("-", "−") : formatNumber(number, 6);
+    if (number !== undefined && (typeof cell === "number" || !Number.isFinite(number))) return Number.isSafeInteger(number) ? String(number).replace("-", "−") : formatNumber(number, 6);
   }
   if (typeof cell === "object" && !Array.isArray(cell) && typeof cell.kind === "string" && cell.meta !== undefined) {
     const { caption } = cell.meta as Meta;

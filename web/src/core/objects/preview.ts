@@ -1,4 +1,5 @@
 /** What can be shown of a file, by its path, size and first bytes. Nothing in a file is ever run or taken for markup. Pure. */
+import { exactJson } from "../exact";
 import type { Value } from "../wire";
 
 export type Kind = "text" | "json" | "table" | "markdown" | "image" | "audio" | "video" | "none";
@@ -106,7 +107,7 @@ export function readJson(text: string): { [key: string]: Value } | null {
     return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, branch(v)]));
   };
   try {
-    const read = branch(JSON.parse(text) as Value);
+    const read = branch(exactJson(text) as Value);
     return typeof read === "object" && read !== null && !Array.isArray(read) ? read : { value: read };
   } catch {
     return null; // shown as the text that it is
