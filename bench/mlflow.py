@@ -3,7 +3,8 @@
 Three servers do the same work one after the other: Epochal, MLflow with one worker, and MLflow as
 it starts by default. The client is a process of its own, the same for all. What a work costs a
 server is CPU time of its process and of all its children, until it has come to rest; waits are
-those of the client. Client and server share the machine.
+those of the client. Client and server share the machine. What a server has to spend on writes that
+does nothing but keep their bytes (`bench.mlflow_floor`) is measured beside them.
 
 Called as ``python -m bench.mlflow client URL FOLDER SIZES`` for the client.
 """
@@ -39,6 +40,7 @@ SERVERS = {
     "one worker": ["mlflow", "server", "--workers", "1"],
     "default": ["mlflow", "server"],
 }
+FLOOR = "floor"
 
 
 # ---------------------------------------------------------------------------- the client's process
@@ -178,6 +180,7 @@ ORDER = (
     "upload",
     "download",
 )
+WRITES = ("log_metric", "create")
 
 
 # ------------------------------------------------------------------------------------- the servers
@@ -220,13 +223,7 @@ def serving(name: str, place: Path) -> Iterator[tuple[str, psutil.Process, float
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    program, *words = SERVERS[name]
-    command = [environments.python_of(program), "-m", program, *words, "--port", str(port)]
-    if program == "epochal":
-        command += ["--home", str(place / "home")]
-    else:
-        command += ["--backend-store-uri", f"sqlite:///{place}/mlflow.db"]
-        command += ["--artifacts-destination", str(place / "artifacts")]
+    command = [*_program(name, place), "--port", str(port)]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     begun = time.perf_counter()
     server = subprocess.Popen(command, **quiet)  # type: ignore[call-overload]
@@ -239,6 +236,18 @@ def serving(name: str, place: Path) -> Iterator[tuple[str, psutil.Process, float
     finally:
         server.terminate()
         server.wait(60)
+
+
+def _program(name: str, place: Path) -> list[str]:
+    """What starts a server on an empty folder."""
+    if name == FLOOR:
+        return [sys.executable, "-m", "bench.mlflow_floor", str(place / "bodies")]
+    program, *words = SERVERS[name]
+    command = [environments.python_of(program), "-m", program, *words]
+    if program == "epochal":
+        return [*command, "--home", str(place / "home")]
+    command += ["--backend-store-uri", f"sqlite:///{place}/mlflow.db"]
+    return [*command, "--artifacts-destination", str(place / "artifacts")]
 
 
 def _answers(url: str) -> bool:
@@ -257,7 +266,7 @@ def measure(name: str, sizes: dict[str, int], order: tuple[str, ...]) -> Result:
         serving(name, Path(text)) as (url, server, start_s),
         talking(url, Path(text, "client"), sizes) as ask,
     ):
-        ask("warm")
+        ask("warm" if order == ORDER else order[0])
         found: Result = {"start_s": start_s}
         for work in order:
             before, begun = cpu_of(server), time.perf_counter()
@@ -301,7 +310,8 @@ def mlflow(quick: bool, servers: tuple[str, ...] = tuple(SERVERS)) -> Result:
     sizes = {"calls": 1_000, "batches": 100, "runs": 1_000, "megabytes": 100}
     if quick:
         sizes = {"calls": 100, "batches": 10, "runs": 100, "megabytes": 10}
-    return {"sizes": sizes, **{name: measure(name, sizes, ORDER) for name in servers}}
+    found: Result = {"sizes": sizes, FLOOR: measure(FLOOR, sizes, WRITES)}
+    return found | {name: measure(name, sizes, ORDER) for name in servers}
 
 
 if __name__ == "__main__":
