@@ -42,14 +42,14 @@ class Scene:
 def search_log(page: Page) -> None:
     """Only the lines that tell of the validation."""
     page.get_by_label("Search the log").fill("validation")
-    page.get_by_role("button", name="Only matches").click()
+    page.get_by_text("4 matches").wait_for()
 
 
 def load_panels(page: Page) -> None:
     """Every panel of a report drawn, with its head in view."""
     for panel in page.locator("[data-panel]").all():
         panel.scroll_into_view_if_needed()
-        panel.locator("canvas, svg").first.wait_for()
+        page.wait_for_timeout(1000)
     page.mouse.move(0, 0)
     page.evaluate("document.querySelector('main').scrollTop = 0")
 

@@ -162,7 +162,7 @@ def test_a_tab_that_slept_through_an_upgrade_opens_no_half_of_two_pages(
         assert page.evaluate("window.__same")
         if typed:
             page.keyboard.press("Control+k")
-            lost = page.get_by_role("alert").filter(has_text="could not be loaded")
+            lost = page.get_by_role("dialog", name="This part of the page could not be loaded")
             lost.get_by_text("Save what you typed, then load the page again.").wait_for()
             assert page.evaluate("window.__same")
             assert page.get_by_label("Filter charts").input_value() == "lo"

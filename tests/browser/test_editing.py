@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.browser.clients import run_script
 from tests.browser.gallery import ask, wait_known
@@ -71,6 +71,17 @@ def test_escape_gives_the_name_back(page: Page, stored: Callable[[], Any]) -> No
     page.keyboard.press("Escape")
     page.get_by_role("heading", name="mine").wait_for()
     assert stored()["name"] == "mine"
+
+
+def test_a_key_that_ends_a_field_leaves_the_keyboard_where_it_began(page: Page) -> None:
+    """The button has it again, and Enter has not pressed it; Tab goes on from there."""
+    button = page.get_by_role("button", name="Rename mine")
+    for key in ("Escape", "Enter"):
+        button.focus()
+        page.keyboard.press("Enter")
+        page.get_by_label("Name of the run").press(key)
+        expect(button).to_be_focused()
+    expect(page.get_by_label("Name of the run")).to_have_count(0)
 
 
 def test_archiving_hides_the_run_and_bringing_it_back_shows_it(

@@ -12,6 +12,12 @@ import { bucketMessage, seeded, type Point } from "./message";
 const bucketed = (points: Point[], width: number, run = "r"): BucketSeries => seriesOf(decodeColumns<BucketHead>(bucketMessage([{ run, key: "k", points }], width)))[0];
 
 describe("the greatest and the least numbers there are", () => {
+  it.each([Number.MAX_VALUE, -Number.MAX_VALUE, 5e-324, 0, 0.5])("have an axis around them when nothing else is logged: %d", (value) => {
+    const { lo, hi } = yExtent([bucketed([[0, value], [1, value]], 1)], 0, 1, false, false);
+    expect([lo, hi].every(Number.isFinite)).toBe(true);
+    expect(lo < hi && lo <= value && value <= hi).toBe(true);
+  });
+
   it.each([false, true])("have a finite range and a place of their own on it (log: %s)", (log) => {
     const values = log ? [5e-324, 1e-300, 1, 1e300, 1.7e308] : [-1.7e308, -1e308, 0, 1e308, 1.7e308];
     const series = bucketed(values.map((value, step): Point => [step, value]), 1);

@@ -104,10 +104,6 @@ function padded(lo: number, hi: number, log: boolean): [number, number] {
     const factor = lo === hi ? 1.5 : 10 ** ((Math.log10(hi) - Math.log10(lo)) * 0.04);
     return [Math.max(Number.MIN_VALUE, lo / factor), Math.min(Number.MAX_VALUE, hi * factor)];
   }
-  if (lo === hi) {
-    const around = lo === 0 ? 1 : Math.abs(lo) * 0.1;
-    return [lo - around, hi + around];
-  }
-  const margin = hi * 0.04 - lo * 0.04;
+  const margin = lo < hi ? hi * 0.04 - lo * 0.04 : Math.abs(lo) * 0.1 || 1;
   return [Math.max(-Number.MAX_VALUE, lo - margin), Math.min(Number.MAX_VALUE, hi + margin)];
 }

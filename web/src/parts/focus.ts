@@ -14,3 +14,17 @@ export function lendFocus(given = () => false): void {
     }),
   );
 }
+
+/**
+ * For a field and the button in whose place it stands, both as `use:`: a key that ends the field leaves the keyboard with the button.
+ */
+export function tookPlace(): [field: (field: HTMLElement) => void, button: (button: HTMLElement) => void] {
+  let byKey = false;
+  const heard = (event: KeyboardEvent): void => {
+    // In a text of several lines Enter alone begins another.
+    byKey = event.key === "Escape" || (event.key === "Enter" && (event.ctrlKey || event.metaKey || event.target instanceof HTMLInputElement));
+    // Else Enter would press the button as well.
+    if (byKey) event.preventDefault();
+  };
+  return [(field) => field.addEventListener("keydown", heard), (button) => void (byKey && ((byKey = false), button.focus()))];
+}
