@@ -258,6 +258,7 @@ class MissingExtra(EpochalError):
         extra: the extra that brings it, as in ``pip install 'epochal[extra]'``.
     """
 
+    status = 501
     exit_code = 2
     code = "missing_extra"
 

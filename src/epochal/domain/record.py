@@ -261,12 +261,14 @@ class Told(msgspec.Struct, frozen=True, array_like=True, tag=-22):
     """The run is in this state because its client says so, whether or not this writer lives.
 
     It holds until the next one or the `Finish` of this journal. ``ended_us`` is the time at which
-    the client says that the run ended.
+    the client says that the run ended, ``started_us`` one at which it went on already, where that
+    is earlier than the journal.
     """
 
     wall_us: int
     state: str
     ended_us: int | None = None
+    started_us: int | None = None
 
 
 class Course(msgspec.Struct, frozen=True, array_like=True, tag=-23):

@@ -241,6 +241,14 @@ class Recorder:
         if state is not RunState.RUNNING:
             self._journals.close(recording)
 
+    def begin_earlier(self, recording: Recording, started_us: int) -> None:
+        """Say that a run began before its first journal did, in which nothing was logged yet."""
+        is_first = recording.journal is not None and recording.started_us == recording.created_us
+        if is_first and recording.foreign and 0 < started_us < recording.created_us:
+            recording.created_us = started_us
+            state = recording.state.value
+            self.write(recording, [Told(now_us(), state, recording.ended_us, started_us)])
+
     def take_over(self, recording: Recording, client: str) -> None:
         """From now on a client tells the state of a run that another kind of writer made."""
         if not recording.foreign:

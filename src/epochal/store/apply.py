@@ -232,6 +232,8 @@ def _apply_one(batch: Batch, item: Work, row: JournalRow, is_fresh: bool) -> Jou
         is_fresh=is_fresh, eras=batch.eras,
     )  # fmt: skip
     effects = writer.apply(entry.facts, ordinals)
+    if effects.begun_us is not None:
+        row = msgspec.structs.replace(row, started_us=min(row.started_us, effects.begun_us))
     last_wall = max((int(group.wall_us[-1]) for group in item.stretch.groups), default=0)
     contact = max(effects.contact_us, clamp(last_wall))
     batch.moves.append({

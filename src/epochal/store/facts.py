@@ -38,13 +38,14 @@ from epochal.domain.values import merge_nested
 from epochal.journal.blobs import Blobs
 from epochal.store.dialect import batches, replace, upsert
 from epochal.store.eras import Eras
-from epochal.store.filters import CONFIG, SUMMARY, TEXT
+from epochal.store.filters import CONFIG, SUMMARY
 from epochal.store.labels import store_labels
+from epochal.store.last_texts import cut_texts, save_texts
 from epochal.store.lines import collect_lines, store_lines
 from epochal.store.objects import OBJECT_FACTS, ObjectWriter
-from epochal.store.params import intern_keys, leaves, saving, store_leaves
+from epochal.store.params import leaves, store_leaves
 from epochal.store.rows import decode_mapping
-from epochal.store.scalars import clamp, encode_value, storable
+from epochal.store.scalars import clamp, storable
 from epochal.store.schema import (
     cut,
     definition,
@@ -53,7 +54,6 @@ from epochal.store.schema import (
     journal,
     run,
     tag,
-    text_value,
 )
 from epochal.store.together import Together
 
@@ -87,6 +87,11 @@ _TELL = (
     .where(journal.c.id == sa.bindparam("journal"))
     .values(finish_state=sa.bindparam("ending"), finished_us=sa.bindparam("ended"))
 )
+_BEGIN = (
+    sa.update(journal)
+    .where(journal.c.id == sa.bindparam("which"), journal.c.started_us > sa.bindparam("begun"))
+    .values(started_us=sa.bindparam("begun"))
+)
 
 
 class Effects(msgspec.Struct):
@@ -101,6 +106,8 @@ class Effects(msgspec.Struct):
     finish: Finish | None = None
     told: bool = False
     """Whether a client said in which state its run is."""
+    begun_us: int | None = None
+    """A time, before the start of the journal, at which a client says that its run began."""
     objects: set[str] = set()
     """Which of media, files and artifacts changed."""
 
@@ -261,6 +268,9 @@ class FactWriter:
             ended = None if self._said.ended_us is None else clamp(self._said.ended_us)
             told = {"journal": self.journal_id, "ending": self._said.state, "ended": ended}
             self._together.add(_TELL, told)
+        if self.effects.begun_us is not None:
+            given = {"which": self.journal_id, "begun": self.effects.begun_us}
+            self.connection.execute(_BEGIN, given)
 
     def _definition(self, fact: Definition) -> None:
         changes = replace("step_metric", "summary", "hidden", "goal", "wall_us")
@@ -288,6 +298,8 @@ class FactWriter:
         )
 
     def _cut(self, fact: Cut, ordinal: int) -> None:
+        self._save_texts()
+        cut_texts(self.connection, self.run_id, clamp(fact.step))
         self.connection.execute(
             sa.insert(cut).values(
                 run_id=self.run_id,
@@ -317,6 +329,8 @@ class FactWriter:
 
     def _told(self, fact: Told) -> None:
         self._said = fact
+        if fact.started_us is not None:
+            self.effects.begun_us = clamp(fact.started_us)
         self.effects.told = True
 
     def _save_console(self) -> None:
@@ -328,36 +342,8 @@ class FactWriter:
             self.effects.logs = True
 
     def _save_texts(self) -> None:
-        if not self._texts:
-            return
-        names = {text.key: text.key[:MAX_KEY] for text in self._texts}
-        ids = intern_keys(self.connection, names.values(), self._keys)
-        self.connection.execute(
-            sa.insert(text_value),
-            [
-                {
-                    "run_id": self.run_id, "key_id": ids[names[text.key]],
-                    "step": clamp(text.step), "wall_us": clamp(text.wall_us),
-                    "value": _encode(text.value),
-                }
-                for text in self._texts
-            ],
-        )  # fmt: skip
-        last = {ids[names[text.key]]: encode_value(text.value) for text in self._texts}
-        self.connection.execute(
-            saving(self.connection.dialect.name),
-            [
-                {
-                    "key_id": id,
-                    "scope": TEXT,
-                    "run_id": self.run_id,
-                    "kind": int(kind),
-                    "num": num,
-                    "txt": txt,
-                }
-                for id, (kind, num, txt) in last.items()
-            ],
-        )
+        save_texts(self.connection, self.run_id, self._texts, self._keys)
+        self._texts.clear()
 
 
 @cache

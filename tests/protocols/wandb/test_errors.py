@@ -26,6 +26,7 @@ GIVES_UP = {400, 401, 403, 404, 410, 413, 501}
         (errors.Conflict("x"), 400),
         (errors.TooLarge("x"), 413),
         (NotOffered("x"), 501),
+        (errors.MissingExtra("x", "y"), 501),
         (errors.Unavailable("x"), 503),
         (errors.StorageFull("x"), 503),
         (errors.RequestTimeout("x"), 503),

@@ -89,10 +89,22 @@ with wandb.init(project="lives", id="off", mode="offline", config={"a": 1}) as r
 """
 
 
+TIMES = """
+import datetime, json, wandb
+run = wandb.Api().run("lives/off")
+rows = [row["_runtime"] for row in run.scan_history(keys=["_runtime", "loss"])]
+print(json.dumps([rows[0], rows[-1], run.summary["_runtime"]]))
+"""
+
+
 def test_an_offline_run_is_synced_once_however_often(tmp_path: Path) -> None:
-    """``wandb sync``, and the same again: rows, config and artifact are there once."""
+    """``wandb sync``, and the same again: rows, config and artifact are there once.
+
+    The run began and ended when its script did, not when it was synced.
+    """
     with serving(tmp_path / "home", quiet=True) as server:
         run_script(server, tmp_path, OFFLINE)
+        before = time.time_ns() // 1000
         directory = next((tmp_path / "wandb").glob("offline-run-*"))
         for more in ([], ["--include-synced"]):
             done = subprocess.run(
@@ -105,5 +117,9 @@ def test_an_offline_run_is_synced_once_however_often(tmp_path: Path) -> None:
         assert seen.detail["state"] == "finished"
         assert seen.detail["config"] == {"a": 1}
         assert points(server, seen.uid) == [(n, n) for n in range(30)]
+        assert seen.detail["created_us"] <= before < seen.detail["updated_us"]
+        assert seen.detail["ended_us"] <= before
+        first, last, whole = run_script(server, tmp_path, TIMES)
+        assert 0 <= first <= last <= whole
         version = server.json("GET", "/api/v1/artifacts/resolve?name=lives/offline-data")
         assert (version["version"], version["files"]) == (0, 1)

@@ -15,7 +15,7 @@ from litestar import Response, Router, post
 from litestar.params import FromPath
 
 from epochal.domain.access import Permission
-from epochal.errors import InvalidInput
+from epochal.errors import InvalidInput, NotFound
 from epochal.protocols import PUBLIC, needs
 from epochal.protocols.call import Call
 from epochal.protocols.wandb import (
@@ -138,7 +138,14 @@ async def file_stream(
         body = await request.body()
         packed = request.headers.get("content-encoding") == "gzip"
         writer = request.headers.get(WRITER, "")[:MAX_WRITER]
-        stopped = await request.record(foreign.record, request.workers.recorder, place.uid, take)
+        try:
+            stopped = await request.record(
+                foreign.record, request.workers.recorder, place.uid, take
+            )
+        except NotFound:
+            raise NotFound(
+                f"there is no run {run_id!r:.140} in {entity}/{project}; was it deleted?"
+            ) from None
     if ended:
         await request.write(agents.run_ended, (entity, project), run_id)
     answer: dict[str, Any] = {"exitcode": None, "limits": {}, "stopped": stopped}

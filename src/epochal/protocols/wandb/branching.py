@@ -16,7 +16,7 @@ import msgspec
 from epochal.domain.names import DEFAULT_ENTITY, DEFAULT_PROJECT, SYSTEM_PREFIX
 from epochal.domain.objects import MediaEntry, MediaQuery
 from epochal.domain.origin import ForkedFrom
-from epochal.domain.record import BlobRef, Cut, Media, MediaItem, Summary
+from epochal.domain.record import BlobRef, Cut, Media, MediaItem, Summary, Text
 from epochal.domain.run import RunState
 from epochal.domain.tracked import FORK
 from epochal.errors import InvalidInput, NotFound
@@ -26,7 +26,7 @@ from epochal.protocols.wandb.execution import Asked, Fields
 from epochal.protocols.wandb.ids import Place
 from epochal.protocols.wandb.memory import LINES, memory_of, save
 from epochal.protocols.wandb.projects import detail_of, run_object
-from epochal.service import foreign, media, tracking
+from epochal.service import foreign, history, media, tracking
 from epochal.service.foreign import Recorder, Recording
 from epochal.service.recorded import Point
 
@@ -66,7 +66,12 @@ async def rewind(asked: Asked, parent: Any, given: Given) -> dict[str, Any]:
     step = given.number("metricValue", 0)
     if not 0 <= step <= MAX_STEP:
         raise InvalidInput(f"a run is rewound to a step >= 0, got {step}")
-    said = [*(await detail_of(asked, place)).summary]
+    try:
+        said = [*(await detail_of(asked, place)).summary]
+    except NotFound:
+        raise NotFound(
+            f"there is no run {place.run_id!r:.140} in {place.entity}/{place.project} to rewind"
+        ) from None
 
     def work(recorder: Recorder, recording: Recording) -> None:
         memory = memory_of(recording)
@@ -105,12 +110,14 @@ async def fork(asked: Asked, place: Place, branch: Branch) -> None:
             if step <= branch.step:
                 points.setdefault((step, t_us), {})[metric.key] = value
     entries = [entry async for entry in _media(asked, parent.uid, branch.step)]
+    texts = await asked.call.read(history.read_texts, parent.uid, lo=None, hi=branch.step)
 
     origin = ForkedFrom(parent.uid, parent.run_id, branch.step)
 
     def work(recorder: Recorder, recording: Recording) -> None:
         recorder.label(recording, {FORK: msgspec.json.encode(origin).decode()})
-        recorder.write(recording, list(_copied(entries)), list(_rows(points)))
+        said = [Text(one.key, one.step, one.wall_us, one.value) for one in texts]
+        recorder.write(recording, [*_copied(entries), *said], list(_rows(points)))
 
     await asked.call.record(foreign.record, recorder, place.uid, work)
 

@@ -5,7 +5,7 @@ The entry ``_wandb`` is not config: it holds versions and the metrics that ``def
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from epochal.domain.record import Definition
@@ -69,12 +69,17 @@ def definitions(own: Mapping[str, Any], now_us: int) -> Iterator[Definition]:
 
 def summaries_of(own: Mapping[str, Any], key: str) -> set[str]:
     """What ``define_metric`` asked to be told of a series instead of its last value."""
-    return {
-        word
-        for one in definitions(own, 0)
-        if one.name == key or (one.name.endswith("*") and key.startswith(one.name[:-1]))
-        for word in one.summary
-    }
+    return {word for one in definitions(own, 0) if _fits(one.name, key) for word in one.summary}
+
+
+def silent_in(own: Mapping[str, Any], keys: Iterable[str]) -> list[str]:
+    """The series among some keys that ``define_metric`` wanted without a summary."""
+    silent = [one.name for one in definitions(own, 0) if "none" in one.summary]
+    return [key for key in keys if any(_fits(name, key) for name in silent)] if silent else []
+
+
+def _fits(name: str, key: str) -> bool:
+    return name == key or (name.endswith("*") and key.startswith(name[:-1]))
 
 
 def _numbers(value: object) -> list[int]:

@@ -29,6 +29,15 @@ def watch(memory: Memory, shown: Iterable[Shown]) -> None:
                 memory.raised = found[1]
 
 
+def ended_us(memory: Memory) -> int | None:
+    """When a run ended whose script was over before its client began to send; None of others.
+
+    So it is with runs that ``wandb sync`` brings: all their lines are older than their beginning.
+    """
+    last = max(memory.lines.wall_us, memory.seen_us)
+    return last if 0 < last < memory.kept.since_us else None
+
+
 def state_of(memory: Memory, exit_code: int | None, *, is_unwanted: bool) -> RunState:
     """The state of a run that ended.
 

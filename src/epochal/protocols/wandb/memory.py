@@ -61,6 +61,7 @@ class Kept(msgspec.Struct):
         sweep: id of the sweep that the run belongs to.
         description: an old kind of notes.
         preempting: whether a client said that it preempts.
+        since_us: when its client began to send, microseconds since 1970 UTC.
     """
 
     config: dict[str, Any] = {}
@@ -71,6 +72,7 @@ class Kept(msgspec.Struct):
     sweep: str = ""
     description: str = ""
     preempting: bool = False
+    since_us: int = 0
 
 
 class Waiting(msgspec.Struct):
@@ -141,6 +143,8 @@ class Memory:
         """Likewise their step and value, None for NaN; lines that tell no time are known by it."""
         self.recent: deque[frozenset[tuple[int, int]]] = deque(maxlen=RECENT)
         """Step and time of the rows of the last requests, which may not be committed yet."""
+        self.seen_us = -1
+        """The time of the last line of system metrics."""
         self.told_to_stop = False
         """Whether the client was answered that somebody wants the run to stop."""
         self.raised = ""

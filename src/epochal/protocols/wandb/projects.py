@@ -230,9 +230,12 @@ async def summary_of(asked: Asked, place: Place) -> dict[str, Any]:
     detail = await detail_of(asked, place)
     memory = await memory_at(asked, place)
     found: dict[str, Any] = {}
+    own = memory.kept.config
     for metric in detail.metrics:
         if not metric.key.startswith(SYSTEM_PREFIX) and metric.last is not None:
             found[metric.key] = metric.last
+    for key in configs.silent_in(own, found):
+        del found[key]
     found.update(
         (key, value) for key, value in detail.summary.items() if not key.startswith(SYSTEM_PREFIX)
     )
@@ -241,7 +244,7 @@ async def summary_of(asked: Asked, place: Place) -> dict[str, Any]:
         series = {metric.key for metric in detail.metrics}
         for key in detail.summary.keys() - series:  # and told this instead of the last value
             whole, _, word = key.rpartition(".")
-            if whole in series and word in configs.summaries_of(memory.kept.config, whole):
+            if whole in series and word in configs.summaries_of(own, whole):
                 found.pop(whole, None)
         found = nested(found)
     step = memory.lines.step if detail.last_step is None else detail.last_step

@@ -135,6 +135,16 @@ def time_us(fields: Mapping[str, Any], now_us: int) -> int:
     return now_us
 
 
+def begun_us(line: object) -> int | None:
+    """When the process that wrote a line began, microseconds since 1970 UTC; None if unknown."""
+    fields = read_object(line, "a stream")
+    moment, runtime = fields.get("_timestamp"), fields.get("_runtime")
+    if isinstance(moment, (int, float)) and isinstance(runtime, (int, float)):
+        began = moment - runtime
+        return int(began * 1_000_000) if 0 < began <= moment < 2**40 else None
+    return None
+
+
 def _whole(value: object, default: int) -> int:
     if isinstance(value, (int, float)) and INT64_MIN <= value <= INT64_MAX:
         return int(value)

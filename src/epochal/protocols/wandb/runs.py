@@ -168,6 +168,8 @@ def _keep(recorder: Recorder, recording: Recording, memory: Memory, given: Given
         for name in names:
             if given.values.get(name) is not None:
                 setattr(kept, field, given.text(name))
+    if given.values.get("host") is not None:  # a script begins
+        kept.since_us = time.time_ns() // 1000
     if given.text("sweep"):
         sweep = Attributes(time.time_ns() // 1000, {"sweep": kept.sweep})
         recorder.write(recording, [sweep])

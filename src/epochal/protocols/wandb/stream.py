@@ -16,9 +16,12 @@ import msgspec
 
 from epochal.domain.record import Console, Heartbeat, Summary
 from epochal.domain.run import RunState
+from epochal.domain.tracked import CLIENT as CREATOR
+from epochal.domain.tracked import FORK
 from epochal.errors import InvalidInput
 from epochal.protocols.wandb import awaiting, ending
 from epochal.protocols.wandb.memory import (
+    CLIENT,
     MAX_SPANS,
     RUN,
     SUMMARY,
@@ -31,8 +34,8 @@ from epochal.protocols.wandb.memory import (
     removed,
     save,
 )
-from epochal.protocols.wandb.rows import OWN, Shown, groups, plain_number
-from epochal.protocols.wandb.taken import Message, Taken
+from epochal.protocols.wandb.rows import OWN, Shown, begun_us, groups, plain_number
+from epochal.protocols.wandb.taken import EVENTS, HISTORY, Message, Taken
 from epochal.service import foreign
 from epochal.service.foreign import Recorder, Recording
 
@@ -93,11 +96,14 @@ def take(recorder: Recorder, recording: Recording, message: Message, writer: str
         foreign.forget_stop(recorder, recording.uid)
         memory.told_to_stop, memory.raised = False, ""
         recorder.tell(recording, RunState.RUNNING, None)
+    if not writer and memory.lines == Lines() and FORK not in recording.labels:
+        _begin(recorder, recording, message)
     recorder.write(recording, taken.facts, taken.points)
     _console(recorder, recording, taken, writer)
     awaiting.take(recorder, recording, memory, taken.rows)
     awaiting.resolve(recorder, recording, memory, is_over=bool(message.complete))
     memory.last.update(taken.last)
+    memory.seen_us = max(memory.seen_us, taken.seen_us)
     _advance(recorder, recording, taken, writer)
     if taken.summary is not None:
         write_summary(recorder, recording, memory, taken.summary)
@@ -111,6 +117,15 @@ def take(recorder: Recorder, recording: Recording, message: Message, writer: str
     stop = foreign.shall_stop(recorder, recording.uid)
     memory.told_to_stop = memory.told_to_stop or stop
     return stop
+
+
+def _begin(recorder: Recorder, recording: Recording, message: Message) -> None:
+    """Take the beginning of a run from its first lines: one that is synced began long ago."""
+    files = message.files or {}
+    first = [files[name].content[:1] for name in (HISTORY, EVENTS) if name in files]
+    began = [us for lines in first for line in lines if (us := begun_us(line)) is not None]
+    if began and recording.labels.get(CREATOR) == CLIENT:
+        recorder.begin_earlier(recording, min(began))
 
 
 def _advance(recorder: Recorder, recording: Recording, taken: Taken, writer: str) -> None:
@@ -235,4 +250,5 @@ def _complete(
     recording.exit_code = exit_code or 0
     if recording.foreign:
         is_unwanted = foreign.shall_stop(recorder, recording.uid)
-        recorder.tell(recording, ending.state_of(memory, exit_code, is_unwanted=is_unwanted), None)
+        state = ending.state_of(memory, exit_code, is_unwanted=is_unwanted)
+        recorder.tell(recording, state, ending.ended_us(memory))

@@ -115,6 +115,7 @@ class Taken:
         row: numbers of the last history row.
         history: lines taken with these; and
         events: likewise.
+        seen_us: time of the last line of system metrics, -1 without one.
         shown: console lines.
         shown_from: number of the first.
         summary: the run's, when the message has one.
@@ -133,6 +134,7 @@ class Taken:
         self.row: dict[str, float] = {}
         self.history = lines.history
         self.events = lines.events
+        self.seen_us = -1
         self.shown: list[Shown] = []
         self.shown_from = 0
         self.summary: dict[str, Any] | None = None
@@ -191,6 +193,7 @@ class Taken:
         for first, end in new_parts(self.events, chunk.offset, len(chunk.content)):
             for number in range(first, end):
                 wall_us, values = read_event(chunk.content[number - chunk.offset], self.now_us)
+                self.seen_us = max(self.seen_us, wall_us)
                 if values:
                     self.points.append(_point(number, wall_us, values))
             self.events = added(self.events, first, end)
