@@ -173,6 +173,11 @@ assert told(wandb.Api().run("read/r0")) == before, before
 kept = wandb.Api().run("read/native").name == named
 run = wandb.Api().run("read/native")
 run.config["lr"] = 9
+run.config["net"] = {"depth": 3, "width": 4}
+run.config["wrong"] = 1
+run.update()
+run = wandb.Api().run("read/native")
+del run.config["wrong"], run.config["net"]["width"]
 run.tags.append("new")
 run.name, run.notes = "renamed", "noted"
 run.update()
@@ -184,9 +189,13 @@ print(json.dumps([kept, seen.config, seen.tags, seen.name, seen.notes, seen.stat
 
 
 def test_runs_are_changed(logged: Running, script: Script) -> None:
-    """Also one that another client logged; it keeps its state, and its name unless told."""
+    """Also one that another client logged; it keeps its state, and its name unless told.
+
+    A key that is deleted from the config is gone.
+    """
     assert script(CHANGE) == [
-        True, {"lr": 9, "opt": "adam"}, ["b", "new"], "renamed", "noted", "finished", 3, "run 0",
+        True, {"lr": 9, "opt": "adam", "net": {"depth": 3}}, ["b", "new"], "renamed", "noted",
+        "finished", 3, "run 0",
     ]  # fmt: skip
 
 

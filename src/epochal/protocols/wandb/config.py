@@ -44,6 +44,21 @@ def join(values: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def gone(had: Mapping[str, Any], values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Dotted keys of values that a whole new config has no more; clients forget empty mappings."""
+    for key, value in had.items():
+        if key not in values:
+            if value != {}:
+                yield prefix + key
+        elif isinstance(value, dict) and isinstance(values[key], dict) and prefix.count(".") < 30:
+            yield from gone(value, values[key], f"{prefix}{key}.")
+
+
+def lies_in(key: str, others: Iterable[str]) -> bool:
+    """Whether a dotted key is one of some others, or within one."""
+    return any(key == other or key.startswith(f"{other}.") for other in others)
+
+
 def definitions(own: Mapping[str, Any], now_us: int) -> Iterator[Definition]:
     """What ``define_metric`` said, from the fields of the client's MetricRecord message."""
     given = own.get("m")

@@ -27,7 +27,7 @@ from epochal.protocols.wandb.arguments import Given
 from epochal.protocols.wandb.execution import Asked, Fields
 from epochal.protocols.wandb.ids import Place, read_run_key
 from epochal.protocols.wandb.memory import CLIENT, LINES, RUN, Memory, memory_of, save
-from epochal.protocols.wandb.projects import run_object
+from epochal.protocols.wandb.projects import detail_of, run_object
 from epochal.protocols.wandb.rows import OWN
 from epochal.protocols.wandb.stream import SILENCE_S, write_summary
 from epochal.service import foreign
@@ -51,11 +51,14 @@ async def upsert(asked: Asked, parent: Any, given: Given) -> dict[str, Any]:
     principal = asked.call.principal
     user = {} if principal is None else {USER: principal.name}
     told = None if given.json("summaryMetrics") is None else await _told(asked, place)
+    # The public API names a run by its storage id, and sends a config as a whole.
+    is_whole = bool(given.text("id")) and given.json("config") is not None
+    had = (await detail_of(asked, place)).config if is_whole else {}
 
     def work(recorder: Recorder, recording: Recording) -> None:
         if not recording.labels.keys() & {LINES, USER} and recording.foreign:
             recorder.label(recording, user)  # a run that begins
-        _write(recorder, recording, given, told)
+        _write(recorder, recording, given, told, had)
 
     _, is_new = await asked.call.record(foreign.begin_or_go_on, recorder, place, CLIENT, work)
     branch = branching.branch_of(given.json("config")) if is_new else None
@@ -91,7 +94,11 @@ async def _told(asked: Asked, place: Place) -> dict[str, Any] | None:
 
 
 def _write(
-    recorder: Recorder, recording: Recording, given: Given, told: dict[str, Any] | None
+    recorder: Recorder,
+    recording: Recording,
+    given: Given,
+    told: dict[str, Any] | None,
+    had: dict[str, Any],
 ) -> None:
     memory = memory_of(recording)
     recording.heard, recording.patience_s = time.monotonic(), SILENCE_S
@@ -117,7 +124,7 @@ def _write(
             recorder.rename(recording, name)
     config = given.json("config")
     if config is not None:
-        write_config(recorder, recording, memory, config)
+        write_config(recorder, recording, memory, config, had)
     _keep(recorder, recording, memory, given)
     summary = given.json("summaryMetrics")
     if summary is not None:
@@ -136,17 +143,24 @@ def _goes_on(recording: Recording, given: Given) -> bool:
 
 
 def write_config(
-    recorder: Recorder, recording: Recording, memory: Memory, config: dict[str, Any]
+    recorder: Recorder,
+    recording: Recording,
+    memory: Memory,
+    config: dict[str, Any],
+    had: dict[str, Any],
 ) -> None:
-    """Record a config that differs from what was sent last."""
+    """Record a config that differs from what was sent last; what else it ``had`` is to go."""
     text = msgspec.json.encode(config).decode()
     if text == memory.config_text:
         return
     memory.config_text = text
     now_us = time.time_ns() // 1000
     values, own = configs.split(config)
-    if values:
-        recorder.write(recording, [Config(now_us, values)])
+    gone = list(configs.gone(had, values))
+    if values or gone:
+        recorder.write(recording, [Config(now_us, values, gone)])
+        for key in [key for key in recording.params if configs.lies_in(key, gone)]:
+            del recording.params[key]
         recording.params.update({key: str(value) for key, value in flatten(values)})
     if own and own != memory.kept.config:
         if own.get("m") != memory.kept.config.get("m"):
