@@ -69,12 +69,16 @@ def test_a_run_without_metrics_has_its_pages(
     page.get_by_role("heading", name="No curves yet").wait_for()
     page.get_by_role("link", name="says nothing").click()
     page.get_by_text("This run has logged no numbers.").wait_for()
-    for tab, text in {
-        "Charts": "No curves yet", "System": "No system metrics",
-        "Logs": "This run has printed nothing.",
+    for tab, (heading, call) in {
+        "Charts": ("No curves yet", "run.log("),
+        "System": ("No system metrics", "system_interval"),
+        "Logs": ("Nothing was printed", "print("), "Media": ("No media yet", "epochal.Image("),
+        "Gradients": ("No model is watched", "epochal.watch("), "Files": ("No files", "run.save("),
+        "Model": ("No model", "log_model("), "Notes": ("No notes yet", "notes="),
     }.items():  # fmt: skip
         page.get_by_role("tab", name=tab).click()
-        page.get_by_text(text).wait_for()
+        page.get_by_role("heading", name=heading).wait_for()
+        assert call in page.locator(".empty").inner_text(), f"{tab} does not say what to call"
 
 
 def test_a_page_opened_before_its_run_exists_shows_it_when_it_comes(

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.browser.gallery import Gallery
+from tests.browser.clients import run_script
+from tests.browser.gallery import Gallery, wait_known
 from tests.browser.visitor import Visitor, cell, drawn, rows, until, wait_drawn
+from tests.conftest import Server
 
 pytestmark = pytest.mark.browser
 
@@ -101,3 +104,51 @@ def sorted_rows(page: Any, direction: str) -> list[str]:
     numbers = [name for name in found if name in ("implodes", "fine", "explodes")]
     first = "implodes" if direction == "ascending" else "explodes"
     return found if len(found) == 4 and numbers[0] == first else []
+
+
+_CROSSED = """
+nan, inf = float("nan"), float("inf")
+for name, odd in (("below", -inf), ("none", nan)):
+    run = epochal.init(project="crossed", id=name, settings=QUIET, reinit="create_new")
+    for step in range(21):
+        run.log({"loss": odd if step in (5, 10) and (name, step) != ("below", 5) else 1.0 + step},
+                step=step)
+    run.finish()
+"""
+RUG = """([at, most]) => {
+  const box = document.querySelector('[data-panel="loss"]');
+  const [canvas, over] = [box.querySelector("canvas"), box.querySelector(".chart-over")];
+  const [origin, plane] = [canvas.getBoundingClientRect(), over.getBoundingClientRect()];
+  const scale = canvas.width / origin.width;
+  const px = Math.round((plane.left - origin.left + plane.width * at) * scale);
+  const bottom = Math.round((plane.bottom - origin.top) * scale);
+  const data = canvas.getContext("2d").getImageData(px - 1, bottom - most, 3, most).data;
+  const rows = Array.from({ length: most }, (_, y) => [0, 1, 2].map((x) =>
+    [...data.slice((y * 3 + x) * 4, (y * 3 + x) * 4 + 3)].join()));
+  return rows.reverse();
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_nan_is_seen_over_minus_infinity(
+    home: Path, server: Server, visit: Callable[..., Visitor], scheme: str, width: int
+) -> None:
+    """Where one run is below all numbers its triangle stands on the axis; the tick of another one
+    that is no number there is longer, so that both are seen.
+    """
+    run_script(home, _CROSSED)
+    wait_known(server.url, "crossed", "none", 20)
+    visitor = visit(server.url, color_scheme=scheme, viewport={"width": width, "height": 844})
+    page = visitor.go("/p/crossed")
+    wait_drawn(page, "loss", 2)
+    red = page.evaluate("getComputedStyle(document.body).getPropertyValue('--fail')").strip()
+    fail = ",".join(str(int(red[i : i + 2], 16)) for i in (1, 3, 5))
+
+    def reds(step: int) -> int:
+        rug = page.evaluate(RUG, [step / 20, 12])
+        return next((i for i, row in enumerate(rug) if fail not in row), len(rug))
+
+    alone = until(lambda: reds(5), what="the tick of NaN alone")
+    assert reds(10) == 2 * alone
+    assert reds(15) == 0

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
+from tests.browser.axe import serious
 from tests.browser.clients import run_script
 from tests.browser.gallery import Gallery, wait_known
 from tests.browser.visitor import Visitor, drawn, until, wait_drawn
@@ -74,6 +75,7 @@ def test_the_table_opens_it_and_charts_media_and_code_stand_side_by_side(
     page.keyboard.press("3")
     page.get_by_role("heading", name="No media to compare").wait_for()
     page.keyboard.press("4")
+    page.get_by_role("heading", name="No code to compare").wait_for()
     page.get_by_text("No commit was recorded of any of these runs").wait_for()
 
 
@@ -133,3 +135,38 @@ def test_many_keys_are_folded_and_a_search_opens_them(
     page.get_by_label("x axis").select_option("step")
     page.wait_for_url("**x=step**")
     until(lambda: drawn(page, "val/loss")[0]["x_last"][-1] == 400)
+
+
+_TALL = """
+for number in range(3):
+    text = "You are an assistant that reads digits and answers with one figure. " * 12
+    config = {"prompt": text + str(number), "lines": "a: 1\\n" * 30 + str(number), "lr": number}
+    run = epochal.init(project="tall", id=f"t{number}", config=config, settings=QUIET,
+                       reinit="create_new")
+    run.log({"loss": number})
+    run.finish()
+"""
+
+
+@pytest.mark.parametrize("transposed", ["", "&t=1"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_long_values_keep_rows_low_and_are_shown_whole_when_asked(
+    home: Path, server: Server, visit: Callable[..., Visitor], transposed: str, scheme: str
+) -> None:
+    """A prompt of 800 letters and 30 lines of text: a row is a few lines high until a value is
+    opened, then all of it is there.
+    """
+    run_script(home, _TALL)
+    wait_known(server.url, "tall", "t2")
+    visitor = visit(server.url, color_scheme=scheme)
+    page = visitor.go(f"/p/tall/compare?r=t0,t1,t2{transposed}")
+    open_all = page.get_by_role("button", name="Show all")
+    until(lambda: open_all.count() == 6, what="two long values of each run")
+    heights = "(rows) => rows.map((row) => row.getBoundingClientRect().height)"
+    assert max(page.locator("tbody tr").evaluate_all(heights)) < 150
+    open_all.first.click()
+    whole = page.get_by_role("region", name="prompt of")
+    if whole.count() == 0:
+        whole = page.get_by_role("region", name="lines of")
+    assert whole.first.inner_text().rstrip().endswith("0")
+    assert serious(page) == []

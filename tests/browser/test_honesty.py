@@ -211,5 +211,17 @@ def test_what_a_chart_leaves_out_stands_beside_it(
         "clipped",
         "at or below 0 hidden by log",
     ]
-    assert said[2].startswith("showing ")
-    assert said[2].endswith(f" of {LONG_STEPS // 1000}\u2009000 points")
+    assert said[2] == f"min–max of {LONG_STEPS // 1000}\u2009000 points"
+
+
+def test_short_series_are_drawn_point_by_point(
+    gallery: Gallery, visit: Callable[..., Visitor]
+) -> None:
+    """400 points of each of six runs in panels of 256 buckets: nothing was reduced or is noted."""
+    visitor = visit(gallery.url)
+    page = visitor.workspace("resnets")
+    wait_drawn(page, "train/loss", 6)
+    for series in drawn(page, "train/loss"):
+        assert series["n"] == [1] * 400
+        assert series["min"] == series["max"]
+    assert page.locator('[data-panel="train/loss"] .note span:visible').all_inner_texts() == []

@@ -96,6 +96,16 @@ def test_a_group_is_the_mean_of_all_of_its_runs_with_their_band(
     assert canvas.get_attribute("data-kept") == "yes", "the chart was made anew and blinked"
 
 
+def test_table_and_charts_count_the_same_groups(
+    gallery: Gallery, visit: Callable[..., Visitor]
+) -> None:
+    """Two levels make three outer and six inner groups: six are drawn, and six are told."""
+    page = visit(gallery.url).workspace("resnets", "?group=config.lr,config.optim.name")
+    wait_drawn(page, "train/loss", 6)
+    page.get_by_role("button", name="6 groups drawn").wait_for()
+    until(lambda: page.get_by_text("6 runs, 6 groups", exact=True).count() == 1)
+
+
 def test_formulas_and_several_metrics_are_added_and_exact(
     gallery: Gallery, visit: Callable[..., Visitor]
 ) -> None:

@@ -135,6 +135,33 @@ def test_a_report_is_written_frozen_printed_and_outlives_its_runs(
     until(lambda: curves(page, 0) == 2, what="the report that was restored")
 
 
+TABLE = "| run | loss | seen |\n|:---|---:|:---:|\n| first | 0.5 | yes |\n"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_columns_of_a_table_stand_as_its_dashes_say(
+    told: Server, visit: Callable[..., Visitor], scheme: str
+) -> None:
+    """In the report, in the notes of a run, and in the file that is taken along."""
+    new = {"project": "told", "title": "Sides", "text": TABLE}
+    ask(told.url, "/api/v1/reports", new)
+    run = next(iter(connect(home=told.home).runs("told")))
+    ask(told.url, f"/api/v1/runs/{run.uid}", {"notes": TABLE}, method="PATCH")
+    visitor = visit(told.url, color_scheme=scheme)
+    sides = "(cells) => cells.map((cell) => getComputedStyle(cell).textAlign)"
+    exported = "/api/v1/reports/page?project=told&name=sides"
+    for path, cells in (
+        ("/p/told/reports/sides", ".markdown td"),
+        (f"/p/told/r/{run.id}/notes", ".markdown td"),
+        (exported, "table th, table td"),
+    ):
+        page = visitor.page
+        page.goto(told.url + path)
+        page.locator(cells).nth(5).wait_for()
+        found = page.locator(cells).evaluate_all(sides)
+        assert [side.replace("start", "left") for side in found] == ["left", "right", "center"] * 2
+
+
 def strokes(pdf: bytes) -> Counter[str]:
     """How often lines are drawn in each color, as ``#rrggbb``."""
     found: Counter[str] = Counter()

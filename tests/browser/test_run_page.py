@@ -6,11 +6,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.browser.clients import QUIET
+from tests.browser.clients import QUIET, run_script
 from tests.browser.gallery import Gallery, wait_known
 from tests.browser.visitor import Visitor, held, until
 from tests.conftest import Server
@@ -106,6 +107,43 @@ def test_the_open_tab_is_in_sight_on_a_phone(
     tab.wait_for()
     # Scrolling knows whole pixels only.
     until(lambda: (box := tab.bounding_box()) is not None and box["x"] + box["width"] < 391)
+
+
+_NESTED = """
+run = epochal.init(project="nested", id="n", settings=QUIET)
+names = ("decoder", "a-group-with-a-name-that-no-phone-has-room-for-in-one-line")
+run.log({f"{group}/m{at}": at / 8 for group in names for at in range(3)}, step=1)
+run.finish()
+"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_groups_of_a_summary_have_their_names_on_a_phone(
+    home: Path, server: Server, visit: Callable[..., Visitor], scheme: str
+) -> None:
+    """All of each name is in view, and the values of what is in it stand beside their keys."""
+    run_script(home, _NESTED)
+    wait_known(server.url, "nested", "n", 1)
+    visitor = visit(server.url, color_scheme=scheme, viewport={"width": 390, "height": 844})
+    page = visitor.go("/p/nested/r/n")
+    summary = page.get_by_label("Summary", exact=True)
+    folds = summary.locator(".fold")
+    until(lambda: folds.count() == 2, what="both groups")
+    inside = """(button) => {
+      const words = document.createRange();
+      words.selectNodeContents(button);
+      const text = words.getBoundingClientRect();
+      const card = button.closest("section").getBoundingClientRect();
+      return [text.width > 40, text.left >= card.left, text.right <= card.right];
+    }"""
+    for fold in folds.all():
+        assert fold.evaluate(inside) == [True, True, True], fold.inner_text()
+    assert "decoder" in folds.first.inner_text() + folds.last.inner_text()
+    values = summary.locator("tr.inside").first.locator("td").nth(1)
+    box = values.bounding_box()
+    assert box is not None
+    assert box["x"] + box["width"] <= 390
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
 
 
 def test_matches_of_a_log_are_counted_and_walked_through_in_their_place(

@@ -1,5 +1,6 @@
 /** Law: a row stands where runs differ; a delta has a sign and an arrow, and a tone only where better is known. */
 import { describe, expect, it } from "vitest";
+import { markdownOf } from "../src/core/compare/markdown";
 import { compareRows, deltaOf, MOST_RUNS, readRuns, shownRows } from "../src/core/compare/rows";
 import { clockOf, evenStops, loggedStops, timeOf, type Ask } from "../src/core/run/steptime";
 import { markFound, parseAnsi } from "../src/core/logs/ansi";
@@ -38,6 +39,12 @@ describe("comparing runs", () => {
     expect(deltaOf(lr, 1, 0)).toEqual({ text: "▲ +0.1 (+100 %)", tone: "none" });
     expect(deltaOf(loss, 0, 0)).toBeNull();
     expect(deltaOf(speed, 1, 0)).toBeNull();
+  });
+
+  it("finds a difference at the end of a long value", () => {
+    const [row] = compareRows([run("a", { config: { prompt: `${"long ".repeat(200)}one` } }), run("b", { config: { prompt: `${"long ".repeat(200)}two` } })], "last");
+    expect([row.differs, row.cells[1].text.length]).toEqual([true, 1003]);
+    expect(markdownOf(["a", "b"], [row]).length).toBeLessThan(1000);
   });
 
   it("does not take packages that a short run never listed for missing ones", () => {

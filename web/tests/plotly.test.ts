@@ -36,6 +36,19 @@ describe("a Plotly figure", () => {
     expect((figure([{ type: "bar", y: [3] }]) as BarSpec).labels).toEqual(["0"]);
   });
 
+  const rates = { type: "bar", name: "adam", x: ["cat", "dog"], y: [1, 2], offsetgroup: "adam" };
+
+  it.each([[{}, false], [{ barmode: "group" }, false], [{ barmode: "stack" }, true], [{ barmode: "relative" }, true]])("of several bars has them beside or upon each other: %j", (layout, stacked) => {
+    const spec = figure([rates, { ...rates, name: "sgd", x: ["dog", "owl"], y: [5, 7], offsetgroup: "sgd" }], layout) as BarSpec;
+    expect([spec.labels, [...spec.values], spec.stacked]).toEqual([["cat", "dog", "owl"], [1, 7, 7], stacked]);
+    expect(spec.parts?.map((part) => [part.name, ...part.values])).toEqual([["adam", 1, 2, NaN], ["sgd", NaN, 5, 7]]);
+  });
+
+  it("of several bars over numbers has those in their order", () => {
+    const spec = figure([{ type: "bar", x: [10, 2], y: [1, 2] }, { type: "bar", x: [1], y: [3] }]) as BarSpec;
+    expect([spec.labels, spec.parts?.map((part) => part.name)]).toEqual([["1", "2", "10"], ["trace 0", "trace 1"]]);
+  });
+
   it("of a histogram counts every value once, in the bins that were asked for", () => {
     const x = [0, 0.5, 1, 2, 3.5, 4, null];
     const given = figure([{ type: "histogram", x, xbins: { start: 0, end: 5, size: 1 } }]) as HistogramSpec;
@@ -99,7 +112,9 @@ describe("a Plotly figure", () => {
       [[]], [[{ type: "funnel", y: [1] }]], [[{ type: "box", q1: [1], median: [2], q3: [3] }]], [[{ type: "box", y: [1, 2], x: ["a"] }]], [[{ type: "violin", y: [null] }]], [[{ x: ["2026-01-01"], y: [1] }, { y: [1] }]], [[{ x: ["2026-01-01", "b"], y: [1, 2] }]],
       [[{ type: "heatmap", z: [[1, 2], [3]] }]], [[{ type: "heatmap", z: [[1]], x: ["a", "b"] }]], [[{ type: "heatmap", z: [["a"]] }]], [[{ type: "heatmap" }]],
       [[{ y: [1], stackgroup: "one" }]], [[{ y: [1], mode: "text" }]],
-      [[{ y: [1] }, { y: [1], yaxis: "y2" }]], [[{ y: [1] }], { xaxis: { type: "log" } }], [[{ type: "bar", y: [1] }, { type: "bar", y: [1] }]],
+      [[{ y: [1] }, { y: [1], yaxis: "y2" }]], [[{ y: [1] }], { xaxis: { type: "log" } }],
+      [[rates, { ...rates, offsetgroup: "adam" }]], [[rates, { type: "histogram", x: [1] }]], [[rates, { type: "bar", orientation: "h", y: ["cat"], x: [1] }]],
+      [[rates, { ...rates, offsetgroup: "" }], { barmode: "overlay" }], [[rates, { type: "bar", y: [-1] }], { barmode: "stack" }], [[rates, { type: "bar", x: ["a", "a"], y: [1, 2] }]], [[rates, { type: "bar", y: [1] }], { barnorm: "percent" }],
       [[{ type: "bar", y: [1], base: [1] }]], [[{ type: "histogram", x: [1], histnorm: "percent" }]], [[{ type: "histogram", x: [] }]],
       [[{ type: "histogram", x: [9], xbins: { start: 0, end: 1, size: 1 } }]], [[{ y: { dtype: "f8", bdata: "?" } }]], [[{ y: { dtype: "i8", bdata: "" } }]],
     ];

@@ -21,7 +21,8 @@ class Server {
     const lo = query.lo ?? Math.min(...xs, Infinity);
     const hi = query.hi ?? Math.max(...xs, -Infinity);
     let width = 1;
-    while (lo <= hi && Math.floor(hi / width) - Math.floor(lo / width) + 1 > (query.buckets ?? 400)) width *= 2;
+    const few = query.scale !== "log" && series.every((s) => s.points.length <= (query.points ?? 0));
+    while (!few && lo <= hi && Math.floor(hi / width) - Math.floor(lo / width) + 1 > (query.buckets ?? 400)) width *= 2;
     return decodeColumns<BucketHead>(bucketMessage(series, width));
   };
 }
@@ -77,7 +78,7 @@ describe("the series store", () => {
     const { server, clock, heard, listener } = build([["a/loss", line(500)], ["a/acc", line(500)]]);
     const given: BucketQuery[] = [];
     const answers = new Server(server.points);
-    const message = await answers.fetch({ series: [{ run: "a", key: "loss" }], x: "step", buckets: 64 });
+    const message = await answers.fetch({ series: [{ run: "a", key: "loss" }], x: "step", buckets: 64, points: 500 });
     const store = new SeriesStore(server.fetch, (query) => (given.push(query), given.length === 1 ? message : null), clock.soon, clock.now);
     store.show("one", want(["a"], "loss"), listener("one"));
     store.show("two", want(["a"], "acc"), listener("two"));
@@ -110,9 +111,10 @@ describe("the series store", () => {
       store.changed([change("a", n - 1)]);
       await clock.advance(1000);
       expect(pointCount(read(w)), `after ${n} points`).toBe(n);
+      expect(read(w).length === n, `point by point after ${n} points`).toBe(n <= 2048);
     }
     const held = read(w);
-    expect(held.length).toBeLessThanOrEqual(96);
+    expect(held.length).toBeLessThanOrEqual(2048);
     const spread = Math.max(...(held.max as Float64Array)) - Math.min(...(held.min as Float64Array));
     expect(spread).toBeCloseTo(Math.max(...all.map((p) => p[1])) - Math.min(...all.map((p) => p[1])), 12);
     expect(server.asked.slice(1).every((q) => (q.lo as number) > 900)).toBe(true);
@@ -142,6 +144,17 @@ describe("the series store", () => {
     await clock.advance(16);
     expect(server.asked.slice(before).flatMap((q) => q.series.map((s) => s.key))).toEqual(["loss"]);
     expect(read(want(["a"], "loss", { range: [10, 60] })).width).toBe(1);
+  });
+
+  it("asks once more for few points that long series gave wide buckets, and not for many", async () => {
+    const sparse: Point[] = line(1000).map(([x, y]) => [x * 5, y]);
+    const { server, clock, store, listener, read } = build([["a/long", line(5000)], ["a/sparse", sparse]]);
+    store.show("long", want(["a"], "long"), listener("long"));
+    store.show("sparse", want(["a"], "sparse"), listener("sparse"));
+    await clock.advance(1000);
+    expect(read(want(["a"], "sparse")).length).toBe(1000);
+    expect(read(want(["a"], "long")).length).toBeLessThanOrEqual(64);
+    expect(server.asked.map((q) => q.series.map((s) => s.key))).toEqual([["long", "sparse"], ["sparse"]]);
   });
 
   it("gives a short series a grid of its own", async () => {
@@ -180,7 +193,7 @@ describe("the series store", () => {
   });
 
   it("asks for buckets in the scale of the axis, draws the linear ones meanwhile and never extends those that widen", async () => {
-    const { server, clock, store, listener, read } = build([["a/loss", line(500)]]);
+    const { server, clock, store, listener, read } = build([["a/loss", line(5000)]]);
     const linear = want(["a"], "loss");
     store.show("one", linear, listener("one"));
     await clock.advance(16);
@@ -192,7 +205,7 @@ describe("the series store", () => {
     expect(read(log)).not.toBe(read(linear));
     const before = server.asked.length;
     (read(log) as { log?: boolean }).log = true;
-    store.changed([change("a", 600)]);
+    store.changed([change("a", 6000)]);
     await clock.advance(1000);
     expect(server.asked).toHaveLength(before);
     await clock.advance(1500);

@@ -265,7 +265,9 @@ BucketField = Literal["first", "last", "min", "max", "mean"]
 class BucketQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Series to draw on one shared grid; docs/internals/wire.md shows the answer.
 
-    With the ``scale`` of a logarithmic axis each doubling of x has as many buckets.
+    With the ``scale`` of a logarithmic axis each doubling of x has as many buckets. Series of at
+    most ``points`` points in view get a bucket for each point, however many that makes; not
+    groups, not on a logarithmic axis, and not where all series together have more than 65,536.
     """
 
     series: list[SeriesRef]
@@ -278,6 +280,7 @@ class BucketQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         default_factory=lambda: ["first", "last", "min", "max", "mean"]
     )
     smooth: float | None = None
+    points: int = 0
 
 
 class PointQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

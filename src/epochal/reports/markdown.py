@@ -45,7 +45,11 @@ class Item(msgspec.Struct, frozen=True):
 
 
 class Block(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A part of a text; ``kind`` says which of the fields it has."""
+    """A part of a text; ``kind`` says which of the fields it has.
+
+    ``align`` is left, center, right or nothing for each column of a table, and empty where the
+    line below its head says nothing of any.
+    """
 
     kind: str
     level: int = 0
@@ -55,6 +59,7 @@ class Block(msgspec.Struct, frozen=True, omit_defaults=True):
     ordered: bool = False
     items: list[Item] = []
     rows: list[list[list[Span]]] = []
+    align: list[str] = []
 
 
 def read_markdown(text: str) -> list[Block]:
@@ -115,13 +120,16 @@ class _Reader:
         return Block("list", ordered=ordered, items=items)
 
     def _table(self) -> Block:
-        rows = []
+        rows: list[list[list[Span]]] = []
+        align: list[str] = []
         while self.at < len(self.lines) and _ROW.fullmatch(self.lines[self.at]):
             cells = self.lines[self.at].strip()[1:-1].split("|")
             if not all(_DASHES.fullmatch(cell) for cell in cells):
                 rows.append([read_spans(cell.strip()) for cell in cells])
+            elif len(rows) == 1:
+                align = [_align(cell.strip()) for cell in cells]
             self.at += 1
-        return Block("table", rows=rows)
+        return Block("table", rows=rows, align=align if any(align) else [])
 
     def _paragraph(self) -> Block:
         is_quote = self.lines[self.at].startswith(">")
@@ -169,6 +177,13 @@ def _is_outside(href: str) -> bool:
     except ValueError:
         return False
     return parts.scheme in ("http", "https") and bool(parts.netloc)
+
+
+def _align(dashes: str) -> str:
+    """What ``:--``, ``:-:`` and ``--:`` say."""
+    if dashes.endswith(":"):
+        return "center" if dashes.startswith(":") else "right"
+    return "left" if dashes.startswith(":") else ""
 
 
 def _closes(line: str, fence: str) -> bool:

@@ -11,6 +11,7 @@ from base64 import b64decode
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import Any, Final
 
 from epochal._version import __version__
@@ -92,7 +93,7 @@ def _block(block: Block) -> str:
     if block.kind == "list":
         return _list(block.items, ordered=block.ordered)
     if block.kind == "table":
-        return _table(block.rows)
+        return _table(block)
     tag = "blockquote" if block.kind == "quote" else "p"
     return f"<{tag}>{_spans(block.spans)}</{tag}>"
 
@@ -120,11 +121,14 @@ def _list(items: Sequence[Item], *, ordered: bool) -> str:
     return f"<{tag}>{lines}</{tag}>"
 
 
-def _table(rows: Sequence[Sequence[Sequence[Span]]]) -> str:
+def _table(block: Block) -> str:
+    styles = [f' style="text-align: {side}"' if side else "" for side in block.align]
     lines = []
-    for at, row in enumerate(rows):
+    for at, row in enumerate(block.rows):
         tag = "th" if at == 0 else "td"
-        lines.append(f"<tr>{''.join(f'<{tag}>{_spans(cell)}</{tag}>' for cell in row)}</tr>")
+        cells = zip_longest(row, styles[: len(row)], fillvalue="")
+        found = "".join(f"<{tag}{style}>{_spans(cell)}</{tag}>" for cell, style in cells)
+        lines.append(f"<tr>{found}</tr>")
     return f'<div class="scroll"><table>{"".join(lines)}</table></div>'
 
 

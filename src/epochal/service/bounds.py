@@ -21,6 +21,9 @@ MAX_WHERE: Final = 10_000
 MAX_BUCKETS: Final = 8_192
 MAX_SERIES: Final = 5_000
 MAX_CELLS: Final = 4_000_000
+PANEL_POINTS: Final = 8_192
+"""So many points of one panel are drawn one by one, and of each series `SERIES_POINTS`."""
+SERIES_POINTS: Final = 2_048
 MAX_POINT_KEYS: Final = 1_000
 MAX_LOG_LINES: Final = 5_000
 MAX_TAGS: Final = 1_000

@@ -18,6 +18,7 @@ from epochal.domain.values import INT64_MAX, INT64_MIN
 from epochal.domain.view import BucketQuery, MetricAxis, PointQuery, SeriesRef
 from epochal.errors import InvalidInput
 from epochal.store.answer import pack_buckets, pack_points
+from epochal.store.apart import grid_apart
 from epochal.store.bands import combine
 from epochal.store.buckets import Buckets, bucket_many
 from epochal.store.computed import compute
@@ -174,15 +175,20 @@ def _on_steps(
         sources.append(source or [])
     known = [step_extent(source) for source in sources]
     extent = _extent([*known, *(_bounds(step) for step, _ in pairs.values())], query)
-    grid = _grid(query, extent, max(1, extent[0]))
-    found: list[Buckets | None] = [None] * len(sources)
+    long = []
     for index, source in enumerate(sources):
         if index in pairs:
             continue
         if members[index].formula or _size(source) >= LONG:
-            found[index] = bucket_steps(source, grid, smooth=query.smooth)
+            long.append(index)
         else:
             pairs[index] = step_values(find_windows(source), INT64_MIN, INT64_MAX)
+    grid = _fine_grid(query, extent, pairs, len(sources)) or _grid(
+        query, extent, max(1, extent[0])
+    )
+    found: list[Buckets | None] = [None] * len(sources)
+    for index in long:
+        found[index] = bucket_steps(sources[index], grid, smooth=query.smooth)
     stacked = bucket_many(list(pairs.values()), grid, smooth=query.smooth)
     for index, part in zip(pairs, stacked, strict=True):
         found[index] = part
@@ -207,7 +213,10 @@ def _on_other(
         [one.positive for one in long.values()] + [_least_positive(x) for x, _ in pairs.values()],
         default=math.inf,
     )
-    grid = _grid(query, extent, least, whole=not isinstance(query.x, MetricAxis))
+    whole = not isinstance(query.x, MetricAxis)
+    grid = _fine_grid(query, extent, pairs, len(members), whole=whole) or _grid(
+        query, extent, least, whole=whole
+    )
     found: dict[int, Buckets] = {}
     for index, one in long.items():
         part = one.buckets(grid)
@@ -282,6 +291,22 @@ def _grid(
     shown = lo if query.lo is not None and lo > 0 else max(lo, least)
     below = query.lo is None
     return choose_log_grid(shown, hi, query.buckets, whole=whole, below=below, least=lo)
+
+
+def _fine_grid(
+    query: BucketQuery,
+    extent: tuple[float, float],
+    pairs: dict[int, Pair],
+    count: int,
+    *,
+    whole: bool = True,
+) -> AnyGrid | None:
+    """The grid on which each point has its own bucket, where that is wanted of all series."""
+    grouped = any(ref.runs for ref in query.series)
+    if query.points < 1 or query.scale == "log" or grouped or len(pairs) < count or not pairs:
+        return None
+    axes = (x for x, _ in pairs.values())
+    return grid_apart(axes, extent, query.buckets, query.points, whole=whole)
 
 
 def _least_positive(x: Axis) -> float:

@@ -184,6 +184,13 @@ export function coarsen(s: BucketSeries, width: number): BucketSeries {
   };
 }
 
+/** Coarsened until it has no more buckets than this. */
+export function fit(series: BucketSeries, most: number): BucketSeries {
+  let fitted = series;
+  while (fitted.length > most) fitted = coarsen(fitted, fitted.width * 2);
+  return fitted;
+}
+
 /**
  * Replaces everything at or after `from` (an x on the grid of both) by `delta`.
  *

@@ -42,7 +42,6 @@ export interface ChartData {
 
 /** What the chart has to say about its own drawing. */
 export interface ChartNotes {
-  buckets: number;
   points: number;
   exact: boolean;
   clipped: number;
@@ -268,14 +267,12 @@ function roundRange(lo: number, hi: number, x: XAxis): [number, number] {
 function notesOf(all: readonly BucketSeries[], clipped: number, hidden: number, logX: boolean): Omit<ChartNotes, "alike"> {
   let nanFrom: number | null = null;
   let end: number | null = null;
-  let buckets = 0;
   let points = 0;
   for (const s of all) {
-    buckets += s.length;
     points += pointCount(s);
     end = Math.max(end ?? -Infinity, lastX(s, s.length - 1));
     const at = s.nNan ? s.nNan.findIndex((n) => n > 0) : -1;
     if (at >= 0) nanFrom = Math.min(nanFrom ?? Infinity, s.index[at] * s.width + s.xFirst[at]);
   }
-  return { buckets, points, exact: all.every(isExact), clipped, hidden, before: logX ? pointsBefore(all) : 0, nanFrom, end, empty: all.length === 0 };
+  return { points, exact: all.every(isExact), clipped, hidden, before: logX ? pointsBefore(all) : 0, nanFrom, end, empty: all.length === 0 };
 }

@@ -6,10 +6,10 @@
  * live update asks for the last bucket and newer ones only and merges them exactly; old buckets stay on screen until
  * better ones are there; a series is asked for again only after it changed. Owns the cache, nothing else.
  */
-import { coarsen, extend, isExact, lastX, firstX, seriesOf, type BucketSeries } from "./buckets";
+import { coarsen, extend, isExact, lastX, firstX, fit, pointCount, seriesOf, type BucketSeries } from "./buckets";
 import type { ColumnMessage } from "./columns";
 import type { Opening } from "./opening";
-import { bucketsOf, changeFor, entryKey, gridOf, queryOf, refOf, sameRuns, type SeriesId, type Want } from "./want";
+import { bucketsOf, changeFor, entryKey, gridOf, pointsOf, queryOf, refOf, sameRuns, type SeriesId, type Want } from "./want";
 import type { BucketHead, BucketQuery, Change, XAxis } from "./wire";
 import { digits } from "./words";
 
@@ -46,6 +46,8 @@ const MAX_SERIES_PER_REQUEST = 800;
 /** So many series are answered so soon that a second request would only cost. */
 const FEW_SERIES = 40;
 const MAX_ENTRIES = 6000;
+/** So many points may be asked for again because longer series widened the grid that they share. */
+const MAX_POINTS_ALONE = 1 << 16;
 const SPARE_BUCKETS = 8;
 /** What is asked for as a whole whenever a run goes on is asked for seldom. */
 const WHOLE_EVERY_MS = 2000;
@@ -203,7 +205,7 @@ export class SeriesStore {
   }
 
   private async loadWhole(want: Want, entries: Entry[], range = want.range): Promise<void> {
-    const query: BucketQuery = { ...queryOf(want), series: entries.map((e) => refOf(e.id)), buckets: bucketsOf(want) };
+    const query: BucketQuery = { ...queryOf(want), series: entries.map((e) => refOf(e.id)), buckets: bucketsOf(want), points: pointsOf(want) };
     if (range) {
       // A little more than is visible, so that curves run on to the edges as they do in the whole picture.
       const [lo, hi] = range;
@@ -221,9 +223,10 @@ export class SeriesStore {
     this.refine(want, new Set(entries));
   }
 
-  /** A panel whose series cover a small part of the common grid gets a grid of its own. */
+  /** A panel whose series cover a small part of the common grid, or have few points, gets a grid of its own. */
   private refine(want: Want, loaded: Set<Entry>): void {
     const grid = gridOf(want);
+    let spare = MAX_POINTS_ALONE;
     for (const panel of this.panels.values()) {
       if (panel.refined || panel.want.range || panel.want.logX || gridOf(panel.want) !== grid) continue;
       const mine = this.entriesOf(panel.want).filter((e) => e.buckets && e.buckets.length > 0);
@@ -232,7 +235,11 @@ export class SeriesStore {
       const lo = Math.min(...all.map((b) => firstX(b, 0)));
       const hi = Math.max(...all.map((b) => lastX(b, b.length - 1)));
       const used = (hi - lo) / Math.max(...all.map((b) => b.width));
-      if (used > panel.want.buckets / 4 || all.every(isExact)) continue;
+      if (all.every(isExact)) continue;
+      const points = all.map(pointCount);
+      const few = mine.every((e) => !e.id.runs) && Math.max(...points) <= pointsOf(panel.want);
+      if (few) spare -= points.reduce((sum, n) => sum + n);
+      if (used > panel.want.buckets / 4 && !(few && spare >= 0)) continue;
       panel.refined = true;
       void this.loadWhole(panel.want, mine, [lo, hi]);
     }
@@ -277,7 +284,7 @@ export class SeriesStore {
         continue;
       }
       const fresh = coarsen(delta, base.width);
-      entry.buckets = this.fit(extend(base, dropBefore(fresh, starts[i]), starts[i]), want.buckets);
+      entry.buckets = fit(extend(base, dropBefore(fresh, starts[i]), starts[i]), Math.max(1.5 * want.buckets, pointsOf(want)));
     }
     this.deliver(entries);
     if (entries.some((e) => e.freshness === "void")) this.schedule(0);
@@ -290,12 +297,6 @@ export class SeriesStore {
     const last = lastX(b, b.length - 1);
     // Times: nothing newer than a minute ahead of the newest plausible clock; the run's own clock decides.
     return x === "wall" ? Math.max(end, Date.now() * 1000 + 60e6) : last + Math.max(60e6, b.width * 16);
-  }
-
-  private fit(series: BucketSeries, limit: number): BucketSeries {
-    let fitted = series;
-    while (fitted.length > 1.5 * limit) fitted = coarsen(fitted, fitted.width * 2);
-    return fitted;
   }
 
   private async ask(query: BucketQuery, entries: Entry[]): Promise<BucketSeries[] | null> {

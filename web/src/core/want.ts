@@ -32,6 +32,9 @@ const FIELDS_OF_FEW: BucketQuery["fields"] = ["first", "last", "min", "max"];
 const FIELDS_OF_MANY: BucketQuery["fields"] = ["last", "min", "max"];
 const FIELDS_OF_GROUPS: BucketQuery["fields"] = ["last", "min", "max", "mean"];
 const MAX_GROUP_BUCKETS = 256;
+/** So many points of a panel, and of one series, are drawn one by one (`service/bounds.py` has the same). */
+const PANEL_POINTS = 8192;
+const MOST_POINTS = 2048;
 
 function fieldsOf(want: Want): BucketQuery["fields"] {
   if (want.series.some((id) => id.runs)) return FIELDS_OF_GROUPS;
@@ -54,6 +57,9 @@ export function refOf({ run, key, formula, runs }: SeriesId): SeriesRef {
 export function bucketsOf(want: Want): number {
   return want.series.some((id) => id.runs) ? Math.min(want.buckets, MAX_GROUP_BUCKETS) : want.buckets;
 }
+
+/** A series of no more points is drawn point by point. */
+export const pointsOf = (want: Want): number => Math.min(MOST_POINTS, Math.floor(PANEL_POINTS / want.series.length));
 
 export function sameRuns(a: readonly string[], b: readonly string[] | undefined): boolean {
   return a === b || (b !== undefined && a.length === b.length && a.every((run, i) => run === b[i]));

@@ -286,6 +286,8 @@ export interface BucketQuery {
   scale?: "linear" | "log";
   fields?: BucketField[];
   smooth?: number;
+  /** Series of no more points in view are given point by point. */
+  points?: number;
 }
 
 export interface BucketHead {

@@ -2,8 +2,9 @@
 import type { Row } from "./rows";
 
 const MOST_ROWS = 60;
+const MOST_LETTERS = 400;
 /** Bars and line ends would be other cells and rows. */
-const plain = (text: string): string => text.replace(/\|/g, "¦").replace(/\s+/g, " ").trim() || " ";
+const plain = (text: string): string => text.slice(0, MOST_LETTERS).replace(/\|/g, "¦").replace(/\s+/g, " ").trim() || " ";
 
 export function markdownOf(names: readonly string[], rows: readonly Row[]): string {
   const line = (cells: readonly string[]): string => `| ${cells.map(plain).join(" | ")} |`;

@@ -36,7 +36,6 @@ const ABSENT: Cell = { text: "–", there: false };
 /** Where a run does not tell: a short one ends before its packages are listed. */
 const UNTOLD: Cell = { text: "not recorded", there: false };
 const PACKAGES = "packages";
-const TEXT_LIMIT = 400;
 
 /** The ids of an address, each once; those beyond the limit are counted. */
 export function readRuns(text: string | undefined): { ids: string[]; left: number } {
@@ -143,7 +142,7 @@ const isMapping = (value: Value): value is { [key: string]: Value } => value !==
 function cellOf(value: Value): Cell {
   const number = wireNumber(value);
   if (typeof value === "number" || (number !== undefined && typeof value === "string" && !Number.isFinite(number))) return { text: Number.isSafeInteger(number) ? formatCount(number as number) : formatNumber(number as number, 6), number, there: true };
-  return { text: value === "" ? "“”" : formatValue(value).slice(0, TEXT_LIMIT), there: true };
+  return { text: value === "" ? "“”" : formatValue(value), there: true };
 }
 
 function differ(cells: readonly Cell[]): boolean {

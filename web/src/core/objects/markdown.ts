@@ -8,13 +8,16 @@ export type Span =
   | { kind: "text" | "code" | "strong" | "em"; text: string }
   | { kind: "link"; text: string; href: string };
 
+export type Align = "" | "left" | "center" | "right";
+
 export type Block =
   | { kind: "heading"; level: number; spans: Span[] }
   | { kind: "paragraph" | "quote"; spans: Span[] }
   /** `info` is what stands behind the fence, `lines` where the block begins and ends in the text. */
   | { kind: "code"; info: string; text: string; lines: [number, number] }
   | { kind: "list"; ordered: boolean; items: { depth: number; spans: Span[] }[] }
-  | { kind: "table"; rows: Span[][][] }
+  /** `align` is what the line below the head says of each column, empty where it says nothing. */
+  | { kind: "table"; rows: Span[][][]; align: Align[] }
   | { kind: "rule" };
 
 const ITEM = /^(\s*)(?:[-*+]|(\d+)[.)])\s+(.*)$/;
@@ -65,11 +68,13 @@ export function readMarkdown(text: string): Block[] {
 
   function table(at: number): number {
     const rows: Span[][][] = [];
+    let align: Align[] = [];
     for (; at < lines.length && /^\s*\|.*\|\s*$/.test(lines[at]); at++) {
       const cells = lines[at].trim().slice(1, -1).split("|");
       if (!cells.every((c) => /^\s*:?-+:?\s*$/.test(c))) rows.push(cells.map((c) => readSpans(c.trim())));
+      else if (rows.length === 1) align = cells.map(alignOf);
     }
-    blocks.push({ kind: "table", rows });
+    blocks.push({ kind: "table", rows, align: align.some(Boolean) ? align : [] });
     return at;
   }
 
@@ -83,6 +88,12 @@ export function readMarkdown(text: string): Block[] {
     blocks.push({ kind: quote ? "quote" : "paragraph", spans: readSpans(words.join(" ")) });
     return at;
   }
+}
+
+/** What `:--`, `:-:` and `--:` say. */
+function alignOf(dashes: string): Align {
+  const [left, right] = [dashes.trim().startsWith(":"), dashes.trim().endsWith(":")];
+  return left && right ? "center" : right ? "right" : left ? "left" : "";
 }
 
 const SPAN = /`([^`]+)`|\*\*([^*]+)\*\*|(?<!\w)__([^_]+)__(?!\w)|\*([^*\s][^*]*)\*|!?\[([^[\]]*)\]\(([^)\s[]*)(?:\s+"[^"]*")?\)/g;

@@ -2,7 +2,7 @@
 import { wireNumber } from "../format";
 import type { Value } from "../wire";
 import { boxOf, type Box } from "./boxes";
-import type { BoxSpec, ConfusionSpec, HistogramSpec, PlotSpec, Series } from "./spec";
+import type { BarSpec, BoxSpec, ConfusionSpec, HistogramSpec, PlotSpec, Series } from "./spec";
 
 type Plain = { [key: string]: Value };
 
@@ -34,7 +34,7 @@ const titled = (value: Value | undefined): string => {
 /** The title of a figure. */
 export const plotlyTitle = (figure: Value | undefined): string => titled(plain(plain(figure).layout).title);
 
-/** Reads a figure of lines and points, of boxes and violins, of one group of bars, one pie, one histogram or one heat map. */
+/** Reads a figure of lines and points, of boxes and violins, of bars (beside or upon each other), one pie, one histogram or one heat map. */
 export function readPlotly(figure: Plain): PlotSpec | null {
   const layout = plain(figure.layout);
   const traces = (Array.isArray(figure.data) ? figure.data : []).map(plain).filter((t) => t.visible !== false && t.visible !== "legendonly");
@@ -46,7 +46,7 @@ export function readPlotly(figure: Plain): PlotSpec | null {
   if (traces.every((t) => LINES.has(String(t.type ?? "scatter")))) return readLines(traces, names, up.type === "log");
   if (up.type === "log") return null;
   if (traces.every((t) => BOXES.has(String(t.type)))) return readBoxes(traces, names);
-  if (traces.length > 1) return null;
+  if (traces.length > 1) return traces.every((t) => t.type === "bar") ? readGroups(traces, names, layout) : null;
   if (first.type === "bar") return readBars(first, names);
   if (first.type === "pie") return readBars({ x: first.labels, y: first.values }, names);
   if (first.type === "heatmap") return readHeat(first, names, up.autorange === "reversed");
@@ -94,7 +94,7 @@ function readBoxes(traces: Plain[], { x, y }: { x: string; y: string }): BoxSpec
   return { kind: "box", label: isLying(traces[0]) ? y : x, value: isLying(traces[0]) ? x : y, labels, boxes };
 }
 
-function readBars(trace: Plain, { x, y }: { x: string; y: string }): PlotSpec | null {
+function readBars(trace: Plain, { x, y }: { x: string; y: string }): BarSpec | null {
   const lying = trace.orientation === "h";
   const [of, to] = lying ? [trace.y, trace.x] : [trace.x, trace.y];
   const values = numbersOf(to);
@@ -102,6 +102,22 @@ function readBars(trace: Plain, { x, y }: { x: string; y: string }): PlotSpec | 
   if (!values || trace.base !== undefined || labels.some((label) => typeof label === "object" && label !== null)) return null;
   const count = Math.min(values.length, labels.length);
   return { kind: "bar", label: lying ? y : x, value: lying ? x : y, labels: labels.slice(0, count).map(String), values: values.subarray(0, count) };
+}
+
+/** Bars of several traces, a part of each bar for each: beside each other, which Plotly does by itself, or upon each other. */
+function readGroups(traces: Plain[], names: { x: string; y: string }, { barmode = "group", barnorm }: Plain): BarSpec | null {
+  const read = traces.map((trace) => readBars(trace, names));
+  const found = read.filter((bars) => bars !== null);
+  const places = traces.flatMap((t) => (t.offsetgroup ? [t.offsetgroup] : []));
+  const stacked = barmode !== "group";
+  const labels = [...new Set(found.flatMap((bars) => bars.labels))];
+  if (labels.every((label) => label !== "" && Number.isFinite(Number(label)))) labels.sort((a, b) => Number(a) - Number(b));
+  const known = found.every((bars) => new Set(bars.labels).size === bars.labels.length) && found.length === traces.length;
+  const odd = barnorm || !["group", "stack", "relative"].includes(String(barmode)) || new Set(traces.map((t) => t.orientation === "h")).size > 1 || new Set(places).size < places.length;
+  if (!known || odd || labels.length * traces.length > MOST || (stacked && found.some((bars) => bars.values.some((v) => v < 0)))) return null;
+  const parts = found.map((bars, i) => ({ name: titled(traces[i].name) || `trace ${i}`, values: Float64Array.from(labels, (label) => bars.values[bars.labels.indexOf(label)] ?? NaN) }));
+  const values = Float64Array.from(labels, (_, i) => parts.reduce((sum, part) => sum + (part.values[i] || 0), 0));
+  return { ...found[0], labels, values, parts, stacked };
 }
 
 function readHistogram(trace: Plain, value: string): HistogramSpec | null {

@@ -33,7 +33,11 @@ export interface BarSpec {
   label: string;
   value: string;
   labels: string[];
+  /** How high each is; of parts upon each other all together. */
   values: Float64Array;
+  /** Parts of each bar, beside or upon each other; NaN where one is missing. */
+  parts?: { name: string; values: Float64Array }[];
+  stacked?: boolean;
 }
 
 export interface HistogramSpec {
