@@ -11,7 +11,7 @@ from base64 import b64decode
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import zip_longest
+from itertools import chain, repeat
 from typing import Any, Final
 
 from epochal._version import __version__
@@ -126,8 +126,11 @@ def _table(block: Block) -> str:
     lines = []
     for at, row in enumerate(block.rows):
         tag = "th" if at == 0 else "td"
-        cells = zip_longest(row, styles[: len(row)], fillvalue="")
-        found = "".join(f"<{tag}{style}>{_spans(cell)}</{tag}>" for cell, style in cells)
+        sides = chain(styles, repeat(""))
+        found = "".join(
+            f"<{tag}{style}>{_spans(cell)}</{tag}>"
+            for cell, style in zip(row, sides, strict=False)
+        )
         lines.append(f"<tr>{found}</tr>")
     return f'<div class="scroll"><table>{"".join(lines)}</table></div>'
 
