@@ -147,19 +147,24 @@ def test_columns_of_a_table_stand_as_its_dashes_say(
     ask(told.url, "/api/v1/reports", new)
     run = next(iter(connect(home=told.home).runs("told")))
     ask(told.url, f"/api/v1/runs/{run.uid}", {"notes": TABLE}, method="PATCH")
-    visitor = visit(told.url, color_scheme=scheme)
+    page = visit(told.url, color_scheme=scheme).page
     sides = "(cells) => cells.map((cell) => getComputedStyle(cell).textAlign)"
-    exported = "/api/v1/reports/page?project=told&name=sides"
-    for path, cells in (
-        ("/p/told/reports/sides", ".markdown td"),
-        (f"/p/told/r/{run.id}/notes", ".markdown td"),
-        (exported, "table th, table td"),
-    ):
-        page = visitor.page
-        page.goto(told.url + path)
+
+    def check(cells: str) -> None:
         page.locator(cells).nth(5).wait_for()
         found = page.locator(cells).evaluate_all(sides)
         assert [side.replace("start", "left") for side in found] == ["left", "right", "center"] * 2
+
+    for path in ("/p/told/reports/sides", f"/p/told/r/{run.id}/notes"):
+        page.goto(told.url + path)
+        check(".markdown td")
+    with page.expect_download() as download:
+        page.goto(told.url + "/p/told/reports/sides")
+        page.get_by_role("link", name="HTML").click()
+    text = Path(download.value.path()).read_text()
+    page.goto("about:blank")
+    page.set_content(text)
+    check("table th, table td")
 
 
 def strokes(pdf: bytes) -> Counter[str]:
