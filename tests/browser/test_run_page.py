@@ -27,6 +27,14 @@ with epochal.init(project="stops", id="r", settings={QUIET!r}) as run:
         time.sleep(0.05)
 """
 
+BEST = f"""
+import epochal
+with epochal.init(project="best", id="r", settings={QUIET!r}) as run:
+    for value in (0.5, 0.75, 0.25):
+        run.log({{"acc": value, "loss": 1 - value}})
+    run.summary["acc"] = 0.75
+"""
+
 
 def test_one_step_goes_with_every_tab(gallery: Gallery, visit: Callable[..., Visitor]) -> None:
     """Arrows move it, the address keeps it, number keys open the tabs, a dot follows again."""
@@ -168,6 +176,21 @@ def test_matches_of_a_log_are_counted_and_walked_through_in_their_place(
     assert page.locator(".logs .found").first.is_visible()
     page.keyboard.press("N")
     until(lambda: "epoch 0 loss 0.5" in here.inner_text())
+
+
+def test_a_summary_value_that_was_set_stands_beside_the_last_one(
+    server: Server, visit: Callable[..., Visitor]
+) -> None:
+    """Who sets ``run.summary["acc"]`` sees it, as others who read the run do."""
+    started = {**os.environ, "EPOCHAL_HOME": str(server.home)}
+    subprocess.run([sys.executable, "-c", BEST], env=started, check=True)
+    wait_known(server.url, "best", "r")
+    page = visit(server.url).go("/p/best/r/r")
+    rows = page.get_by_label("Summary values").locator("tbody tr")
+    rows.filter(has_text="acc").wait_for()
+    until(lambda: "summary 0.75" in rows.filter(has_text="acc").inner_text())
+    assert rows.filter(has_text="acc").locator("td").nth(1).inner_text() == "0.25"
+    assert "summary" not in rows.filter(has_text="loss").inner_text()
 
 
 def test_the_stop_button_ends_the_process(
