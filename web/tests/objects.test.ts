@@ -27,7 +27,7 @@ describe("addresses", () => {
     expect(parseRoute("/p/x/artifacts")).toMatchObject({ page: "artifacts" });
     expect(parseRoute(modelsPath("team", awkward))).toEqual({ page: "model", entity: "team", name: awkward });
     expect(parseRoute("/models")).toEqual({ page: "models", entity: "local" });
-    for (const wrong of ["/p/x/artifacts/n@v1/none", "/p/x/artifacts/@v1", "/p/x/artifacts/n@", "/p/x/artifacts/a@b@c", "/models/a/b"]) expect(parseRoute(wrong).page).toBe("missing");
+    for (const wrong of ["/p/x/artifacts/n@v1/none", "/p/x/artifacts/@v1", "/p/x/artifacts/n@", "/p/x/artifacts/a@b@c", "/models/a/b", "/models/%2F", "/models/a%2Fb", "/models/@b/%2F", "/p/x/sweeps/%2F", "/p/x/sweeps/a%2F"]) expect(parseRoute(wrong).page).toBe("missing");
   });
 
   it("of files keep slashes and escape everything else", () => {

@@ -58,7 +58,7 @@ export function parseRoute(path: string): Route {
   if (kind === "runs" && run === undefined) return { page: "workspace", entity, project, wide: true };
   if (kind === "compare" && run === undefined) return { page: "compare", entity, project };
   if (kind === "artifacts") return parseArtifact(path, { entity, project }, run, tab);
-  if (kind === "sweeps" && tab === undefined) return run ? { page: "sweep", entity, project, sweep: run } : { page: "sweeps", entity, project };
+  if (kind === "sweeps" && tab === undefined && !run?.includes("/")) return run ? { page: "sweep", entity, project, sweep: run } : { page: "sweeps", entity, project };
   if (kind === "reports" && tab === undefined) return run ? { page: "report", entity, project, name: run } : { page: "reports", entity, project };
   if (kind !== "r" || !run) return { page: "missing", path };
   const known = RUN_TABS.find((t) => t === (tab ?? "overview"));
@@ -84,7 +84,7 @@ function parseModels(path: string, parts: string[]): Route {
   const hasEntity = path.startsWith("/models/@");
   const entity = hasEntity ? parts[0].slice(1) : LOCAL;
   const [name, ...rest] = parts.slice(hasEntity ? 1 : 0);
-  if (rest.length > 0 || !entity) return { page: "missing", path };
+  if (rest.length > 0 || !entity || name?.includes("/")) return { page: "missing", path };
   return name ? { page: "model", entity, name } : { page: "models", entity };
 }
 
