@@ -23,9 +23,23 @@ const neverHydrated = {
   },
 };
 
+/**
+ * Svelte makes an error as it is loaded, whose stack nobody reads: for its lines the browser reads all of `base.js` a second time, which takes
+ * a tenth of what an opening page computes. What is thrown there need not be an error; it is only compared with itself.
+ */
+const noStackAtStart = {
+  name: "no-stack-at-start",
+  transform(code: string, id: string): string | undefined {
+    if (!id.endsWith("svelte/src/internal/client/constants.js")) return undefined;
+    const error = "new (class StaleReactionError extends Error {";
+    if (!code.includes(error)) throw new Error("Svelte tells another way what is thrown for a stale reaction; see noStackAtStart in vite.config.ts");
+    return code.replace(error, "new (class StaleReactionError {");
+  },
+};
+
 export default defineConfig({
   base: "/static/",
-  plugins: [svelte(), neverHydrated],
+  plugins: [svelte(), neverHydrated, noStackAtStart],
   build: {
     outDir: "../src/epochal/server/static",
     emptyOutDir: true,

@@ -12,16 +12,20 @@ import statistics
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from epochal.domain.group import GroupQuery
+from epochal.domain.query import parse_field
 from epochal.domain.record import Attributes, Config
 from epochal.domain.view import RunChanges, RunQuery
 from epochal.errors import InvalidInput, QuerySyntaxError
-from epochal.store import groups
+from epochal.store import runvalues
 from epochal.store.groups import query_groups
 from epochal.store.ingest import ingest_home
 from epochal.store.owner import open_store
 from epochal.store.runs import update_run
+from epochal.store.runvalues import read_lists, read_values
+from epochal.store.schema import run
 from epochal.store.search import query_runs
 from tests.store.journals import Writing
 
@@ -74,7 +78,7 @@ def test_the_conditions_of_groups_part_the_runs(filled, field):
 
 
 def test_statistics_are_over_every_run_of_a_group(filled, monkeypatch):
-    monkeypatch.setattr(groups, "CHUNK", 7)
+    monkeypatch.setattr(runvalues, "CHUNK", 7)
     page = query_groups(filled, GroupQuery("p", ["config.b"], columns=["last(loss)", "config.a"]))
     for group, cell, other in zip(page.groups, *page.columns.values(), strict=True):
         mine = found(filled, group.where, "last(loss)", "config.a").columns
@@ -87,6 +91,30 @@ def test_statistics_are_over_every_run_of_a_group(filled, monkeypatch):
             assert cell.std == pytest.approx(statistics.stdev(finite))
         assert other.n == sum(v is not None for v in mine["config.a"])
         assert (other.value is not None) == (other.distinct == 1)
+
+
+@pytest.mark.parametrize("every", [1, 3, 30])
+@pytest.mark.parametrize("chunk", [7, 5000])
+def test_columns_read_whole_hold_what_lists_hold(filled, monkeypatch, every, chunk):
+    """Each value and its type, for runs that lie densely or sparsely, in any order."""
+    monkeypatch.setattr(runvalues, "CHUNK", chunk)
+    names = [*FIELDS, "config.n", "name", "last(absent)", "max(loss)", "mean(loss)"]
+    fields = {name: parse_field(name) for name in names}
+    with filled.database.read() as connection:
+        ids = list(connection.execute(sa.select(run.c.id)).scalars())[::-every]
+        lists = read_lists(connection, fields, ids)
+        found = read_values(connection, fields, ids)
+    assert found.keys() == lists.keys()
+    for name, values in lists.items():
+        column = found[name]
+        told = [column.value(at) if here else None for at, here in enumerate(column.present)]
+        assert list(map(repr, told)) == list(map(repr, values)), name
+        marks = [runvalues.mark(value) for value in values]
+        for at, one in enumerate(marks):
+            same = [mark == one for mark in marks]
+            assert (column.codes == column.codes[at])[column.present].tolist() == [
+                equal for equal, here in zip(same, column.present, strict=True) if here
+            ] or not column.present[at]
 
 
 def test_a_column_that_all_share_says_what_it_is(filled):

@@ -47,12 +47,12 @@ html = html.replace(/<link rel="modulepreload"[^>]*>\s*/, "").replace('<link rel
 writeFileSync(index, html);
 
 // Which style sheets and chunks show a tab of a run, by address: the server's documents ask for those of their tab at once.
-// Charts wait for nothing that comes later.
+// Charts wait for nothing that comes later, and the lines of a log for nothing that stands around them.
 const RUN = ["run.js", "insights.js"];
 const TABS = {
   "": RUN,
   overview: RUN,
-  logs: RUN,
+  logs: ["LogView.js"],
   notes: RUN,
   media: ["media.js", ...RUN],
   gradients: ["gradients.js", ...RUN],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
@@ -58,9 +59,7 @@ def read_columns(
     attributes = {name: field for name, field in wanted.items() if field.kind == "attribute"}
     if attributes:
         _fill_attributes(connection, attributes, ids, values)
-    names = {storable(field.name) for field in wanted.values() if field.kind != "attribute"}
-    found = sa.select(key.c.name, key.c.id).where(key.c.name.in_(names))
-    key_ids = {row.name: row.id for row in connection.execute(found)} if names else {}
+    key_ids = find_keys(connection, wanted.values())
     keyed: Keyed = {}
     for name, field in wanted.items():
         key_id = key_ids.get(storable(field.name))
@@ -71,6 +70,13 @@ def read_columns(
         _fill_latest(connection, keyed, ids)
         _fill_params(connection, keyed, ids, {CONFIG: "config", SUMMARY: "summary", LABEL: "tags"})
     return {name: [cells.get(id) for id in ids] for name, cells in values.items()}
+
+
+def find_keys(connection: sa.Connection, fields: Iterable[Field]) -> dict[str, int]:
+    """The ids of the keys that fields read, by `storable` name, where any run has them."""
+    names = {storable(field.name) for field in fields if field.kind != "attribute"}
+    found = sa.select(key.c.name, key.c.id).where(key.c.name.in_(names))
+    return {row.name: row.id for row in connection.execute(found)} if names else {}
 
 
 def _fill_attributes(

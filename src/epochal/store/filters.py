@@ -64,7 +64,7 @@ SHOWN_KIND: sa.ColumnElement[int] = sa.case(
     (SHOWN.is_(None), sa.literal(int(Kind.NULL))),
     else_=sa.literal(int(Kind.FLOAT)),
 )
-_AGGREGATES: dict[str, sa.ColumnElement[Any]] = {
+AGGREGATES: dict[str, sa.ColumnElement[Any]] = {
     "last": latest.c.last,
     "min": latest.c.min,
     "max": latest.c.max,
@@ -214,8 +214,8 @@ class Filters:
                 field, key_id, _PARAM.compare(operator, value), _SHOWN.compare(operator, value)
             )
         kind = latest.c.last_kind if field.kind == "last" else None
-        column = _AGGREGATES[field.kind]
-        stored = Stored(kind if kind is not None else _present(column), column, sa.null())
+        column = AGGREGATES[field.kind]
+        stored = Stored(kind if kind is not None else present_kind(column), column, sa.null())
         return self._has_latest(key_id, stored.compare(operator, value))
 
     def _like(self, field: Field, pattern: str) -> Condition:
@@ -239,7 +239,7 @@ class Filters:
             return self._in_scopes(field, key_id, _PARAM.exists, _SHOWN.exists)
         if field.kind in ("last", "count"):
             return self._has_latest(key_id, sa.true())
-        return self._has_latest(key_id, _AGGREGATES[field.kind].is_not(None))
+        return self._has_latest(key_id, AGGREGATES[field.kind].is_not(None))
 
     def _in_scopes(
         self, field: Field, key_id: int, on_param: Condition, on_latest: Condition
@@ -308,7 +308,8 @@ def _fits(column: Any, pattern: str) -> Condition:
     return sa.and_(column.is_not(None), fitted)
 
 
-def _present(column: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
+def present_kind(column: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
+    """A `Kind` for a column of floats, of which some are missing."""
     return sa.case(
         (column.is_(None), sa.literal(int(Kind.NULL))), else_=sa.literal(int(Kind.FLOAT))
     )

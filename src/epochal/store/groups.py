@@ -8,38 +8,36 @@ changes them.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-import msgspec
-import numpy as np
 import sqlalchemy as sa
-from numpy.typing import NDArray
 
 from epochal.domain.expression import Expression, Field, Order, asks_archived, fields_of
-from epochal.domain.group import GroupCell, GroupPage, GroupQuery, GroupRow
+from epochal.domain.group import GroupPage, GroupQuery, GroupRow
 from epochal.domain.query import parse_field, parse_order, parse_where
-from epochal.domain.values import to_json
 from epochal.errors import InvalidInput
-from epochal.store.cells import read_columns
 from epochal.store.filters import Filters
+from epochal.store.groupcells import Members, group_cells, means
 from epochal.store.rows import find_project_id
+from epochal.store.runvalues import (
+    MISSING,
+    NAN,
+    NUMBER,
+    Mark,
+    RunValues,
+    mark,
+    read_lists,
+    read_values,
+)
 from epochal.store.schema import run
 from epochal.store.search import FEW_RUNS, MAX_COLUMNS, MAX_LIMIT, MAX_ORDERS
 from epochal.store.store import Store
 
 MAX_LEVELS = 4
-CHUNK = 5000
-"""So many runs are looked up by one statement."""
 
-Mark: TypeAlias = tuple[int, float | str]
-"""What equal values have in common: a rank for their kind, and what they are sorted by."""
 Path: TypeAlias = tuple[Mark, ...]
-Columns: TypeAlias = dict[str, list[Any]]
-
-_NUMBER, _TEXT, _NAN, _MISSING = range(4)
 
 
 class _Runs(NamedTuple):
@@ -78,20 +76,21 @@ def query_groups(store: Store, query: GroupQuery) -> GroupPage:
     columns = {name: parse_field(name) for name in query.columns}
     with store.database.read() as connection:
         runs = _find_runs(connection, query, where)
-        by = list(_read(connection, levels, runs.ids).values())
+        by = list(read_lists(connection, levels, runs.ids).values())
         asked = {**{name: order.field for name, order in orders.items()}, **columns}
-        values = _read(connection, asked, [runs.ids[place] for place in runs.wanted])
-    paths = list(zip(*([_mark(value) for value in level] for level in by), strict=True))
+        values = read_values(connection, asked, [runs.ids[place] for place in runs.wanted])
+    paths = list(zip(*([mark(value) for value in level] for level in by), strict=True))
     groups = _collect(paths, list(zip(*by, strict=True)), runs.wanted)
     shown = _sorted(groups, list(levels.values()), orders, values)
     page = shown[: query.limit]
     ranks = _ranks(paths)
+    members = Members([group.members for group in page])
     return GroupPage(
         total=runs.total,
         matched=len(runs.wanted),
         found=len(shown),
         groups=[_row(group, query, ranks[group.path], runs) for group in page],
-        columns={name: [_cell(values[name], group.members) for group in page] for name in columns},
+        columns={name: group_cells(values[name], members) for name in columns},
     )
 
 
@@ -127,30 +126,6 @@ def _find_runs(connection: sa.Connection, query: GroupQuery, where: Expression |
     return _Runs(len(current), [row.id for row in every], [row.uid for row in every], wanted)
 
 
-def _read(connection: sa.Connection, fields: dict[str, Field], ids: list[int]) -> Columns:
-    """Values of fields, in the order of ``ids``."""
-    found: Columns = {name: [] for name in fields}
-    for start in range(0, len(ids), CHUNK):
-        part = read_columns(connection, fields, ids[start : start + CHUNK])
-        for name, values in part.items():
-            found[name] += values
-    return found
-
-
-def _mark(value: Any) -> Mark:
-    if value is None:
-        return _MISSING, 0.0
-    if isinstance(value, (bool, int, float)):
-        number = float(value)
-        return (_NAN, 0.0) if math.isnan(number) else (_NUMBER, number)
-    return _TEXT, value if isinstance(value, str) else _json(value)
-
-
-def _json(value: Any) -> str:
-    """A nested value as the store compares it."""
-    return msgspec.json.encode(to_json(value)).decode()
-
-
 def _collect(
     paths: Sequence[Path], values: Sequence[tuple[Any, ...]], wanted: Sequence[int]
 ) -> dict[Path, _Group]:
@@ -179,14 +154,16 @@ def _ranks(paths: Sequence[Path]) -> dict[Path, int]:
 
 
 def _sorted(
-    groups: dict[Path, _Group], levels: list[Field], orders: dict[str, Order], values: Columns
+    groups: dict[Path, _Group],
+    levels: list[Field],
+    orders: dict[str, Order],
+    values: dict[str, RunValues],
 ) -> list[_Group]:
     """Each group, followed by those inside it; values ascend where nothing else is asked."""
     found = sorted(groups.values(), key=lambda group: group.path[-1])
     for name, order in reversed(orders.items()):
-        keys = {group.path: _sort_key(group, levels, order, values[name]) for group in found}
-        found.sort(key=lambda group: keys[group.path][1], reverse=order.descending)
-        found.sort(key=lambda group: keys[group.path][0])
+        by = _sort_keys(found, levels, order, values[name])
+        found = _by_keys(found, by, descending=order.descending)
     inside: dict[Path, list[_Group]] = {}
     for group in found:
         inside.setdefault(group.path[:-1], []).append(group)
@@ -198,15 +175,31 @@ def _sorted(
     return shown
 
 
-def _sort_key(
-    group: _Group, levels: list[Field], order: Order, values: list[Any]
-) -> tuple[bool, Mark]:
-    """Whether the group has nothing to be sorted by, and what it is sorted by."""
-    if order.field in levels[: len(group.path)]:
-        mark = group.path[levels.index(order.field)]
-        return mark[0] == _MISSING, mark
-    mean = _cell(values, group.members).mean
-    return mean is None, (_NUMBER, 0.0 if mean is None else mean)
+def _by_keys(
+    groups: list[_Group], by: dict[Path, tuple[bool, Mark]], *, descending: bool
+) -> list[_Group]:
+    """Groups without anything to be sorted by come last in both directions."""
+    groups.sort(key=lambda group: by[group.path][1], reverse=descending)
+    groups.sort(key=lambda group: by[group.path][0])
+    return groups
+
+
+def _sort_keys(
+    groups: list[_Group], levels: list[Field], order: Order, values: RunValues
+) -> dict[Path, tuple[bool, Mark]]:
+    """Whether each group has nothing to be sorted by, and what it is sorted by."""
+    level = levels.index(order.field) if order.field in levels else MAX_LEVELS
+    by: dict[Path, tuple[bool, Mark]] = {}
+    others: list[_Group] = []
+    for group in groups:
+        if level < len(group.path):
+            by[group.path] = group.path[level][0] == MISSING, group.path[level]
+        else:
+            others.append(group)
+    found = means(values, Members([group.members for group in others]))
+    for group, mean in zip(others, found, strict=True):
+        by[group.path] = mean is None, (NUMBER, 0.0 if mean is None else mean)
+    return by
 
 
 def _name(order: Order) -> str:
@@ -230,46 +223,11 @@ def _row(group: _Group, query: GroupQuery, color: int, runs: _Runs) -> GroupRow:
 def _condition(field: str, mark: Mark) -> str:
     """What holds for the runs with this value, in the grammar of ``where``."""
     kind, value = mark
-    if kind == _MISSING:
+    if kind == MISSING:
         return f"not exists({field})"
-    if kind == _NAN:
+    if kind == NAN:
         return f"{field} == nan"
     if isinstance(value, str):
         quoted = value.replace("\\", "\\\\").replace('"', '\\"')
         return f'{field} == "{quoted}"'
     return f"{field} == {int(value) if value.is_integer() and abs(value) < 2**53 else value!r}"
-
-
-def _cell(values: list[Any], members: list[int]) -> GroupCell:
-    present = [value for value in map(values.__getitem__, members) if value is not None]
-    numbers, distinct = _numbers(present)
-    finite = numbers[np.isfinite(numbers)]
-    some = finite.size > 0
-    with np.errstate(over="ignore"):
-        mean = _finite(finite.mean()) if some else None
-        std = _finite(finite.std(ddof=1)) if finite.size > 1 else None
-    return GroupCell(
-        n=len(present),
-        bad=numbers.size - finite.size,
-        distinct=distinct,
-        value=present[0] if distinct == 1 else None,
-        mean=mean,
-        std=std,
-        min=float(finite.min()) if some else None,
-        max=float(finite.max()) if some else None,
-    )
-
-
-def _numbers(present: list[Any]) -> tuple[NDArray[np.float64], int]:
-    """The numbers among some values, and how many of all the values differ."""
-    if set(map(type, present)) <= {int, float}:  # as in nearly every column
-        plain = np.array(present, np.float64)
-        return plain, np.unique(plain).size
-    marks = {_mark(value) for value in present}
-    some = [v for v in present if isinstance(v, (int, float)) and not isinstance(v, bool)]
-    return np.array(some, np.float64), len(marks)
-
-
-def _finite(value: np.floating[Any]) -> float | None:
-    """None for what overflows."""
-    return float(value) if np.isfinite(value) else None

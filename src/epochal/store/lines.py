@@ -173,12 +173,18 @@ def read_chunks(
             does not want are left out. Most of the time of a search is the making of lines.
     """
     unpack = zstandard.ZstdDecompressor()
-    query = sa.select(console).where(
+    query = sa.select(console.c.first, console.c.journal_id, console.c.data).where(
         console.c.run_id == run_id, console.c.first + console.c.count > first
     )
+    if first > 0:
+        # What follows from that condition, in words that the index knows.
+        before = sa.select(sa.func.max(console.c.first)).where(
+            console.c.run_id == run_id, console.c.first <= first
+        )
+        query = query.where(console.c.first >= sa.func.coalesce(before.scalar_subquery(), 0))
     if end is not None:
         query = query.where(console.c.first < end)
-    for chunk in connection.execute(query.order_by(console.c.first)).mappings():
-        data = unpack.decompress(chunk["data"], 1 << 30)
+    for number, journal_id, packed in connection.execute(query.order_by(console.c.first)):
+        data = unpack.decompress(packed, 1 << 30)
         if may_matter(data):
-            yield chunk["first"], chunk["journal_id"], _decode(data)
+            yield number, journal_id, _decode(data)

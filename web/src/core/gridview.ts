@@ -28,6 +28,7 @@ export interface GridSource {
   /** Whether a row is selected; null for lines that cannot be. */
   selected?(row: number): boolean | null;
   cellClass(row: number, column: number): string;
+  /** Fills the head of a column, or says in it what is new. */
   head(cell: HTMLElement, column: number): void;
   /** Fills a cell that shows more than text; false leaves it to `text`. */
   draw?(cell: HTMLElement, row: number, column: number): boolean;
@@ -105,14 +106,17 @@ export class GridView {
     this.root.replaceChildren();
   }
 
-  /** @param said what heads say beside their titles: where only that differs, they alone are drawn anew */
+  /** @param said what heads say beside their titles: where only that differs, they alone are filled anew */
   setColumns(columns: readonly GridColumn[], said = ""): void {
     const same = columns.length === this.columns.length && columns.every((c, i) => isSame(c, this.columns[i]));
     this.columns = columns;
     const before = this.said;
     this.said = said;
     if (same && before === said) return;
-    if (same) return this.renewHeads();
+    if (same) {
+      for (const cell of this.head.querySelectorAll<HTMLElement>(".grid-headcell")) this.source.head(cell, Number(cell.dataset.column));
+      return;
+    }
     this.edges = columnEdges(columns.map((c) => c.width));
     const total = this.edges[columns.length];
     this.root.setAttribute("aria-colcount", digits(columns.length));
@@ -137,15 +141,10 @@ export class GridView {
   private rebuild(): void {
     this.frozen = this.frozenFitting();
     this.root.style.scrollPaddingLeft = px(this.edges[this.frozen]);
-    this.renewHeads();
+    this.headsStale = true;
     for (const slot of this.slots) slot.element.remove();
     this.slots.length = 0;
     this.schedule(true);
-  }
-
-  private renewHeads(): void {
-    this.headsStale = true;
-    this.schedule(false);
   }
 
   /** Heads of the columns from `first` to before `end`, in their order; one that has the focus is to get it back. */

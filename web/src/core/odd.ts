@@ -73,7 +73,8 @@ export function unknownColumns(view: View, keys: ProjectKeys): string[] {
 
 /** Whether a key is used, or one inside of it. */
 function has(uses: readonly { key: string }[], key: string): boolean {
-  return uses.some((use) => use.key === key || use.key.startsWith(`${key}.`));
+  const inside = `${key}.`;
+  return uses.some((use) => use.key === key || use.key.startsWith(inside));
 }
 
 /** Such columns as what is told of an address. */

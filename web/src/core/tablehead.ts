@@ -1,13 +1,19 @@
 /** The head of a column of the runs table: what it sorts by, which value of a series it shows, the edge that is dragged. */
 import { columnTitle, FINDINGS, parseColumn } from "./columnid";
 
+/** Builds the head once; later it only says what is new, so that its buttons keep the focus and little is laid out again. */
 export function fillHead(cell: HTMLElement, { id, title, mark }: { id: string; title: string; mark: string }): void {
+  const sort = cell.querySelector<HTMLElement>(".sort") ?? buildHead(cell, id);
+  (sort.firstChild as HTMLElement).textContent = title;
+  (sort.lastChild as Text).nodeValue = mark;
+  sort.classList.toggle("sorted", mark !== "");
+}
+
+function buildHead(cell: HTMLElement, id: string): HTMLElement {
   const sort = button("sort", "sort", `Sort by ${id}`);
   const name = document.createElement("span");
   name.className = "clip";
-  name.textContent = title;
-  sort.append(name, mark);
-  sort.classList.toggle("sorted", mark !== "");
+  sort.append(name, "");
   const options = button("more", "menu", `Options of ${id}`);
   options.setAttribute("aria-label", options.title);
   options.setAttribute("aria-haspopup", "dialog");
@@ -15,15 +21,19 @@ export function fillHead(cell: HTMLElement, { id, title, mark }: { id: string; t
   options.textContent = value ?? "⋯";
   options.classList.toggle("aggregate", value !== null);
   cell.append(sort, options);
+  return sort;
 }
 
 /** The box above all that selects what is loaded. */
-export function pickAllBox(): HTMLInputElement {
+export function pickAllBox(cell: HTMLElement): HTMLInputElement {
+  const known = cell.querySelector("input");
+  if (known) return known;
   const all = document.createElement("input");
   all.type = "checkbox";
   all.dataset.act = "all";
   all.title = "Select the loaded runs";
   all.setAttribute("aria-label", all.title);
+  cell.prepend(all);
   return all;
 }
 
