@@ -218,6 +218,8 @@ def test_a_table_scrolls_and_sorts_with_its_pictures(
     table.get_by_role("button", name="score").click()
     first = table.locator('[data-row="0"]')
     until(lambda: "14.9" in first.inner_text())
+    head = table.locator('[aria-sort="descending"]')
+    until(lambda: head.all_inner_texts() == ["score ↓"])
     first.scroll_into_view_if_needed()
     number = """(e) => {
       const { x, y, width } = e.getBoundingClientRect();
