@@ -8,7 +8,7 @@ import pytest
 
 from epochal.domain.record import Header
 from epochal.journal import filesystem, writer
-from epochal.journal.filesystem import filesystem_type, is_network
+from epochal.journal.filesystem import filesystem_type, is_network, keeps_names
 from epochal.journal.reader import JournalReader
 
 TABLE = """\
@@ -52,6 +52,19 @@ def test_the_table_is_read_once_for_each_device(
     told = [is_network(str(path)) for path in (tmp_path, tmp_path / "inner", tmp_path)]
     assert len(set(told)) == 1
     assert read == [str(tmp_path)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "kept"),
+    [("ext4", True), ("xfs", True), ("btrfs", False), ("nfs4", False), ("", False)],
+)
+def test_only_known_file_systems_keep_names_by_themselves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, kept: bool
+) -> None:
+    """One that cannot be told is none of them."""
+    monkeypatch.setattr(filesystem, "_types", {})
+    monkeypatch.setattr(filesystem, "filesystem_type", lambda _: kind)
+    assert keeps_names(str(tmp_path)) is kept
 
 
 def test_an_unreadable_table_says_nothing(tmp_path: Path) -> None:

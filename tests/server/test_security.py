@@ -213,6 +213,26 @@ def test_json_with_a_charset_is_json(door: Door) -> None:
     assert (answer.status, answer.code) == (404, "not_found")
 
 
+def test_what_passed_once_lets_nothing_else_pass(door: Door) -> None:
+    """A call of the API with the same headers is looked at once; with others it is refused."""
+    good = {"Content-Type": "application/json"}
+    path, body = "/api/v1/runs/query", b'{"project": "p"}'
+    for _ in range(2):
+        assert door.ask("POST", path, headers=good, body=body).status == 404
+    for wrong, status in (
+        ({"Content-Type": "text/plain"}, 415), ({"Origin": "http://evil.example"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+    ):  # fmt: skip
+        for _ in range(2):
+            assert door.ask("POST", path, headers=good | wrong, body=body).status == status
+    for _ in range(2):
+        there = door.ask("POST", path, headers=good, body=body, host=b"evil.example")
+        assert there.status == 403
+    assert door.ask("POST", path, headers=good, body=body).status == 404
+    many = {"X-Filler": "x" * 70_000}
+    assert door.ask("POST", path, headers=good | many, body=body).status == 400
+
+
 def test_preflights_are_not_answered(door: Door) -> None:
     """WEB-18: OPTIONS is 405 everywhere, without any CORS header."""
     headers = {"Origin": "https://evil.com", "Access-Control-Request-Method": "DELETE"}

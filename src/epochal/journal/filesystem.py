@@ -13,6 +13,10 @@ NETWORK_TYPES = frozenset(
     )
 )  # fmt: skip
 
+NAMING_TYPES = frozenset(("ext4", "xfs"))
+"""One log holds all changes of names and sizes in their order, and a sync writes it up to the
+file's last change: with the size of a new file its name and the directories made before it."""
+
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
@@ -49,7 +53,16 @@ _types: dict[int, str] = {}
 
 def is_network(path: str) -> bool:
     """Whether the existing ``path`` lies on a network file system."""
+    return _type_of(path) in NETWORK_TYPES
+
+
+def keeps_names(path: str) -> bool:
+    """Whether syncing a new file in the existing ``path`` makes its name durable, too."""
+    return _type_of(path) in NAMING_TYPES
+
+
+def _type_of(path: str) -> str:
     device = os.stat(path).st_dev
     if device not in _types:
         _types[device] = filesystem_type(path)
-    return _types[device] in NETWORK_TYPES
+    return _types[device]

@@ -20,6 +20,7 @@ from epochal.domain.record import Fact, Finish, Header, Told
 from epochal.errors import Unavailable
 from epochal.journal.buffered import BufferedJournal
 from epochal.journal.files import DIRECTORY_MODE, sync_directories
+from epochal.journal.filesystem import keeps_names
 from epochal.journal.frame import FileHeader
 from epochal.journal.home import RUNS
 from epochal.service.recorded import Columns, Point, Recording
@@ -135,7 +136,8 @@ class Journals:
             told = Told(started_us, recording.state.value, recording.ended_us)
             journal.append_fact(told)
         # The directories above were there when the store was opened.
-        recording.unnamed = 1 if recording.started_us else 2
+        levels = 1 if recording.started_us else 2
+        recording.unnamed = 0 if keeps_names(directory) else levels
         if recording.replica is not None:
             recording.replica.writers.add(writer)
         with self._guard:
@@ -163,6 +165,8 @@ class Journals:
     def _make_room(self) -> None:
         """Close the journals that rested longest when many are open."""
         with self._guard:
+            if len(self._writing) < MOST_OPEN:
+                return
             held = list(self._writing.values())
         for one in sorted(held, key=lambda one: one.used)[: max(0, len(held) - MOST_OPEN + 1)]:
             if one.lock.acquire(blocking=False):
