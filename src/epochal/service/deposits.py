@@ -26,6 +26,7 @@ from epochal.domain.objects import FileRow
 from epochal.domain.record import BlobRef, File
 from epochal.errors import InvalidInput, NotFound
 from epochal.journal.straight import Piece, StraightFile
+from epochal.service.occupied import Occupied
 from epochal.service.permission import require
 from epochal.service.recorded import Recording
 from epochal.service.recording import Recorder
@@ -52,12 +53,22 @@ class Deposit:
         uid: the run that it is for.
         name: its path in the run.
         is_read_soon: whether somebody reads it again right away.
+        as_on_disk: whether it must lie beside the run's other files as in a folder on a disk.
     """
 
-    def __init__(self, path: Path, uid: str, name: str, *, is_read_soon: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        uid: str,
+        name: str,
+        *,
+        is_read_soon: bool = False,
+        as_on_disk: bool = False,
+    ) -> None:
         self.path = path
         self.uid = uid
         self.name = name
+        self.as_on_disk = as_on_disk
         self._hashing = hashlib.sha256()
         self._file = StraightFile(path, is_read_soon=is_read_soon)
 
@@ -105,9 +116,24 @@ class Deposit:
 
 
 def begin_deposit(
-    store: Store, principal: Principal | None, recorder: Recorder, uid: str, name: str
+    store: Store,
+    principal: Principal | None,
+    recorder: Recorder,
+    uid: str,
+    name: str,
+    *,
+    as_on_disk: bool = False,
 ) -> Deposit:
     """Begin to take a file in.
+
+    Args:
+        store: the home.
+        principal: who asks.
+        recorder: that of the server.
+        uid: the run.
+        name: path of the file in it.
+        as_on_disk: refuse a file where the run has a folder of that name, and one in a folder
+            where the run has a file of that name.
 
     Raises:
         NotFound: there is no such run.
@@ -115,8 +141,12 @@ def begin_deposit(
     """
     require(principal, Permission.WRITE)
     name = checked(name)
-    _check_active(recorder, _known(uid))
-    return Deposit(store.blobs.temporary(f"deposit.{secrets.token_hex(8)}"), uid, name)
+    with recorder.hold(_known(uid)) as recording:
+        check_active(recording)
+        if as_on_disk:
+            _occupied(store, recorder, recording).check(name)
+    path = store.blobs.temporary(f"deposit.{secrets.token_hex(8)}")
+    return Deposit(path, uid, name, as_on_disk=as_on_disk)
 
 
 def finish_deposit(
@@ -127,16 +157,21 @@ def finish_deposit(
     Raises:
         StorageFull: there is no room.
         NotFound: the run is gone.
-        InvalidInput: the run was archived meanwhile.
+        InvalidInput: the run was archived meanwhile, or the place was taken.
     """
     require(principal, Permission.WRITE)
-    _check_active(recorder, deposit.uid)
+    with recorder.hold(deposit.uid) as recording:
+        check_active(recording)
     digest = deposit.complete()
     store.blobs.adopt(deposit.path, digest, found=digest)
     now = time.time_ns() // 1000
     ref = BlobRef(digest, deposit.size, type_of(os.path.splitext(deposit.name)[1]))
     with recorder.hold(deposit.uid) as recording:
+        if deposit.as_on_disk:
+            _occupied(store, recorder, recording).check(deposit.name)
         recorder.write(recording, [File(now, deposit.name, ref, "now", now)])
+        if recording.occupied is not None:
+            recording.occupied.add(deposit.name)
     recorder.commit(recording)
     return ref
 
@@ -212,12 +247,18 @@ def remove(
     now = time.time_ns() // 1000
     with recorder.hold(uid) as recording:
         recorder.write(recording, [File(now, path, None, "now", now) for path in gone])
+        if recording.occupied is not None:
+            for path in gone:
+                recording.occupied.remove(path)
     recorder.commit(recording)
 
 
-def _check_active(recorder: Recorder, uid: str) -> None:
-    with recorder.hold(uid) as recording:
-        check_active(recording)
+def _occupied(store: Store, recorder: Recorder, recording: Recording) -> Occupied:
+    """The places that the files of a run take. The caller holds the recording."""
+    if recording.occupied is None:
+        paths = [row.path for row in files_of(store, recorder, recording.uid)]
+        recording.occupied = Occupied(paths)
+    return recording.occupied
 
 
 def check_active(recording: Recording) -> None:

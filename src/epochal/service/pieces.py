@@ -37,7 +37,7 @@ def begin_pieces(
         NotFound: there is no such run.
         InvalidInput: the path cannot be that of a file, or the run is archived.
     """
-    deposits.begin_deposit(store, principal, recorder, uid, name).discard()
+    _begin(store, principal, recorder, uid, name).discard()
     return secrets.token_hex(16)
 
 
@@ -97,7 +97,7 @@ def join_pieces(
         NotFound: there is no such run, upload or piece.
         InvalidInput: a piece is not what its sender says.
     """
-    deposit = deposits.begin_deposit(store, principal, recorder, uid, name)
+    deposit = _begin(store, principal, recorder, uid, name)
     try:
         for number, digest in sorted(pieces):
             _append(deposit, _path(store, upload, number), number, digest)
@@ -114,6 +114,12 @@ def drop_pieces(store: Store, principal: Principal | None, upload: str) -> None:
     for path in first.parent.glob(f"{first.name.rpartition('.')[0]}.*"):
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
+
+
+def _begin(
+    store: Store, principal: Principal | None, recorder: Recorder, uid: str, name: str
+) -> Deposit:
+    return deposits.begin_deposit(store, principal, recorder, uid, name, as_on_disk=True)
 
 
 def _append(deposit: Deposit, path: Path, number: int, digest: str) -> None:

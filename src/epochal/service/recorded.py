@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from epochal.domain.run import RunState
 from epochal.domain.tracked import CLIENT, TrackedRun
 from epochal.journal.buffered import BufferedJournal
+from epochal.service.occupied import Occupied
 from epochal.service.replica import Replica
 from epochal.store.codec import Integers, Values
 
@@ -59,6 +60,7 @@ class Recording:
         patience_s: seconds of silence after which its client is taken for dead; None where clients
             give no sign of life.
         heard: when its client was heard last, on the clock of `time.monotonic`.
+        occupied: the paths of its files, where a protocol asks for them; read when first needed.
         unnamed: how many directories above the journal are to be synced before anything in it is
             acknowledged, so that its name survives power loss.
     """
@@ -81,6 +83,7 @@ class Recording:
         self.patience_s: float | None = None
         self.heard = time.monotonic()
         self.replica: Replica | None = None
+        self.occupied: Occupied | None = None
         self.journal: BufferedJournal | None = None
         self.unnamed = 0
         self.started_us = 0

@@ -64,6 +64,40 @@ def test_files_and_folders_go_in_and_come_back(
     assert {one["path"] for one in files} == {*given, "notes/a.txt"}
 
 
+def test_a_name_is_a_file_or_a_folder(
+    client: MlflowClient, server: Running, run: str, tmp_path: Path
+) -> None:
+    """As in a folder on a disk: the second one is refused, whole or in parts; nothing is left."""
+    client.log_text(run, "first", "a")
+    client.log_text(run, "first", "b/c/d")
+    base = f"{BASE}/0/{run}/artifacts"
+    parts = f"/api/2.0/mlflow-artifacts/mpu/create/0/{run}/artifacts/a"
+    refused = [
+        server.ask("PUT", f"{base}/a/b", b"second"),
+        server.ask("PUT", f"{base}/a/b/c", b"second"),
+        server.ask("PUT", f"{base}/b", b"second"),
+        server.ask("PUT", f"{base}/b/c", b"second"),
+        server.ask(
+            "POST", parts, b'{"path": "x", "num_parts": 1}', {"Content-Type": "application/json"}
+        ),
+    ]
+    for status, answer in refused:
+        assert (status, json.loads(answer)["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
+        assert "is a f" in json.loads(answer)["message"]  # a file, or a folder
+    listed = [(one.path, one.is_dir) for one in client.list_artifacts(run)]
+    assert listed == [("a", False), ("b", True)]
+    target = download_artifacts(
+        run_id=run, dst_path=str(tmp_path), tracking_uri=server.address.url
+    )
+    assert (Path(target) / "a").read_text() == (Path(target) / "b/c/d").read_text() == "first"
+    client.log_text(run, "again", "a")
+    assert server.ask("DELETE", f"{base}/a")[0] == server.ask("DELETE", f"{base}/b/c/d")[0] == 200
+    client.log_text(run, "second", "a/b")
+    client.log_text(run, "second", "b")
+    listed = [(one.path, one.is_dir) for one in client.list_artifacts(run)]
+    assert listed == [("a", True), ("b", False)]
+
+
 def test_an_artifact_can_be_replaced_and_removed(
     client: MlflowClient, server: Running, run: str
 ) -> None:

@@ -97,7 +97,9 @@ async def upload(request: Call, path: FromPath[str]) -> Response[bytes]:  # noqa
         raise invalid("Invalid path: it ends with a slash; name a file")
     target = await writable(request, new_file(request))
     recorder = request.workers.recorder
-    deposit = await request.upload(deposits.begin_deposit, recorder, target.uid, target.path)
+    deposit = await request.upload(
+        deposits.begin_deposit, recorder, target.uid, target.path, as_on_disk=True
+    )
     try:
         await request.take_in(deposit)
         await request.upload(deposits.finish_deposit, recorder, deposit)
