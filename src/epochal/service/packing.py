@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from epochal.domain import describing
 from epochal.domain.access import Permission, Principal
 from epochal.domain.artifact import (
     MANIFEST_TYPE,
@@ -26,7 +27,7 @@ from epochal.domain.artifact import (
 )
 from epochal.domain.record import ArtifactCommit
 from epochal.errors import InvalidInput, NotFound
-from epochal.service import deposits, describing
+from epochal.service import deposits
 from epochal.service.permission import require
 from epochal.service.recording import Recorder
 from epochal.store import artifacts, contents

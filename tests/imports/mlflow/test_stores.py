@@ -100,6 +100,9 @@ def test_the_registry_comes_over_as_far_as_there_are_files(home: Path, store: Wr
         {"i": "3", "mlflow.version": "3"}, ["champion"], "production",
     )  # fmt: skip
     assert any(entry.path == "MLmodel" for entry in net.artifact.files())
+    told = net.artifact.metadata["model"]  # what the page shows of it, and how to load it
+    assert told["format"] == "mlflow python_function"
+    assert json.loads(told["signature"]["inputs"])[0]["type"] == "double"
 
 
 def test_a_server_that_runs_on_the_home_is_told(server: Server, make_pristine) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from epochal.domain import describing
 from epochal.domain.artifact import MANIFEST_TYPE, Entry, Manifest, check_path, check_paths
 from epochal.domain.names import MAX_NAME, MAX_TEXT
 from epochal.domain.record import (
@@ -241,8 +242,15 @@ class RunReader:
         blob = self._blobs.put(manifest.encode(), MANIFEST_TYPE, sync=False)
         return ArtifactCommit(
             wall_us, name, "model", blob, manifest.size, len(entries),
-            metadata=metadata, description=description,
+            metadata={**metadata, **self._described(entries)}, description=description,
         )  # fmt: skip
+
+    def _described(self, entries: dict[str, Entry]) -> dict[str, Any]:
+        """Format and signature, as the server tells them of a model that a client logs."""
+        entry = entries.get(describing.FILE)
+        if entry is None or entry.digest is None or (entry.size or 0) > describing.LONGEST:
+            return {}
+        return describing.describe(self._blobs.read(entry.digest))
 
 
 def _model_id(version: Version) -> str:
