@@ -101,6 +101,7 @@ def test_every_route_that_mlflow_has_is_offered_or_named(door: Door) -> None:
         ("GET", "/ajax-api/3.0/jobs/7", "jobs"),
         ("GET", "/graphql", "GraphQL"),
         ("GET", "/api/2.0/mlflow/something-new", "something-new"),
+        ("POST", "/api/9.0/mlflow/runs/create", "/api/9.0/mlflow/runs/create"),
     ],
 )
 def test_what_is_not_offered_is_called_by_its_name(method: str, path: str, area: str) -> None:

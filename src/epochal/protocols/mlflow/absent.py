@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from epochal.protocols.mlflow.errors import NotOffered
+from epochal.protocols.mlflow.errors import LEVELS, NotOffered
 
-PLACES: Final = (
-    "/api/2.0", "/api/3.0", "/ajax-api", "/gateway", "/endpoints/", "/v1/traces", "/graphql",
-)  # fmt: skip
+PLACES: Final = (*LEVELS, "/ajax-api", "/gateway", "/endpoints/", "/v1/traces", "/graphql")
 """What begins in one of these ways and is no route of ours is MLflow's: among them the AI gateway,
 OpenTelemetry's traces, and where MLflow's page reads what wandb's client posts to."""
 

@@ -53,8 +53,10 @@ CODES: Final[tuple[tuple[type[EpochalError], str], ...]] = (
 )
 """Error codes by our own classes; the first that fits."""
 
+LEVELS: Final = tuple(f"/api/{level}" for level in range(1, 10))
+"""MLflow's levels of its own protocol, those to come too; our own API has letters there."""
 PREFIXES: Final = (
-    "/api/2.0", "/api/3.0", "/ajax-api", "/gateway", "/v1/traces", "/endpoints/", "/get-artifact",
+    *LEVELS, "/ajax-api", "/gateway", "/v1/traces", "/endpoints/", "/get-artifact",
     "/model-versions/get-artifact",
 )  # fmt: skip
 _UNREAD: Final = (RequestTimeout, TooLarge, Unauthenticated, PermissionDenied)
