@@ -119,8 +119,8 @@ def test_the_open_tab_is_in_sight_on_a_phone(
 
 _NESTED = """
 run = epochal.init(project="nested", id="n", settings=QUIET)
-names = ("decoder", "a-group-with-a-name-that-no-phone-has-room-for-in-one-line")
-run.log({f"{group}/m{at}": at / 8 for group in names for at in range(3)}, step=1)
+names = ("decoder", "encoder_of_pictures")
+run.log({f"{group}/m{at}": at / 8 for group in names for at in range(12)}, step=1)
 run.finish()
 """
 
