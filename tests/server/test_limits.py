@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from epochal.errors import RequestTimeout
-from epochal.server.limits import watched
+from epochal.server.limits import arrived, watched
 from tests.server.door import Door
 from tests.server.journals import Script
 
@@ -75,6 +75,28 @@ def test_after_the_body_nothing_is_timed() -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.3):
                 await receive()
+
+    asyncio.run(scenario())
+
+
+def test_who_went_away_before_being_served_is_no_fault_of_the_server() -> None:
+    """Bytes behind a whole body end the connection, maybe before anybody asked for that body."""
+    gone = {"type": "http.disconnect"}
+    body = {"type": "http.request", "body": b"x", "more_body": False}
+
+    def receiving(*messages: dict[str, Any]) -> Any:
+        left = list(messages)
+
+        async def receive() -> dict[str, Any]:
+            return left.pop(0)
+
+        return arrived(receive)
+
+    async def scenario() -> None:
+        with pytest.raises(RequestTimeout):
+            await receiving(gone)()
+        receive = receiving(body, gone)
+        assert [await receive(), await receive()] == [body, gone]
 
     asyncio.run(scenario())
 

@@ -11,7 +11,7 @@ import asyncio
 import functools
 from typing import Final
 
-from epochal.errors import Unavailable
+from epochal.errors import RequestTimeout, Unavailable
 from epochal.server.asgi import WHOLE, Application, Message, Receive, Scope, Send
 from epochal.server.errors import send_error
 from epochal.server.pace import Pace
@@ -50,12 +50,31 @@ class Limits:
         extensions = scope.get("extensions", {})
         if POUR in extensions:
             extensions[POUR] = functools.partial(extensions[POUR], Pace(self._patience))
-        if WHOLE not in extensions:
-            receive = watched(receive, self._patience)
+        is_whole = WHOLE in extensions
+        receive = arrived(receive) if is_whole else watched(receive, self._patience)
         try:
             await self._app(scope, receive, send)
         finally:
             self._under_way -= 1
+
+
+def arrived(receive: Receive) -> Receive:
+    """A ``receive`` for a body that is here, unless its sender went away before it was asked for.
+
+    Args:
+        receive: ASGI.
+    """
+    was_asked = False
+
+    async def first() -> Message:
+        nonlocal was_asked
+        message = await receive()
+        if not was_asked and message["type"] == "http.disconnect":
+            raise RequestTimeout("the client went away before its request was served")
+        was_asked = True
+        return message
+
+    return first
 
 
 def watched(receive: Receive, patience: float) -> Receive:
