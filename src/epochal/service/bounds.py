@@ -21,9 +21,8 @@ MAX_WHERE: Final = 10_000
 MAX_BUCKETS: Final = 8_192
 MAX_SERIES: Final = 5_000
 MAX_CELLS: Final = 4_000_000
-PANEL_POINTS: Final = 8_192
-"""So many points of one panel are drawn one by one, and of each series `SERIES_POINTS`."""
-SERIES_POINTS: Final = 2_048
+_PANEL_POINTS: Final = 8_192
+_SERIES_POINTS: Final = 2_048
 MAX_POINT_KEYS: Final = 1_000
 MAX_LOG_LINES: Final = 5_000
 MAX_TAGS: Final = 1_000
@@ -32,6 +31,11 @@ MAX_CHANGED: Final = 1_000
 """Runs that one request changes or deletes: others who write wait for it."""
 MAX_MOVED: Final = 100
 """Runs that one request moves: all that they hold is copied."""
+
+
+def points_alone(series: int) -> int:
+    """How many points each of so many series in a panel may have to be drawn one by one."""
+    return min(_SERIES_POINTS, _PANEL_POINTS // series)
 
 
 def clamp(value: int, low: int, high: int) -> int:

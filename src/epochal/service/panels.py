@@ -152,7 +152,7 @@ def _curves(here: _Place, panel: Panel, data: PanelData, *, points: bool) -> Pan
         scale="log" if panel.log_x else "linear",
         fields=["first", "last", "min", "max"],
         smooth=panel.smooth or None,
-        points=min(bounds.SERIES_POINTS, bounds.PANEL_POINTS // len(refs)),
+        points=bounds.points_alone(len(refs)),
     )
     columns = series.query_buckets(here.store, here.principal, query)
     return replace(data, keys=keys, columns=b64encode(columns).decode())

@@ -25,13 +25,7 @@ from epochal.domain.view import (
 )
 from epochal.errors import EpochalError
 from epochal.service import runs, series
-from epochal.service.bounds import (
-    PANEL_POINTS,
-    SERIES_POINTS,
-    at_most,
-    entity_name,
-    project_name,
-)
+from epochal.service.bounds import at_most, entity_name, points_alone, project_name
 from epochal.service.permission import require
 from epochal.store import projects as stored
 from epochal.store.key_metrics import key_metrics as stored_metrics
@@ -142,7 +136,7 @@ def _curves(
     if len(plotted) <= FEW_RUNS:
         fields.insert(0, "first")
     refs = [SeriesRef(run.uid, key) for run in plotted]
-    points = min(SERIES_POINTS, PANEL_POINTS // len(refs))
+    points = points_alone(len(refs))
     query = BucketQuery(refs, buckets=FIRST_BUCKETS, fields=fields, points=points)
     try:
         columns = series.query_buckets(store, principal, query)
