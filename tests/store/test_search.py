@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import random
+import sys
 from functools import partial
 from typing import Any
 
@@ -296,3 +297,36 @@ def test_a_store_without_runs_has_no_projects(home):
         assert isinstance(store, Store)
         with pytest.raises(NotFound):
             query_runs(store, RunQuery("p"))
+
+
+BIG = sys.float_info.max
+
+
+@pytest.mark.parametrize(
+    ("values", "mean"),
+    [
+        ([1.7e308] * 20, 1.7e308),
+        ([BIG] * 7, BIG),
+        ([-BIG] * 7, -BIG),
+        ([1.7e308, -1.7e308, 3.0] * 4, 1.0),
+        ([1.5e308, math.inf, math.nan, 0.5e308], 1e308),
+    ],
+)
+@pytest.mark.parametrize("at_once", [1, 3, 20])
+def test_means_of_values_near_the_largest_float_are_finite(home, values, mean, at_once):
+    """However the points arrive; a sum of them would be infinite, or a fault of PostgreSQL."""
+    w = Writing(home)
+    with open_store(home) as store:
+        for first in range(0, len(values), at_once):
+            part = values[first : first + at_once]
+            w.rows(list(range(first, first + len(part))), [{"loss": v, "n": 1.0} for v in part])
+            ingest_home(store)
+        page = query_runs(store, RunQuery("p", columns=["mean(loss)"], order=["mean(loss)"]))
+        told = [page.columns["mean(loss)"][0], get_run(store, w.uid).metrics[0].mean]
+        assert told == [pytest.approx(mean, rel=1e-15)] * 2
+        where = "mean(loss) >= -1.8e307" if mean > 0 else "mean(loss) < 0"
+        assert query_runs(store, RunQuery("p", where=where)).matched == 1
+        (group,) = query_groups(store, GroupQuery("p", ["state"], columns=["mean(loss)"])).columns[
+            "mean(loss)"
+        ]
+        assert group.mean == told[0]

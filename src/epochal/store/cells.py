@@ -11,7 +11,6 @@ from epochal.domain.expression import Field
 from epochal.store.dialect import plain_rows
 from epochal.store.filters import (
     CONFIG,
-    MEAN,
     ONE_SCOPE,
     SHOWN,
     SHOWN_KIND,
@@ -20,6 +19,7 @@ from epochal.store.filters import (
     attribute,
 )
 from epochal.store.labels import LABEL
+from epochal.store.means import MEAN
 from epochal.store.rules import Rule
 from epochal.store.scalars import Kind, decode_value, storable
 from epochal.store.schema import key, latest, param, run

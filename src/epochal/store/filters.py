@@ -30,6 +30,7 @@ from epochal.domain.expression import (
 )
 from epochal.domain.query import SCOPES, TEXT_ATTRIBUTES
 from epochal.store.labels import LABEL
+from epochal.store.means import MEAN
 from epochal.store.rules import Rule
 from epochal.store.scalars import Kind, storable
 from epochal.store.schema import key, latest, param, run, tag
@@ -50,8 +51,6 @@ _ATTRIBUTES: dict[str, sa.ColumnElement[Any]] = {
     "ended": run.c.ended_us,
     "archived": sa.cast(run.c.archived, sa.Integer),
 }
-_FINITE = latest.c.n - latest.c.n_nan - latest.c.n_inf
-MEAN = latest.c.total / sa.func.nullif(_FINITE, 0)
 SHOWN: sa.ColumnElement[float | None] = sa.case(
     (latest.c.rule == Rule.LAST, latest.c.last),
     (latest.c.rule == Rule.MIN, latest.c.min),

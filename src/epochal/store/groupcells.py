@@ -1,12 +1,13 @@
 """Statistics of a column over the runs of many groups, all groups at a time.
 
-Nothing is sampled: each statistic is over every run of its group. Sums that overflow tell no mean.
+Nothing is sampled: each statistic is over every run of its group. Values near the largest float
+are scaled, so that neither mean nor deviation is infinite where it need not be.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -36,11 +37,13 @@ class Members:
             return np.add.reduceat(values, self.starts)
 
 
+_HUGE: Final = 2.0**480
+_SCALE: Final = 2.0**-600
 _NO_RUNS = np.empty(0, np.int64)
 
 
 def means(column: RunValues, members: Members) -> list[float | None]:
-    """The mean of the finite numbers of each group; None where there is none, or it overflows."""
+    """The mean of the finite numbers of each group; None where there is none."""
     values, finite = _finite_of(column, members)
     return _told(_means(values, members.sums(finite.astype(np.float64)), members))
 
@@ -52,9 +55,7 @@ def group_cells(column: RunValues, members: Members) -> list[GroupCell]:
     values, finite = _finite_of(column, members)
     n_finite = members.sums(finite.astype(np.float64))
     mean = _means(values, n_finite, members)
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        off = np.where(finite, values - mean[members.group], 0.0)
-        std = np.where(n_finite > 1, np.sqrt(members.sums(off * off) / (n_finite - 1)), np.nan)
+    std = _deviations(values, finite, mean, members)
     least = np.minimum.reduceat(np.where(finite, values, np.inf), members.starts)
     most = np.maximum.reduceat(np.where(finite, values, -np.inf), members.starts)
     present = column.present[members.places]
@@ -77,8 +78,35 @@ def _finite_of(column: RunValues, members: Members) -> tuple[Floats, Any]:
 
 
 def _means(values: Floats, n_finite: Floats, members: Members) -> Floats:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return members.sums(values) / n_finite
+    scale = _scales(values, members)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        if scale is None:
+            return members.sums(values) / n_finite
+        mean: Floats = members.sums(values * scale[members.group]) / n_finite / scale
+        return np.clip(mean, values.min(), values.max())  # what rounding puts past the largest
+
+
+def _deviations(values: Floats, finite: Any, mean: Floats, members: Members) -> Floats:
+    """Of the members of each group from its mean."""
+    counted = members.sums(finite.astype(np.float64)) - 1
+    scale = _scales(values, members)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        if scale is not None:
+            values, mean = values * scale[members.group], mean * scale
+        off = np.where(finite, values - mean[members.group], 0.0)
+        std: Floats = np.sqrt(members.sums(off * off) / counted)
+        return np.where(counted > 0, std if scale is None else std / scale, np.nan)
+
+
+def _scales(values: Floats, members: Members) -> Floats | None:
+    """For each group a power of two that keeps its sums of squares from overflowing.
+
+    None where none is in danger.
+    """
+    sizes = np.abs(values)
+    if float(sizes.max(initial=0.0)) <= _HUGE:
+        return None
+    return np.where(np.maximum.reduceat(sizes, members.starts) > _HUGE, _SCALE, 1.0)
 
 
 def _distinct(column: RunValues, present: Any, members: Members) -> Integers:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cache
+from itertools import repeat
 from typing import Any
 
 import msgspec
 import numpy as np
 import sqlalchemy as sa
 
+from epochal.store.codec import Floats
 from epochal.store.columns import ColumnGroup
 from epochal.store.dialect import insert_each, upsert
+from epochal.store.means import HUGE, SCALE
 from epochal.store.scalars import Kind, clamp, encode_number
 from epochal.store.schema import latest
 
@@ -43,6 +46,7 @@ class Known(msgspec.Struct):
     min: float | None
     max: float | None
     total: float
+    huge: float
     n_nan: int
     n_inf: int
     first_nan_step: int | None
@@ -60,6 +64,7 @@ class Known(msgspec.Struct):
         self.min = _least(self.min, other.min)
         self.max = _greatest(self.max, other.max)
         self.total += other.total
+        self.huge += other.huge
         self.n_nan += other.n_nan
         self.n_inf += other.n_inf
         if other.first_nan_step is not None and (
@@ -95,29 +100,26 @@ def _reduce(group: ColumnGroup, values: Sequence[Any]) -> list[Known]:
     last_us = int(group.wall_us[-1])
     lasts = [column[-1].item() for column in values]
     finite = np.isfinite(stack)
-    with np.errstate(over="ignore", invalid="ignore"):
-        if finite.all():
-            return [
-                Known(count, last, *steps, low, high, total, 0, 0, None, 0, last_us)
-                for last, low, high, total in zip(
-                    lasts,
-                    stack.min(1).tolist(),
-                    stack.max(1).tolist(),
-                    stack.sum(1).tolist(),
-                    strict=True,
-                )
-            ]
-        nan = np.isnan(stack)
-        first_nan = nan.argmax(1).tolist()
-        n_nan = nan.sum(1).tolist()
-        n_finite = finite.sum(1).tolist()
-        lows = np.where(finite, stack, np.inf).min(1).tolist()
-        highs = np.where(finite, stack, -np.inf).max(1).tolist()
-        totals = np.where(finite, stack, 0.0).sum(1).tolist()
+    if finite.all():
+        lows, highs = stack.min(1).tolist(), stack.max(1).tolist()
+        return [
+            Known(count, last, *steps, low, high, *sums, 0, 0, None, 0, last_us)
+            for last, low, high, sums in zip(
+                lasts, lows, highs, _sums(stack, min(lows), max(highs)), strict=True
+            )
+        ]
+    nan = np.isnan(stack)
+    first_nan = nan.argmax(1).tolist()
+    n_nan = nan.sum(1).tolist()
+    n_finite = finite.sum(1).tolist()
+    usable = np.where(finite, stack, 0.0)
+    lows = np.where(finite, stack, np.inf).min(1).tolist()
+    highs = np.where(finite, stack, -np.inf).max(1).tolist()
+    sums = list(_sums(usable, float(usable.min()), float(usable.max())))
     return [
         Known(
             count, last, *steps,
-            lows[i] if n_finite[i] else None, highs[i] if n_finite[i] else None, totals[i],
+            lows[i] if n_finite[i] else None, highs[i] if n_finite[i] else None, *sums[i],
             n_nan[i], count - n_finite[i] - n_nan[i],
             int(step[first_nan[i]]) if n_nan[i] else None,
             int(group.order[first_nan[i]]) if n_nan[i] else 0,
@@ -125,6 +127,15 @@ def _reduce(group: ColumnGroup, values: Sequence[Any]) -> list[Known]:
         )
         for i, last in enumerate(lasts)
     ]  # fmt: skip
+
+
+def _sums(stack: Floats, low: float, high: float) -> Iterable[tuple[float, float]]:
+    """Of each row the sum, and that of values too large to be summed as they are."""
+    if high <= HUGE and low >= -HUGE:
+        return zip(stack.sum(1).tolist(), repeat(0.0))
+    far = np.abs(stack) > HUGE
+    sums = np.where(far, 0.0, stack).sum(1), (np.where(far, stack, 0.0) * SCALE).sum(1)
+    return zip(*(part.tolist() for part in sums), strict=True)
 
 
 def _single(group: ColumnGroup, values: Sequence[Any]) -> list[Known]:
@@ -136,13 +147,17 @@ def _single(group: ColumnGroup, values: Sequence[Any]) -> list[Known]:
         value = float(last)
         if value - value == 0.0:  # finite
             one = Known(
-                1, last, step, order, step, step, value, value, value + 0.0, 0, 0, None, 0, last_us
-            )
+                1, last, step, order, step, step, value, value,
+                *((0.0, value * SCALE) if abs(value) > HUGE else (value + 0.0, 0.0)),
+                0, 0, None, 0, last_us,
+            )  # fmt: skip
         elif value == value:  # noqa: PLR0124  # no NaN
-            one = Known(1, last, step, order, step, step, None, None, 0.0, 0, 1, None, 0, last_us)
+            one = Known(
+                1, last, step, order, step, step, None, None, 0.0, 0.0, 0, 1, None, 0, last_us
+            )
         else:
             one = Known(
-                1, last, step, order, step, step, None, None, 0.0, 1, 0, step, order, last_us
+                1, last, step, order, step, step, None, None, 0.0, 0.0, 1, 0, step, order, last_us
             )
         found.append(one)
     return found
@@ -162,7 +177,7 @@ def to_row(known: Known, run_id: int, key_id: int, started_us: int, rule: int) -
         "step_max": known.step_max,
         "min": None if low is None else low + 0.0,  # zero without its sign, as SQLite stores it
         "max": None if high is None else high + 0.0,
-        "total": known.total if known.total == known.total else 0.0,  # NaN
+        "total": known.total, "huge": known.huge,
         "n_nan": known.n_nan, "n_inf": known.n_inf, "first_nan_step": known.first_nan_step,
         "rule": rule, "last_us": clamp(known.last_us),
     }  # fmt: skip
@@ -209,7 +224,7 @@ def _sum(new: Any) -> dict[str, Any]:
         name: sa.case((newer, new[name]), else_=old[name])
         for name in ("last_kind", "last", "last_txt", "last_step", "last_start", "last_us")
     }
-    for name in ("n", "total", "n_nan", "n_inf"):
+    for name in ("n", "total", "huge", "n_nan", "n_inf"):
         changes[name] = old[name] + new[name]
     changes["step_max"] = sa.case((new.step_max > old.step_max, new.step_max), else_=old.step_max)
     changes["min"] = _pick(old.min, new.min, new.min < old.min)

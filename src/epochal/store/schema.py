@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-REVISION = 14
+REVISION = 15
 """Number of the newest migration under ``store/migrations/versions``."""
 
 metadata = sa.MetaData(
@@ -178,10 +178,14 @@ latest = sa.Table(
     sa.Column("first_nan_step", sa.BigInteger),
     sa.Column("rule", sa.SmallInteger, nullable=False, default=0),
     sa.Column("last_us", Micros),
+    sa.Column("huge", Real, nullable=False, server_default="0"),
     sa.Index("ix_latest_run", "run_id"),
     sqlite_with_rowid=False,
 )
 """What is known of each series.
+
+``total`` is the sum of its finite values, but for those past `means.HUGE`: ``huge`` is the sum of
+them, each times `means.SCALE`, as a sum of values near the largest float would overflow.
 
 ``rule`` says which aggregate the summary shows (`store.rules`). ``last_us`` is the time of the
 last point, NULL where an older Epochal wrote the row.

@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from epochal.domain.expression import Field, Order
 from epochal.domain.query import TEXT_ATTRIBUTES
 from epochal.domain.values import INT64_MAX, INT64_MIN
-from epochal.store.filters import MEAN, ONE_SCOPE, SHOWN, SUMMARY, TEXT, Filters, attribute
+from epochal.store.filters import ONE_SCOPE, SHOWN, SUMMARY, TEXT, Filters, attribute
+from epochal.store.means import MEAN
 from epochal.store.rules import Rule
 from epochal.store.scalars import Kind
 from epochal.store.schema import latest, param, run

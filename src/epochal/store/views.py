@@ -23,6 +23,7 @@ from epochal.store.definitions import definitions_of, read_definitions
 from epochal.store.dialect import batches
 from epochal.store.filters import TEXT
 from epochal.store.labels import read_origin
+from epochal.store.means import mean_of
 from epochal.store.rows import decode_mapping, run_rows
 from epochal.store.rules import Rule, find_definition, rule_name, rules_of
 from epochal.store.scalars import decode_value
@@ -35,8 +36,8 @@ _RUNS: sa.BindParameter[Any] = sa.bindparam("runs", expanding=True)
 _METRICS = (
     sa.select(
         key.c.name, latest.c.n, latest.c.last_kind, latest.c.last, latest.c.last_txt,
-        latest.c.last_step, latest.c.min, latest.c.max, latest.c.total, latest.c.n_nan,
-        latest.c.n_inf, latest.c.first_nan_step, latest.c.run_id,
+        latest.c.last_step, latest.c.min, latest.c.max, latest.c.total, latest.c.huge,
+        latest.c.n_nan, latest.c.n_inf, latest.c.first_nan_step, latest.c.run_id,
     )
     .join(key, key.c.id == latest.c.key_id)
     .where(latest.c.run_id.in_(_RUNS))
@@ -128,8 +129,7 @@ def _metrics_of(connection: sa.Connection, run_ids: Sequence[int]) -> dict[int, 
 
 
 def _metric(values: list[Any]) -> Metric:
-    name, n, kind, num, txt, last_step, low, high, total, n_nan, n_inf, first_nan_step = values
-    finite = n - n_nan - n_inf
+    name, n, kind, num, txt, last_step, low, high, total, huge, n_nan, n_inf, first_nan = values
     return Metric(
         key=name,
         count=n,
@@ -137,10 +137,10 @@ def _metric(values: list[Any]) -> Metric:
         last_step=last_step,
         min=low,
         max=high,
-        mean=total / finite if finite else None,
+        mean=mean_of(total, huge, n - n_nan - n_inf),
         n_nan=n_nan,
         n_inf=n_inf,
-        first_nan_step=first_nan_step,
+        first_nan_step=first_nan,
     )
 
 

@@ -11,7 +11,9 @@ branch_labels = None
 depends_on = None
 
 OLD = "latest_0002"
-KEPT = ", ".join(column.name for column in latest.columns if column.name != "last_us")
+NEW = ("last_us", "huge")
+"""The second one is of revision 15, which finds it there."""
+KEPT = ", ".join(column.name for column in latest.columns if column.name not in NEW)
 
 
 def upgrade() -> None:
