@@ -10,11 +10,13 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 import epochal
+from epochal.demo.server import running_server
 from epochal.journal.home import read_server_address
 
 DEMO = [sys.executable, "-P", "-m", "epochal", "demo", "--no-browser", "--images", "2000"]
@@ -81,6 +83,27 @@ def test_whatever_ends_the_demo_ends_its_server_and_its_training(
     process.wait(60)
     assert psutil.wait_procs(started, 60)[1] == []
     assert not (home / "server.json").exists()
+
+
+def test_an_interrupt_while_the_server_is_being_started_ends_it(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is there, but its starter does not know it yet."""
+    started = []
+
+    class Started(subprocess.Popen[bytes]):
+        def __init__(self, *arguments: Any, **more: Any) -> None:
+            super().__init__(*arguments, **more)
+            started.append(self)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(subprocess, "Popen", Started)
+    try:
+        with pytest.raises(KeyboardInterrupt), running_server(home, None):
+            pytest.fail("the interrupt was lost")
+        assert started[0].poll() is not None
+    finally:
+        started[0].kill()
 
 
 def test_a_wrong_folder_is_one_clear_message(home: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from epochal.api import connect
-from epochal.cli.child import shell_code
+from epochal.cli.child import run_child, shell_code
 from epochal.integrations.eventfiles import find_event_files
 from tests.conftest import end_process
 from tests.imports.tensorboard.events import NAME, scalar, write
@@ -196,3 +196,18 @@ def test_wandb_and_mlflow_of_a_script_log_to_the_home(home: Path, tmp_path: Path
     assert runs["of wandb"].group == runs[ours].id
     assert not (home / "server.json").exists()
     shutil.rmtree(tmp_path / "wandb", ignore_errors=True)
+
+
+def test_a_signal_that_comes_while_the_command_is_being_started_reaches_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is there, but its starter does not know it yet."""
+
+    class Started(subprocess.Popen[bytes]):
+        def __init__(self, *arguments: Any, **more: Any) -> None:
+            super().__init__(*arguments, **more)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(subprocess, "Popen", Started)
+    forever = [sys.executable, "-c", "import time; time.sleep(300)"]
+    assert run_child(forever, os.environ) == -signal.SIGTERM

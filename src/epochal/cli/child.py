@@ -1,8 +1,8 @@
 """A command run as if it had been typed: same terminal, same signals, same exit code.
 
-The command inherits the standard streams and the process group. Signals sent to us go on to it;
-those that a terminal sends to the whole group reach it anyway, and are not sent twice. We end
-after it, never before.
+The command inherits the standard streams and the process group. Signals sent to us go on to it,
+also those that come while it is being started; those that a terminal sends to the whole group
+reach it anyway, and are not sent twice. We end after it, never before.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import FrameType
 from typing import Final
 
@@ -39,9 +39,9 @@ def run_child(command: Sequence[str], environment: Mapping[str, str]) -> int:
     Raises:
         OSError: it cannot be started.
     """
-    with _forwarding() as started:
+    with _forwarding() as forward_to:
         child = subprocess.Popen(command, env=dict(environment))
-        started.append(child)
+        forward_to(child)
         return child.wait()
 
 
@@ -51,15 +51,21 @@ def shell_code(code: int) -> int:
 
 
 @contextlib.contextmanager
-def _forwarding() -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Send on the signals that come within the block, to the process in the list."""
+def _forwarding() -> Iterator[Callable[[subprocess.Popen[bytes]], None]]:
+    """Send on the signals that come within the block, to the process that it names."""
     started: list[subprocess.Popen[bytes]] = []
+    early: list[int] = []
 
     def forward(number: int, frame: FrameType | None) -> None:
         del frame
-        if signal.Signals(number).name in FROM_TERMINAL and _is_in_front():
-            return
-        for child in started:
+        if not started:
+            early.append(number)  # whether from a terminal or not: it may be before the fork
+        elif signal.Signals(number).name not in FROM_TERMINAL or not _is_in_front():
+            started[0].send_signal(number)
+
+    def forward_to(child: subprocess.Popen[bytes]) -> None:
+        started.append(child)
+        for number in early:
             child.send_signal(number)
 
     before = {}
@@ -69,7 +75,7 @@ def _forwarding() -> Iterator[list[subprocess.Popen[bytes]]]:
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             before[number] = signal.signal(number, forward)
     try:
-        yield started
+        yield forward_to
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

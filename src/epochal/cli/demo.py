@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import time
 import webbrowser
 from importlib.util import find_spec
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from epochal.api import runs as recorded_runs
+from epochal.cli.child import run_child
 from epochal.cli.serve import page_link
 from epochal.demo.folder import find_folder
 from epochal.demo.recipes import RECIPES, Recipe
@@ -30,6 +31,8 @@ from epochal.errors import InvalidInput, MissingExtra
 from epochal.journal.home import find_home
 
 PROJECT = "demo"
+ENDS = ("SIGINT", "SIGTERM", "SIGHUP")
+INTERRUPTED = 130
 
 
 def demo(
@@ -74,7 +77,7 @@ def demo(
                 _train(recipe, chosen_home, folder, epochs, images)
         except KeyboardInterrupt:
             console.print("\nStopped. What was logged is kept.")
-            raise typer.Exit(130) from None
+            raise typer.Exit(INTERRUPTED) from None
         console.print(_summary(chosen_home))
         console.print(f"The data lies in {chosen_home}")
         _serve_on(console, link, keep=sys.stdin.isatty() if keep is None else keep)
@@ -82,11 +85,22 @@ def demo(
 
 
 def _hear_all_ends() -> None:
-    """A terminal that is closed, and a polite kill, end the demo as Ctrl-C does."""
-    for name in ("SIGHUP", "SIGTERM"):
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, signal.default_int_handler)
+    """A terminal that is closed, and a polite kill, end the demo as Ctrl-C does.
+
+    The first of them does: a shell and its terminal both say that they go, and what is being ended
+    then is ended once.
+    """
+    heard = [number for name in ENDS if (number := getattr(signal, name, None)) is not None]
+    heard = [number for number in heard if signal.getsignal(number) is not signal.SIG_IGN]
+
+    def end(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        for each in heard:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for number in heard:
+        signal.signal(number, end)
 
 
 def _train(recipe: Recipe, home: Path, folder: Path | None, epochs: int, images: int) -> None:
@@ -97,9 +111,11 @@ def _train(recipe: Recipe, home: Path, folder: Path | None, epochs: int, images:
         command.append(f"--data={folder}")
     environment = {k: v for k, v in os.environ.items() if not k.startswith("EPOCHAL_")}
     environment["EPOCHAL_HOME"] = str(home)
-    result = subprocess.run(command, env=environment, check=False)
-    if result.returncode != 0:
-        raise typer.Exit(result.returncode if result.returncode > 0 else 1)
+    code = run_child(command, environment)
+    if code == INTERRUPTED or -code in {getattr(signal, name, None) for name in ENDS}:
+        raise KeyboardInterrupt
+    if code != 0:
+        raise typer.Exit(code if code > 0 else 1)
 
 
 def _summary(home: Path) -> Table:

@@ -12,12 +12,13 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from epochal.errors import Unavailable
 from epochal.journal.home import ServerAddress, read_server_address
@@ -53,18 +54,36 @@ def running_server(home: Path, port: int | None) -> Iterator[ServerAddress]:
         return
     command = [sys.executable, "-P", "-m", "epochal", "server", f"--home={home}"]
     command += [f"--host={HOST}", f"--port={port or 0}"]
-    with tempfile.TemporaryFile() as words:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=words,
-            stderr=words,
-            start_new_session=True,  # Ctrl-C ends the training first, then this block the server
-        )
-        try:
-            yield _wait(process, home, words)
-        finally:
-            _end(process)
+    with tempfile.TemporaryFile() as words, contextlib.ExitStack() as ended:
+        with _signals_held():
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=words,
+                stderr=words,
+                start_new_session=True,  # Ctrl-C ends the training first, then this block that
+            )
+            ended.callback(_end, process)
+        yield _wait(process, home, words)
+
+
+@contextlib.contextmanager
+def _signals_held() -> Iterator[None]:
+    """Signals that raise here wait until the process that is started in the block is known."""
+    came: list[int] = []
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():  # no other may set a handler
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None and callable(signal.getsignal(number)):
+                before[number] = signal.signal(number, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in came:
+            signal.raise_signal(number)
 
 
 def _wait(process: subprocess.Popen[bytes], home: Path, words: IO[bytes]) -> ServerAddress:

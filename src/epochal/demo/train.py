@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 import time
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from epochal.demo.outcome import keep_model, log_mistakes
 PROJECT = "demo"
 BAR = 24
 WATCH_EVERY = 40
+INTERRUPTED = 130
 
 
 class Network(nn.Module):
@@ -169,4 +171,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)  # told by the run; a trace of where would say nothing of the demo
