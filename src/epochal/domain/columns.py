@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from epochal.domain.values import to_json
 from epochal.errors import InvalidInput
 
-MEDIA_TYPE: Final = "application/vnd.epochal.columns"
 MAGIC: Final = b"EPCOLS01"
 _START: Final = struct.Struct("<8sII")
 _DTYPES: Final[Mapping[str, np.dtype[Any]]] = {

@@ -121,14 +121,6 @@ class Signature:
             kwargs[self._context] = context
         return self.function(*args, **kwargs)
 
-    def is_partial(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
-        """Whether a call leaves out something that the function needs."""
-        try:
-            given = self._signature.bind_partial(*args, **kwargs).arguments
-        except TypeError:
-            return True
-        return any(name not in given for name in self.required)
-
 
 def convert(value: Any, kind: Any, name: str) -> Any:
     """A value of a file or command line as the annotated type.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import queue
-import re
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -20,7 +19,7 @@ import msgspec
 
 from epochal.domain.access import Permission, Principal
 from epochal.domain.record import BlobRef
-from epochal.errors import Conflict, InvalidInput
+from epochal.errors import Conflict
 from epochal.journal.straight import Piece
 from epochal.service.deposits import Deposit
 from epochal.service.permission import require
@@ -30,7 +29,6 @@ from epochal.store.owner import Store
 BY_MD5: Final = "md5:"
 BY_DIGEST: Final = "sha256"
 SIDE_BY_SIDE: Final = 256 * 1024
-_MD5: Final = re.compile(r"[0-9a-f]{32}")
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(BlobRef).decode
 
@@ -110,17 +108,6 @@ class _Beside:
         while (pieces := self._given.get()) is not None:
             self._update(pieces)
             self._done.release()
-
-
-def check_md5(value: str) -> str:
-    """Validate 32 lower-case hex digits.
-
-    Raises:
-        InvalidInput: they are not.
-    """
-    if not _MD5.fullmatch(value):
-        raise InvalidInput(f"an MD5 has 32 lower-case hex digits, got {value[:80]!r}")
-    return value
 
 
 def begin_content(store: Store, principal: Principal | None) -> NamedDeposit:

@@ -324,4 +324,3 @@ def explain(error: Exception) -> str:
 
 QUARANTINED = (CorruptFile, NewerFormat, OSError, ValueError, TypeError, OverflowError, DBAPIError)
 """What a single bad journal may raise. It is set aside then; the rest of the home goes on."""
-TRANSIENT = (Unavailable,)

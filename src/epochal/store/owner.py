@@ -21,8 +21,6 @@ from epochal.store.sweep import sweep
 
 __all__ = ["Store", "open_store"]
 
-_SQLITE = b"SQLite format 3\0"
-
 
 def open_store(home: Path, *, wait: float = 10.0) -> Store:
     """Own a home: create what is missing, upgrade what is old.
@@ -88,8 +86,3 @@ def _open_database(home: Path) -> Database:
         database.close()
         raise
     return database
-
-
-def _is_sqlite(path: Path) -> bool:
-    with open(path, "rb") as file:
-        return file.read(len(_SQLITE)) == _SQLITE

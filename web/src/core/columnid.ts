@@ -28,9 +28,6 @@ export const FIELDS: Record<string, string> = {
 
 export const FINDINGS = "findings";
 
-/** Columns by which the server can order without their being asked for. */
-export const SORTABLE_FIELDS = new Set(["name", "state", "created", "duration"]);
-
 /** Keys that the grammar of `where` takes without quotes. */
 const PLAIN = /^[A-Za-z_][\w./@:+-]*$/;
 

@@ -103,11 +103,6 @@ def _blocks(dense: Scalars, start: int, end: int) -> Iterator[Block]:
         yield Block(key, step[part], wall_us[part], value[part])
 
 
-def count_records(items: Sequence[Item]) -> int:
-    """How many journal records the items become."""
-    return sum(len(item.step) if isinstance(item, Block) else 1 for item in items)
-
-
 def skip_records(items: Sequence[Item], count: int) -> list[Item]:
     """The items without the first records."""
     left: list[Item] = []

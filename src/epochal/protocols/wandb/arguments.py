@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from epochal.errors import InvalidInput
 
-MAX_JSON: Final = 32 * 1024 * 1024
 _decode = msgspec.json.Decoder().decode
 
 

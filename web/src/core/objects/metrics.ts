@@ -5,13 +5,6 @@ import { compareText, isSystem, keyRank } from "../sections";
 import type { Value } from "../wire";
 import type { RunRef } from "./wire";
 
-export interface RunMetrics {
-  /** Columns that can be chosen, the most telling first: `last(val/acc)`, `summary.note`. */
-  columns: string[];
-  /** By run uid, then by column. */
-  values: Map<string, Map<string, Value>>;
-}
-
 /** Columns of the projects that the runs belong to. */
 export async function askColumns(runs: readonly RunRef[]): Promise<string[]> {
   const projects = new Map(runs.map((r) => [`${r.entity}\0${r.project}`, r]));
