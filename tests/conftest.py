@@ -12,7 +12,6 @@ import shutil
 import signal
 import struct
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -27,6 +26,7 @@ from xdist.scheduler import LoadFileScheduling
 
 from epochal.journal.home import read_server_address
 from epochal.store.owner import Store, open_store
+from tests.forked import Forked, begin
 
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -131,7 +131,7 @@ class Server:
     url: str
     pid: int
     home: Path
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Forked
 
     def get(self, path: str, timeout: float = 30.0) -> bytes:
         """The body of ``GET path``."""
@@ -146,12 +146,9 @@ def start_server(home: Path, *arguments: str, log: Path) -> Server:
     Raises:
         AssertionError: it ended or was silent for a minute; its log is quoted.
     """
-    command = [sys.executable, "-m", "epochal", "server", f"--home={home}", "--host=127.0.0.1"]
-    command += ["--port=0", *arguments]
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
-        )
+    process = begin(
+        "server", f"--home={home}", "--host=127.0.0.1", "--port=0", *arguments, log=log
+    )
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         address = read_server_address(home)
@@ -173,7 +170,7 @@ def answers(url: str) -> bool:
         return False
 
 
-def end_process(process: subprocess.Popen[bytes], seconds: float = 60.0) -> int:
+def end_process(process: subprocess.Popen[bytes] | Forked, seconds: float = 60.0) -> int:
     """End a process by its pid, politely first. Returns its exit code."""
     if process.poll() is None:
         os.kill(process.pid, signal.SIGTERM)

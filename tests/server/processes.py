@@ -7,7 +7,6 @@ import json
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from epochal.journal.home import ServerAddress, read_server_address
+from tests.forked import Forked, begin
 
 START_SECONDS = 60.0
 CODE = "import sys; from epochal.cli.serve import serve; sys.exit(serve(**eval(sys.argv[1])))"
@@ -24,7 +24,7 @@ class Running:
     """A server process and its address."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], address: ServerAddress, log: Path
+        self, process: subprocess.Popen[bytes] | Forked, address: ServerAddress, log: Path
     ) -> None:
         self.process = process
         self.address = address
@@ -87,14 +87,7 @@ def start(home: Path, **arguments: Any) -> Running:
         AssertionError: it did not; its output is quoted.
     """
     log = home.parent / f"{home.name}.log"
-    call = repr({"home": str(home), "port": 0, **arguments})
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-c", CODE, call],
-            stdout=output,
-            stderr=output,
-            stdin=subprocess.DEVNULL,
-        )
+    process = begin("-c", CODE, repr({"home": str(home), "port": 0, **arguments}), log=log)
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         address = read_server_address(home)
