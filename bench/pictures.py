@@ -2,12 +2,16 @@
 
 Run `epochal demo --no-browser --keep` and, beside it, `python -m bench.pictures ADDRESS` with the
 address that the demo prints, up to the port: those of `DEMO` in both themes, and those of `TOUR`.
-`python -m bench.pictures ADDRESS PROJECT RUN` takes those of `PAGES` instead, of any project and
-run. Needs Playwright and a Chromium, whose path is EPOCHAL_TEST_CHROMIUM or /usr/bin/chromium.
+`python -m bench.pictures ADDRESS sweep` takes those of `SWEEP`, once `python
+examples/sweep_digits.py 48` has searched in the same home, and `python -m bench.pictures ADDRESS
+PROJECT RUN` those of `PAGES`, of any project and run. `sweeps-search.png` is drawn by `python -m
+bench run --only sweeps`. Needs Playwright and a Chromium, whose path is EPOCHAL_TEST_CHROMIUM or
+/usr/bin/chromium.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -18,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
+from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ColorScheme: TypeAlias = Literal["light", "dark"]
@@ -31,12 +36,16 @@ DRAWN: Final = "() => 'viewport' in window.__epochal.marks"
 
 @dataclass(frozen=True)
 class Scene:
-    """A page as it is to be seen: an address, what stands on it when it is there, a size."""
+    """A page as it is to be seen: an address, what stands on it when it is there, a size.
+
+    ``only`` is the selector of the part that is wanted; without one it is all that is in view.
+    """
 
     path: str
     ready: str
     size: tuple[int, int] = (1280, 720)
     act: Callable[[Page], None] | None = None
+    only: str = ""
 
 
 def search_log(page: Page) -> None:
@@ -52,6 +61,23 @@ def load_panels(page: Page) -> None:
         page.wait_for_timeout(1000)
     page.mouse.move(0, 0)
     page.evaluate("document.querySelector('main').scrollTop = 0")
+
+
+def fill_sweep(page: Page) -> None:
+    """The form of a new sweep, with two parameters."""
+    page.get_by_role("button", name="New sweep").first.click()
+    page.get_by_label("Metric").fill("val/loss")
+    page.get_by_label("Most trials").fill("40")
+    page.get_by_label("Program").fill("train.py")
+    page.get_by_label("Name of parameter 1").fill("lr")
+    page.get_by_label("Kind of parameter 1").select_option("log")
+    page.get_by_label("Least value of parameter 1").fill("1e-5")
+    page.get_by_label("Greatest value of parameter 1").fill("0.1")
+    if page.get_by_label("Name of parameter 2").count() == 0:
+        page.get_by_role("button", name="+ parameter").click()
+    page.get_by_label("Name of parameter 2").fill("optimizer")
+    page.get_by_label("Kind of parameter 2").select_option("choices")
+    page.get_by_label("Values of parameter 2").fill("sgd, adam")
 
 
 DEMO: Final = {
@@ -94,6 +120,21 @@ TOUR: Final = {
         "/p/demo/reports/width-against-rate", "[data-panel] canvas", (960, 1300), load_panels
     ),
 }
+SWEEP: Final = {
+    "sweep-light": Scene("/p/digits/sweeps/{sweep}", "[aria-label=Importance] ul", (1440, 900)),
+    "sweep-brushed-dark": Scene(
+        "/p/digits/sweeps/{sweep}?q=config.lr>=0.01+and+config.lr<=0.1",
+        "[aria-label=Importance] ul",
+        (1440, 900),
+    ),
+    "sweep-slice-light": Scene(
+        "/p/digits/sweeps/{sweep}?slice=lr&against=dropout",
+        "[aria-label=Slice] canvas",
+        (1440, 900),
+        only="section[aria-label=Slice]",
+    ),
+    "sweep-new-light": Scene("/p/digits/sweeps", "main table", (1440, 810), fill_sweep),
+}
 REPORT: Final = """Twice as wide learns no faster, and a rate of 2 ends it within a few steps.
 
 ```panel
@@ -133,6 +174,15 @@ def demo_runs(address: str) -> dict[str, str]:
     return {**{run["name"]: run["id"] for run in runs}, "best": runs[0]["id"]}
 
 
+def newest_sweep(address: str) -> str:
+    """The id of the newest sweep over the digits."""
+    with urllib.request.urlopen(f"{address}/api/v1/sweeps?project=digits", timeout=30) as answer:
+        sweeps = json.load(answer)["sweeps"]
+    if not sweeps:
+        sys.exit("this server has no sweep of `python examples/sweep_digits.py 48`")
+    return str(sweeps[0]["id"])
+
+
 def write_report(address: str, ids: dict[str, str]) -> None:
     """The report of the tour, unless it is there."""
     new = {"project": PROJECT, "title": "Width against rate", "text": REPORT.format(**ids)}
@@ -144,6 +194,15 @@ def write_report(address: str, ids: dict[str, str]) -> None:
             return
     except urllib.error.HTTPError:
         ask(address, "/api/v1/reports", new)
+
+
+def write_small(picture: bytes, path: Path) -> None:
+    """With a palette where it is too large without: one of 256 colors is a third of the size."""
+    if len(picture) <= MOST_BYTES:
+        path.write_bytes(picture)
+        return
+    with Image.open(io.BytesIO(picture)) as image:
+        image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def take(browser: Browser, url: str, theme: ColorScheme, path: Path, scene: Scene) -> None:
@@ -162,7 +221,8 @@ def take(browser: Browser, url: str, theme: ColorScheme, path: Path, scene: Scen
     if scene.act is not None:
         scene.act(page)
     page.wait_for_timeout(1000)
-    path.write_bytes(page.screenshot())
+    seen = page.locator(scene.only).screenshot() if scene.only else page.screenshot()
+    write_small(seen, path)
     context.close()
     size = path.stat().st_size
     print(f"{path.name}: {size / 1000:.0f} kB")
@@ -172,6 +232,8 @@ def take(browser: Browser, url: str, theme: ColorScheme, path: Path, scene: Scen
 
 def chosen(address: str, names: tuple[str, ...]) -> tuple[dict[str, Scene], dict[str, str]]:
     """The scenes that the command asks for, and what stands in their addresses."""
+    if names == ("sweep",):
+        return SWEEP, {"sweep": newest_sweep(address)}
     if names:
         project, run = names
         return PAGES, {"project": project, "run": run}

@@ -169,4 +169,8 @@ def test_long_values_keep_rows_low_and_are_shown_whole_when_asked(
     if whole.count() == 0:
         whole = page.get_by_role("region", name="lines of")
     assert whole.first.inner_text().rstrip().endswith("0")
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    within = "(does) => does.every((d) => d.scrollWidth <= d.clientWidth)"
+    assert page.locator(".does").evaluate_all(within)
     assert serious(page) == []

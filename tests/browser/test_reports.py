@@ -270,6 +270,20 @@ run.finish()
 """
 
 
+def test_media_far_below_are_there_before_anybody_scrolls(
+    server: Server, visit: Callable[..., Visitor]
+) -> None:
+    """The browser's own print waits for nothing: what it shall show has to be on the page."""
+    run_script(server.home, _SHOTS)
+    wait_known(server.url, "shown", "shots")
+    words = "Words that take room.\n\n" * 120
+    text = f"{words}```panel\npanel: media:shot\n```\n"
+    connect(home=server.home).add_report("shown", "Far", text)
+    page = visit(server.url).go("/p/shown/reports/far")
+    page.locator("figure .items img").wait_for(state="attached", timeout=60_000)
+    assert page.evaluate("document.scrollingElement.scrollTop") == 0
+
+
 def test_frozen_pictures_outlive_their_run_and_every_save_can_be_undone(
     server: Server, visit: Callable[..., Visitor]
 ) -> None:

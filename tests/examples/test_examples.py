@@ -14,10 +14,10 @@ import epochal
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-def run_example(name: str, home: Path, cwd: Path) -> str:
+def run_example(name: str, home: Path, cwd: Path, *words: str) -> str:
     environment = {**os.environ, "EPOCHAL_HOME": str(home)}
     result = subprocess.run(
-        [sys.executable, str(EXAMPLES / name)],
+        [sys.executable, str(EXAMPLES / name), *words],
         cwd=cwd,
         env=environment,
         capture_output=True,
@@ -59,3 +59,11 @@ def test_a_resumed_run_is_one_run_with_each_step_once(home: Path, tmp_path: Path
     history = run.history(keys=["loss"])
     assert history.steps.tolist() == list(range(60))
     assert history["loss"][-1] == pytest.approx(0.0, abs=1e-3)
+
+
+def test_the_search_ends_with_the_best_trial_and_its_repeats(home: Path, tmp_path: Path) -> None:
+    """Three agents share the trials; a momentum is only there where the optimizer has one."""
+    assert "again:" in run_example("sweep_digits.py", home, tmp_path, "4")
+    runs = epochal.runs("digits", home=home)
+    assert len(runs) == 4 + 3
+    assert all(("momentum" in run.config) == (run.config["optimizer"] == "sgd") for run in runs)

@@ -31,38 +31,58 @@ def scatter(name: str, table: RunPage, column: Column, columns: Sequence[str]) -
     ]
     if not dots:
         return _nothing("No run has both numbers.")
-    x0, x1 = _padded([dot[2] for dot in dots])
-    y0, y1 = _padded([dot[3] for dot in dots])
-    width, height = WIDTH - _LEFT - _RIGHT, HEIGHT - _TOP - _BOTTOM
+    plane = Plane([dot[2] for dot in dots], [dot[3] for dot in dots])
     parts = []
-    for value in ticks(y0, y1):
-        y = _TOP + height * (1 - (value - y0) / (y1 - y0))
-        parts.append(
-            f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-            f'<text x="{_LEFT - 8}" y="{y + 3.5:.1f}" text-anchor="end">{shown(value)}</text>'
-        )
-    for value in ticks(x0, x1):
-        x = _LEFT + width * (value - x0) / (x1 - x0)
-        parts.append(
-            f'<text x="{x:.1f}" y="{HEIGHT - 24}" text-anchor="middle">{shown(value)}</text>'
-        )
-    middle = _LEFT + width / 2
-    parts.append(
-        f'<text x="{middle}" y="{HEIGHT - 6}" text-anchor="middle">{escaped(columns[0])}</text>'
-        f'<text transform="translate(12 {_TOP + height / 2}) rotate(-90)" text-anchor="middle">'
-        f"{escaped(columns[1])}</text>"
-    )
     for run, color, x, y in dots:
         tip = escaped(f"{run}: {shown(x)}, {shown(y)}")
         parts.append(
-            f'<circle class="{look_of(color)}" cx="{_LEFT + width * (x - x0) / (x1 - x0):.1f}" '
-            f'cy="{_TOP + height * (1 - (y - y0) / (y1 - y0)):.1f}" r="4">'
-            f"<title>{tip}</title></circle>"
+            f'<circle class="{look_of(color)}" cx="{plane.across(x):.1f}" '
+            f'cy="{plane.up(y):.1f}" r="4"><title>{tip}</title></circle>'
         )
-    return (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escaped(name)}">'
-        f"{''.join(parts)}</svg>{legend}"
-    )
+    return plane.drawn(name, columns[0], columns[1], "".join(parts)) + legend
+
+
+class Plane:
+    """Two axes that hold all of some points, with room around them."""
+
+    def __init__(self, xs: Sequence[float], ys: Sequence[float]) -> None:
+        self._x = _padded(xs)
+        self._y = _padded(ys)
+        self._width, self._height = WIDTH - _LEFT - _RIGHT, HEIGHT - _TOP - _BOTTOM
+
+    def across(self, x: float) -> float:
+        """Where a value lies from the left."""
+        return _LEFT + self._width * (x - self._x[0]) / (self._x[1] - self._x[0])
+
+    def up(self, y: float) -> float:
+        """Where a value lies from the top."""
+        return _TOP + self._height * (1 - (y - self._y[0]) / (self._y[1] - self._y[0]))
+
+    def drawn(self, name: str, x_name: str, y_name: str, body: str) -> str:
+        """The axes with their numbers and names, and ``body`` over them."""
+        parts = []
+        for value in ticks(*self._y):
+            y = self.up(value)
+            parts.append(
+                f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" '
+                f'y2="{y:.1f}"/><text x="{_LEFT - 8}" y="{y + 3.5:.1f}" '
+                f'text-anchor="end">{shown(value)}</text>'
+            )
+        parts += [
+            f'<text x="{self.across(value):.1f}" y="{HEIGHT - 24}" '
+            f'text-anchor="middle">{shown(value)}</text>'
+            for value in ticks(*self._x)
+        ]
+        middle = _LEFT + self._width / 2
+        parts.append(
+            f'<text x="{middle}" y="{HEIGHT - 6}" text-anchor="middle">{escaped(x_name)}</text>'
+            f'<text transform="translate(12 {_TOP + self._height / 2}) rotate(-90)" '
+            f'text-anchor="middle">{escaped(y_name)}</text>'
+        )
+        return (
+            f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escaped(name)}">'
+            f"{''.join(parts)}{body}</svg>"
+        )
 
 
 def _looks(table: RunPage, column: Column, third: Sequence[str]) -> tuple[list[int], str]:
@@ -87,7 +107,7 @@ def bars(table: RunPage, values: Sequence[Any]) -> str:
         if _is_number(value)
     ]
     rows.sort(key=lambda row: -row[1])
-    return _bars(rows, "run", "No run has this number.")
+    return bars_of(rows, "run", "No run has this number.")
 
 
 def importance(report: ImportanceReport) -> str:
@@ -97,7 +117,7 @@ def importance(report: ImportanceReport) -> str:
         for one in report.parameters
     ]
     said = f"{report.runs:,} runs; ? is within chance."
-    return _bars(rows, "parameter", "No parameter differs.") + f'<p class="soft">{said}</p>'
+    return bars_of(rows, "parameter", "No parameter differs.") + f'<p class="soft">{said}</p>'
 
 
 def rows_of(table: RunPage, column: Column, columns: Sequence[str]) -> str:
@@ -114,7 +134,8 @@ def rows_of(table: RunPage, column: Column, columns: Sequence[str]) -> str:
     return f'<div class="scroll"><table>{body}</table></div>'
 
 
-def _bars(rows: Sequence[tuple[str, float, str]], what: str, none: str) -> str:
+def bars_of(rows: Sequence[tuple[str, float, str]], what: str, none: str) -> str:
+    """Bars with their labels and values."""
     if not rows:
         return _nothing(none)
     most = max(abs(value) for _, value, _ in rows) or 1.0

@@ -38,6 +38,7 @@ table {{ border-collapse: collapse; font-size: 14px; font-variant-numeric: tabul
 th, td {{ padding: 5px 14px 5px 0; text-align: left; vertical-align: top;
   border-bottom: 1px solid var(--line); }}
 th {{ font-weight: 600; overflow-wrap: normal; }} .scroll {{ overflow-x: auto; }}
+.n {{ white-space: nowrap; }} td:has(> .swatch) {{ min-width: 8em; }}
 figure {{ padding: 14px 16px 12px; border: 1px solid var(--line); border-radius: 10px; }}
 figcaption {{ margin-bottom: 8px; font-size: 14px; font-weight: 600; line-height: 1.4; }}
 figcaption span {{ font-weight: 400; color: var(--soft); }}
@@ -55,9 +56,10 @@ polyline, .swatch line {{ fill: none; stroke-width: 1.5; stroke-linejoin: round;
   list-style: none; font-size: 12.500px; line-height: 1.5; color: var(--soft); }}
 .ridge {{ fill: var(--accent); fill-opacity: 0.6; stroke: var(--back); stroke-width: 1; }}
 .media {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px; }}
+.matrix {{ width: auto; max-width: 100%; }} .plots {{ min-width: 0; }}
 .media img {{ display: block; max-width: 100%; }}
 .media .small {{ width: 100%; max-width: 220px; image-rendering: pixelated; }}
-.cell {{ fill: var(--accent); }}
+.cell {{ fill: var(--accent); }} svg .count {{ fill: var(--text); }}
 .bars {{ width: 100%; }} .bars .wide {{ width: 55%; padding-right: 0; }}
 .bar {{ height: 12px; margin-top: 6px; }} .bar rect {{ fill: var(--accent); }}
 @page {{ margin: 16mm; }}

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from epochal.domain.objects import MediaEntry, MediaView
 from epochal.domain.report import PanelData
-from epochal.reports import distributions
+from epochal.reports import distributions, plots
 from epochal.reports.curves import swatch
 from epochal.reports.escape import escaped
 
@@ -42,7 +42,8 @@ def media_of(name: str, data: PanelData, pictures: Mapping[str, str]) -> str:
         left = len(entry.items) - MAX_ITEMS
         more = f'<p class="soft">{left:,} more are not drawn.</p>' if left > 0 else ""
         head = f"{swatch(run.color)}{escaped(run.name)} · step {entry.step:,}"
-        parts.append(f'<p class="soft">{head}</p><div class="media">{items}</div>{more}')
+        wide = "media" if any(item.kind != "plot" for item in entry.items) else "plots"
+        parts.append(f'<p class="soft">{head}</p><div class="{wide}">{items}</div>{more}')
     return "".join(parts) or '<p class="soft">None of these runs has logged such media.</p>'
 
 
@@ -87,6 +88,8 @@ def _body(name: str, entry: MediaEntry, item: MediaView, pictures: Mapping[str, 
         return table_of(item.meta)
     if item.kind == "histogram":
         return distributions.outline(name, replace(entry, items=[item]))
+    if item.kind == "plot" and "spec" in item.meta:
+        return plots.plot_of(name, item.meta)
     return ""
 
 
