@@ -187,6 +187,7 @@ KEYS: list[tuple[Any, str]] = [
     ("x" * 10_000_000, "x" * 1024),
     ("tab\tnew\nline", "tab\ufffdnew\ufffdline"),
     ("\ud800", "\ufffd"),
+    ("evil\u202egnp.exe", "evil\ufffdgnp.exe"),
 ]
 
 

@@ -97,7 +97,8 @@ def clean_key(value: object) -> tuple[str, str | None]:
         problem = f"key {text[:40]!r}... has {len(text)} characters; it is cut to {MAX_KEY}"
         text = text[:MAX_KEY]
     cleaned = "".join(
-        "\ufffd" if unicodedata.category(c) in _REFUSED_CATEGORIES else c for c in text
+        "\ufffd" if c in _BIDI or unicodedata.category(c) in _REFUSED_CATEGORIES else c
+        for c in text
     )
     if cleaned != text:
         problem = f"key {text[:80]!r} has control characters; they are replaced by U+FFFD"
