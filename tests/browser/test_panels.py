@@ -20,8 +20,10 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.browser.axe import serious
-from tests.browser.gallery import Gallery
+from tests.browser.clients import run_script
+from tests.browser.gallery import Gallery, wait_known
 from tests.browser.visitor import Visitor, choose, copied, drawn, until, wait_drawn
+from tests.conftest import Server
 
 pytestmark = pytest.mark.browser
 
@@ -200,6 +202,40 @@ def test_histograms_are_panels_of_the_workspace_and_of_a_run(
     page.get_by_text("has logged a histogram called “loss”").wait_for()
 
 
+BEHIND = """
+for number in range(22):
+    run = epochal.init(project="behind", name=f"b{number}", id=f"b{number}", group="g",
+                       settings=QUIET, reinit="create_new")
+    run.log({"loss": 1.0, "epoch": 2.0}, step=3)
+    if number == 0:
+        run.log({"roc": epochal.plot.roc_curve([0, 1, 1], [[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]]),
+                 "w": epochal.Histogram([1.0, 2.0, 3.0])}, step=3)
+    run.finish()
+"""
+
+
+def test_media_are_shown_of_the_newest_runs_that_have_them(
+    server: Server, visit: Callable[..., Visitor]
+) -> None:
+    """Also where none of the plotted runs has any, and of the runs of groups."""
+    run_script(server.home, BEHIND)
+    wait_known(server.url, "behind", "b21")
+    visitor = visit(server.url)
+    page = visitor.workspace("behind", "?add=media%3Aroc,ridge%3Aw,media%3Aabsent")
+    page.get_by_text("20 of 22 plotted").wait_for()
+    box = {name: page.locator(f'[data-panel="{name}"]') for name in ("media:roc", "ridge:w")}
+    for panel in box.values():
+        panel.get_by_text("No plotted run has it; these are the newest that have.").wait_for()
+        panel.get_by_text("b0").first.wait_for()
+    page.get_by_text("No run here has logged media called “absent”.").wait_for()
+    box["ridge:w"].hover()
+    assert box["ridge:w"].get_by_role("button", name="Pin", exact=False).count() == 0
+    page = visitor.workspace("behind", "?group=group&add=media%3Aroc,ridge%3Aw")
+    for panel in box.values():
+        panel.get_by_text("Groups have none; these are the newest that have.").wait_for()
+        panel.get_by_text("b0").first.wait_for()
+
+
 def match_run(series: dict[str, Any], value: Callable[[int, int], float]) -> int:
     """Which run of the gallery a series is, by its first point."""
     [number] = [n for n in range(6) if close(series["last"][60], value(n, series["bucket"][60]))]
@@ -254,6 +290,7 @@ def test_what_is_drawn_can_be_taken_away(gallery: Gallery, visit: Callable[..., 
     svg = coming.value.path().read_text()
     assert svg.startswith("<svg ")
     assert svg.count("r18-") == 6
+    assert ">step</text>" in svg
     with page.expect_download() as coming:
         choose(page, "train/loss", "Save as PNG")
     assert coming.value.path().read_bytes().startswith(b"\x89PNG")
@@ -313,7 +350,7 @@ def test_panels_over_runs_are_taken_away_as_curves_are(
         assert len(rows) == 6
         for _, name, *_, value in rows:
             assert close(float(value), last[int(name[-1])]), "as pandas prints it"
-    assert answered(added[3]).count("train/loss * 2 [") == 6
+    assert answered(added[3]).count("train/loss * 2 step [") == 6
 
 
 def test_panels_over_runs_follow_the_filter_and_set_it(

@@ -31,6 +31,7 @@ describe("ticks", () => {
     expect(niceStep(0.3)).toBeCloseTo(0.5, 12);
     expect(niceStep(20)).toBe(20);
     expect(ticks("number", 0, 0.31, 3)).toEqual([0, 0.1, 0.2, 0.3]);
+    expect(ticks("number", 1, 9.975, 3)).toEqual([2, 4, 6, 8]); // one tick alone tells no scale
     expect([ticks("step", 0, 3, 9), ticks("step", 0, 1, 9), ticks("step", 1.2, 1.6, 2)]).toEqual([[0, 1, 2, 3], [0, 1], [1.2, 1.4, 1.6]]);
     expect(ticks("duration", 0, 10 * 60e6, 5)).toEqual([0, 2, 4, 6, 8, 10].map((m) => m * 60e6));
   });

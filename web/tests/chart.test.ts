@@ -1,6 +1,7 @@
 /** Law: what is drawn covers every extremum, marks every NaN, and the cursor finds the curve under it. */
 import { describe, expect, it } from "vitest";
 import { seriesOf, type BucketSeries } from "../src/core/buckets";
+import { SvgPen } from "../src/core/charts/svg";
 import { decodeColumns } from "../src/core/columns";
 import { bucketWindow, pointsBefore, xExtent, yExtent } from "../src/core/extent";
 import { FrameQueue } from "../src/core/frame";
@@ -30,6 +31,14 @@ describe("the greatest and the least numbers there are", () => {
       if (i > 0) expect(y).toBeLessThan(places[i - 1]);
     }
   });
+});
+
+it("draws the mean of a group at one step only as a dot", () => {
+  const group = { buckets: { ...bucketed([[3, 1]], 1), first: null }, look: { color: "#123", dash: [] }, band: true };
+  const pen = new SvgPen(100, 100);
+  const plane: Plane = { left: 0, top: 0, width: 100, height: 100, xLo: 0, xHi: 6, yLo: 0, yHi: 2, logX: false, logY: false, ratio: 1 };
+  paint(pen as unknown as CanvasRenderingContext2D, plane, [group], { highlight: null, fail: "red", smooth: false, dragging: false });
+  expect(pen.toString()).toMatch(/a1.5 1.5 [^>]*stroke="#123"/);
 });
 
 it.each([[0, 3e-318, false], [9e15, 9e15 + 300, true], [5e-324, 1e-322, false]])("every value from %d to %d has a place of its own (log: %s)", (lo, hi, log) => {

@@ -6,6 +6,7 @@ import { pythonOf, pythonOfHistograms, pythonOfImportance, pythonOfMedia, python
 import { csvOfMedia, type Told } from "../src/core/media/values";
 import { SvgPen } from "../src/core/charts/svg";
 import type { Want } from "../src/core/store";
+import type { XAxis } from "../src/core/wire";
 
 const want = (series: Want["series"]): Want => ({ series, x: "step", range: null, buckets: 400, smooth: 0 });
 
@@ -97,14 +98,21 @@ describe("Python", () => {
   it("names each run and key once, those of groups and formulas too", () => {
     const program = pythonOf(want([{ run: "a", key: "train/loss" }, { run: "b", key: "train/loss" }, { run: "g", key: "val/loss - train/loss", formula: true, runs: ["b", "c"] }]), "ORIGIN");
     expect(program).toContain('reader = epochal.connect("ORIGIN")');
-    expect(program).toContain('keys = ["train/loss"]\nformulas = ["val/loss - train/loss"]');
+    expect(program).toContain('keys = ["train/loss"]\nx = "step"\nformulas = ["val/loss - train/loss"]');
     expect(program.match(/"[abc]",/g)).toEqual(['"a",', '"b",', '"c",']);
   });
 
-  it("reads what is in view where x is the step", () => {
+  it("reads what is in view over the x axis that is shown, and names it", () => {
     const zoomed = { ...want([{ run: "a", key: "loss" }]), range: [9.5, 20.5] as [number, number] };
-    expect(pythonOf(zoomed, "O")).toContain('history.to_pandas().query("10 <= step <= 20")');
-    expect(pythonOf({ ...zoomed, x: "wall" }, "O")).not.toContain("query");
+    const told = (x: XAxis, range = zoomed.range): string => pythonOf({ ...zoomed, x, range }, "O");
+    expect(told("step")).toContain('x = "step"\n');
+    expect(told("step")).toContain("frame[frame[x].between(10, 20)].set_index(x)");
+    expect(told("wall", [0, 1.5e15])).toContain('.between("1970-01-01T00:00:00.000Z", "2017-07-14T02:40:00.000Z")');
+    expect(told("relative", [1e6, 2.5e6])).toContain('frame[x] = (frame["time"] - run.created).dt.total_seconds()\n');
+    expect(told("relative", [1e6, 2.5e6])).toContain("frame[x].between(1, 2.5)");
+    expect(told({ metric: "epoch" })).toContain('    "loss",\n    "epoch",\n]\nx = "epoch"\n');
+    expect(told({ metric: "epoch" })).toContain("frame[x].between(9.5, 20.5)");
+    expect(pythonOf({ ...zoomed, series: [{ run: "a", key: "log(loss)", formula: true }] }, "O")).toContain("inside = (points.step >= 10) & (points.step <= 20)");
   });
 
   it("cannot be broken out of by a name", () => {

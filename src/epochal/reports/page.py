@@ -164,7 +164,7 @@ def _drawing(panel: Panel, data: PanelData, pictures: Mapping[str, str]) -> str:
     if panel.kind in HISTOGRAMS:
         return distributions.drawing(panel.kind, panel.name, data) + _undrawn(data)
     if data.table is None:
-        return media_of(panel.name, data, pictures) + _left_out(data)
+        return media_of(panel.name, data, pictures) + _undrawn(data)
     table = data.table
 
     def column(name: str) -> list[Any]:
@@ -177,14 +177,8 @@ def _drawing(panel: Panel, data: PanelData, pictures: Mapping[str, str]) -> str:
     return figures.rows_of(table, column, panel.columns)
 
 
-def _left_out(data: PanelData) -> str:
-    """Tells of how many runs a panel of media shows none."""
-    count, most = max(data.matched, len(data.runs)), min(MOST_MEDIA_RUNS, len(data.runs))
-    return f'<p class="soft">The first {most:,} of {count:,} runs.</p>' if count > most else ""
-
-
 def _undrawn(data: PanelData) -> str:
-    """Tells of how many runs a panel of histograms shows some."""
+    """Tells of how many runs a panel of media or histograms shows some."""
     count, drawn = (
         max(data.matched, len(data.runs)),
         len({entry.run for entry in data.media or []}),

@@ -15,7 +15,7 @@ from epochal.domain.access import Permission, Principal
 from epochal.domain.importance import ImportanceQuery
 from epochal.domain.objects import MediaQuery
 from epochal.domain.report import PanelData, PanelRun
-from epochal.domain.view import BucketQuery, RunPage, RunQuery, SeriesRef
+from epochal.domain.view import BucketQuery, RunPage, RunQuery, RunRow, SeriesRef
 from epochal.errors import InvalidInput
 from epochal.reports.page import FIELDS
 from epochal.reports.panel import HISTOGRAMS, MOST_MEDIA_RUNS, MOST_RUNS, Panel, keys_of
@@ -29,6 +29,8 @@ LEAST_BUCKETS: Final = 32
 MOST_CELLS: Final = 400_000
 """Buckets of all curves of a panel together."""
 MOST_ROWS: Final = 1_000
+OF_MEDIA: Final = (*HISTOGRAMS, "media")
+"""Kinds of panels that show what some runs have logged under a key, and others have not."""
 LAST_STEP: Final = 2**63 - 1
 MOST_HISTOGRAMS: Final = 60
 """Steps of each run, as the page asks for them (`web/src/core/gradients/distribution.ts`)."""
@@ -71,7 +73,8 @@ def panel_data(
     here = _Place(store, principal, *place)
     where, named = _choice(here, panel)
     page, missing, moved = _runs_of(here, panel, where, named)
-    shown = [PanelRun(run.uid, run.id, run.name, run.color) for run in page.runs]
+    found = _loggers(here, panel, page.runs) if panel.kind in OF_MEDIA else page.runs
+    shown = [PanelRun(run.uid, run.id, run.name, run.color) for run in found]
     data = PanelData(
         text, time.time_ns() // 1000, shown, missing=missing, moved=moved, matched=page.matched
     )
@@ -90,13 +93,10 @@ def panel_data(
 
 
 def _histograms(here: _Place, panel: Panel, data: PanelData) -> PanelData:
-    # A range of another axis says nothing about steps.
-    ends = panel.range if panel.x == "step" else None
-    low = None if ends is None else _step(math.ceil(ends[0]))
-    high = None if ends is None else _step(math.floor(ends[1]))
-    uids = _loggers(here, panel.what, data, LAST_STEP if high is None else high)
+    uids = [run.uid for run in data.runs[:MOST_MEDIA_RUNS]]
     if not uids:
         return replace(data, media=[])
+    low, high = _steps(panel)
     query = MediaQuery(
         uids,
         [panel.what],
@@ -109,15 +109,28 @@ def _histograms(here: _Place, panel: Panel, data: PanelData) -> PanelData:
     return replace(data, media=media.query_media(here.store, here.principal, query).entries)
 
 
-def _loggers(here: _Place, key: str, data: PanelData, last: int) -> list[str]:
-    """The first runs that have logged something under the key until a step."""
-    uids = [run.uid for run in data.runs]
-    if len(uids) <= MOST_MEDIA_RUNS:
-        return uids
-    query = MediaQuery(uids, [key], at=last, limit=len(uids), meta=["stats"])
-    found = media.query_media(here.store, here.principal, query).entries
-    having = {entry.run for entry in found}
-    return [uid for uid in uids if uid in having][:MOST_MEDIA_RUNS]
+def _steps(panel: Panel) -> tuple[int | None, int | None]:
+    """The first and the last step; a range of another axis says nothing about steps."""
+    if panel.range is None or panel.x != "step":
+        return None, None
+    return _step(math.ceil(panel.range[0])), _step(math.floor(panel.range[1]))
+
+
+def _loggers(here: _Place, panel: Panel, found: list[RunRow]) -> list[RunRow]:
+    """The first runs that have logged something under the key; the first ones if none has."""
+    if not found:
+        return []
+    high = None if panel.kind == "media" else _steps(panel)[1]
+    query = MediaQuery(
+        [run.uid for run in found],
+        [panel.what],
+        at=LAST_STEP if high is None else high,
+        limit=len(found),
+        meta=["stats"],
+    )
+    entries = media.query_media(here.store, here.principal, query).entries
+    having = {entry.run for entry in entries}
+    return ([run for run in found if run.uid in having] or found)[: panel.limit]
 
 
 def _step(number: int) -> int:
@@ -170,7 +183,7 @@ def _runs_of(here: _Place, panel: Panel, where: str, named: list[str] | None) ->
         here.project,
         here.entity,
         where=where,
-        limit=MOST_ROWS if is_over_runs else panel.limit,
+        limit=MOST_ROWS if is_over_runs or panel.kind in OF_MEDIA else panel.limit,
         columns=[name for name in columns if name not in FIELDS],
     )
     ask = partial(runs.query_runs, here.store, here.principal)

@@ -119,7 +119,7 @@ def test_the_maps_of_a_panel_share_one_axis_of_steps(home):
 @pytest.mark.parametrize(
     ("kind", "label", "told"),
     [
-        ("media", "of r9, step 0", "The first 8 of 10 runs."),
+        ("media", "of r9, step 0", "8 of 10 runs: the first ones, at most 8, that have one."),
         ("heat", "of r9", "8 of 10 runs: the first ones, at most 8, that have one."),
     ],
 )
@@ -141,9 +141,10 @@ def test_a_page_tells_how_many_runs_a_panel_of_media_leaves_out(home, kind, labe
     assert "runs:" not in few
 
 
-def test_a_panel_of_histograms_finds_the_runs_that_have_one_behind_many_that_lack_it(home):
-    """Live and frozen; a range ends where it says."""
-    for number in range(12):
+@pytest.mark.parametrize("kind", ["heat", "media"])
+def test_a_panel_of_media_finds_the_runs_that_have_some_behind_many_that_lack_them(home, kind):
+    """Live and frozen; of histograms a range ends where it says."""
+    for number in range(24):
         writing = Writing(home, f"r{number}", project="mnist", second=number)
         writing.row(0, loss=1.0)
         if number in (1, 2):  # the oldest are the last
@@ -152,15 +153,20 @@ def test_a_panel_of_histograms_finds_the_runs_that_have_one_behind_many_that_lac
         writing.finish()
     with open_store(home) as store:
         ingest_home(store)
-        name = make(store, block("panel: heat:w")).name
+        name = make(store, block(f"panel: {kind}:w")).name
         shown = page(store, name)
+        live = reports.show_panel(
+            store, LOCAL_USER, ShownPanel("mnist", f"panel: {kind}:w\nlimit: 1")
+        )
         data = [
             reports.read_frozen(store, LOCAL_USER, None, "mnist", name, freeze(store, name, text))
-            for text in ("panel: heat:w", "panel: heat:w\nrange: 0,15")
+            for text in (f"panel: {kind}:w", f"panel: {kind}:w\nrange: 0,15")
         ]
     assert shown.count("<svg viewBox") == 2
-    assert "2 of 12 runs: the first ones, at most 8, that have one." in shown
-    assert [{entry.step for entry in one.media or []} for one in data] == [{10, 20}, {10}]
+    assert "2 of 24 runs: the first ones, at most 8, that have one." in shown
+    assert [run.id for run in live.runs] == ["r2"]
+    ranged = {10, 20} if kind == "media" else {10}
+    assert [{entry.step for entry in one.media or []} for one in data] == [{10, 20}, ranged]
 
 
 @pytest.mark.parametrize(

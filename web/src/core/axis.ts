@@ -24,8 +24,13 @@ export function ticks(kind: AxisKind, lo: number, hi: number, count: number): nu
   // A step a little below the ideal one gives one tick more rather than two fewer.
   const rough = (hi / count - lo / count) * 0.72;
   // There is nothing between two steps, unless only that is shown.
-  if (kind === "step" && hi - lo >= 1) return multiples(Math.max(1, niceStep(rough)), lo, hi);
-  if (kind === "number" || kind === "step") return multiples(niceStep(rough), lo, hi);
+  const least = kind === "step" && hi - lo >= 1 ? 1 : 0;
+  if (kind === "number" || kind === "step") {
+    const step = Math.max(least, niceStep(rough));
+    const found = multiples(step, lo, hi);
+    // One tick alone tells no scale.
+    return found.length > 1 ? found : multiples(Math.max(least, niceStep(step / 2.5)), lo, hi);
+  }
   const step = CLOCK_STEPS.find((s) => s >= rough) ?? niceStep(rough / DAY) * DAY;
   return kind === "time" ? timeTicks(step, lo, hi) : multiples(step, lo, hi);
 }

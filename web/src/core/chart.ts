@@ -64,6 +64,8 @@ export interface Scene {
   kindX: AxisKind;
   kindY: AxisKind;
   curves: readonly Curve[];
+  /** What x is. */
+  axis: XAxis;
   /** Names of the curves, in their order. */
   names: readonly string[];
   smooth: boolean;
@@ -138,7 +140,7 @@ export class Chart implements CursorUser {
     const names = new Map(data.series.map((s) => [s.buckets, s.name]));
     return {
       x: [...this.x], y: [...this.y], kindX: axisKind(data.x, data.logX), kindY: data.logY ? "log" : "number", curves: this.curves,
-      names: this.curves.map((c) => names.get(c.buckets) ?? ""), smooth: data.smooth, ...this.size,
+      axis: data.x, names: this.curves.map((c) => names.get(c.buckets) ?? ""), smooth: data.smooth, ...this.size,
     };
   }
 

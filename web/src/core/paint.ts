@@ -211,7 +211,7 @@ function paintMean(ctx: CanvasRenderingContext2D, plane: Plane, x: Map1, y: Map1
     if (down) ctx.lineTo(px, y(values[i]));
     else ctx.moveTo(px, y(values[i]));
     // A mean between two gaps is a dot.
-    if (!down && (i + 1 >= to || Number.isNaN(values[i + 1]))) ctx.lineTo(px + plane.ratio * 2, y(values[i]));
+    if (!down && (i + 1 >= to || Number.isNaN(values[i + 1]))) ctx.arc(px, y(values[i]), plane.ratio * 1.5, 0, 2 * Math.PI);
     down = true;
   }
   ctx.stroke();

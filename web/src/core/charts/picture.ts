@@ -13,6 +13,8 @@ import { FACE, SvgPen } from "./svg";
 const LEAST = { width: 480, height: 260 };
 export const TOP = 34;
 const BOTTOM = 24;
+/** The name of the x axis below its labels. */
+const NAME = 16;
 const RIGHT = 14;
 const ROW = 16;
 const LEGEND_COLUMN = 230;
@@ -48,7 +50,7 @@ const legendOf = (scene: Scene): LegendEntry[] => scene.curves.map(({ look }, i)
 function layOut(scene: Scene): Layout {
   const width = Math.max(LEAST.width, scene.width);
   const legend = legendHeight(scene.names.length, width);
-  const plotHeight = Math.max(LEAST.height, scene.height) - TOP - BOTTOM;
+  const plotHeight = Math.max(LEAST.height, scene.height) - TOP - BOTTOM - NAME;
   const yTicks = ticks(scene.kindY, ...scene.y, Math.max(2, Math.floor(plotHeight / 36)));
   const yLabels = tickLabels(scene.kindY, yTicks);
   const left = Math.max(34, roomFor(yLabels) + 14);
@@ -60,7 +62,7 @@ function layOut(scene: Scene): Layout {
   const xLabels = tickLabels(scene.kindX, xTicks);
   const [toX, toY] = [xMap(plane), yMap(plane)];
   return {
-    width, height: TOP + plotHeight + BOTTOM + legend + 8, plane,
+    width, height: TOP + plotHeight + BOTTOM + NAME + legend + 8, plane,
     xs: xTicks.map((v, i) => ({ at: toX(v), text: xLabels[i] })), ys: yTicks.map((v, i) => ({ at: toY(v), text: yLabels[i] })),
   };
 }
@@ -94,8 +96,9 @@ function drawScene(pen: Pen, scene: Scene, title: string, { width, height, plane
   pen.textAlign = "center";
   for (const { at } of xs) rule(pen, at, plane.top, at, bottom);
   for (const { at, text } of within(xs, width, 1)) pen.fillText(text, at, bottom + 12);
+  pen.fillText(typeof scene.axis === "object" ? scene.axis.metric : { step: "step", wall: "time", relative: "time since the start" }[scene.axis], plane.left + plane.width / 2, bottom + BOTTOM + NAME / 2 - 2);
   paint(pen as unknown as CanvasRenderingContext2D, plane, scene.curves, { highlight: null, fail: colors.fail, smooth: scene.smooth, dragging: false });
-  drawLegend(pen, legendOf(scene), width, bottom + BOTTOM + 4);
+  drawLegend(pen, legendOf(scene), width, bottom + BOTTOM + NAME + 4);
 }
 
 /** The first names with their looks, and how many there are beside them. */

@@ -6,26 +6,30 @@ const literal = (text: string): string => JSON.stringify(text);
 const list = (items: readonly string[], indent = ""): string => (items.length === 1 ? `[${literal(items[0])}]` : `[\n${items.map((i) => `${indent}    ${literal(i)},\n`).join("")}${indent}]`);
 const program = (origin: string, lines: readonly string[]): string => ["import epochal", "", `reader = epochal.connect(${literal(origin)})`, ...lines, ""].join("\n");
 
-/** The exact points behind curves; of a zoomed panel those in view where x is the step. */
-export function pythonOf(want: Want, origin = location.origin): string {
-  const runs = [...new Set(want.series.flatMap((id) => id.runs ?? [id.run]))];
-  const formulas = [...new Set(want.series.filter((id) => id.formula).map((id) => id.key))];
-  const keys = [...new Set(want.series.filter((id) => !id.formula).map((id) => id.key))];
-  const [lo, hi] = want.x === "step" && want.range ? [Math.ceil(want.range[0]), Math.floor(want.range[1])] : [null, null];
-  const within = lo === null ? "" : `.query("${lo} <= step <= ${hi}")`;
+/** The exact points behind curves over their x axis; of a zoomed panel those in view, of formulas where x is the step. */
+export function pythonOf({ series, x, range }: Want, origin = location.origin): string {
+  const formulas = [...new Set(series.filter((id) => id.formula).map((id) => id.key))];
+  const shown = series.filter((id) => !id.formula).map((id) => id.key);
+  const [axis, own] = typeof x === "object" ? [x.metric, true] : [{ step: "step", wall: "time", relative: "seconds" }[x], false];
+  const keys = [...new Set(own && shown.length > 0 ? [...shown, axis] : shown)];
+  const within = range && (x === "wall" ? range.map((us) => literal(new Date(us / 1000).toISOString())) : x === "step" ? [Math.ceil(range[0]), Math.floor(range[1])] : range.map((at) => (own ? at : at / 1e6))).join(", ");
   return program(origin, [
-    ...(keys.length > 0 ? [`keys = ${list(keys)}`] : []),
+    ...(keys.length > 0 ? [`keys = ${list(keys)}`, `x = ${literal(axis)}`] : []),
     ...(formulas.length > 0 ? [`formulas = ${list(formulas)}`] : []),
-    `for uid in ${list(runs)}:`,
+    `for uid in ${list([...new Set(series.flatMap((id) => id.runs ?? [id.run]))])}:`,
     "    run = reader.run(uid)",
-    ...(keys.length > 0 ? ["    history = run.history([key for key in keys if key in run.metrics])  # every point, bit for bit", `    print(run.name, history.to_pandas()${within})`] : []),
+    ...(keys.length > 0 ? [
+      "    history = run.history([key for key in keys if key in run.metrics])  # every point, bit for bit",
+      "    frame = history.to_pandas()",
+      ...(x === "relative" ? ['    frame[x] = (frame["time"] - run.created).dt.total_seconds()'] : []),
+      `    if x in frame:`,
+      `        print(run.name, frame${within ? `[frame[x].between(${within})]` : ""}.set_index(x))`,
+    ] : []),
     ...(formulas.length > 0 ? [
       "    for text in formulas:",
       "        points = run.formula(text)",
-      ...(lo === null ? ["        print(run.name, text, points.step, points.value)"] : [
-        `        inside = (points.step >= ${lo}) & (points.step <= ${hi})`,
-        "        print(run.name, text, points.step[inside], points.value[inside])",
-      ]),
+      ...(x === "step" && within ? [`        inside = (points.step >= ${within.replace(", ", ") & (points.step <= ")})`] : []),
+      `        print(run.name, text, "step", points.step${x === "step" && within ? "[inside]" : ""}, "value", points.value${x === "step" && within ? "[inside]" : ""})`,
     ] : []),
   ]);
 }
