@@ -147,8 +147,9 @@ def start_server(home: Path, *arguments: str, log: Path) -> Server:
         AssertionError: it ended or was silent for a minute; its log is quoted.
     """
     process = begin(
-        "server", f"--home={home}", "--host=127.0.0.1", "--port=0", *arguments, log=log
-    )
+        "-m", "epochal", "server", f"--home={home}", "--host=127.0.0.1", "--port=0", *arguments,
+        log=log,
+    )  # fmt: skip
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         address = read_server_address(home)
