@@ -265,7 +265,8 @@ _SHOTS = """
 import numpy as np
 run = epochal.init(project="shown", name="shots", id="shots", settings=QUIET)
 run.log({"shot": epochal.Image(np.full((24, 24, 3), 200, np.uint8), caption="the last shot"),
-         "scores": epochal.Table(columns=["n"], data=[[7]]), "loss": 1.0})
+         "scores": epochal.Table(columns=["n"], data=[[7]]), "loss": 1.0,
+         "many": [epochal.Image(np.full((24, 24, 3), n, np.uint8)) for n in range(24)]})
 run.finish()
 """
 
@@ -273,15 +274,18 @@ run.finish()
 def test_media_far_below_are_there_before_anybody_scrolls(
     server: Server, visit: Callable[..., Visitor]
 ) -> None:
-    """The browser's own print waits for nothing: what it shall show has to be on the page."""
+    """The browser's own print waits for nothing, and no picture is cut, as paper cannot scroll."""
     run_script(server.home, _SHOTS)
     wait_known(server.url, "shown", "shots")
     words = "Words that take room.\n\n" * 120
-    text = f"{words}```panel\npanel: media:shot\n```\n"
+    text = f"{words}```panel\npanel: media:many\n```\n"
     connect(home=server.home).add_report("shown", "Far", text)
     page = visit(server.url).go("/p/shown/reports/far")
-    page.locator("figure .items img").wait_for(state="attached", timeout=60_000)
+    page.locator("figure .items img").first.wait_for(state="attached", timeout=60_000)
     assert page.evaluate("document.scrollingElement.scrollTop") == 0
+    page.emulate_media(media="print")
+    cut = page.locator("figure .media").evaluate("(m) => m.scrollHeight - m.clientHeight")
+    assert cut <= 1
 
 
 def test_frozen_pictures_outlive_their_run_and_every_save_can_be_undone(
