@@ -146,10 +146,9 @@ def start_server(home: Path, *arguments: str, log: Path) -> Server:
     Raises:
         AssertionError: it ended or was silent for a minute; its log is quoted.
     """
-    process = begin(
-        "-m", "epochal", "server", f"--home={home}", "--host=127.0.0.1", "--port=0", *arguments,
-        log=log,
-    )  # fmt: skip
+    command = ["-m", "epochal", "server", f"--home={home}", "--host=127.0.0.1", "--port=0"]
+    log.unlink(missing_ok=True)
+    process = begin(*command, *arguments, log=log)
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         address = read_server_address(home)

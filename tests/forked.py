@@ -20,8 +20,19 @@ from pathlib import Path
 from typing import Any
 
 STEM = Path(__file__).with_name("stem.py")
-TOLD_ANEW = ("EPOCHAL_", "PYTEST_", "HYPOTHESIS_")
-"""Beginnings of variables that nothing reads when it is imported."""
+LASTING = (
+    "PYTHON",
+    "LD_",
+    "OMP_",
+    "OPENBLAS_",
+    "NPY_",
+    "NUMPY_",
+    "LITESTAR_",
+    "LANG",
+    "LC_",
+    "TZ",
+)
+"""Beginnings of variables that are read once: by the interpreter, or by what is imported."""
 GLANCE_SECONDS = 0.02
 
 
@@ -72,7 +83,7 @@ class Stem:
 
     def __init__(self) -> None:
         self.lasting = lasting(os.environ)
-        """The variables that it began with."""
+        """What it keeps for all that it forks."""
         self._process = subprocess.Popen(
             [sys.executable, "-P", str(STEM)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
@@ -123,8 +134,8 @@ class Stem:
 
 
 def lasting(environment: os._Environ[str]) -> dict[str, str]:
-    """The variables that a process may have read when it imported something."""
-    return {k: v for k, v in environment.items() if not k.startswith(TOLD_ANEW)}
+    """The variables that a process keeps as they were when it began."""
+    return {k: v for k, v in environment.items() if k.startswith(LASTING)}
 
 
 @functools.cache
@@ -133,7 +144,7 @@ def _stem() -> Stem:
 
 
 def begin(*arguments: str, log: Path) -> subprocess.Popen[bytes] | Forked:
-    """Start ``python`` with arguments: forked, or anew where variables differ that may matter.
+    """Start ``python`` with arguments: forked, or anew where variables differ that last.
 
     Args:
         arguments: ``-m`` and a module's name, or ``-c`` and a program; then the arguments of that.
