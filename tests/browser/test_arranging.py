@@ -54,11 +54,11 @@ def table(visitor: Visitor, project: str, query: str) -> Page:
 
 
 def heads(page: Page) -> list[str]:
-    """The columns by their sort buttons, from left to right."""
+    """The columns by the buttons of their options, from left to right."""
     found: list[str] = page.evaluate(
         """() => [...document.querySelectorAll(".grid-headcell")]
           .sort((a, b) => a.getBoundingClientRect().left - b.getBoundingClientRect().left)
-          .map((head) => head.querySelector(".sort").title.replace("Sort by ", ""))"""
+          .map((head) => head.querySelector(".more").title.replace("Options of ", ""))"""
     )
     return found
 
@@ -70,7 +70,8 @@ def looks_for_differing(waiting: list[Route]) -> list[Route]:
 
 
 def head(page: Page, column: str) -> Any:
-    return page.locator(".grid-headcell", has=page.get_by_title(f"Sort by {column}", exact=True))
+    options = page.get_by_title(f"Options of {column}", exact=True)
+    return page.locator(".grid-headcell", has=options)
 
 
 def wide(page: Page) -> float:
@@ -160,6 +161,9 @@ def test_groups_show_mean_and_spread_over_all_their_runs_and_open(
     page.wait_for_url("**group=config.optim.name,config.lr*")
     groups = page.locator(".grid-row.grouping:not([hidden])")
     until(lambda: groups.count() == 2, what="two groups")
+    assert groups.first.locator(".grid-lead .grow").last.inner_text() == "adamw · name"
+    # Its color is that of no curve: the groups inside are drawn.
+    assert groups.first.locator(".swatch").is_hidden()
     until(lambda: "6 groups" in page.locator(".side > .tools").inner_text(), what="both levels")
     values = last_losses(gallery, "adamw")
     mean, spread = statistics.fmean(values), statistics.stdev(values)
@@ -171,6 +175,7 @@ def test_groups_show_mean_and_spread_over_all_their_runs_and_open(
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     until(lambda: groups.count() == 5, what="three groups inside")
+    assert groups.nth(1).locator(".swatch").is_visible()
     groups.nth(1).click()
     until(lambda: sum(name.startswith("r18-") for name in rows(page)) == 1, what="the run inside")
     page.reload()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page
 
 from tests.browser.gallery import Gallery
 from tests.browser.visitor import Visitor, drawn, until, wait_drawn
@@ -293,3 +293,80 @@ def test_heads_of_the_table_are_walked_by_keys(page: Page) -> None:
     until(lambda: page.evaluate(where) == str(last - 2))
     page.keyboard.press("Shift+Enter")
     page.wait_for_url(lambda url: url != first and "," in url.split("sort=")[1])
+
+
+def test_escape_closes_a_menu_first_and_then_drops_the_selection(page: Page) -> None:
+    """Also where a button of the menu has the focus, which types nothing."""
+    for key in ("j", "x", "v"):
+        page.keyboard.press(key)
+    page.get_by_role("dialog", name="Saved views").wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog").wait_for(state="detached")
+    assert selected(page).count("true") == 1
+    page.keyboard.press("Escape")
+    until(lambda: selected(page).count("true") == 0)
+
+
+def test_the_focus_stays_in_a_menu_whose_button_goes_away(page: Page) -> None:
+    """A field that is taken for a group leaves the list; the next one can be found at once."""
+    page.keyboard.press("g")
+    field = page.get_by_label("Find a field to group by")
+    field.fill("lr")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**group=config.lr*")
+    until(lambda: field.evaluate("field => field === document.activeElement"))
+
+
+def test_back_from_a_run_leads_to_the_row_and_the_selection(
+    gallery: Gallery, visit: Callable[..., Visitor]
+) -> None:
+    """In a long table far down; the row that is selected is not below the bar that comes then."""
+    page = visit(gallery.url).workspace("many", "/runs?sort=name")
+    for key in ("j", "PageDown", "PageDown", "PageDown", "x"):
+        page.keyboard.press(key)
+    page.get_by_text("1 selected").wait_for()
+    until(lambda: active(page) == "runs-grid-row-60")
+    row = page.locator("#runs-grid .grid-row.active")
+    grid = page.locator("#runs-grid")
+    until(lambda: bottom(row) <= bottom(grid), what="the active row in view")
+    before = grid.evaluate("grid => grid.scrollTop")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/p/many/r/m0060")
+    page.go_back()
+    until(lambda: active(page) == "runs-grid-row-60", what="the row that was left")
+    assert grid.evaluate("grid => grid.scrollTop") == before
+    page.get_by_text("1 selected").wait_for()
+    page.keyboard.press("j")
+    until(lambda: active(page) == "runs-grid-row-61")
+
+
+def bottom(locator: Locator) -> float:
+    box = locator.bounding_box()
+    assert box
+    return box["y"] + box["height"]
+
+
+def test_j_in_a_head_goes_to_the_rows_so_that_enter_opens_one(page: Page) -> None:
+    """The focus in the head would take Enter for another order."""
+    page.locator("#runs-grid [data-act=sort]").nth(1).focus()
+    page.keyboard.press("j")
+    until(lambda: page.evaluate("document.activeElement.id") == "runs-grid")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/p/resnets/r/r18-5")
+
+
+def test_with_single_keys_off_keys_that_are_no_characters_go_on(page: Page) -> None:
+    """Letters and signs mean nothing then; the arrows, Enter and Space are not typed by chance."""
+    page.keyboard.press("?")
+    page.get_by_label("Single-key shortcuts").uncheck()
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog").wait_for(state="detached")
+    page.locator("#runs-grid").focus()
+    for key in ("j", "x", "/"):
+        page.keyboard.press(key)
+    assert active(page) is None
+    page.keyboard.press("ArrowDown")
+    until(lambda: active(page) == "runs-grid-row-0")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/p/resnets/r/r18-5")

@@ -55,3 +55,36 @@ def test_a_filter_that_fits_nothing_says_so(
     page.get_by_label("Filter runs").fill("config.lr > 99")
     page.get_by_text("No run matches the filter.").wait_for()
     assert rows(page) == []
+
+
+def test_a_mistake_in_a_long_filter_is_shown_with_what_is_around_it(
+    gallery: Gallery, visit: Callable[..., Visitor]
+) -> None:
+    """All of it would lie over the page, and its message below the window."""
+    visitor = visit(gallery.url)
+    visitor.forgiven = ("Failed to load resource: the server responded with a status of 400",)
+    page = visitor.workspace("resnets")
+    page.get_by_label("Filter runs").fill(
+        "config.lr > 0 and " * 200 + "config.lr = 1 " + "x" * 500
+    )
+    alert = page.get_by_role("alert")
+    alert.wait_for()
+    shown = alert.locator("code").inner_text()
+    assert (shown[0], shown[-1]) == ("…", "…")
+    assert "config.lr = 1" in shown
+    assert len(shown) < 300
+
+
+@pytest.mark.parametrize("width", [720, 820, 1024, 1180])
+def test_there_is_room_for_a_filter_on_a_tablet(
+    gallery: Gallery, visit: Callable[..., Visitor], width: int
+) -> None:
+    """Beside the places of a project it had 66 pixels; it takes a line of its own."""
+    page = visit(gallery.url, viewport={"width": width, "height": 1180}).workspace("resnets")
+    box = page.get_by_label("Filter runs").bounding_box()
+    assert box
+    assert box["width"] >= 240
+    chip = page.get_by_text("plotted").bounding_box()
+    assert chip
+    assert chip["y"] + chip["height"] <= box["y"] or chip["x"] >= box["x"] + box["width"]
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= width

@@ -79,11 +79,15 @@ def test_a_view_is_saved_shared_changed_and_opened_first(
     assert third.url == f"{seen}/p/seen"
     menu(third)
     third.get_by_role("button", name="Rename by name").click()
-    third.get_by_label("New name of the view").fill("descending")
+    field = third.get_by_label("New name of the view")
+    # The old name is selected: what is typed stands in its place.
+    until(lambda: field.evaluate("field => field.selectionEnd - field.selectionStart") == 7)
+    third.keyboard.type("descending")
     third.get_by_role("button", name="Rename", exact=True).click()
     third.get_by_role("button", name="Delete descending").click()
     third.get_by_role("button", name="Delete", exact=True).click()
     third.get_by_role("button", name="Delete descending").wait_for(state="detached")
+    assert third.evaluate("document.activeElement.closest('[role=dialog]') !== null")
 
 
 def test_a_long_address_becomes_a_short_link_that_shows_the_same(

@@ -175,7 +175,8 @@ def cell(page: Page, run: str, column: str) -> str | None:
         """([run, column]) => {
           const grid = document.querySelector("#runs-grid");
           const heads = [...grid.querySelectorAll(".grid-headcell")];
-          const head = heads.find((h) => h.querySelector(".sort").title === `Sort by ${column}`);
+          const title = `Options of ${column}`;
+          const head = heads.find((h) => h.querySelector(".more").title === title);
           const row = [...grid.querySelectorAll(".grid-row:not([hidden])")]
             .find((r) => r.querySelector(".grid-lead a").textContent === run);
           if (!head || !row) return null;

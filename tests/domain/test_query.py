@@ -118,6 +118,8 @@ def test_nan_is_a_number_that_can_be_asked_for():
         ("config.lr in [1 2]", 16, "expected ,"),
         ("config.lr < config.x", 12, "expected a value"),
         ("ünknown == 1", 0, "unknown field"),
+        ("train/loss == nan", 0, "did you mean last(train/loss) or config.train/loss?"),
+        ("isnan(config.lr)", 0, "unknown function 'isnan'; there are last, min"),
         ("tags == 'a'", 0, "tags.name for one that has a value"),
         ('tags["$client"] == "a"', 0, "the server's own"),
     ],

@@ -61,7 +61,6 @@ __all__ = [
 MAX_LENGTH: Final = 10_000
 MAX_DEPTH: Final = 100
 MAX_TERMS: Final = 300
-
 TEXT_ATTRIBUTES: Final = frozenset(
     {"name", "state", "id", "uid", "group", "job_type", "notes", "host"}
 )
@@ -71,8 +70,8 @@ ATTRIBUTES: Final = TEXT_ATTRIBUTES | NUMBER_ATTRIBUTES | TIME_ATTRIBUTES
 AGGREGATES: Final[dict[str, FieldKind]] = {
     "last": "last", "min": "min", "max": "max", "mean": "mean", "count": "count",
 }  # fmt: skip
+_FUNCTIONS: Final = f"there are {', '.join(AGGREGATES)} and exists"
 SCOPES: Final[tuple[FieldKind, ...]] = ("config", "summary", "tags")
-
 _OPERATORS: Final[dict[str, Operator]] = {
     "==": "==", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">=",
 }  # fmt: skip
@@ -340,7 +339,8 @@ class _Parser:
                 return self.check_key(Field(scope, self.read_path(token, scope)), token)
         if word in ATTRIBUTES:
             return Field("attribute", word)
-        raise self.fail(f"unknown field {word!r}; {_field_hint(word)}", token)
+        what, hint = ("function", _FUNCTIONS) if self.token.text == "(" else ("field", _hint(word))
+        raise self.fail(f"unknown {what} {word!r}; {hint}", token)
 
     def is_list(self, scope: FieldKind) -> bool:
         """Whether a bare ``tags`` means the words that a run has, and no tag with a value."""
@@ -392,9 +392,9 @@ class _Parser:
         return ".".join(part for part in parts if part)
 
 
-def _field_hint(word: str) -> str:
+def _hint(word: str) -> str:
     if word == "tags":
         return 'write "name" in tags, or tags.name for one that has a value'
-    known = [*sorted(ATTRIBUTES), *SCOPES]
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    return f"did you mean {close[0] if close else f'summary.{word} or config.{word}'}?"
+    close = difflib.get_close_matches(word, [*sorted(ATTRIBUTES), *SCOPES], n=1, cutoff=0.6)
+    logged = f"last({word})" if "/" in word else f"summary.{word}"
+    return f"did you mean {close[0] if close else f'{logged} or config.{word}'}?"

@@ -149,8 +149,8 @@ def _find(connection: sa.Connection, entity: str, project: str, name: str) -> Vi
     known = connection.execute(sa.select(view.c.name).where(*_of(entity, project))).scalars()
     named = [other for other in known if not other.startswith(MARK)]
     raise NotFound(
-        f"project {project!r} has no view {name[:80]!r}{suggest(name, named)}; "
-        "it was renamed or deleted, or the link was cut short"
+        f"project {project!r} has no view {name[:80]!r}: it was renamed or deleted, "
+        f"or the link was cut short{suggest(name, named)}"
     )
 
 

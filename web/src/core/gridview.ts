@@ -6,35 +6,9 @@
  * active descendant). Text goes in as text, never as markup.
  */
 import { columnEdges, columnWindow, contentHeight, rowWindow, scrollLeftFor, scrollTopFor, topRow } from "./grid";
+import type { GridColumn, GridSource } from "./gridsource";
 import { focusedHead } from "./tablehead";
 import { digits, px } from "./words";
-
-export interface GridColumn {
-  id: string;
-  title: string;
-  width: number;
-  numeric: boolean;
-  /** Stays beside the first column; pinned columns stand before all others. */
-  pinned?: boolean;
-}
-
-/** Where the grid asks for what it shows. */
-export interface GridSource {
-  /** Builds the first cell of a recycled row once; the returned function fills it for a row. */
-  lead(cell: HTMLElement): (row: number) => void;
-  text(row: number, column: number): string;
-  /** Classes of a row and of a cell, space separated. */
-  rowClass(row: number): string;
-  /** Whether a row is selected; null for lines that cannot be. */
-  selected?(row: number): boolean | null;
-  cellClass(row: number, column: number): string;
-  /** Fills the head of a column, or says in it what is new. */
-  head(cell: HTMLElement, column: number): void;
-  /** Fills a cell that shows more than text; false leaves it to `text`. */
-  draw?(cell: HTMLElement, row: number, column: number): boolean;
-  /** Other rows, or other columns of those that scroll, may be on screen. */
-  window(first: number, end: number, columns: readonly [number, number]): void;
-}
 
 /** A cell and what was last written into it: most of it is the same in the next row, and writing costs more than comparing. */
 interface Cell {
@@ -74,6 +48,8 @@ export class GridView {
   private scheduled = false;
   private stale = true;
   private readonly resize: ResizeObserver;
+  /** How far it was scrolled when it was drawn last; what is off the page tells nothing of that. */
+  scrolled = 0;
   private readonly onScroll = (): void => {
     this.root.classList.toggle("aside", this.root.scrollLeft > 0);
     this.schedule(false);
@@ -96,7 +72,11 @@ export class GridView {
     this.body.setAttribute("role", "rowgroup");
     root.append(this.head, this.body);
     root.addEventListener("scroll", this.onScroll, { passive: true });
-    this.resize = new ResizeObserver(() => this.schedule(false));
+    this.resize = new ResizeObserver(() => {
+      // A bar that comes below the table must not cover the row that it is about.
+      if (this.slots.some((slot) => slot.row === this.active && slot.row >= 0)) this.reveal(this.active);
+      this.schedule(false);
+    });
     this.resize.observe(root);
   }
 
@@ -203,6 +183,13 @@ export class GridView {
     this.render();
   }
 
+  /** As a table that was left: scrolled so far, with this row active. */
+  comeBack(scrolled: number, active: number): void {
+    this.root.scrollTop = scrolled;
+    this.active = active;
+    this.schedule(true);
+  }
+
   /** The row at the top edge of the view. */
   get top(): number {
     return Math.floor(topRow(this.root.scrollTop, this.viewHeight(), this.rows, this.rowHeight));
@@ -259,7 +246,8 @@ export class GridView {
   private render(): void {
     if (!this.root.isConnected || this.columns.length === 0) return;
     if (this.frozenFitting() !== this.frozen) this.rebuild();
-    const view = rowWindow(this.root.scrollTop, this.viewHeight(), this.rows, this.rowHeight);
+    this.scrolled = this.root.scrollTop;
+    const view = rowWindow(this.scrolled, this.viewHeight(), this.rows, this.rowHeight);
     const across = columnWindow(this.root.scrollLeft, this.root.clientWidth, this.edges, this.frozen);
     // One more on each side, so that Tab finds its way on.
     this.drawHeads(Math.max(this.frozen, across.first - 1), Math.min(this.columns.length, across.end + 1));

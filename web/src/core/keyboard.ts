@@ -1,6 +1,6 @@
 /**
- * Keyboard shortcuts. A page adds its own; the newest handler of a key wins. Single keys are silent while typing, with Ctrl, Alt or
- * Meta held, and when the user has turned them off (WCAG 2.1.4). `Ctrl+k` (or Meta) answers always; such combinations that nobody added stay the browser's.
+ * Keyboard shortcuts. A page adds its own; the newest handler of a key wins. Single keys are silent while typing and with Ctrl, Alt or
+ * Meta held; those that are characters also when the user has turned them off (WCAG 2.1.4). `Ctrl+k` (or Meta) answers always; such combinations that nobody added stay the browser's.
  */
 
 export interface Shortcut {
@@ -89,7 +89,7 @@ export function startKeyboard(): void {
     if (!held && (typing(event.target) || taken(event))) return;
     // A modal dialog has the keyboard, one that is still loading too: Escape closes it, the page behind it hears nothing.
     if (document.querySelector("dialog:modal, [data-dialog]")) return;
-    if (!held && event.key !== "Escape" && !singleKeysOn()) return;
+    if (!held && /^\S$/.test(event.key) && !singleKeysOn()) return;
     const pressed = held ? `Ctrl+${event.key}` : event.key;
     for (const shortcut of stack.flat().reverse()) {
       const keys = shortcut.keys.split(" ").map((k) => (k === "Space" ? " " : k));

@@ -9,11 +9,13 @@ import { digits } from "./words";
 export interface LeadLine {
   run?: RunRow;
   group?: GroupRow;
-  /** What the group's innermost value is, and of which field. */
+  /** What the group's innermost value is, and of which field: its last word where there are several levels. */
   label?: string;
+  key?: string;
   field?: string;
   level: number;
   open?: boolean;
+  /** Of groups the innermost are: charts draw no others. */
   plotted: boolean;
 }
 
@@ -45,7 +47,7 @@ export function buildLead(cell: HTMLElement): (line: LeadLine | null, theme: The
     if (group) parts ??= buildGroup(cell, swatch);
     if (parts) parts.fold.hidden = parts.label.hidden = parts.count.hidden = !group;
     glyph.hidden = link.hidden = group !== undefined;
-    swatch.hidden = !run && !group;
+    swatch.hidden = !line?.plotted && !run;
     nan.hidden = !run || run.nan_key === null;
     if (group && parts) fillGroup(line as LeadLine, group, theme, parts);
     if (run) said = fillRun(line as LeadLine, run, theme, { swatch, glyph, link, nan }, said);
@@ -102,7 +104,7 @@ function fillGroup(line: LeadLine, group: GroupRow, theme: Theme, parts: GroupPa
   fold.textContent = line.open ? "▾" : "▸";
   fold.setAttribute("aria-expanded", String(line.open));
   fold.setAttribute("aria-label", `${line.open ? "Close" : "Open"} the group ${line.label}`);
-  label.textContent = line.label ?? "";
+  label.textContent = (line.label ?? "") + (line.key ? ` · ${line.key}` : "");
   label.title = `${line.field}: ${line.label}`;
   count.textContent = formatCount(group.runs);
   count.title = group.runs === 1 ? "1 run" : `${group.runs} runs`;

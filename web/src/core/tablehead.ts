@@ -1,5 +1,5 @@
 /** The head of a column of the runs table: what it sorts by, which value of a series it shows, the edge that is dragged. */
-import { columnTitle, FINDINGS, parseColumn } from "./columnid";
+import { columnTitle, FINDINGS, isSortable, parseColumn } from "./columnid";
 
 /** Builds the head once; later it only says what is new, so that its buttons keep the focus and little is laid out again. */
 export function fillHead(cell: HTMLElement, { id, title, mark }: { id: string; title: string; mark: string }): void {
@@ -10,7 +10,7 @@ export function fillHead(cell: HTMLElement, { id, title, mark }: { id: string; t
 }
 
 function buildHead(cell: HTMLElement, id: string): HTMLElement {
-  const sort = button("sort", "sort", `Sort by ${id}`);
+  const sort = button("sort", "sort", isSortable(id) ? `Sort by ${id}` : `${id}: read for the rows in view, cannot be sorted by`);
   const name = document.createElement("span");
   name.className = "clip";
   sort.append(name, "");

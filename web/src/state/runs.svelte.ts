@@ -78,6 +78,11 @@ export class Runs {
     this.first = new Promise((resolve) => (this.opened = resolve));
   }
 
+  /** Which table this is: its project, filter and order. */
+  get table(): string {
+    const { entity, project, where, order } = this.query;
+    return JSON.stringify([entity, project, where, order]);
+  }
   /** The rows that were read from the top. */
   get rows(): RunRow[] {
     return this.span.rows;

@@ -46,8 +46,11 @@ export class TableLines {
     if (line?.kind === "group") {
       const value = line.group.values[line.level];
       const field = group[line.level];
-      const label = value === null ? `no ${columnTitle(field)}` : value === "" ? "(empty)" : formatValue(value);
-      return { group: line.group, label, field, level: line.level, open: line.open, plotted: true };
+      const title = columnTitle(field);
+      const label = value === null ? `no ${title}` : value === "" ? "(empty)" : formatValue(value);
+      // Values come first: of long keys the end is cut.
+      const key = group.length > 1 && value !== null ? title.split(".").pop() : undefined;
+      return { group: line.group, label, key, field, level: line.level, open: line.open, plotted: line.level === group.length - 1 };
     }
     const run = this.run(row);
     return run ? { run, level: line?.level ?? 0, plotted: plotted.has(run.uid) } : null;
