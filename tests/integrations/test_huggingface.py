@@ -1,22 +1,22 @@
-"""Hugging Face's real Trainer and Accelerator, on a model that is made here."""
+"""Hugging Face's real Trainer and Accelerator, on a model that is made here.
+
+Both are imported by the tests: what they import takes seconds, and every worker collects this.
+"""
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from accelerate import Accelerator
-from transformers import BertConfig, BertForSequenceClassification, Trainer, TrainingArguments
 
 import epochal
 from epochal.client.exit import exits
 from epochal.domain.record import ArtifactCommit
 from epochal.errors import InvalidInput
-from epochal.integrations.accelerate import EpochalTracker
-from epochal.integrations.transformers import EpochalCallback
 from tests.client.scripts import QUIET, read_home
 
 
@@ -31,7 +31,15 @@ class Sentences(torch.utils.data.Dataset[dict[str, Any]]):
         return {"input_ids": tokens, "labels": torch.tensor(index % 2)}
 
 
+def new_callback(**arguments: Any) -> Any:
+    from epochal.integrations.transformers import EpochalCallback
+
+    return EpochalCallback(**arguments)
+
+
 def tiny_model() -> Any:
+    from transformers import BertConfig, BertForSequenceClassification
+
     config = BertConfig(
         vocab_size=8, hidden_size=8, num_hidden_layers=1, num_attention_heads=1,
         intermediate_size=8, max_position_embeddings=4,
@@ -40,6 +48,9 @@ def tiny_model() -> Any:
 
 
 def trainer(tmp_path: Path, callbacks: list[Any] | None = None, **more: Any) -> Any:
+    from transformers import Trainer, TrainingArguments
+
+    importlib.import_module("epochal.integrations.transformers")  # makes `report_to` know us
     arguments = TrainingArguments(
         output_dir=str(tmp_path / "out"), num_train_epochs=2, per_device_train_batch_size=4,
         logging_steps=1, use_cpu=True, disable_tqdm=True, save_total_limit=2,
@@ -73,7 +84,7 @@ def test_report_to_epochal_records_a_training(home: Path, tmp_path: Path) -> Non
 
 def test_checkpoints_become_versions_of_a_model(home: Path, tmp_path: Path) -> None:
     """Each as it is saved, with the newest as `latest` and the best as `best`."""
-    callback = EpochalCallback(project="glue", log_model="checkpoint", settings=QUIET)
+    callback = new_callback(project="glue", log_model="checkpoint", settings=QUIET)
     training = trainer(tmp_path, [callback], load_best_model_at_end=True, run_name="bert")
     training.train()
     run = callback.run
@@ -89,18 +100,18 @@ def test_checkpoints_become_versions_of_a_model(home: Path, tmp_path: Path) -> N
 
 
 def test_the_model_of_the_end_becomes_an_artifact(home: Path, tmp_path: Path) -> None:
-    callback = EpochalCallback(log_model="end", settings=QUIET)
+    callback = new_callback(log_model="end", settings=QUIET)
     trainer(tmp_path, [callback], save_strategy="no").train()
     assert callback.run is not None
     callback.run.finish()
     (commit,) = commits(home)
     assert commit.metadata == {"step": 4}
     with pytest.raises(InvalidInput, match="'checkpoint'"):
-        EpochalCallback(log_model="best")
+        new_callback(log_model="best")
 
 
 def test_other_processes_than_the_main_one_record_nothing(home: Path, tmp_path: Path) -> None:
-    callback = EpochalCallback(settings=QUIET)
+    callback = new_callback(settings=QUIET)
     training = trainer(tmp_path)
     training.state.is_world_process_zero = False
     callback.on_log(training.args, training.state, training.control, {"loss": 1.0})
@@ -111,6 +122,10 @@ def test_other_processes_than_the_main_one_record_nothing(home: Path, tmp_path: 
 
 @pytest.mark.parametrize("by_name", [False, True], ids=["as an object", "by name"])
 def test_accelerate_logs_through_the_tracker(by_name: bool, home: Path) -> None:
+    from accelerate import Accelerator
+
+    from epochal.integrations.accelerate import EpochalTracker
+
     given: Any = "epochal" if by_name else EpochalTracker("mnist", settings=QUIET)
     accelerator = Accelerator(cpu=True, log_with=given)
     accelerator.init_trackers("mnist", {"lr": 0.1}, {"epochal": {"settings": QUIET}})
@@ -130,7 +145,7 @@ def test_each_trial_of_a_search_is_a_run(home: Path, tmp_path: Path) -> None:
     """With the trial's parameters in its config, in one group."""
     training = trainer(tmp_path, [], report_to="none", run_name="search")
     training.model_init = tiny_model
-    training.add_callback(EpochalCallback(project="glue", settings=QUIET))
+    training.add_callback(new_callback(project="glue", settings=QUIET))
     training.hyperparameter_search(
         hp_space=lambda trial: {"learning_rate": trial.suggest_float("learning_rate", 1e-4, 1e-2)},
         hp_name=lambda trial: f"try {trial.number}",

@@ -1,4 +1,7 @@
-"""Optuna, Ignite, torchmetrics and Python's logging, each with the real library."""
+"""Optuna, Ignite, torchmetrics and Python's logging, each with the real library.
+
+The tests import them, as every worker collects this file.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,6 @@ from typing import Any
 
 import pytest
 import torch
-import torchmetrics
 
 import epochal
 from epochal.domain.record import Event
@@ -117,6 +119,8 @@ def test_ignites_engines_log_through_their_handlers(home: Path) -> None:
 
 # ------------------------------------------------------------------------------ torchmetrics
 def test_metrics_are_logged_as_what_they_compute(home: Path) -> None:
+    import torchmetrics
+
     mean = torchmetrics.MeanMetric()
     mean.update(torch.tensor([1.0, 2.0]))
     both = torchmetrics.MetricCollection({"low": torchmetrics.MinMetric(), "sum": mean.clone()})
@@ -134,6 +138,8 @@ def test_a_metric_that_waits_for_other_ranks_is_not_waited_for(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`log()` never waits (P1): the user is told what to do instead."""
+    import torchmetrics
+
     monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
     monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 2)
     mean = torchmetrics.MeanMetric()

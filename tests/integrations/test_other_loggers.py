@@ -1,4 +1,7 @@
-"""Lightning's own loggers, unchanged: their runs are here as well."""
+"""Lightning's own loggers, unchanged: their runs are here as well.
+
+The tests import them: it takes seconds, and every worker collects this file.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from lightning.pytorch.loggers import MLFlowLogger, TensorBoardLogger
 
 import epochal
 from epochal.cli.redirect import LOCAL_KEY
@@ -21,6 +23,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWa
 
 def test_the_mlflow_logger_logs_to_a_server(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Metrics, hyperparameters and the end of the run, through the unmodified client."""
+    from lightning.pytorch.loggers import MLFlowLogger
+
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     with serving(home, quiet=True) as server:
         logger = MLFlowLogger("lines", run_name="first", tracking_uri=server.address.url)
@@ -33,6 +37,8 @@ def test_the_mlflow_logger_logs_to_a_server(home: Path, monkeypatch: pytest.Monk
 
 
 def test_the_tensorboard_loggers_files_are_runs(home: Path, tmp_path: Path) -> None:
+    from lightning.pytorch.loggers import TensorBoardLogger
+
     logger = TensorBoardLogger(tmp_path, name="lines")
     boring.trainer(logger).fit(boring.model(lr=0.25), boring.data(), boring.data())
     logger.experiment.close()
