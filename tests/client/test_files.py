@@ -59,6 +59,8 @@ def test_patterns_directories_and_bases(begin: Begin, home: Path, work: Path) ->
     assert run.save("out", policy="now") == ["out/a.txt", "out/deep/b.csv"]
     assert run.save(work / "out" / "a.txt", policy="now") == ["a.txt"]
     assert run.save(str(work / "out" / "*.txt"), base_path=work, policy="now") == ["out/a.txt"]
+    assert run.save("out/**", base_path="out", policy="now") == ["a.txt", "deep/b.csv"]
+    assert run.save("a.txt", base_path="out", policy="now") == ["a.txt"]
     run.finish()
 
 

@@ -122,9 +122,11 @@ def find(pattern: Any, base_path: Any = None) -> dict[str, str]:
         raise InvalidInput(f"save() takes a path or pattern, got {type(pattern).__name__}")
     text = os.path.expanduser(os.fspath(pattern))
     base = os.path.abspath(base_path) if base_path is not None else _base_of(text)
-    full = text if os.path.isabs(text) else os.path.join(base if base_path else os.getcwd(), text)
+    # Counted from the working directory, as wandb does, or from the base where nothing is there.
+    near = os.path.abspath(text)
+    matches = (_matches(near) if inside(near, base) else []) or _matches(os.path.join(base, text))
     found: dict[str, str] = {}
-    for match in sorted(globbing.glob(full, recursive=True) or [full] * os.path.exists(full)):
+    for match in sorted(matches):
         for source in _files(match):
             path = os.path.relpath(source, base).replace(os.sep, "/")
             if path.startswith("../") or not inside(source, base):
@@ -135,6 +137,10 @@ def find(pattern: Any, base_path: Any = None) -> dict[str, str]:
             if len(found) > MAX_FILES:
                 raise InvalidInput(f"{text!r} names more than {MAX_FILES:,} files")
     return found
+
+
+def _matches(full: str) -> list[str]:
+    return globbing.glob(full, recursive=True) or [full] * os.path.exists(full)
 
 
 def _base_of(text: str) -> str:
