@@ -1,5 +1,5 @@
 /**
- * After `vite build`: gives every script and style address its content hash, and writes BUILD.json, by which anyone can
+ * After `vite build`: shrinks the scripts, gives every script and style address its content hash, and writes BUILD.json, by which anyone can
  * see (without Node) whether the committed bundle belongs to these sources.
  *
  * A chunk names the chunks that it imports with their hashes, so its own hash covers them as well: whatever an address
@@ -8,6 +8,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { shrink } from "./shrink.mjs";
 import { filesUnder, sha256, sourceDigest } from "./sources.mjs";
 import { joinStyles, nameStyles } from "./styles.mjs";
 
@@ -32,7 +33,9 @@ const sheetFor = joinStyles(out);
 nameStyles(out, sheetFor, (sheet) => `${sheet}?v=${hashOf(sheet)}`);
 
 const names = filesUnder(out, ".").map((f) => f.replace(/^\.\//, ""));
-for (const name of names) if (name.endsWith(".js")) stamp(name);
+const scripts = names.filter((name) => name.endsWith(".js"));
+await shrink(out, scripts);
+for (const name of scripts) stamp(name);
 
 const index = join(out, "index.html");
 let html = readFileSync(index, "utf8");
