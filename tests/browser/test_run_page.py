@@ -219,6 +219,25 @@ def test_the_stop_button_ends_the_process(
     assert page.get_by_role("button", name="Stop").count() == 0
 
 
+def test_a_wide_table_in_notes_leaves_the_text_beside_it_on_a_phone(
+    home: Path, server: Server, visit: Callable[..., Visitor], client: Callable[..., object]
+) -> None:
+    """It scrolls by itself, with whole words in its cells."""
+    columns = [f"column{number}" for number in range(30)]
+    head, line = "|".join(columns), "|".join("--" for _ in columns)
+    notes = f"{'words ' * 60}\n\n|{head}|\n|{line}|\n|{head}|\n"
+    client(project="wide", id="r", settings=QUIET, notes=notes).log(0, loss=0.5)  # type: ignore[attr-defined]
+    wait_known(server.url, "wide", "r")
+    page = visit(server.url, viewport={"width": 390, "height": 844}).go("/p/wide/r/r/notes")
+    page.get_by_role("cell", name="column29").first.wait_for()
+    text, cell = (page.locator(f".markdown {part}").first.bounding_box() for part in ("p", "td"))
+    assert text is not None
+    assert cell is not None
+    assert text["width"] < 390
+    assert cell["height"] < 40, "one line"
+    assert page.locator(".markdown table").evaluate("(e) => e.scrollWidth > e.clientWidth")
+
+
 def test_notes_that_two_write_at_once_are_both_kept(
     server: Server, client: Callable[..., object], visit: Callable[..., Visitor]
 ) -> None:

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.browser
 
 MOST = 0.05
 """Cumulative layout shift: beyond 0.1 a page is felt to jump."""
+MOST_OF_MEDIA = 0.02
 WATCH = """
 window.__moved = [];
 new PerformanceObserver((list) => {
@@ -105,3 +106,67 @@ def test_metrics_of_a_model_come_into_their_columns(
     page.get_by_role("region", name="Versions of the model").wait_for()
     found = moved(page)
     assert sum(value for value, _ in found) < MOST, found
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("path", ["media/r/second", "hostile-media/r/hostile"])
+def test_media_of_a_run_come_together(
+    gallery: Gallery,
+    visit: Callable[..., Visitor],
+    width: int,
+    path: str,
+) -> None:
+    """Pictures, plots, tables, texts and frames come one by one, and nothing moves for them."""
+    visitor = come(visit, gallery.url, "light", width)
+    visitor.forgiven = ("Loading the image",)  # of a hostile page in its frame, refused
+    blobs, media = held(visitor.page, "**/blobs/**"), held(visitor.page, "**/api/v1/media/**")
+    page = visitor.go(f"/p/{path}/media")
+    until(lambda: page.evaluate("1") and media, what="the question for media")
+    let_go(page, "**/api/v1/media/**", media)
+    page.locator("main .media figure").first.wait_for(state="attached")
+    let_go(page, "**/blobs/**", blobs)
+    page.locator("main .media figure").first.wait_for()
+    visitor.wait_rest(0.5)
+    found = moved(page)
+    assert sum(value for value, _ in found) < MOST_OF_MEDIA, found
+
+
+def test_media_that_fail_say_so_and_are_asked_for_again(
+    gallery: Gallery, visit: Callable[..., Visitor]
+) -> None:
+    """A question or the bytes of a text that fail hide nothing, and need no reload."""
+    visitor = visit(gallery.url)
+    visitor.forgiven = ("Failed to load resource",)
+    page = visitor.page
+    for pattern in ("**/api/v1/media/query", "**/blobs/**"):
+        page.route(pattern, lambda route: route.fulfill(status=500, body="no JSON"))
+    page = visitor.go("/p/media/r/second/media")
+    card = page.locator('[data-media="train/curve"]')
+    card.get_by_text("the server answered 500").wait_for()
+    page.unroute("**/api/v1/media/query")
+    page.locator('[data-media="val/digits"] figure').first.wait_for()
+    table = page.locator('[data-media="val/table"]')
+    table.scroll_into_view_if_needed()
+    table.get_by_text("the server answered 500").wait_for()
+    page.unroute("**/blobs/**")
+    table.get_by_text("the server answered 500").wait_for(state="hidden")
+    table.get_by_text("150 rows, 5 columns").wait_for()
+
+
+def test_a_model_whose_metrics_fail_shows_its_versions_and_asks_again(
+    gallery: Gallery, visit: Callable[..., Visitor]
+) -> None:
+    """What is known is shown, what is not is told, and comes when it can."""
+    visitor = visit(gallery.url)
+    visitor.forgiven = ("Failed to load resource",)
+    visitor.page.route(
+        "**/api/v1/runs/query", lambda route: route.fulfill(status=500, body="no JSON")
+    )
+    page = visitor.go("/models/digits")
+    versions = page.get_by_role("region", name="Versions of the model")
+    versions.wait_for()
+    page.get_by_text("The metrics could not be read: the server answered 500").wait_for()
+    assert versions.locator("th.metric").count() == 0
+    page.unroute("**/api/v1/runs/query")
+    versions.locator("th.metric").first.wait_for()
+    page.get_by_text("The metrics could not be read").wait_for(state="hidden")

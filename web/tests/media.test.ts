@@ -1,6 +1,6 @@
 /** Laws: a scrubber shows each key's nearest step at or before it; masks are read exactly; nothing that users wrote is trusted. */
 import { deflateSync } from "node:zlib";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { boxesOf, chosenBoxes, inkOn, isBackground, masksOf, scoreNames } from "../src/core/media/annotations";
 import { paintCloud, readCloud } from "../src/core/media/cloud";
 import { isModelTree, isWatched, mediaSections, spanOf } from "../src/core/media/keys";
@@ -56,7 +56,8 @@ describe("the source of media", () => {
     const asked: MediaQuery[] = [];
     const jobs: (() => void)[] = [];
     const source = new MediaSource(async (query) => (asked.push(query), { entries: answers(query), cursor: null }), () => undefined, (job) => jobs.push(job));
-    return { asked, source, frame: async () => (jobs.splice(0).forEach((job) => job()), await new Promise((r) => setTimeout(r, 0))) };
+    const flush = (): void => jobs.splice(0).forEach((job) => job());
+    return { asked, source, flush, frame: async () => (flush(), await new Promise((r) => setTimeout(r, 0))) };
   }
 
   it("asks once for all that a frame wants, and of each key for the last wish only", async () => {
@@ -95,6 +96,27 @@ describe("the source of media", () => {
     source.read("r", "a", 1);
     await frame();
     expect(source.read("r", "a", 1)).toEqual({ entry: null, failure: "no such run" });
+  });
+
+  it("asks again for what failed, a while later", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout"] });
+    let away = true;
+    const { asked, source, flush } = start((q) => {
+      if (away) throw new Error("away");
+      return [entry("r", "a", q.at ?? 0)];
+    });
+    const look = async (wait: number): Promise<void> => {
+      source.read("r", "a", 1);
+      flush();
+      await vi.advanceTimersByTimeAsync(wait);
+    };
+    await look(1000);
+    away = false;
+    await look(5000);
+    expect(asked.length).toBe(1);
+    await look(0);
+    vi.useRealTimers();
+    expect(source.read("r", "a", 1)).toEqual({ entry: entry("r", "a", 1), failure: null });
   });
 });
 

@@ -2,7 +2,7 @@
  * The media on screen: asked for together, kept, and asked for again when their bytes may have come.
  *
  * Promises: one request per frame for everything in view; what has not changed is asked for once; what was
- * shown stays until something newer is there.
+ * shown stays until something newer is there; what failed is asked for again.
  */
 import type { MediaEntry, MediaPage, MediaQuery } from "./shapes";
 
@@ -19,6 +19,8 @@ export interface Known {
 }
 
 const KEYS_PER_REQUEST = 100;
+/** After so long what failed is asked for again. */
+const AGAIN_MS = 4000;
 const MOST_KEPT = 3000;
 
 export class MediaSource {
@@ -87,6 +89,10 @@ export class MediaSource {
     } catch (error) {
       const failure = error instanceof Error ? error.message : String(error);
       for (const id of ids) this.keep(id, { entry: this.known.get(id)?.entry ?? null, failure });
+      setTimeout(() => {
+        for (const id of ids) this.stale.add(id);
+        this.heard();
+      }, AGAIN_MS);
     } finally {
       for (const id of ids) this.asking.delete(id);
       this.heard();
