@@ -1,6 +1,7 @@
 /** Laws: a scrubber shows each key's nearest step at or before it; masks are read exactly; nothing that users wrote is trusted. */
 import { deflateSync } from "node:zlib";
 import { describe, expect, it, vi } from "vitest";
+import { ApiError } from "../src/core/api";
 import { boxesOf, chosenBoxes, inkOn, isBackground, masksOf, scoreNames } from "../src/core/media/annotations";
 import { paintCloud, readCloud } from "../src/core/media/cloud";
 import { isModelTree, isWatched, mediaSections, spanOf } from "../src/core/media/keys";
@@ -102,7 +103,7 @@ describe("the source of media", () => {
     vi.useFakeTimers({ toFake: ["setTimeout"] });
     let away = true;
     const { asked, source, flush } = start((q) => {
-      if (away) throw new Error("away");
+      if (away) throw new ApiError("unreachable", "away");
       return [entry("r", "a", q.at ?? 0)];
     });
     const look = async (wait: number): Promise<void> => {
@@ -117,6 +118,20 @@ describe("the source of media", () => {
     await look(0);
     vi.useRealTimers();
     expect(source.read("r", "a", 1)).toEqual({ entry: entry("r", "a", 1), failure: null });
+  });
+
+  it("does not ask again for what was refused", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout"] });
+    const { asked, source, flush } = start(() => {
+      throw new ApiError("not_found", "no such run", 404);
+    });
+    for (let i = 0; i < 3; i++) {
+      source.read("r", "a", 1);
+      flush();
+      await vi.advanceTimersByTimeAsync(10_000);
+    }
+    vi.useRealTimers();
+    expect(asked.length).toBe(1);
   });
 });
 

@@ -28,6 +28,11 @@ export class ApiError extends Error {
   ) {
     super(message);
   }
+
+  /** Whether the same question may be answered later: nobody was there, or had no time, or has to be let in first. */
+  get passing(): boolean {
+    return this.status < 400 || this.status > 499 || [401, 429].includes(this.status);
+  }
 }
 
 const PROBE_FIRST_MS = 1000;

@@ -4,6 +4,7 @@
  * but for no longer than `PATIENCE_MS`.
  */
 import { getContext, setContext } from "svelte";
+import type { ApiError } from "../core/api";
 
 type Until = <T>(answer: Promise<T>) => Promise<T>;
 
@@ -35,8 +36,8 @@ export class Together {
 }
 
 /**
- * Of a part, while it is made: what asks for it, in effects. A question that fails is asked again;
- * `failed` hears why it did, and null once it is answered. What comes after the effect has ended is not heard.
+ * Of a part, while it is made: what asks for it, in effects. A question that fails is asked again
+ * where that may help; `failed` hears why it did, and null once it is answered. What comes after the effect has ended is not heard.
  */
 export function asker() {
   const until = getContext<Until | undefined>(KEY) ?? ((answer) => answer);
@@ -46,7 +47,7 @@ export function asker() {
       gone ||
       until(question()).then(
         (answer) => gone || (failed(null), got(answer)),
-        (error: Error) => gone || (failed(error.message), setTimeout(ask, AGAIN_MS)),
+        (error: ApiError) => gone || (failed(error.message), error.passing && setTimeout(ask, AGAIN_MS)),
       );
     ask();
     return () => void (gone = true);

@@ -2,8 +2,9 @@
  * The media on screen: asked for together, kept, and asked for again when their bytes may have come.
  *
  * Promises: one request per frame for everything in view; what has not changed is asked for once; what was
- * shown stays until something newer is there; what failed is asked for again.
+ * shown stays until something newer is there; what failed is asked for again where that may help.
  */
+import type { ApiError } from "../api";
 import type { MediaEntry, MediaPage, MediaQuery } from "./shapes";
 
 interface Want {
@@ -19,7 +20,7 @@ export interface Known {
 }
 
 const KEYS_PER_REQUEST = 100;
-/** After so long what failed is asked for again. */
+/** After so long what failed is asked for again where that may help. */
 const AGAIN_MS = 4000;
 const MOST_KEPT = 3000;
 
@@ -89,10 +90,11 @@ export class MediaSource {
     } catch (error) {
       const failure = error instanceof Error ? error.message : String(error);
       for (const id of ids) this.keep(id, { entry: this.known.get(id)?.entry ?? null, failure });
-      setTimeout(() => {
+      const again = (): void => {
         for (const id of ids) this.stale.add(id);
         this.heard();
-      }, AGAIN_MS);
+      };
+      if ((error as ApiError).passing) setTimeout(again, AGAIN_MS);
     } finally {
       for (const id of ids) this.asking.delete(id);
       this.heard();
