@@ -18,7 +18,7 @@ function build() {
   const log: string[] = [];
   let hidden = false;
   let turned: () => void = () => undefined;
-  let polled: Change[] = [];
+  let polled: Change[] | null = [];
   const live = new Live(
     {
       open: () => {
@@ -28,13 +28,14 @@ function build() {
       },
       poll: async () => {
         log.push("poll");
+        if (!polled) throw new Error("nobody is there");
         return polled;
       },
       visibility: { hidden: () => hidden, listen: (f) => ((turned = f), () => (turned = () => undefined)) },
     },
     { changes: (c) => log.push(`changes ${c.map((r) => r.uid).join()}`), resync: () => log.push("resync"), mode: (m) => log.push(m) },
   );
-  return { live, pipes, log, turn: (h: boolean) => ((hidden = h), turned()), pollGives: (c: Change[]) => (polled = c), open: () => pipes.filter((p) => !p.closed).length };
+  return { live, pipes, log, turn: (h: boolean) => ((hidden = h), turned()), pollGives: (c: Change[] | null) => (polled = c), open: () => pipes.filter((p) => !p.closed).length };
 }
 
 const run = { uid: "u1" } as Change;
@@ -93,6 +94,20 @@ describe("the live stream", () => {
     const polls = log.filter((l) => l === "poll").length;
     await vi.advanceTimersByTimeAsync(10_000);
     expect(log.filter((l) => l === "poll").length).toBe(polls);
+    expect(log.slice(-2)).toEqual(["stream", "resync"]);
+  });
+
+  it("goes back to the stream as soon as a server that was away is there", async () => {
+    const { pipes, log, pollGives, open } = build();
+    pollGives(null);
+    pipes[0].onerror?.();
+    await vi.advanceTimersByTimeAsync(600);
+    pipes[1].onerror?.();
+    await vi.advanceTimersByTimeAsync(2100);
+    pipes[2].onerror?.();
+    await vi.advanceTimersByTimeAsync(2100);
+    expect([pipes.length, open()]).toEqual([4, 1]);
+    pipes[3].onevent?.("hello", "{}");
     expect(log.slice(-2)).toEqual(["stream", "resync"]);
   });
 

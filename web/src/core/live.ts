@@ -143,7 +143,8 @@ export class Live {
       const changes = await this.options.poll();
       if (!this.stopped && !this.hidden() && changes.length > 0) this.listener.changes(changes);
     } catch {
-      // The API client already shows that the server is away.
+      // The API client already shows that the server is away; once it is back, so is its stream.
+      this.retryAt = 0;
     }
     if (this.stopped || this.hidden() || this.mode !== "polling") return;
     this.timer = setTimeout(() => (Date.now() >= this.retryAt ? this.connect() : void this.pollOnce()), POLL_MS);
