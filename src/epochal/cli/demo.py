@@ -26,12 +26,11 @@ from epochal.cli.child import run_child
 from epochal.cli.serve import page_link
 from epochal.demo.folder import find_folder
 from epochal.demo.recipes import RECIPES, Recipe
-from epochal.demo.server import running_server
+from epochal.demo.server import ENDS, running_server
 from epochal.errors import InvalidInput, MissingExtra
 from epochal.journal.home import find_home
 
 PROJECT = "demo"
-ENDS = ("SIGINT", "SIGTERM", "SIGHUP")
 INTERRUPTED = 130
 
 
@@ -90,8 +89,7 @@ def _hear_all_ends() -> None:
     The first of them does: a shell and its terminal both say that they go, and what is being ended
     then is ended once.
     """
-    heard = [number for name in ENDS if (number := getattr(signal, name, None)) is not None]
-    heard = [number for number in heard if signal.getsignal(number) is not signal.SIG_IGN]
+    heard = [number for number in ENDS if signal.getsignal(number) is not signal.SIG_IGN]
 
     def end(number: int, frame: FrameType | None) -> None:
         del number, frame
@@ -112,7 +110,7 @@ def _train(recipe: Recipe, home: Path, folder: Path | None, epochs: int, images:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("EPOCHAL_")}
     environment["EPOCHAL_HOME"] = str(home)
     code = run_child(command, environment)
-    if code == INTERRUPTED or -code in {getattr(signal, name, None) for name in ENDS}:
+    if code == INTERRUPTED or -code in ENDS:
         raise KeyboardInterrupt
     if code != 0:
         raise typer.Exit(code if code > 0 else 1)
